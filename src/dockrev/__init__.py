@@ -1,0 +1,1 @@
+"""Dockrev: an update manager for Docker Compose."""

@@ -1,0 +1,1 @@
+"""Asking the registries whether updates are waiting."""

@@ -1,0 +1,274 @@
+"""
+The configuration: read once from the environment, refused loudly, every fault listed.
+
+`docs/operations.md` explains each variable to operators; a test holds that list and this module together.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TypeVar
+
+from dockrev.errors import ConfigError, InvalidArgument
+from dockrev.oci.platform import Platform
+
+Network = IPv4Network | IPv6Network
+Value = TypeVar("Value")
+
+DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
+
+RETIRED = {
+    "DOCKREV_CHECK_CONCURRENCY": "the limit is seven requests at once for each registry",
+    "DOCKREV_REGISTRY_PER_HOST_CONCURRENCY": "the limit is seven requests at once for each registry",
+}
+"""Variables of older releases: ignored, and `dockrev doctor` and the log say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAddress:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DockerConfig:
+    """Where the engine listens. `tls_directory` holds ca.pem, cert.pem and key.pem."""
+
+    host: str = DEFAULT_DOCKER_HOST
+    tls_directory: Path | None = None
+    platform: Platform | None = None
+    """Overrides what the engine says of itself."""
+    compose_bin: str | None = None
+    """None: `docker compose` when that plugin answers, else `docker-compose`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    credentials_file: Path
+    insecure: frozenset[str] = frozenset()
+    """`host[:port]` reached by plain HTTP; loopback registries are anyway."""
+    ca_file: Path | None = None
+    mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Registry host to the base URLs that are asked first, in order."""
+    retry_max_attempts: int = 3
+    retry_base_ms: int = 250
+    retry_max_ms: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    user_header: str = "x-forwarded-user"
+    group_header: str = "remote-groups"
+    allowed_user: str | None = None
+    allowed_group: str | None = None
+    allow_anonymous: bool = True
+    """Counts only while neither an allowed user nor an allowed group is set."""
+    trusted_proxies: tuple[Network, ...] | None = None
+    """Peers whose identity headers are believed; None: any peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    interval_seconds: int = 60
+    max_actions: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    level: str = "info"
+    format: str = "auto"
+    """`auto`: colours on a terminal, JSON elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    version: str
+    http: HttpAddress
+    db_path: Path
+    docker: DockerConfig
+    registry: RegistryConfig
+    auth: AuthConfig
+    discovery: DiscoveryConfig
+    log: LogConfig
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Config":
+        """Raises ConfigError naming every fault at once."""
+        read = _Reader(env)
+        config = cls(
+            version=read.text("APP_EFFECTIVE_VERSION") or version("dockrev"),
+            http=read.parsed("DOCKREV_HTTP_ADDR", _http_address, HttpAddress("0.0.0.0", 50883)),  # noqa: S104 -- a server in a container listens on all its interfaces
+            db_path=Path(read.text("DOCKREV_DB_PATH") or "data/dockrev.sqlite3").absolute(),
+            docker=_docker(read),
+            registry=_registry(read),
+            auth=_auth(read),
+            discovery=DiscoveryConfig(
+                interval_seconds=read.integer("DOCKREV_DISCOVERY_INTERVAL_SECONDS", 60, minimum=10),
+                max_actions=read.integer("DOCKREV_DISCOVERY_MAX_ACTIONS", 200, minimum=1),
+            ),
+            log=LogConfig(
+                level=read.choice("DOCKREV_LOG_LEVEL", ("info", "debug", "warning", "error")),
+                format=read.choice("DOCKREV_LOG_FORMAT", ("auto", "json", "console")),
+            ),
+            warnings=tuple(f"{name} is ignored: {why}" for name, why in RETIRED.items() if env.get(name)),
+        )
+        if read.problems:
+            raise ConfigError(read.problems)
+        return config
+
+
+def _docker(read: "_Reader") -> DockerConfig:
+    host = read.text("DOCKER_HOST") or DEFAULT_DOCKER_HOST
+    if not host.startswith(("unix://", "tcp://", "http://", "https://")):
+        read.problems.append(f"DOCKER_HOST: {host!r} is neither unix://, tcp://, http:// nor https://")
+    tls = None
+    if read.text("DOCKER_TLS_VERIFY"):
+        tls = Path(read.text("DOCKER_CERT_PATH") or _home(read) / ".docker")
+    return DockerConfig(
+        host=host,
+        tls_directory=tls,
+        platform=read.parsed("DOCKREV_HOST_PLATFORM", Platform.parse, None),
+        compose_bin=read.text("DOCKREV_COMPOSE_BIN"),
+    )
+
+
+def _registry(read: "_Reader") -> RegistryConfig:
+    directory = Path(read.text("DOCKER_CONFIG") or _home(read) / ".docker")
+    named = read.text("DOCKREV_DOCKER_CONFIG")
+    ca_file = read.text("DOCKREV_REGISTRY_CA_FILE")
+    if ca_file and not Path(ca_file).is_file():
+        read.problems.append(f"DOCKREV_REGISTRY_CA_FILE: there is no file {ca_file}")
+    base_ms = read.integer("DOCKREV_REGISTRY_RETRY_BASE_MS", 250, minimum=1)
+    max_ms = read.integer("DOCKREV_REGISTRY_RETRY_MAX_MS", 2000, minimum=1)
+    if max_ms < base_ms:
+        read.problems.append(
+            "DOCKREV_REGISTRY_RETRY_MAX_MS: must not be below DOCKREV_REGISTRY_RETRY_BASE_MS"
+        )
+    return RegistryConfig(
+        credentials_file=Path(named) if named else directory / "config.json",
+        insecure=frozenset(host.lower() for host in read.items("DOCKREV_INSECURE_REGISTRIES")),
+        ca_file=Path(ca_file) if ca_file else None,
+        mirrors=read.parsed("DOCKREV_REGISTRY_MIRRORS", _mirrors, {}),
+        retry_max_attempts=read.integer("DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS", 3, minimum=1),
+        retry_base_ms=base_ms,
+        retry_max_ms=max_ms,
+    )
+
+
+def _auth(read: "_Reader") -> AuthConfig:
+    return AuthConfig(
+        user_header=(read.text("DOCKREV_AUTH_FORWARD_HEADER_NAME") or "x-forwarded-user").lower(),
+        group_header=(read.text("DOCKREV_AUTH_GROUP_HEADER_NAME") or "remote-groups").lower(),
+        allowed_user=read.secret("DOCKREV_AUTH_ALLOWED_USER"),
+        allowed_group=read.secret("DOCKREV_AUTH_ALLOWED_GROUP"),
+        allow_anonymous=read.flag("DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV", default=True),
+        trusted_proxies=read.parsed("DOCKREV_TRUSTED_PROXIES", _networks, None),
+    )
+
+
+def _home(read: "_Reader") -> Path:
+    return Path(read.text("HOME") or "/root")
+
+
+def _http_address(text: str) -> HttpAddress:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise InvalidArgument(f"{text!r} is not host:port")
+    return HttpAddress(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 -- `:50883` means every interface
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(item, strict=False) for item in _split(text))
+    except ValueError as error:
+        raise InvalidArgument(str(error)) from error
+
+
+def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
+    """`docker.io=https://mirror.example,https://other.example;ghcr.io=http://10.0.0.5:5000`"""
+    mirrors = {}
+    for entry in filter(None, (part.strip() for part in text.split(";"))):
+        host, equals, urls = entry.partition("=")
+        bases = tuple(url.rstrip("/") for url in _split(urls))
+        if (
+            not equals
+            or not host
+            or not bases
+            or not all(b.startswith(("http://", "https://")) for b in bases)
+        ):
+            raise InvalidArgument(f"{entry!r} is not registry=https://mirror[,https://mirror...]")
+        mirrors[host.strip().lower()] = bases
+    return mirrors
+
+
+def _split(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+_TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"0", "false", "no", "n", "off"}
+
+
+class _Reader:
+    """Reads variables and collects what is wrong with them; a blank value counts as unset."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        return self._env.get(name, "").strip() or None
+
+    def secret(self, name: str) -> str | None:
+        """The variable, or the content of the file that `<name>_FILE` names."""
+        value, path = self.text(name), self.text(f"{name}_FILE")
+        if value and path:
+            self.problems.append(f"{name}: set it or {name}_FILE, not both")
+        if not path:
+            return value
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(f"{name}_FILE: cannot read {path} ({error})")
+            return None
+
+    def items(self, name: str) -> list[str]:
+        return _split(self.text(name) or "")
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        text = (self.text(name) or "").lower()
+        if text and text not in _TRUE | _FALSE:
+            self.problems.append(f"{name}: {text!r} is neither true nor false")
+        return text in _TRUE if text in _TRUE | _FALSE else default
+
+    def integer(self, name: str, default: int, *, minimum: int) -> int:
+        text = self.text(name)
+        if text is None:
+            return default
+        if not text.lstrip("-").isdecimal() or int(text) < minimum:
+            self.problems.append(f"{name}: {text!r} is not a whole number of at least {minimum}")
+            return default
+        return int(text)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """The first choice is the default."""
+        text = (self.text(name) or choices[0]).lower()
+        if text not in choices:
+            self.problems.append(f"{name}: {text!r} is not one of {', '.join(choices)}")
+        return text
+
+    def parsed(self, name: str, parse: Callable[[str], Value], default: Value) -> Value:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            return parse(text)
+        except InvalidArgument as error:
+            self.problems.append(f"{name}: {error.message}")
+            return default

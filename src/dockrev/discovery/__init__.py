@@ -1,0 +1,1 @@
+"""Finding the Compose projects of a host and keeping the stacks true to them."""

@@ -1,0 +1,1 @@
+"""The Docker Engine API, parsed into values. Only this package speaks to the engine."""

@@ -1,0 +1,136 @@
+"""
+Every error this project raises on purpose.
+
+* AppError                     code, status, message, details
+  - InvalidArgument            400 invalid_argument
+    + InvalidJobsCursor        400 invalid_jobs_cursor
+  - AuthRequired               401 auth_required
+  - CrossSiteRefused           403 cross_site_refused
+  - NotFound                   404 not_found
+  - MethodNotAllowed           405 method_not_allowed
+    + ManualRegistrationDisabled   405 manual_registration_disabled
+  - Conflict                   409 conflict
+  - UpstreamError              502 upstream_error; `permanent` says that a retry cannot help
+    + RegistryError            the reasons are in `RegistryErrorCode`
+    + DockerError              the engine refused, or cannot be reached
+    + ComposeError             the Compose CLI refused, or cannot be run
+  - StorageError               503 storage_unavailable
+* ConfigError                  the environment is wrong; lists every fault; never reaches HTTP
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+JsonScalar = str | int | float | bool | None
+Json = JsonScalar | Sequence["Json"] | Mapping[str, "Json"]
+
+
+class AppError(Exception):
+    """An error with a place in the API: `code` and `status` are contract, `message` is for people."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, details: Mapping[str, Json] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: Mapping[str, Json] = details or {}
+
+
+class InvalidArgument(AppError):
+    code, status = "invalid_argument", 400
+
+
+class InvalidJobsCursor(InvalidArgument):
+    code = "invalid_jobs_cursor"
+
+
+class AuthRequired(AppError):
+    code, status = "auth_required", 401
+
+
+class CrossSiteRefused(AppError):
+    code, status = "cross_site_refused", 403
+
+
+class NotFound(AppError):
+    code, status = "not_found", 404
+
+
+class MethodNotAllowed(AppError):
+    code, status = "method_not_allowed", 405
+
+
+class ManualRegistrationDisabled(MethodNotAllowed):
+    code = "manual_registration_disabled"
+
+
+class Conflict(AppError):
+    code, status = "conflict", 409
+
+
+class UpstreamError(AppError):
+    """Something we depend on failed. `permanent`: asking again will give the same answer."""
+
+    code, status = "upstream_error", 502
+
+    def __init__(
+        self, message: str, details: Mapping[str, Json] | None = None, *, permanent: bool = False
+    ) -> None:
+        super().__init__(message, details)
+        self.permanent = permanent
+
+
+class RegistryErrorCode(StrEnum):
+    """Why a registry gave no usable answer. Shown to people as `checkError.code`."""
+
+    UNREACHABLE = "registry_unreachable"
+    TIMEOUT = "registry_timeout"
+    TLS = "registry_tls"
+    UNAUTHORIZED = "registry_unauthorized"
+    CREDENTIALS = "registry_credentials"
+    NOT_FOUND = "image_not_found"
+    RATE_LIMITED = "registry_rate_limited"
+    SERVER_ERROR = "registry_server_error"
+    BAD_ANSWER = "registry_bad_answer"
+
+
+class RegistryError(UpstreamError):
+    """A registry question without an answer.
+
+    `retry_at`: the registry asked for silence until then (429, or a cool-down it started).
+    """
+
+    def __init__(
+        self,
+        reason: RegistryErrorCode,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message, {"reason": reason.value}, permanent=permanent)
+        self.reason = reason
+        self.retry_at = retry_at
+
+
+class DockerError(UpstreamError):
+    pass
+
+
+class ComposeError(UpstreamError):
+    pass
+
+
+class StorageError(AppError):
+    code, status = "storage_unavailable", 503
+
+
+class ConfigError(Exception):
+    """The environment is unusable. `problems` holds one sentence for each fault."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)

@@ -1,0 +1,1 @@
+"""What registries say of images: which content a tag names, which platforms a digest offers."""

@@ -1,0 +1,1 @@
+"""Durable jobs: records, progress, logs, events, recovery. Knows no kind of job."""

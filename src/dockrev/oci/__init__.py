@@ -1,0 +1,1 @@
+"""Values of the OCI world: references, digests, platforms, manifests. No I/O."""

@@ -1,0 +1,33 @@
+"""Content digests: `<algorithm>:<hex>` (OCI image spec, descriptor.md, "Digests")."""
+
+import hashlib
+import re
+from typing import Self
+
+from dockrev.errors import InvalidArgument
+
+_GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
+_SHA256 = re.compile(r"sha256:[a-f0-9]{64}")
+
+
+class Digest(str):
+    """A checked digest. It is a string, so it compares, sorts and stores as one."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises InvalidArgument for anything that is no digest, a sha256 of the wrong length included."""
+        well_formed = _SHA256 if text.startswith("sha256:") else _GRAMMAR
+        if not well_formed.fullmatch(text):
+            raise InvalidArgument(f"not a digest: {text[:100]!r}")
+        return cls(text)
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        return cls(f"sha256:{hashlib.sha256(content).hexdigest()}")
+
+    @property
+    def short(self) -> str:
+        """The first twelve hex digits, as Docker prints them."""
+        return self.partition(":")[2][:12]

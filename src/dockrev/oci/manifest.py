@@ -1,0 +1,98 @@
+"""What a manifest body says, without fetching anything (OCI image spec: image-index.md, manifest.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from dockrev.errors import InvalidArgument, Json
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform, choose
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
+MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+
+ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
+"""Always sent, in this order: without it registries convert or hide multi-platform images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    platform: Platform
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A multi-platform image. Attestations (`unknown/unknown`) and nested indexes are left out."""
+
+    children: tuple[Child, ...]
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        return tuple(sorted({child.platform for child in self.children}, key=str))
+
+    def digest_for(self, host: Platform) -> Digest | None:
+        return choose(host, ((child.platform, child.digest) for child in self.children))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageManifest:
+    """A single-platform image. Which platform, only the blob at `config` can tell."""
+
+    config: Digest
+
+
+def parse_manifest(body: bytes) -> Index | ImageManifest:
+    """Raises InvalidArgument when the body is no manifest of a kind an engine can run."""
+    document = _mapping(body)
+    media_type = document.get("mediaType")
+    if media_type in INDEX_TYPES or isinstance(document.get("manifests"), list):
+        return Index(tuple(_children(document)))
+    config = document.get("config")
+    if isinstance(config, Mapping):
+        return ImageManifest(Digest.parse(str(config.get("digest"))))
+    raise InvalidArgument(f"unsupported manifest (mediaType {media_type!r}, no manifests, no config)")
+
+
+def parse_config_platform(body: bytes) -> Platform:
+    """The platform an image config declares (OCI image spec, config.md)."""
+    document = _mapping(body)
+    os, architecture = document.get("os"), document.get("architecture")
+    if not isinstance(os, str) or not isinstance(architecture, str) or not os or not architecture:
+        raise InvalidArgument("the image config names no platform")
+    variant = document.get("variant")
+    return Platform.of(os, architecture, variant if isinstance(variant, str) else None)
+
+
+def _children(document: Mapping[str, Json]) -> list[Child]:
+    entries = document.get("manifests")
+    if not isinstance(entries, list):
+        raise InvalidArgument("the image index lists no manifests")
+    return [child for entry in entries if isinstance(entry, Mapping) and (child := _child(entry))]
+
+
+def _child(entry: Mapping[str, Json]) -> Child | None:
+    declared = entry.get("platform")
+    if entry.get("mediaType") in INDEX_TYPES or not isinstance(declared, Mapping):
+        return None
+    os, architecture, variant = (declared.get(key) for key in ("os", "architecture", "variant"))
+    if not isinstance(os, str) or not isinstance(architecture, str):
+        return None
+    platform = Platform.of(os, architecture, variant if isinstance(variant, str) else None)
+    return Child(platform, Digest.parse(str(entry.get("digest")))) if platform.known else None
+
+
+def _mapping(body: bytes) -> Mapping[str, Json]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidArgument("not JSON") from error
+    if not isinstance(document, dict):
+        raise InvalidArgument("not a JSON object")
+    return document

@@ -1,0 +1,79 @@
+"""Image references, parsed once into the one normal form everything else trusts."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Self
+
+from dockrev.errors import InvalidArgument
+from dockrev.oci.digest import Digest
+
+DOCKER_HUB = "docker.io"
+DEFAULT_TAG = "latest"
+
+_HUB_ALIASES = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_MAX_NAME_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """`registry/path:tag@digest` with nothing left implicit (distribution's reference grammar).
+
+    `tag` is None only for a reference that names a digest and no tag.
+    """
+
+    registry: str
+    path: str
+    tag: str | None
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises InvalidArgument with a reason a person can act on."""
+        name, at, digest_text = text.partition("@")
+        digest = Digest.parse(digest_text) if at else None
+        head, slash, last = name.rpartition("/")
+        last, colon, tag_text = last.partition(":")
+        registry, path = _split_registry(f"{head}{slash}{last}", text)
+        if colon and not _TAG.fullmatch(tag_text):
+            raise InvalidArgument(f"image reference {text[:300]!r} has no valid tag")
+        tag = tag_text if colon else (None if digest else DEFAULT_TAG)
+        return cls(registry, path, tag, digest)
+
+    @property
+    def repository(self) -> str:
+        """`registry/path`: the key under which digests and tags are known."""
+        return f"{self.registry}/{self.path}"
+
+    @property
+    def pinned(self) -> bool:
+        """The reference names exact content, so no tag movement can change what it means."""
+        return self.digest is not None
+
+    def at(self, digest: Digest) -> Self:
+        return replace(self, digest=digest)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.repository}{tag}{digest}"
+
+
+def _split_registry(name: str, text: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    named_host = bool(slash) and (
+        "." in first or ":" in first or first == "localhost" or first.lower() != first
+    )
+    registry, path = (first, rest) if named_host else (DOCKER_HUB, name)
+    if not _HOST.fullmatch(registry):
+        raise InvalidArgument(f"image reference {text[:300]!r} names no valid registry host")
+    registry = registry.lower()
+    if registry in _HUB_ALIASES:
+        registry = DOCKER_HUB
+        path = path if "/" in path else f"library/{path}"
+    if not _PATH.fullmatch(path) or len(registry) + len(path) >= _MAX_NAME_LENGTH:
+        raise InvalidArgument(f"image reference {text[:300]!r} has no valid repository name")
+    return registry, path

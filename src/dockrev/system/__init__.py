@@ -1,0 +1,1 @@
+"""Dockrev itself: liveness, readiness, version, stored settings."""

@@ -1,0 +1,1 @@
+"""HTTP machinery: identity, errors, wire format, event streams. Knows no feature."""
