@@ -1,0 +1,113 @@
+"""One SQLite file in WAL mode: short transactions, one writer at a time, readers that never wait."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from dockrev.db.migrate import migrate
+from dockrev.errors import StorageError
+
+_BUSY_TIMEOUT_MS = 5000
+_READERS = 4
+
+
+class Database:
+    """Hands out transactions. Nothing may await the network inside one."""
+
+    def __init__(self, path: Path, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self.path = path
+        self._reader = reader
+        self._writer = writer
+        self._one_writer = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[Self]:
+        """Migrates the file to this release's schema first. Raises StorageError, also for a newer file."""
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(migrate, path)
+        reader, writer = _engine(path, "BEGIN", _READERS), _engine(path, "BEGIN IMMEDIATE", 1)
+        try:
+            yield cls(path, reader, writer)
+        finally:
+            await reader.dispose()
+            await writer.dispose()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One consistent view of the data."""
+        with storage_errors(self.path):
+            async with self._reader.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Commits when the block ends, rolls everything back when it raises."""
+        with storage_errors(self.path):
+            async with self._one_writer, self._writer.begin() as connection:
+                yield connection
+
+
+def _engine(path: Path, begin: str, connections: int) -> AsyncEngine:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        pool_size=connections,
+        max_overflow=0,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns what SQLite and the file system say into one sentence with a remedy."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, sqlite3.IntegrityError):
+            raise
+        raise StorageError(f"database {path}: {_explain(str(cause))}") from error
+    except OSError as error:
+        raise StorageError(f"database {path}: {error.strerror or error}") from error
+
+
+_EXPLANATIONS = {
+    "locked": "another program holds its lock; stop that program, then try again",
+    "readonly": "it is read-only; make the file and its directory writable for Dockrev's user",
+    "disk is full": "the disk is full; free some space, nothing was lost",
+    "unable to open": "it cannot be opened; check that the directory exists and is writable",
+    "disk i/o error": "the disk reports an I/O error; check it and the free space",
+    "malformed": "the file is damaged; restore it from a backup",
+    "not a database": "the file is not an SQLite database; choose another DOCKREV_DB_PATH",
+}
+
+
+def _explain(text: str) -> str:
+    low = text.lower()
+    return next((advice for sign, advice in _EXPLANATIONS.items() if sign in low), text)

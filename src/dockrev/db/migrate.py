@@ -1,0 +1,43 @@
+"""Brings a database file to the schema of this release: forward only, all or nothing."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from dockrev.errors import StorageError
+
+HEAD = "0001"
+"""The newest revision in `migrations/versions`; a test holds the two together."""
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def migrate(path: Path) -> None:
+    """Raises StorageError when the file was written by a newer release."""
+    found = revision(path)
+    if found == HEAD:
+        return
+    from alembic import command  # noqa: PLC0415 -- slow to import, and only needed once a release
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["path"] = path
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise StorageError(
+            f"database {path}: it was written by a newer Dockrev (schema {found}; this release: {HEAD}); "
+            "start that release again, or restore the backup made before the upgrade"
+        )
+    command.upgrade(config, "head")
+
+
+def revision(path: Path) -> str | None:
+    """The schema revision of an existing file; None for a new or empty one."""
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+    return str(row[0]) if row else None

@@ -1,0 +1,55 @@
+"""What is known of an image in a registry: the content of its tags, the platforms of its digests."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dockrev.oci.digest import Digest
+from dockrev.oci.manifest import Child
+from dockrev.oci.platform import Platform, choose
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a digest holds. Content addressing makes this true for ever.
+
+    A single-platform image is its own and only child.
+    """
+
+    digest: Digest
+    children: tuple[Child, ...]
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        return tuple(sorted({child.platform for child in self.children}, key=str))
+
+    def digest_for(self, host: Platform) -> Digest | None:
+        return choose(host, ((child.platform, child.digest) for child in self.children))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckError:
+    """Why the newest question had no answer. `retry_at`: it was put off until then, not refused."""
+
+    code: str
+    message: str
+    at: datetime
+    retry_at: datetime | None = None
+
+    @property
+    def deferred(self) -> bool:
+        return self.retry_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class TagState:
+    """The newest answer for a tag, with its age, and the newest error if the last question failed."""
+
+    repository: str
+    tag: str
+    digest: Digest | None = None
+    checked_at: datetime | None = None
+    error: CheckError | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.repository, self.tag)

@@ -1,0 +1,116 @@
+"""Tags and manifests: the only SQL for these tables."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, Row, String, Table, Text, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.db.schema import Moment, metadata
+from dockrev.images.models import CheckError, ImageFacts, TagState
+from dockrev.oci.digest import Digest
+from dockrev.oci.manifest import Child
+from dockrev.oci.platform import Platform
+
+image_tags = Table(
+    "image_tags",
+    metadata,
+    Column("repository", String, primary_key=True),
+    Column("tag", String, primary_key=True),
+    Column("digest", String),
+    Column("checked_at", Moment),
+    Column("error_code", String),
+    Column("error_message", Text),
+    Column("error_at", Moment),
+    Column("retry_at", Moment),
+    Index(None, "retry_at"),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("children", JSON, nullable=False),
+    Column("learned_at", Moment, nullable=False),
+)
+
+
+class ImageStore:
+    """`revision` grows with every write, so that what is rendered from here can be kept until then."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self.revision = 0
+
+    async def tags(self) -> dict[tuple[str, str], TagState]:
+        async with self._database.read() as connection:
+            found = [_tag_state(row) for row in await connection.execute(select(image_tags))]
+        return {state.key: state for state in found}
+
+    async def facts(self) -> dict[Digest, ImageFacts]:
+        async with self._database.read() as connection:
+            found = [_facts(row) for row in await connection.execute(select(manifests))]
+        return {facts.digest: facts for facts in found}
+
+    async def first_retry(self) -> datetime | None:
+        """When the first question that a registry put off may be asked again."""
+        query = select(image_tags.c.retry_at).where(image_tags.c.retry_at.is_not(None))
+        async with self._database.read() as connection:
+            return await connection.scalar(query.order_by(image_tags.c.retry_at).limit(1))
+
+    async def record(
+        self, connection: AsyncConnection, states: Sequence[TagState], facts: Iterable[ImageFacts]
+    ) -> None:
+        """Part of the caller's transaction."""
+        learned = [_facts_row(fact, self._clock.now()) for fact in facts]
+        if learned:
+            await connection.execute(insert(manifests).on_conflict_do_nothing(), learned)
+        if states:
+            statement = insert(image_tags)
+            newest = {
+                column.name: statement.excluded[column.name]
+                for column in image_tags.c
+                if not column.primary_key
+            }
+            await connection.execute(
+                statement.on_conflict_do_update(index_elements=["repository", "tag"], set_=newest),
+                [_tag_row(state) for state in states],
+            )
+        self.revision += 1
+
+
+def _tag_state(row: Row[Any]) -> TagState:
+    error = None
+    if row.error_code is not None:
+        error = CheckError(row.error_code, row.error_message, row.error_at, row.retry_at)
+    digest = Digest(row.digest) if row.digest else None
+    return TagState(row.repository, row.tag, digest, row.checked_at, error)
+
+
+def _tag_row(state: TagState) -> dict[str, object]:
+    error = state.error
+    return {
+        "repository": state.repository,
+        "tag": state.tag,
+        "digest": state.digest,
+        "checked_at": state.checked_at,
+        "error_code": error.code if error else None,
+        "error_message": error.message if error else None,
+        "error_at": error.at if error else None,
+        "retry_at": error.retry_at if error else None,
+    }
+
+
+def _facts(row: Row[Any]) -> ImageFacts:
+    children = (Child(Platform.parse(platform), Digest(digest)) for platform, digest in row.children)
+    return ImageFacts(Digest(row.digest), tuple(children))
+
+
+def _facts_row(facts: ImageFacts, now: datetime) -> dict[str, object]:
+    children = [[str(child.platform), child.digest] for child in facts.children]
+    return {"digest": facts.digest, "children": children, "learned_at": now}

@@ -1,0 +1,49 @@
+"""
+DBOS Transact behind one small port: a workflow for each job, remembered across crashes.
+
+DBOS keeps its tables in a SQLite file of its own beside ours. The version it is given is that of our
+workflows, not of the release, so that a new release recognises the jobs an old one left behind.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+_WORKFLOW_VERSION = "1"
+
+
+class DurableWorkflows:
+    """Runs `body(job_id)` as a workflow of that id. One instance a process, which is DBOS' own rule."""
+
+    def __init__(self, path: Path, body: Callable[[str], Awaitable[None]]) -> None:
+        DBOS(
+            config=DBOSConfig(
+                name="dockrev",
+                system_database_url=f"sqlite:///{path}",
+                application_version=_WORKFLOW_VERSION,
+                executor_id="local",
+                log_level="WARNING",
+            )
+        )
+
+        async def run(job_id: str) -> None:
+            await body(job_id)
+
+        self._run = DBOS.workflow(name="job")(run)
+
+    def launch(self) -> None:
+        """Call it inside the running loop: the workflows run there. Recovers what a crash interrupted."""
+        DBOS.launch()
+
+    async def start(self, job_id: str) -> None:
+        with SetWorkflowID(job_id):
+            await DBOS.start_workflow_async(self._run, job_id)
+
+    async def forget(self, job_ids: Sequence[str]) -> None:
+        if job_ids:
+            await DBOS.delete_workflows_async(list(job_ids))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)

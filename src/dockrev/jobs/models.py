@@ -1,0 +1,158 @@
+"""What a job is, whatever it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from dockrev.errors import Json
+
+
+class Scope(StrEnum):
+    SERVICE = "service"
+    STACK = "stack"
+    ALL = "all"
+
+
+class JobStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class Reason(StrEnum):
+    UI = "ui"
+    WEBHOOK = "webhook"
+    SCHEDULE = "schedule"
+
+
+class BackupMode(StrEnum):
+    INHERIT = "inherit"
+    SKIP = "skip"
+    FORCE = "force"
+
+
+class Level(StrEnum):
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+    EVENT = "event"
+
+
+class Termination(StrEnum):
+    """Why a job was ended by something else than its own work."""
+
+    SERVER_RESTART = "server_restart"
+    SERVER_SHUTDOWN = "server_shutdown"
+    STALE_CHECK = "stale_check"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a job is about; the ids are present as the scope asks for them."""
+
+    scope: Scope
+    stack_id: str | None = None
+    service_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`total` 0 means unknown. `planned*` counts what was started, `current` what is done."""
+
+    phase: str
+    message: str
+    current: int
+    total: int
+    planned_current: int | None = None
+    current_target: str | None = None
+
+    @property
+    def percent(self) -> int:
+        return _percent(self.current, self.total)
+
+    @property
+    def planned_percent(self) -> int | None:
+        return None if self.planned_current is None else _percent(self.planned_current, self.total)
+
+
+def _percent(part: int, total: int) -> int:
+    return 100 * part // total if total else 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    id: str
+    type: str
+    target: Target
+    created_by: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: str
+    type: str
+    target: Target
+    status: JobStatus
+    created_by: str
+    reason: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    allow_arch_mismatch: bool
+    backup_mode: BackupMode
+    summary: Mapping[str, Json]
+    progress: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One line of a job's log. `id` grows over all jobs and survives restarts.
+
+    A line of level `event` holds a JSON object in `message`; all others hold text.
+    """
+
+    id: int
+    job_id: str
+    at: datetime
+    level: Level
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    status: JobStatus
+    summary: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusive:
+    """At most one unfinished job of a type for the same target.
+
+    One that started longer than `stale_after` ago is closed as failed and makes room.
+    """
+
+    stale_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    types: frozenset[str] = frozenset()
+    status: JobStatus | None = None
+    stack_id: str | None = None
+    service_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The last job of the page before: the next page starts right after it."""
+
+    created_at: datetime
+    id: str

@@ -1,0 +1,152 @@
+"""Is an update waiting? Decided from observations alone, each time it is asked. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dockrev.errors import InvalidArgument
+from dockrev.images.models import CheckError, ImageFacts, TagState
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import DEFAULT_TAG, ImageRef
+from dockrev.stacks.models import RunningImage, Service
+
+
+class ArchMatch(StrEnum):
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    UNKNOWN = "unknown"
+
+
+class Unchecked(StrEnum):
+    """Why a service is never asked about at its registry."""
+
+    LOCAL_BUILD = "local build"
+    NOT_WATCHED = "not watched"
+    PINNED = "pinned to a digest"
+    REMOVED = "removed from the project"
+    INVALID = "invalid image reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    tag: str
+    digest: Digest
+    arch_match: ArchMatch
+    platforms: tuple[Platform, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is true of a service's image now. `mixed`: its containers do not all run the same image."""
+
+    tag: str
+    digest: Digest | None
+    candidate: Candidate | None
+    check_error: CheckError | None
+    checked: TagState | None
+    unchecked: Unchecked | None
+    mixed: bool
+
+    @property
+    def counts_as_update(self) -> bool:
+        return self.candidate is not None and self.candidate.arch_match is ArchMatch.MATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What registries were seen to say, and the platform this host runs."""
+
+    tags: Mapping[tuple[str, str], TagState]
+    facts: Mapping[Digest, ImageFacts]
+    host: Platform
+
+
+def question_of(service: Service) -> tuple[ImageRef, str] | Unchecked:
+    """The tag whose movement is an update for this service, or why there is none."""
+    if service.removed:
+        return Unchecked.REMOVED
+    if service.image_ref is None or (service.builds and not service.runtime.digests):
+        return Unchecked.LOCAL_BUILD
+    try:
+        ref = ImageRef.parse(service.image_ref)
+    except InvalidArgument:
+        return Unchecked.INVALID
+    if not service.watched:
+        return Unchecked.NOT_WATCHED
+    if ref.pinned or ref.tag is None:
+        return Unchecked.PINNED
+    return ref, ref.tag
+
+
+def judge(service: Service, knowledge: Knowledge) -> Verdict:
+    question = question_of(service)
+    mixed = len(service.runtime.images) > 1
+    if isinstance(question, Unchecked):
+        digest = _only_digest(service)
+        return Verdict(_shown_tag(service), digest, None, None, None, question, mixed)
+    ref, tag = question
+    state = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
+    outdated = [image for image in service.runtime.images if _differs(image, state, knowledge)]
+    candidate = _candidate(state, knowledge) if outdated else None
+    return Verdict(
+        tag=tag,
+        digest=_current_digest(service, state, outdated),
+        candidate=candidate,
+        check_error=state.error,
+        checked=state,
+        unchecked=None,
+        mixed=mixed,
+    )
+
+
+def _differs(image: RunningImage, state: TagState, knowledge: Knowledge) -> bool:
+    """Index is compared with index and platform with platform: what runs here must really change."""
+    if state.digest is None or not image.digests or state.digest in image.digests:
+        return False
+    offered = _platform_digest(state.digest, knowledge)
+    if offered is None:
+        return True
+    return offered not in image.digests and offered not in (
+        _platform_digest(digest, knowledge) for digest in image.digests
+    )
+
+
+def _platform_digest(digest: Digest, knowledge: Knowledge) -> Digest | None:
+    facts = knowledge.facts.get(digest)
+    return facts.digest_for(knowledge.host) if facts else None
+
+
+def _candidate(state: TagState, knowledge: Knowledge) -> Candidate | None:
+    if state.digest is None:
+        return None
+    facts = knowledge.facts.get(state.digest)
+    platforms = facts.platforms if facts else ()
+    return Candidate(state.tag, state.digest, _arch_match(knowledge.host, platforms), platforms)
+
+
+def _arch_match(host: Platform, offered: tuple[Platform, ...]) -> ArchMatch:
+    if not offered:
+        return ArchMatch.UNKNOWN
+    return ArchMatch.MATCH if any(host.same_machine(one) for one in offered) else ArchMatch.MISMATCH
+
+
+def _current_digest(service: Service, state: TagState, outdated: list[RunningImage]) -> Digest | None:
+    """The digest that runs; of several replicas an outdated one's, since that one awaits the update."""
+    images = outdated or list(service.runtime.images)
+    if not images or not images[0].digests:
+        return state.digest if not service.runtime.total else None
+    digests = images[0].digests
+    return state.digest if state.digest in digests else digests[-1]
+
+
+def _only_digest(service: Service) -> Digest | None:
+    digests = service.runtime.digests
+    return next(iter(digests)) if len(digests) == 1 else None
+
+
+def _shown_tag(service: Service) -> str:
+    try:
+        return ImageRef.parse(service.image_ref or "").tag or ""
+    except InvalidArgument:
+        return DEFAULT_TAG if service.image_ref is None else ""

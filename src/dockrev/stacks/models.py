@@ -1,0 +1,117 @@
+"""A stack is a Compose project, a service one of its services; both as last observed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dockrev.oci.digest import Digest
+
+
+class StackStatus(StrEnum):
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNKNOWN = "unknown"
+
+
+class BackupChoice(StrEnum):
+    INHERIT = "inherit"
+    SKIP = "skip"
+    FORCE = "force"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningImage:
+    """An image some container of the service uses, and the digests it has in the service's repository."""
+
+    image_id: str
+    digests: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The containers of a service. `images` are those of the running ones, else of the stopped ones."""
+
+    total: int = 0
+    running: int = 0
+    unhealthy: int = 0
+    images: tuple[RunningImage, ...] = ()
+
+    @property
+    def digests(self) -> frozenset[Digest]:
+        return frozenset(digest for image in self.images for digest in image.digests)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    auto_rollback: bool
+    bind_paths: Mapping[str, BackupChoice]
+    volume_names: Mapping[str, BackupChoice]
+    repo_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`image_ref` is the reference as the effective configuration has it; None when it only builds.
+
+    `archived` is the operator's word; `removed`: the project no longer has this service.
+    """
+
+    id: str
+    stack_id: str
+    name: str
+    image_ref: str | None
+    builds: bool
+    watched: bool
+    runtime: Runtime
+    settings: ServiceSettings
+    archived: bool
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    id: str
+    name: str
+    compose_files: tuple[str, ...]
+    runtime_known: bool
+    archived: bool
+    created_at: datetime
+    last_check_at: datetime
+    services: tuple[Service, ...]
+
+    @property
+    def status(self) -> StackStatus:
+        """Healthy: every container runs and none is unhealthy; unknown: the engine could not be asked."""
+        if not self.runtime_known:
+            return StackStatus.UNKNOWN
+        total = sum(service.runtime.total for service in self.services)
+        sound = sum(service.runtime.running - service.runtime.unhealthy for service in self.services)
+        return StackStatus.HEALTHY if total and sound == total else StackStatus.DEGRADED
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedService:
+    name: str
+    image_ref: str | None
+    builds: bool
+    watched: bool
+    runtime: Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedStack:
+    """A project as a discovery scan found it; the store makes the stack equal to it."""
+
+    project: str
+    compose_files: tuple[str, ...]
+    services: tuple[ObservedService, ...]
+
+
+class ArchivedFilter(StrEnum):
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+    ONLY = "only"
+
+    def admits(self, archived: bool) -> bool:
+        return self is ArchivedFilter.INCLUDE or archived == (self is ArchivedFilter.ONLY)
