@@ -46,6 +46,8 @@ class DockerConfig:
     """Overrides what the engine says of itself."""
     compose_bin: str | None = None
     """None: `docker compose` when that plugin answers, else `docker-compose`."""
+    child_environment: Mapping[str, str] = field(default_factory=dict)
+    """What the Compose CLI inherits from us. No more: a variable too many would end up in someone's `${VAR}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,9 @@ def _docker(read: "_Reader") -> DockerConfig:
         tls_directory=tls,
         platform=read.parsed("DOCKREV_HOST_PLATFORM", Platform.parse, None),
         compose_bin=read.text("DOCKREV_COMPOSE_BIN"),
+        child_environment={
+            name: value for name in ("PATH", "HOME", "DOCKER_CONFIG") if (value := read.text(name))
+        },
     )
 
 

@@ -28,16 +28,20 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`running`: digests that need no further look, because they already run here."""
+    """`running`: for each image that some service runs under this tag, the digests it has."""
 
     ref: ImageRef
     tag: str
-    running: frozenset[Digest]
+    running: tuple[frozenset[str], ...]
     before: TagState
 
     @property
     def key(self) -> tuple[str, str]:
         return (self.ref.repository, self.tag)
+
+    def nothing_new(self, digest: Digest) -> bool:
+        """Whatever runs is this digest already, so what it holds does not matter."""
+        return all(digest in digests for digests in self.running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class Resolver:
         ref = question.ref
         try:
             digest = await self._registry.head(ref)
-            learned = None if digest in question.running else await self._learn_once(ref.at(digest), digest)
+            learned = None if question.nothing_new(digest) else await self._learn_once(ref.at(digest), digest)
         except RegistryError as error:
             return Answer(question, replace(question.before, error=self._check_error(error)))
         now = self._clock.now()

@@ -1,10 +1,10 @@
 """Tags and manifests: the only SQL for these tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Row, String, Table, Text, select
+from sqlalchemy import JSON, Column, Index, Row, String, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,12 @@ class ImageStore:
                 [_tag_row(state) for state in states],
             )
         self.revision += 1
+
+    async def forget(self, connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
+        """Tags that no service uses any more. Part of the caller's transaction."""
+        for repository, tag in keys:
+            known = (image_tags.c.repository == repository) & (image_tags.c.tag == tag)
+            await connection.execute(delete(image_tags).where(known))
 
 
 def _tag_state(row: Row[Any]) -> TagState:

@@ -128,7 +128,7 @@ class JobRunner:
                 task.cancel()
         await self._workflows.start(new.id)
 
-    async def forget_finished(self, job_ids: list[str]) -> None:
+    async def forget(self, job_ids: list[str]) -> None:
         if self._workflows:
             await self._workflows.forget(job_ids)
 

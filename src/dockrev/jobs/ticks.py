@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, select
+from sqlalchemy import Column, String, Table, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from dockrev.db.database import Database
@@ -32,3 +32,8 @@ class TickStore:
         )
         async with self._database.write() as connection:
             await connection.execute(statement)
+
+    async def forget(self, schedule: str) -> None:
+        """A schedule that is switched on again counts from then on."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule == schedule))

@@ -7,6 +7,7 @@ from typing import Self
 from dockrev.errors import InvalidArgument
 
 _GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
+_REGISTERED = {"sha256", "sha384", "sha512"}
 _SHA256 = re.compile(r"sha256:[a-f0-9]{64}")
 
 
@@ -26,6 +27,13 @@ class Digest(str):
     @classmethod
     def of(cls, content: bytes) -> Self:
         return cls(f"sha256:{hashlib.sha256(content).hexdigest()}")
+
+    def names(self, content: bytes) -> bool:
+        """Whether `content` has this digest; never true for an algorithm that cannot be computed."""
+        algorithm, _, encoded = self.partition(":")
+        if algorithm not in _REGISTERED:
+            return False
+        return hashlib.new(algorithm, content).hexdigest() == encoded
 
     @property
     def short(self) -> str:

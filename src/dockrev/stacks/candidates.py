@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from dockrev.errors import InvalidArgument
@@ -38,15 +39,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is true of a service's image now. `mixed`: its containers do not all run the same image."""
+    """What is true of a service's image now."""
 
     tag: str
     digest: Digest | None
-    candidate: Candidate | None
-    check_error: CheckError | None
-    checked: TagState | None
-    unchecked: Unchecked | None
-    mixed: bool
+    candidate: Candidate | None = None
+    checked_at: datetime | None = None
+    check_error: CheckError | None = None
+    unchecked: Unchecked | None = None
 
     @property
     def counts_as_update(self) -> bool:
@@ -81,10 +81,8 @@ def question_of(service: Service) -> tuple[ImageRef, str] | Unchecked:
 
 def judge(service: Service, knowledge: Knowledge) -> Verdict:
     question = question_of(service)
-    mixed = len(service.runtime.images) > 1
     if isinstance(question, Unchecked):
-        digest = _only_digest(service)
-        return Verdict(_shown_tag(service), digest, None, None, None, question, mixed)
+        return Verdict(_shown_tag(service), _only_digest(service), unchecked=question)
     ref, tag = question
     state = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
     outdated = [image for image in service.runtime.images if _differs(image, state, knowledge)]
@@ -93,10 +91,8 @@ def judge(service: Service, knowledge: Knowledge) -> Verdict:
         tag=tag,
         digest=_current_digest(service, state, outdated),
         candidate=candidate,
+        checked_at=state.checked_at,
         check_error=state.error,
-        checked=state,
-        unchecked=None,
-        mixed=mixed,
     )
 
 

@@ -1,0 +1,121 @@
+"""A check: ask every registry at once, as far as each allows, and store all that was learned together."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from dockrev.checks.models import CheckPlan, CheckReport, PlannedQuestion, Step
+from dockrev.checks.plan import plan_check, report_check
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.images.resolve import Answer, Registry, Resolver
+from dockrev.images.store import ImageStore
+from dockrev.oci.ref import ImageRef
+from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.models import Service
+from dockrev.stacks.store import StackStore
+
+PATIENCE = timedelta(minutes=2)
+"""A registry that asks for no longer a pause than this is waited for within the check."""
+
+
+class Client(Registry, Protocol):
+    async def prepare(self, refs: Iterable[ImageRef]) -> None: ...
+
+
+class Watcher(Protocol):
+    """Follows a check while it runs."""
+
+    def step(self, step: Step) -> None: ...
+
+    async def pausing(self, until: datetime, services: int) -> None: ...
+
+
+class Checker:
+    def __init__(
+        self,
+        client: Client,
+        database: Database,
+        stacks: StackStore,
+        images: ImageStore,
+        appraiser: Appraiser,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._stacks = stacks
+        self._images = images
+        self._appraiser = appraiser
+        self._clock = clock
+
+    async def check(self, selected: Sequence[Service], watcher: Watcher) -> CheckReport:
+        """Failures of a registry are in the report; only a database that fails ends the check."""
+        before = await self._appraiser.knowledge()
+        every = [service for stack in await self._stacks.all() for service in stack.services]
+        plan = plan_check(selected, every, before)
+        answers = await self._ask(plan, Resolver(self._client, before.facts, self._clock), watcher)
+        in_use = {planned.question.key for planned in plan_check(every, every, before).questions}
+        await self._store(selected, answers, unused=before.tags.keys() - in_use)
+        return report_check(plan, before, await self._appraiser.knowledge())
+
+    async def _ask(self, plan: CheckPlan, resolver: Resolver, watcher: Watcher) -> list[Answer]:
+        await self._client.prepare(planned.question.ref for planned in plan.questions)
+        asking = _Asking(plan, resolver, watcher)
+        await asking.ask(plan.questions)
+        deadline = self._clock.now() + PATIENCE
+        while waiting := asking.deferred_until(deadline):
+            until = max(retry_at for _, retry_at in waiting)
+            again = [planned for planned, _ in waiting]
+            await watcher.pausing(until, sum(len(planned.services) for planned in again))
+            await asyncio.sleep(max(0.0, (until - self._clock.now()).total_seconds()))
+            await asking.ask(again)
+        return list(asking.answers.values())
+
+    async def _store(
+        self, selected: Iterable[Service], answers: Sequence[Answer], unused: Collection[tuple[str, str]]
+    ) -> None:
+        learned = [answer.learned for answer in answers if answer.learned]
+        async with self._database.write() as connection:
+            await self._images.record(connection, [answer.state for answer in answers], learned)
+            await self._images.forget(connection, unused)
+            await self._stacks.record_check(connection, {service.stack_id for service in selected})
+
+
+class _Asking:
+    """The questions of one check under way."""
+
+    def __init__(self, plan: CheckPlan, resolver: Resolver, watcher: Watcher) -> None:
+        self._plan = plan
+        self._resolver = resolver
+        self._watcher = watcher
+        self._started = self._answered = len(plan.unasked)
+        self.answers: dict[tuple[str, str], Answer] = {}
+
+    async def ask(self, questions: Iterable[PlannedQuestion]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for planned in questions:
+                group.create_task(self._ask_one(planned))
+
+    async def _ask_one(self, planned: PlannedQuestion) -> None:
+        first_time = planned.question.key not in self.answers
+        if first_time:
+            self._started += len(planned.services)
+            self._report(planned)
+        self.answers[planned.question.key] = await self._resolver.answer(planned.question)
+        if first_time:
+            self._answered += len(planned.services)
+            self._report(planned)
+
+    def deferred_until(self, deadline: datetime) -> list[tuple[PlannedQuestion, datetime]]:
+        """The questions that a registry put off to a moment before `deadline`."""
+        deferred = []
+        for planned in self._plan.questions:
+            error = self.answers[planned.question.key].state.error
+            if error and error.retry_at and error.retry_at <= deadline:
+                deferred.append((planned, error.retry_at))
+        return deferred
+
+    def _report(self, planned: PlannedQuestion) -> None:
+        target = planned.services[-1]
+        self._watcher.step(Step(self._started, self._answered, self._plan.services, target))

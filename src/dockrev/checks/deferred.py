@@ -1,0 +1,44 @@
+"""A registry that asked for silence is asked again when the silence is over, without anyone's order."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from dockrev.checks.jobs import CheckJobs
+from dockrev.clock import Clock
+from dockrev.errors import AppError
+from dockrev.images.store import ImageStore
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN_SECONDS = 20.0
+_PAUSE = timedelta(minutes=15)
+
+
+class DeferredChecks:
+    """Starts at most one check in a quarter of an hour, also for a registry that asks for less."""
+
+    def __init__(self, jobs: CheckJobs, images: ImageStore, clock: Clock) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._clock = clock
+        self._not_before = clock.now()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self.tick()
+            except AppError as error:
+                log.warning("Deferred check not started", action="check.deferred_failed", cause=error.message)
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def tick(self) -> bool:
+        """Start a check if one is due; returns whether it did."""
+        now, due = self._clock.now(), await self._images.first_retry()
+        if due is None or due > now or now < self._not_before:
+            return False
+        self._not_before = now + _PAUSE
+        log.info("Checking what a registry put off", action="check.deferred")
+        return await self._jobs.start_scheduled()

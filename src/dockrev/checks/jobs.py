@@ -1,0 +1,170 @@
+"""Checks as jobs: started by people, by a schedule, or because a registry may be asked again."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from dockrev.checks.checker import Checker
+from dockrev.checks.models import CheckReport, NewVersion, Step, Unanswered
+from dockrev.clock import timestamp
+from dockrev.errors import Conflict, InvalidArgument, Json, NotFound, UpstreamError
+from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.models import (
+    Exclusive,
+    JobStatus,
+    Level,
+    NewJob,
+    Outcome,
+    Progress,
+    Reason,
+    Scope,
+    Target,
+)
+from dockrev.jobs.runner import JobContext, JobRunner
+from dockrev.stacks.models import Service
+from dockrev.stacks.store import StackStore
+
+JOB_TYPE = "check"
+_STALE_AFTER = timedelta(hours=2)
+
+
+class CheckJobs:
+    """`look_around` brings what runs on this host up to date; it may raise UpstreamError."""
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        checker: Checker,
+        stacks: StackStore,
+        look_around: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._runner = runner
+        self._checker = checker
+        self._stacks = stacks
+        self._look_around = look_around
+        runner.handles(JOB_TYPE, self._run)
+
+    async def start(self, target: Target, created_by: str, reason: Reason) -> str:
+        """Raises Conflict while the same check runs, InvalidArgument for an id that does not exist."""
+        await self._require(target)
+        job = NewJob(new_id(IdPrefix.CHECK_JOB), JOB_TYPE, target, created_by, reason)
+        await self._runner.submit(job, Exclusive(stale_after=_STALE_AFTER))
+        return job.id
+
+    async def start_scheduled(self) -> bool:
+        """A check of everything that runs already makes this one unnecessary."""
+        try:
+            await self.start(Target(Scope.ALL), "schedule", Reason.SCHEDULE)
+        except Conflict:
+            return False
+        return True
+
+    async def _require(self, target: Target) -> None:
+        try:
+            if target.stack_id:
+                await self._stacks.get(target.stack_id)
+            if target.service_id:
+                await self._stacks.service(target.service_id)
+        except NotFound as error:
+            field = "stackId" if error.message.startswith("stack") else "serviceId"
+            value = target.stack_id if field == "stackId" else target.service_id
+            raise InvalidArgument(f"{field}: {error.message}", {"field": field, "value": value}) from error
+
+    async def _run(self, context: JobContext) -> Outcome:
+        await context.log("check started")
+        context.progress(Progress("prepare", "looking at what runs here", 0, 0))
+        try:
+            await self._look_around()
+        except UpstreamError as error:
+            await context.log(f"comparing with what ran when last seen: {error.message}", Level.WARN)
+        selected = await self._select(context.job.target)
+        report = await self._checker.check(selected, _JobWatcher(context))
+        await _log_report(context, report)
+        return Outcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report))
+
+    async def _select(self, target: Target) -> list[Service]:
+        if target.scope is Scope.ALL:
+            return [service for stack in await self._stacks.all() for service in stack.services]
+        if target.scope is Scope.STACK:
+            return list((await self._stacks.get(target.stack_id or "")).services)
+        return [await self._stacks.service(target.service_id or "")]
+
+
+class _JobWatcher:
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def step(self, step: Step) -> None:
+        target = f"{step.target.stack_id}/{step.target.name}" if step.target else None
+        message = f"checking services ({step.answered}/{step.total})"
+        self._context.progress(Progress("scanning", message, step.answered, step.total, step.started, target))
+
+    async def pausing(self, until: datetime, services: int) -> None:
+        await self._context.log(
+            f"{services} services wait: their registry allows no more requests before {timestamp(until)}; "
+            "the check goes on then",
+            Level.WARN,
+        )
+
+
+async def _log_report(context: JobContext, report: CheckReport) -> None:
+    for one in report.failed:
+        await context.log(f"{one.service.name} ({one.service.image_ref}): {one.error.message}", Level.WARN)
+    for deferral in report.deferrals:
+        await context.log(
+            f"{deferral.services} services of {deferral.registry} are deferred: the registry allows no more "
+            f"requests before {timestamp(deferral.until)}; a new check starts by itself after that",
+            Level.WARN,
+        )
+    context.progress(
+        Progress("done", "check finished", report.checked, report.checked, planned_current=report.checked)
+    )
+    await context.log(
+        f"check finished: servicesChecked={report.checked} servicesWithCandidate={report.with_candidate} "
+        f"servicesFailed={len(report.failed)} servicesDeferred={len(report.deferred)}"
+    )
+
+
+def _summary(target: Target, selected: list[Service], report: CheckReport) -> dict[str, Json]:
+    return {
+        "hostPlatform": str(report.host),
+        "scope": target.scope.value,
+        "stackIds": sorted({service.stack_id for service in selected}),
+        "servicesChecked": report.checked,
+        "servicesWithCandidate": report.with_candidate,
+        "servicesFailed": len(report.failed),
+        "servicesDeferred": len(report.deferred),
+        "newVersions": {
+            "count": len(report.new_versions),
+            "services": [_new_version(one) for one in report.new_versions],
+        },
+        "failures": [_unanswered(one) for one in report.failed],
+        "deferrals": [
+            {"registry": one.registry, "until": timestamp(one.until), "services": one.services}
+            for one in report.deferrals
+        ],
+    }
+
+
+def _new_version(one: NewVersion) -> dict[str, Json]:
+    return {
+        "stackId": one.service.stack_id,
+        "serviceId": one.service.id,
+        "serviceName": one.service.name,
+        "imageRef": one.service.image_ref,
+        "currentTag": one.tag,
+        "currentDigest": one.current,
+        "currentDisplayTag": one.tag,
+        "candidateTag": one.candidate.tag,
+        "candidateDisplayTag": one.candidate.tag,
+        "candidateDigest": one.candidate.digest,
+    }
+
+
+def _unanswered(one: Unanswered) -> dict[str, Json]:
+    return {
+        "stackId": one.service.stack_id,
+        "serviceId": one.service.id,
+        "serviceName": one.service.name,
+        "code": one.error.code,
+        "message": one.error.message,
+    }

@@ -1,0 +1,87 @@
+"""Deciding what to ask, and what the answers amount to. No I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from dockrev.checks.models import CheckPlan, CheckReport, Deferral, NewVersion, PlannedQuestion, Unanswered
+from dockrev.images.models import TagState
+from dockrev.images.resolve import Question
+from dockrev.oci.ref import ImageRef
+from dockrev.stacks.candidates import Knowledge, Unchecked, judge, question_of
+from dockrev.stacks.models import Service
+
+
+def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge: Knowledge) -> CheckPlan:
+    """Each distinct image once, however many services use it.
+
+    `every` are all services of the host: a digest needs no further look only if all of them run it.
+    """
+    waiting: defaultdict[tuple[ImageRef, str], list[Service]] = defaultdict(list)
+    unasked = []
+    for service in selected:
+        asked = question_of(service)
+        if isinstance(asked, Unchecked):
+            unasked.append(service)
+        else:
+            waiting[asked].append(service)
+    running = _running(every)
+    questions = (
+        PlannedQuestion(_question(ref, tag, knowledge, running[(ref.repository, tag)]), tuple(services))
+        for (ref, tag), services in waiting.items()
+    )
+    return CheckPlan(tuple(questions), tuple(unasked))
+
+
+def _question(ref: ImageRef, tag: str, knowledge: Knowledge, running: Sequence[frozenset[str]]) -> Question:
+    before = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
+    return Question(ref, tag, tuple(running), before)
+
+
+def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[frozenset[str]]]:
+    running: defaultdict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
+    for service in every:
+        asked = question_of(service)
+        if not isinstance(asked, Unchecked):
+            ref, tag = asked
+            running[(ref.repository, tag)] += [
+                frozenset(image.digests) for image in service.runtime.images if image.digests
+            ]
+    return running
+
+
+def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckReport:
+    asked = [service for planned in plan.questions for service in planned.services]
+    unanswered = [
+        Unanswered(service, error)
+        for planned in plan.questions
+        if (error := after.tags[planned.question.key].error)
+        for service in planned.services
+    ]
+    deferred = tuple(one for one in unanswered if one.error.deferred)
+    return CheckReport(
+        host=after.host,
+        checked=plan.services,
+        with_candidate=sum(judge(service, after).candidate is not None for service in asked),
+        new_versions=tuple(_new_versions(asked, before, after)),
+        failed=tuple(one for one in unanswered if not one.error.deferred),
+        deferred=deferred,
+        deferrals=_deferrals(deferred),
+    )
+
+
+def _new_versions(asked: Iterable[Service], before: Knowledge, after: Knowledge) -> Iterable[NewVersion]:
+    for service in asked:
+        verdict, earlier = judge(service, after), judge(service, before).candidate
+        candidate = verdict.candidate
+        if candidate and (earlier is None or earlier.digest != candidate.digest):
+            yield NewVersion(service, verdict.tag, verdict.digest, candidate)
+
+
+def _deferrals(deferred: Iterable[Unanswered]) -> tuple[Deferral, ...]:
+    grouped: defaultdict[str, list[Unanswered]] = defaultdict(list)
+    for one in deferred:
+        grouped[ImageRef.parse(one.service.image_ref or "").registry].append(one)
+    return tuple(
+        Deferral(registry, max(one.error.retry_at for one in ones if one.error.retry_at), len(ones))
+        for registry, ones in sorted(grouped.items())
+    )

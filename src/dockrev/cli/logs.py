@@ -1,0 +1,44 @@
+"""What the process logs, and how it looks: colours on a terminal, JSON for machines."""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import Processor
+
+from dockrev.config import LogConfig
+
+_SHARED: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
+def configure_logs(config: LogConfig) -> None:
+    """Sends our lines and those of the libraries the same way, to standard error."""
+    level = logging.getLevelNamesMapping()[config.level.upper()]
+    colours = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_SHARED], processors=_rendering(colours=colours)
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in ("aiosqlite", "alembic", "asyncio", "sqlalchemy"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _rendering(*, colours: bool) -> list[Processor]:
+    strip: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if colours:
+        return [strip, structlog.dev.ConsoleRenderer()]
+    return [strip, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]

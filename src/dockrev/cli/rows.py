@@ -1,0 +1,137 @@
+"""The lines of a check, as people and scripts read them. No I/O."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dockrev.errors import InvalidArgument, Json
+from dockrev.oci.digest import Digest
+from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
+from dockrev.stacks.candidates import ArchMatch
+from dockrev.stacks.models import Service, Stack
+
+
+class RowStatus(StrEnum):
+    UPDATE = "update"
+    CURRENT = "current"
+    UNCHECKED = "unchecked"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`running` and `available` are digests; `available` only when an update waits."""
+
+    stack: str
+    service: str
+    image: str
+    tag: str
+    running: Digest | None
+    available: Digest | None
+    platforms: tuple[str, ...]
+    status: RowStatus
+    note: str
+
+    def as_json(self) -> dict[str, Json]:
+        return {
+            "stack": self.stack,
+            "service": self.service,
+            "image": self.image,
+            "tag": self.tag,
+            "running": self.running,
+            "available": self.available,
+            "platforms": list(self.platforms),
+            "status": self.status.value,
+            "note": self.note,
+        }
+
+
+def rows_of(appraised: Iterable[AppraisedStack], selected: Iterable[Service]) -> list[Row]:
+    """The selected services by stack and name; those that left their project are not shown."""
+    wanted = {service.id for service in selected}
+    rows = (
+        _row(stack.stack, one)
+        for stack in sorted(appraised, key=lambda stack: stack.stack.name)
+        for one in stack.services
+        if one.service.id in wanted and not one.service.removed
+    )
+    return list(rows)
+
+
+def _row(stack: Stack, one: AppraisedService) -> Row:
+    verdict = one.verdict
+    candidate = verdict.candidate
+    return Row(
+        stack=stack.name,
+        service=one.service.name,
+        image=one.service.image_ref or "(built here)",
+        tag=verdict.tag,
+        running=verdict.digest,
+        available=candidate.digest if candidate else None,
+        platforms=tuple(str(platform) for platform in candidate.platforms) if candidate else (),
+        status=_status(one),
+        note=_note(one),
+    )
+
+
+def _status(one: AppraisedService) -> RowStatus:
+    verdict = one.verdict
+    if verdict.unchecked:
+        return RowStatus.UNCHECKED
+    if verdict.check_error:
+        return RowStatus.DEFERRED if verdict.check_error.deferred else RowStatus.FAILED
+    if verdict.candidate:
+        return RowStatus.UPDATE
+    return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
+
+
+def _note(one: AppraisedService) -> str:
+    verdict, runtime = one.verdict, one.service.runtime
+    notes = []
+    if verdict.unchecked:
+        notes.append(verdict.unchecked.value)
+    if verdict.check_error:
+        notes.append(verdict.check_error.message)
+    if verdict.candidate and verdict.candidate.arch_match is ArchMatch.MISMATCH:
+        notes.append("not offered for this host's platform")
+    if not runtime.total:
+        notes.append("no containers")
+    elif not runtime.running:
+        notes.append("stopped")
+    elif not runtime.digests and not verdict.unchecked:
+        notes.append("what runs did not come from this registry")
+    if len(runtime.images) > 1:
+        notes.append("containers run different images")
+    return "; ".join(notes)
+
+
+def select(stacks: Sequence[Stack], names: Sequence[str]) -> list[Service]:
+    """Services by project, by `project/service` or by service name; all of them without names.
+
+    Raises InvalidArgument for a name that fits nothing.
+    """
+    every = [(stack, service) for stack in stacks for service in stack.services if not service.removed]
+    if not names:
+        return [service for _, service in every]
+    chosen: dict[str, Service] = {}
+    for name in names:
+        found = [service for stack, service in every if name in _names(stack, service)]
+        if not found:
+            known = ", ".join(sorted(stack.name for stack in stacks)) or "none"
+            raise InvalidArgument(f"no project or service is called {name!r} (projects found: {known})")
+        chosen |= {service.id: service for service in found}
+    return list(chosen.values())
+
+
+def _names(stack: Stack, service: Service) -> tuple[str, str, str]:
+    return (stack.name, service.name, f"{stack.name}/{service.name}")
+
+
+def exit_code(rows: Iterable[Row]) -> int:
+    """0: nothing waits, 1: updates wait, 2: some answer is missing, so the list may be incomplete."""
+    statuses = {row.status for row in rows}
+    if statuses & {RowStatus.FAILED, RowStatus.DEFERRED}:
+        return 2
+    return 1 if RowStatus.UPDATE in statuses else 0

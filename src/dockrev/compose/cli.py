@@ -1,0 +1,163 @@
+"""The Compose CLI: found once, asked what a project means. Its command lines stand here and nowhere else."""
+
+import asyncio
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from dockrev.compose import raw
+from dockrev.compose.inputs import NotKnowable, Stamps, inputs_of, stamp
+from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.process import Command, collect
+from dockrev.compose.rendering import CannotRender, parse_rendered
+from dockrev.compose.sources import Source, read_sources
+from dockrev.config import DockerConfig
+from dockrev.errors import ComposeError
+
+_VERSION = re.compile(r"v?(\d+\.\d+[^\s,]*)")
+_VERSION_TIMEOUT_SECONDS = 20.0
+_CONCURRENT_CHILDREN = 4
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    files: ProjectFiles
+    stamps: Stamps
+    config: EffectiveConfig
+
+
+class Compose:
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        version: str,
+        environment: Mapping[str, str],
+        timeout_seconds: float = 30.0,
+    ) -> None:
+        self.command = command
+        self.version = version
+        self._environment = environment
+        self._timeout_seconds = timeout_seconds
+        self._remembered: dict[str, _Remembered] = {}
+        self._children = asyncio.Semaphore(_CONCURRENT_CHILDREN)
+
+    @classmethod
+    async def find(cls, config: DockerConfig, timeout_seconds: float = 30.0) -> Self:
+        """Raises ComposeError, which says how to get one, when none answers."""
+        environment = child_environment(config)
+        tried = []
+        for command in _candidates(config.compose_bin, environment["PATH"]):
+            try:
+                version = await _version_of(command, environment)
+            except ComposeError as error:
+                tried.append(error.message)
+            else:
+                return cls(command, version, environment, timeout_seconds)
+        raise ComposeError(
+            "No Compose CLI answers. Install the Compose plugin of Docker (package docker-compose-plugin), or"
+            f" name the command in DOCKREV_COMPOSE_BIN. Tried: {'; '.join(tried)}",
+            permanent=True,
+        )
+
+    @property
+    def major(self) -> int:
+        return int(self.version.partition(".")[0])
+
+    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
+        """All services of all profiles, with variables, `extends`, `include` and overrides applied.
+
+        Remembered until a file that takes part changes. When Compose cannot render the files, they are merged
+        as written, with a warning that says why, and Compose is asked again next time. When that fails too it
+        raises ComposeError; `details["reason"]` is compose_file_unreadable, compose_file_invalid or
+        compose_no_services.
+        """
+        remembered = self._remembered.get(files.name)
+        if remembered and remembered.files == files and await _unchanged(remembered.stamps):
+            return remembered.config
+        sources = await asyncio.to_thread(read_sources, files)
+        stamps = await asyncio.to_thread(_stamps, files, sources)
+        self._remembered.pop(files.name, None)
+        try:
+            config = await self._rendered(files)
+        except CannotRender as error:
+            return await asyncio.to_thread(raw.merged, sources, _merged_because(files, error))
+        if stamps is not None:
+            self._remembered[files.name] = _Remembered(files, stamps, config)
+        return config
+
+    async def _rendered(self, files: ProjectFiles) -> EffectiveConfig:
+        options = ("--format", "json") if self.major >= 2 else ()
+        words = (*self.command, *self._project_options(files), "config", *options)
+        directory = files.directory if files.directory.is_dir() else Path("/")
+        try:
+            async with self._children:
+                done = await collect(Command(words, self._environment, directory, self._timeout_seconds))
+        except ComposeError as error:
+            raise CannotRender(error.message) from error
+        config = await asyncio.to_thread(parse_rendered, done)
+        if self.major < 2 and len(files.env_files) > 1:
+            warning = f"Compose V1 reads one env file; {files.env_files[-1]} was used, the others were not."
+            config = replace(config, warnings=(*config.warnings, warning))
+        return config
+
+    def _project_options(self, files: ProjectFiles) -> tuple[str, ...]:
+        words = [f"--project-name={files.name}", "--project-directory", str(files.directory)]
+        for path in files.config_files:
+            words += ["--file", str(path)]
+        for path in files.env_files if self.major >= 2 else files.env_files[-1:]:
+            words += ["--env-file", str(path)]
+        if self.major >= 2:  # V1 lists the services of all profiles anyway
+            words += ["--profile", "*"]
+        return tuple(words)
+
+
+def _merged_because(files: ProjectFiles, error: CannotRender) -> str:
+    return (
+        f"Compose could not render {files.config_files[0]} ({error});"
+        " its services are read from the files as they are written, without variables."
+    )
+
+
+def child_environment(config: DockerConfig) -> Mapping[str, str]:
+    """Everything a Compose child sees. A variable of ours must not become a value in someone's project."""
+    environment = {"PATH": _PATH, "LC_ALL": "C.UTF-8", **config.child_environment, "DOCKER_HOST": config.host}
+    if config.tls_directory is not None:
+        environment |= {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(config.tls_directory)}
+    return environment
+
+
+def _candidates(compose_bin: str | None, path: str) -> tuple[tuple[str, ...], ...]:
+    if compose_bin is None:
+        return ("docker", "compose"), ("docker-compose",)
+    if shutil.which(compose_bin, path=path):
+        return ((compose_bin,),)
+    try:
+        return (tuple(shlex.split(compose_bin)),)
+    except ValueError as error:
+        raise ComposeError(f"DOCKREV_COMPOSE_BIN: {compose_bin!r} is no command ({error}).") from error
+
+
+async def _version_of(command: tuple[str, ...], environment: Mapping[str, str]) -> str:
+    words = (*command, "version", "--short")
+    done = await collect(Command(words, environment, Path("/"), _VERSION_TIMEOUT_SECONDS))
+    found = _VERSION.match(done.out.strip())
+    if done.code != 0 or found is None:
+        said = (done.err.strip() or done.out.strip()).partition("\n")[0][:200]
+        raise ComposeError(f"`{shlex.join(words)}` answers {said!r}")
+    return found[1]
+
+
+async def _unchanged(stamps: Stamps) -> bool:
+    return await asyncio.to_thread(stamp, [path for path, _ in stamps]) == stamps
+
+
+def _stamps(files: ProjectFiles, sources: tuple[Source, ...]) -> Stamps | None:
+    try:
+        return stamp(inputs_of(files, sources))
+    except NotKnowable:
+        return None

@@ -1,0 +1,126 @@
+"""Running a child process: output line by line, the whole group gone when nobody waits for it any more."""
+
+import asyncio
+import os
+import shlex
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from dockrev.errors import ComposeError
+
+MAX_LINE_LENGTH = 8 * 1024 * 1024
+MAX_OUTPUT_LENGTH = 32 * 1024 * 1024
+
+_GRACE_SECONDS = 2.0
+
+
+class Stream(Enum):
+    OUT = "stdout"
+    ERR = "stderr"
+
+
+OnLine = Callable[[Stream, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+    """All of it: the child inherits nothing that is not named here."""
+    directory: Path
+    timeout_seconds: float
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    code: int
+    """Negative: the signal that ended it."""
+    out: str
+    err: str
+
+
+async def collect(command: Command) -> Finished:
+    lines: dict[Stream, list[str]] = {stream: [] for stream in Stream}
+    code = await run(command, lambda stream, line: lines[stream].append(line))
+    return Finished(code, "\n".join(lines[Stream.OUT]), "\n".join(lines[Stream.ERR]))
+
+
+async def run(command: Command, on_line: OnLine) -> int:
+    """The exit code. Raises ComposeError when the child cannot start, takes too long or talks too much."""
+    child = await _start(command)
+    finished = False
+    try:
+        async with asyncio.timeout(command.timeout_seconds):
+            await _read(child, on_line)
+            code = await child.wait()
+        finished = True
+    except TimeoutError as error:
+        raise ComposeError(f"`{command}` was ended after {command.timeout_seconds:g} seconds.") from error
+    finally:
+        if not finished:
+            await _kill(child)
+    return code
+
+
+async def _start(command: Command) -> Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command.words,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=MAX_LINE_LENGTH,
+            env=dict(command.environment),
+            cwd=command.directory,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:  # ValueError: a NUL in a word
+        raise ComposeError(f"`{command}` cannot be started: {error}") from error
+
+
+async def _read(child: Process, on_line: OnLine) -> None:
+    try:
+        async with asyncio.TaskGroup() as readers:
+            for stream, pipe in ((Stream.OUT, child.stdout), (Stream.ERR, child.stderr)):
+                if pipe is not None:
+                    readers.create_task(_read_lines(pipe, stream, on_line))
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
+
+
+async def _read_lines(pipe: asyncio.StreamReader, stream: Stream, on_line: OnLine) -> None:
+    length = 0
+    try:
+        while line := await pipe.readline():
+            length += len(line)
+            if length > MAX_OUTPUT_LENGTH:
+                raise ComposeError(f"It printed more than {MAX_OUTPUT_LENGTH} bytes and was ended.")
+            on_line(stream, line.decode("utf-8", "replace").rstrip("\r\n"))
+    except ValueError as error:  # what asyncio says of a line above its limit
+        raise ComposeError(
+            f"It printed a line of more than {MAX_LINE_LENGTH} bytes and was ended."
+        ) from error
+
+
+async def _kill(child: Process) -> None:
+    """Asks the group to stop, then makes it; a second cancellation only shortens the asking."""
+    try:
+        await _signal(child, signal.SIGTERM)
+    finally:
+        await _signal(child, signal.SIGKILL)
+
+
+async def _signal(child: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await child.communicate()  # what is left in the pipes would keep them open

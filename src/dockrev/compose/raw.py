@@ -1,0 +1,80 @@
+"""Compose files as they are written: for when Compose cannot render them, and to see what they refer to."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from dockrev.compose.models import ComposeService, EffectiveConfig
+from dockrev.compose.services import written_services
+from dockrev.compose.sources import Source, invalid, no_services
+
+
+class _TolerantConstructor(SafeConstructor):
+    """Reads Compose's `!reset` as nothing, and `!override` and tags of others as the plain value."""
+
+    def construct_tagged(self, tag: str, node: Node) -> Any:
+        if tag == "reset":
+            return None
+        if isinstance(node, SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        if isinstance(node, MappingNode):
+            return self.construct_mapping(node, deep=True)
+        return self.construct_scalar(node)
+
+
+_TolerantConstructor.add_multi_constructor("!", _TolerantConstructor.construct_tagged)
+
+
+def load(source: Source) -> Mapping[str, Any]:
+    """Raises ComposeError `compose_file_invalid`. An empty file is an empty mapping, as overrides may be."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _TolerantConstructor
+    try:
+        document = yaml.load(source.text)
+    except MarkedYAMLError as error:
+        raise invalid(source.path, _where(error)) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise invalid(source.path, f"not YAML: {type(error).__name__}") from error
+    if not isinstance(document or {}, Mapping):
+        raise invalid(source.path, "the top level is not a mapping")
+    return document or {}
+
+
+def merged(sources: tuple[Source, ...], warning: str) -> EffectiveConfig:
+    """No variables, `extends`, `include` or profiles: only later files over earlier ones, key by key."""
+    services: dict[str, ComposeService] = {}
+    for source in sources:
+        for service in _services(source):
+            earlier = services.get(service.name)
+            services[service.name] = _over(earlier, service) if earlier else service
+    if not services:
+        raise no_services()
+    return EffectiveConfig(tuple(services.values()), (warning,))
+
+
+def _services(source: Source) -> tuple[ComposeService, ...]:
+    try:
+        return written_services(load(source))
+    except ValueError as error:
+        raise invalid(source.path, str(error)) from error
+
+
+def _over(earlier: ComposeService, later: ComposeService) -> ComposeService:
+    return replace(
+        later,
+        image=later.image or earlier.image,
+        builds=later.builds or earlier.builds,
+        labels={**earlier.labels, **later.labels},
+    )
+
+
+def _where(error: MarkedYAMLError) -> str:
+    """Without the snippet that the parser would show: the line may hold a secret."""
+    mark = error.problem_mark or error.context_mark
+    line = f"line {mark.line + 1}: " if mark else ""
+    return f"{line}{error.problem or error.context or 'not YAML'}"

@@ -1,0 +1,38 @@
+"""What `compose config` printed, read back."""
+
+import json
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from dockrev.compose.complaints import error_in, warnings_in
+from dockrev.compose.models import EffectiveConfig
+from dockrev.compose.process import Finished
+from dockrev.compose.services import rendered_services
+from dockrev.compose.sources import no_services
+
+
+class CannotRender(Exception):
+    """Compose has no answer for this project. Its text says why, for people."""
+
+
+def parse_rendered(done: Finished) -> EffectiveConfig:
+    """Raises CannotRender when Compose failed, ComposeError when the project has no services."""
+    # Wrappers of the CLI exist that lose its exit code, so an empty answer is a failure too.
+    if done.code != 0 or not done.out.strip():
+        raise CannotRender(error_in(done.err))
+    try:
+        services = rendered_services(_document(done.out))
+    except (ValueError, YAMLError, RecursionError) as error:
+        raise CannotRender(f"it printed something unexpected ({type(error).__name__})") from error
+    if not services:
+        raise no_services()
+    return EffectiveConfig(services, warnings_in(done.err))
+
+
+def _document(text: str) -> Any:
+    """V2 prints JSON, V1 knows only YAML."""
+    if text.lstrip().startswith("{"):
+        return json.loads(text)
+    return YAML(typ="safe", pure=True).load(text)

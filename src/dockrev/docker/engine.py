@@ -1,0 +1,153 @@
+"""The Docker Engine, asked over its API."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self
+
+import aiodocker
+import aiohttp
+
+from dockrev.config import DockerConfig
+from dockrev.docker import labels
+from dockrev.docker.address import EngineAddress
+from dockrev.docker.events import FILTERS, ContainerEvent, parse_stream
+from dockrev.docker.failures import FOREIGN, explain
+from dockrev.docker.labels import clean_text
+from dockrev.docker.snapshot import EngineDescription, HostSnapshot
+from dockrev.errors import DockerError
+from dockrev.oci.platform import Platform
+
+OLDEST_API, NEWEST_API = (1, 24), (1, 51)
+"""Newer engines still answer the newest version known here."""
+
+_UNKNOWN_API = "auto"
+_COMPOSE_CONTAINERS = {"all": "1", "filters": json.dumps({"label": [labels.PROJECT]})}
+_COMPOSE_EVENTS = {"filters": json.dumps(FILTERS)}
+
+
+class Engine:
+    """Every failure is a DockerError whose message says what to do. Nothing is retried here."""
+
+    def __init__(self, config: DockerConfig, timeout_seconds: float) -> None:
+        self._address = EngineAddress.of(config)
+        self._platform = config.platform
+        self._timeout_seconds = timeout_seconds
+        self._client: aiodocker.Docker | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, config: DockerConfig, timeout_seconds: float = 10.0) -> AsyncIterator[Self]:
+        """Makes no request: a missing engine shows at the first question, and may come back."""
+        engine = cls(config, timeout_seconds)
+        try:
+            yield engine
+        finally:
+            await engine._close()
+
+    async def describe(self) -> EngineDescription:
+        with self._explained():
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._version()
+            return EngineDescription(
+                version=clean_text(answer["Version"]),
+                api_version=_common_api(answer, self._address),
+                name=clean_text((answer.get("Platform") or {}).get("Name")) or "Docker Engine",
+                platform=self._platform or await self._host_platform(answer),
+            )
+
+    async def observe(self) -> HostSnapshot:
+        """Two calls, whatever the number of containers."""
+        with self._explained():
+            containers = await self._ask("containers/json", _COMPOSE_CONTAINERS)
+            images = await self._ask("images/json")
+            return HostSnapshot.from_lists(containers, images)
+
+    async def events(self) -> AsyncGenerator[ContainerEvent, None]:
+        """What happens to Compose containers from now on; ends only by DockerError or by the caller."""
+        with self._explained():
+            async with asyncio.timeout(self._timeout_seconds):
+                client = await self._negotiated()
+                response = await client._do_query(
+                    "events", "GET", params=_COMPOSE_EVENTS, timeout=aiohttp.ClientTimeout()
+                )
+            async with response:
+                async for event in parse_stream(response.content.iter_any()):
+                    yield event
+        raise DockerError(f"The Docker engine at {self._address} ended its stream of events: it is stopping.")
+
+    async def _host_platform(self, version: Any) -> Platform:
+        platform = Platform.of(clean_text(version["Os"]), clean_text(version["Arch"]))
+        if platform.architecture != "arm":
+            return platform
+        # Only the machine name tells armv6l from armv7l, and images differ in it.
+        info = await self._ask("info")
+        return Platform.of(platform.os, clean_text(info["Architecture"]))
+
+    async def _ask(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        async with asyncio.timeout(self._timeout_seconds):
+            client = await self._negotiated()
+            return await _json(client, path, params)
+
+    async def _negotiated(self) -> aiodocker.Docker:
+        client = self._connect()
+        if client.api_version == _UNKNOWN_API:
+            await self._version()
+        return client
+
+    async def _version(self) -> Any:
+        client = self._connect()
+        answer = await _json(client, "version", versioned=False)
+        client.api_version = f"v{_common_api(answer, self._address)}"
+        return answer
+
+    def _connect(self) -> aiodocker.Docker:
+        if self._client is None:
+            connector = self._address.connector()
+            session = aiohttp.ClientSession(connector=connector)
+            self._client = aiodocker.Docker(self._address.url, connector, session, api_version=_UNKNOWN_API)
+        return self._client
+
+    async def _close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            await self._client.session.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except FOREIGN as error:
+            if self._client is not None:
+                self._client.api_version = _UNKNOWN_API  # what comes back may be another release
+            raise explain(error, self._address, self._timeout_seconds) from error
+
+
+async def _json(
+    client: aiodocker.Docker, path: str, params: Mapping[str, str] | None = None, *, versioned: bool = True
+) -> Any:
+    # aiodocker's own decoding fails for the whole list when one label is not UTF-8.
+    async with await client._do_query(path, "GET", params=params, versioned_api=versioned) as response:
+        body = await response.read()
+    return json.loads(body.decode("utf-8", "replace"))
+
+
+def _common_api(answer: Any, address: EngineAddress) -> str:
+    newest, oldest = _api(answer["ApiVersion"]), _api(answer.get("MinAPIVersion") or "1.0")
+    if newest < OLDEST_API or oldest > NEWEST_API:
+        raise DockerError(
+            f"The Docker engine at {address} speaks API {_dotted(oldest)} to {_dotted(newest)}, Dockrev"
+            f" {_dotted(OLDEST_API)} to {_dotted(NEWEST_API)}. Update whichever is older.",
+            permanent=True,
+        )
+    return _dotted(min(newest, NEWEST_API))
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _api(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)

@@ -1,0 +1,74 @@
+"""What an engine reports about its containers as it happens (Engine API, "SystemEvents")."""
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from dockrev.docker import labels as compose_labels
+from dockrev.docker.labels import named, parse_labels
+from dockrev.docker.snapshot import Health
+
+MAX_EVENT_LENGTH = 8 * 1024 * 1024
+
+
+class EventAction(StrEnum):
+    CREATE = "create"
+    START = "start"
+    DIE = "die"
+    DESTROY = "destroy"
+    STOP = "stop"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    RENAME = "rename"
+    HEALTH_STATUS = "health_status"
+
+
+FILTERS: Mapping[str, list[str]] = {
+    "type": ["container"],
+    "event": list(EventAction),
+    "label": [compose_labels.PROJECT],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEvent:
+    action: EventAction
+    container_id: str
+    project: str | None
+    service: str | None
+    health: Health | None
+    """Set for `health_status` only."""
+    at: datetime
+
+
+def parse_event(message: Any) -> ContainerEvent | None:
+    """None for an event of another kind; ValueError, TypeError or KeyError when this is no event."""
+    action, _, detail = str(message["Action"]).partition(":")
+    if message["Type"] != "container" or action not in set(EventAction):
+        return None
+    actor = message["Actor"]
+    labels = parse_labels(actor.get("Attributes"))
+    return ContainerEvent(
+        action=EventAction(action),
+        container_id=str(actor["ID"]),
+        project=named(labels, compose_labels.PROJECT),
+        service=named(labels, compose_labels.SERVICE),
+        health=Health(detail.strip()) if detail.strip() in set(Health) else None,
+        at=datetime.fromtimestamp(message["time"], UTC),
+    )
+
+
+async def parse_stream(chunks: AsyncIterable[bytes]) -> AsyncIterator[ContainerEvent]:
+    """One JSON object a line. The engine puts all labels into each event, so a line has no usual size."""
+    pending = b""
+    async for chunk in chunks:
+        *lines, pending = (pending + chunk).split(b"\n")
+        if len(pending) > MAX_EVENT_LENGTH:
+            raise ValueError("an event without end")
+        for line in filter(None, map(bytes.strip, lines)):
+            event = parse_event(json.loads(line.decode("utf-8", "replace")))
+            if event is not None:
+                yield event

@@ -1,0 +1,103 @@
+"""Every way in which an engine gives no usable answer, told so that a person knows what to do."""
+
+import ssl
+
+import aiodocker
+import aiohttp
+
+from dockrev.docker.address import EngineAddress
+from dockrev.errors import DockerError
+
+FOREIGN = (
+    aiodocker.DockerError,
+    aiohttp.ClientError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
+"""What aiodocker, aiohttp and the parsing of an answer raise. TimeoutError and ssl.SSLError are OSErrors."""
+
+_NEVER_CONNECTED = 900  # aiodocker's own status
+
+
+def explain(error: BaseException, address: EngineAddress, timeout_seconds: float) -> DockerError:
+    if isinstance(error, aiodocker.DockerError):
+        if error.status != _NEVER_CONNECTED or error.__context__ is None:
+            return _refused(error, address)
+        error = error.__context__
+    if isinstance(error, TimeoutError):
+        return DockerError(
+            f"The Docker engine at {address} did not answer within {timeout_seconds:g} seconds."
+            " It may be overloaded or hanging; look at its log."
+        )
+    if tls := _tls_error_in(error):
+        return _tls(tls, address)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _unreachable(error.os_error, address)
+    if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
+        return _died(error, address)
+    return DockerError(
+        f"What answers at {address} does not speak like a Docker engine ({type(error).__name__})."
+        " Check DOCKER_HOST, and the proxy in between if there is one."
+    )
+
+
+def _refused(error: aiodocker.DockerError, address: EngineAddress) -> DockerError:
+    hint = ""
+    if error.status in (401, 403):
+        hint = " A socket proxy in between must allow GET for /version, /containers, /images and /events."
+    elif "HTTPS server" in error.message:
+        hint = " It wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
+    reason = error.message.strip()[:300]
+    return DockerError(
+        f"The Docker engine at {address} refused with status {error.status}: {reason}.{hint}",
+        permanent=error.status < 500,
+    )
+
+
+def _unreachable(error: OSError, address: EngineAddress) -> DockerError:
+    if isinstance(error, FileNotFoundError):
+        return DockerError(
+            f"There is no Docker socket at {address}. Is Docker installed, and is the socket mounted into"
+            f" this container (-v {address}:{address})? If the engine listens elsewhere, set DOCKER_HOST."
+        )
+    if isinstance(error, PermissionError):
+        return DockerError(
+            f"This user may not use the Docker socket {address}. Add the user to the group that owns it"
+            f" (see `stat -c %g {address}`; in Compose: group_add).",
+            permanent=True,
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return DockerError(
+            f"Nothing listens at {address}: the Docker engine is not running."
+            " Start it (systemctl start docker), or correct DOCKER_HOST."
+        )
+    return DockerError(
+        f"The Docker engine at {address} cannot be reached ({error.strerror or error})."
+        " Check DOCKER_HOST and the network in between."
+    )
+
+
+def _tls_error_in(error: BaseException | None) -> ssl.SSLError | None:
+    """aiohttp wraps a failed handshake and an alert that comes later in different ways."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _tls(error: ssl.SSLError, address: EngineAddress) -> DockerError:
+    return DockerError(
+        f"TLS with the Docker engine at {address} failed ({error})."
+        " Check that ca.pem in DOCKER_CERT_PATH signed the engine's certificate, that this names the host of"
+        " DOCKER_HOST, and that the engine accepts cert.pem.",
+        permanent=True,
+    )
+
+
+def _died(error: BaseException, address: EngineAddress) -> DockerError:
+    return DockerError(
+        f"The Docker engine at {address} broke off in the middle of an answer ({type(error).__name__})."
+        " It is stopping or restarting, or it crashed; look at its log."
+    )

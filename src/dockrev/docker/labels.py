@@ -1,0 +1,30 @@
+"""Labels, which anyone can write: cleaned once, so that nothing behind this module meets a broken one."""
+
+from collections.abc import Mapping
+
+PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
+NUMBER = "com.docker.compose.container-number"
+ONEOFF = "com.docker.compose.oneoff"
+
+MAX_TEXT_LENGTH = 64 * 1024
+
+
+def clean_text(value: object) -> str:
+    """Text that every database and every encoding takes: bounded, without NUL and lone surrogates."""
+    text = value if isinstance(value, str) else ""
+    return (
+        text[:MAX_TEXT_LENGTH].encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
+
+
+def parse_labels(raw: object) -> Mapping[str, str]:
+    """An engine says `null` for "no labels"; a label without a value is empty text."""
+    if not isinstance(raw, Mapping):
+        return {}
+    return {clean_text(name): clean_text(value) for name, value in raw.items()}
+
+
+def named(labels: Mapping[str, str], label: str) -> str | None:
+    """A label that names something: blank counts as absent."""
+    return labels.get(label, "").strip() or None

@@ -1,0 +1,174 @@
+"""What an engine's lists say about a host (Engine API, "ContainerList" and "ImageList"). No I/O."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from dockrev.docker import labels as compose_labels
+from dockrev.docker.labels import clean_text, named, parse_labels
+from dockrev.errors import InvalidArgument
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
+
+_HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
+
+
+class ContainerState(StrEnum):
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+    """A word of an engine newer than this module, or of another engine."""
+
+    @classmethod
+    def parse(cls, text: str) -> "ContainerState":
+        return cls(text) if text in set(cls) else cls.UNKNOWN
+
+
+class Health(StrEnum):
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+    @classmethod
+    def in_status(cls, status: str) -> "Health | None":
+        """`Up 3 seconds (health: starting)`: the list of containers tells health in prose only."""
+        found = _HEALTH.search(status)
+        return cls(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDescription:
+    version: str
+    api_version: str
+    """The version spoken with it: the newest that both sides know."""
+    name: str
+    platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    id: str
+    name: str
+    image_id: str
+    image: str
+    """As configured; but an image id once its tag has moved to another image."""
+    state: ContainerState
+    health: Health | None
+    labels: Mapping[str, str]
+    created_at: datetime
+
+    @classmethod
+    def from_list(cls, entry: Any) -> Self:
+        """Raises ValueError, TypeError or KeyError when this is no container."""
+        labels = parse_labels(entry.get("Labels"))
+        return cls(
+            id=str(entry["Id"]),
+            name=_name(entry),
+            image_id=str(entry["ImageID"]),
+            image=clean_text(entry.get("Image")),
+            state=ContainerState.parse(clean_text(entry.get("State"))),
+            health=Health.in_status(clean_text(entry.get("Status"))),
+            labels=labels,
+            created_at=datetime.fromtimestamp(entry["Created"], UTC),
+        )
+
+    @property
+    def project(self) -> str | None:
+        return named(self.labels, compose_labels.PROJECT)
+
+    @property
+    def service(self) -> str | None:
+        return named(self.labels, compose_labels.SERVICE)
+
+    @property
+    def number(self) -> int | None:
+        text = self.labels.get(compose_labels.NUMBER, "")
+        return int(text) if text.isdecimal() and len(text) < 10 else None
+
+    @property
+    def oneoff(self) -> bool:
+        """Made by `compose run`: it belongs to the project but says nothing about the service."""
+        return self.labels.get(compose_labels.ONEOFF, "").lower() == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    id: str
+    repo_digests: tuple[tuple[str, Digest], ...]
+    """`ImageRef.repository` and the digest under which that repository offered the image."""
+    labels: Mapping[str, str]
+
+    @classmethod
+    def from_list(cls, entry: Any) -> Self:
+        return cls(
+            id=str(entry["Id"]),
+            repo_digests=tuple(_repo_digests(entry.get("RepoDigests") or ())),
+            labels=parse_labels(entry.get("Labels")),
+        )
+
+    def digests_of(self, repository: str) -> tuple[Digest, ...]:
+        return tuple(digest for name, digest in self.repo_digests if name == repository)
+
+
+@dataclass(frozen=True, slots=True)
+class HostSnapshot:
+    containers: tuple[Container, ...]
+    """All with a Compose project label, running or not, one-off ones too."""
+    images: Mapping[str, LocalImage]
+
+    @classmethod
+    def from_lists(cls, containers: Any, images: Any) -> Self:
+        local = (LocalImage.from_list(entry) for entry in images)
+        return cls(
+            containers=tuple(Container.from_list(entry) for entry in containers),
+            images={image.id: image for image in local},
+        )
+
+    def projects(self) -> Mapping[str, tuple[Container, ...]]:
+        """Every project that has any container; a blank project label names none."""
+        return _grouped((container.project, container) for container in self.containers)
+
+    def image_of(self, container: Container) -> LocalImage | None:
+        """None: the image was removed by force under a container that stays."""
+        return self.images.get(container.image_id)
+
+
+def by_service(containers: Iterable[Container]) -> Mapping[str, tuple[Container, ...]]:
+    """The containers that are the state of a service: without one-off ones, in the order of their numbers."""
+    replicas = (container for container in containers if not container.oneoff)
+    ordered = sorted(replicas, key=lambda container: (container.number or 0, container.name))
+    return _grouped((container.service, container) for container in ordered)
+
+
+def _grouped(pairs: Iterable[tuple[str | None, Container]]) -> dict[str, tuple[Container, ...]]:
+    groups: dict[str, list[Container]] = {}
+    for key, container in pairs:
+        if key is not None:
+            groups.setdefault(key, []).append(container)
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def _name(entry: Any) -> str:
+    """Links give a container further names, with a second slash (`/web/db`)."""
+    names = [clean_text(name).removeprefix("/") for name in entry.get("Names") or ()]
+    own = [name for name in names if name and "/" not in name]
+    return own[0] if own else str(entry["Id"])[:12]
+
+
+def _repo_digests(entries: Iterable[object]) -> Iterator[tuple[str, Digest]]:
+    for entry in entries:
+        try:
+            ref = ImageRef.parse(clean_text(entry))
+        except InvalidArgument:
+            continue  # `<none>@<none>`, and names that only an engine of its own kind gives
+        if ref.digest is not None:
+            yield ref.repository, ref.digest

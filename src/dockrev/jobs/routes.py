@@ -1,0 +1,79 @@
+"""The job list, one job, and the two event streams."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.responses import Response
+
+from dockrev.jobs.cursor import decode_cursor, encode_cursor
+from dockrev.jobs.models import JobFilter, JobStatus
+from dockrev.jobs.store import JobStore
+from dockrev.jobs.streams import JobStreams
+from dockrev.jobs.wire import JobAnswer, JobListAnswer, job_detail_out, job_out
+from dockrev.web.body import ApiRouter
+from dockrev.web.openapi import responses
+from dockrev.web.shutdown import Shutdown
+from dockrev.web.sse import EventStream, ResumeAfter
+from dockrev.web.wire import WireResponse
+
+_LOG_LINES = 500
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
+
+class JobRoutes:
+    def __init__(self, store: JobStore, streams: JobStreams, shutdown: Shutdown) -> None:
+        self._store = store
+        self._streams = streams
+        self._shutdown = shutdown
+        self.router = ApiRouter(tags=["jobs"])
+        add = self.router.add_api_route
+        errors = responses(503)
+        add("/api/jobs", self.list, methods=["GET"], response_model=JobListAnswer, responses=errors)
+        add(
+            "/api/jobs/events",
+            self.events,
+            methods=["GET"],
+            response_class=Response,
+            responses=errors | _EVENTS,
+        )
+        missing = responses(404, 503)
+        add("/api/jobs/{job_id}", self.get, methods=["GET"], response_model=JobAnswer, responses=missing)
+        add(
+            "/api/jobs/{job_id}/events",
+            self.job_events,
+            methods=["GET"],
+            response_class=Response,
+            responses=missing | _EVENTS,
+        )
+
+    async def list(
+        self,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+        cursor: str | None = None,
+        type: Annotated[str | None, Query(description="One type or several, comma-separated")] = None,
+        status: JobStatus | None = None,
+        stack_id: Annotated[str | None, Query(alias="stackId")] = None,
+        service_id: Annotated[str | None, Query(alias="serviceId")] = None,
+    ) -> Response:
+        types = frozenset(name for part in (type or "").split(",") if (name := part.strip()))
+        wanted = JobFilter(types, status, stack_id or None, service_id or None)
+        found = await self._store.page(wanted, limit, decode_cursor(cursor) if cursor else None)
+        shown, more = found[:limit], len(found) > limit
+        answer = JobListAnswer(
+            jobs=[job_out(job) for job in shown], next_cursor=encode_cursor(shown[-1]) if more else None
+        )
+        return WireResponse(answer)
+
+    async def get(self, job_id: str) -> Response:
+        job = await self._store.get(job_id)
+        logs = await self._store.newest_logs(job_id, _LOG_LINES)
+        return WireResponse(JobAnswer(job=job_detail_out(job, logs)))
+
+    async def events(self, after: ResumeAfter) -> Response:
+        return EventStream(self._streams.every_job(after), self._shutdown)
+
+    async def job_events(self, job_id: str, after: ResumeAfter) -> Response:
+        await self._store.get(job_id)
+        return EventStream(self._streams.one_job(job_id, after), self._shutdown)

@@ -1,0 +1,84 @@
+"""Runs an action by a cron expression. A time that was missed is made up for once, however many passed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+import structlog
+from croniter import croniter
+
+from dockrev.clock import Clock
+from dockrev.errors import AppError, InvalidArgument
+from dockrev.jobs.ticks import TickStore
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    enabled: bool
+    cron: str
+
+
+def check_cron(cron: str) -> None:
+    """Five fields, or six to seven with the seconds first. Raises InvalidArgument."""
+    if not croniter.is_valid(cron, second_at_beginning=True):
+        raise InvalidArgument(f"not a cron expression: {cron!r}", {"reason": "cron_invalid"})
+
+
+def next_time(cron: str, after: datetime, zone: tzinfo) -> datetime:
+    """Read in the given zone, so that `0 3 * * *` is three in the morning there."""
+    found: datetime = croniter(cron, after.astimezone(zone), second_at_beginning=True).get_next(datetime)
+    return found
+
+
+class Schedule:
+    """One named schedule; what it does and when is asked anew each time, so changes act at once."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: Callable[[], Awaitable[Plan]],
+        action: Callable[[], Awaitable[None]],
+        ticks: TickStore,
+        clock: Clock,
+        zone: tzinfo,
+    ) -> None:
+        self._name = name
+        self._plan = plan
+        self._action = action
+        self._ticks = ticks
+        self._clock = clock
+        self._zone = zone
+
+    async def run(self) -> None:
+        """Until cancelled. Looks at the clock often, since machines sleep and clocks are set."""
+        while True:
+            try:
+                await self.tick()
+            except AppError as error:
+                log.warning(
+                    "Schedule failed", action="schedule.failed", schedule=self._name, cause=error.message
+                )
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def tick(self) -> bool:
+        """Run the action if its time has come; returns whether it ran."""
+        plan, now = await self._plan(), self._clock.now()
+        last = await self._ticks.last(self._name)
+        if not plan.enabled:
+            if last is not None:
+                await self._ticks.forget(self._name)
+            return False
+        check_cron(plan.cron)
+        if last is None:
+            await self._ticks.record(self._name, now)
+            return False
+        if next_time(plan.cron, last, self._zone) > now:
+            return False
+        await self._ticks.record(self._name, now)
+        await self._action()
+        return True

@@ -1,0 +1,172 @@
+"""How hard a host may be asked: at most seven at once, silence when it asks for it, none when it is dead."""
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import structlog
+
+from dockrev.clock import Clock, timestamp
+from dockrev.config import RegistryConfig
+from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.registry.gate import Gate
+from dockrev.registry.transport import Answer, HostFailure
+
+log = structlog.get_logger()
+
+AT_ONCE = 7
+COUNTED_AT_ONCE = 2
+"""Manifest GETs may count against a pull quota; when it runs out, no more than these are wasted."""
+
+_COOL_DOWN = timedelta(seconds=60)
+_LONGEST_COOL_DOWN = timedelta(hours=6)
+_DEAD_AFTER_FAILURES = 2
+_DEAD_FOR = timedelta(seconds=30)
+_WINDOW = re.compile(r"\s*0\s*;\s*w=(\d+)")
+
+
+class HostLimits:
+    """Everything sent to one host passes here, so what one answer teaches holds for all questions."""
+
+    def __init__(self, host: str, config: RegistryConfig, clock: Clock) -> None:
+        self._host = host
+        self._config = config
+        self._clock = clock
+        self._gate = Gate(AT_ONCE)
+        self._counted = asyncio.Semaphore(COUNTED_AT_ONCE)
+        self._resume = asyncio.Event()
+        self._resume.set()
+        self._cool_until: datetime | None = None
+        self._failure: HostFailure | None = None
+        self._failures = 0
+        self._dead_until: datetime | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """The last questions got no answer at all: ask one at a time until one does."""
+        return self._failures >= _DEAD_AFTER_FAILURES
+
+    def cool_down(self) -> datetime | None:
+        if self._cool_until and self._cool_until <= self._clock.now():
+            self._cool_until = None
+        return self._cool_until
+
+    async def send(
+        self, attempt: Callable[[], Awaitable[Answer]], what: str, *, counted: bool = False
+    ) -> Answer:
+        """The first answer that is neither 429 nor a first 5xx. Raises RegistryError when there is none."""
+        if not counted:
+            return await self._send(attempt, what)
+        async with self._counted:
+            return await self._send(attempt, what)
+
+    async def _send(self, attempt: Callable[[], Awaitable[Answer]], what: str) -> Answer:
+        refusals, server_errors = 0, 0
+        while True:
+            answer = await self._once(attempt, what)
+            if answer.status == 429:
+                refusals += 1
+                await self._heed(answer, refusals, what)
+            elif answer.status >= 500 and server_errors == 0:
+                server_errors += 1
+            else:
+                return answer
+
+    async def _once(self, attempt: Callable[[], Awaitable[Answer]], what: str) -> Answer:
+        async with self._gate:
+            await self._resume.wait()
+            self._raise_if_closed(what)
+            try:
+                answer = await attempt()
+            except HostFailure as failure:
+                self._note(failure)
+                raise self._no_answer(failure, what) from failure
+        self._failures = 0
+        if answer.status == 429:
+            self._gate.narrow()
+        else:
+            self._gate.went_well()
+        return answer
+
+    def _raise_if_closed(self, what: str) -> None:
+        if until := self.cool_down():
+            raise self._limited(until, what)
+        if self._failure and self.doubtful and self._dead_until and self._clock.now() < self._dead_until:
+            raise self._no_answer(self._failure, what)
+
+    def _note(self, failure: HostFailure) -> None:
+        self._failure = failure
+        self._failures += 1
+        if self.doubtful:
+            self._dead_until = self._clock.now() + _DEAD_FOR
+
+    async def _heed(self, answer: Answer, refusals: int, what: str) -> None:
+        """Waits when the wait is short and tries are left; else starts the cool-down and raises."""
+        asked_for = retry_after(answer, self._clock.now())
+        patience = timedelta(milliseconds=self._config.retry_max_ms)
+        short = asked_for is None or asked_for <= patience
+        if short and refusals < self._config.retry_max_attempts:
+            await self._pause(asked_for if asked_for is not None else self._backoff(refusals))
+            return
+        length = min(max(asked_for or _COOL_DOWN, timedelta(seconds=1)), _LONGEST_COOL_DOWN)
+        self._cool_until = self._clock.now() + length
+        log.info(
+            f"{self._host} limits how often it may be asked and is left alone until "
+            f"{timestamp(self._cool_until)}",
+            action="registry.cool_down",
+            host=self._host,
+        )
+        raise self._limited(self._cool_until, what)
+
+    async def _pause(self, length: timedelta) -> None:
+        """Holds back every question to this host, so that the wait is not paid for one by one."""
+        if not self._resume.is_set():
+            await self._resume.wait()
+            return
+        self._resume.clear()
+        try:
+            await asyncio.sleep(length.total_seconds())
+        finally:
+            self._resume.set()
+
+    def _backoff(self, refusals: int) -> timedelta:
+        base, most = self._config.retry_base_ms, self._config.retry_max_ms
+        jitter = random.uniform(0, base / 2)  # noqa: S311 -- spreads retries, guards nothing
+        return timedelta(milliseconds=min(most, base * 2 ** (refusals - 1) + jitter))
+
+    def _limited(self, until: datetime, what: str) -> RegistryError:
+        return RegistryError(
+            RegistryErrorCode.RATE_LIMITED,
+            f"{self._host} limits how often it may be asked, so {what} has to wait until {timestamp(until)}; "
+            "a login usually raises the limit.",
+            retry_at=until,
+        )
+
+    def _no_answer(self, failure: HostFailure, what: str) -> RegistryError:
+        return RegistryError(
+            failure.reason,
+            f"{self._host} {failure.cause} when asked for {what}; {failure.advice}.",
+            permanent=failure.permanent,
+        )
+
+
+def retry_after(answer: Answer, now: datetime) -> timedelta | None:
+    """How long a 429 asks to wait (RFC 9110, section 10.2.3), else the window of a used-up pull quota."""
+    value = answer.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return min(timedelta(seconds=min(int(value), 10**6)), _LONGEST_COOL_DOWN)
+    if value and (moment := _http_date(value)):
+        return max(moment - now, timedelta(0))
+    window = _WINDOW.match(answer.headers.get("RateLimit-Remaining", ""))
+    return timedelta(seconds=int(window[1])) if window else None
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

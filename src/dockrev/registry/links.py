@@ -1,0 +1,36 @@
+"""Where the next page of a tag list is (RFC 8288; distribution spec, "Content Discovery")."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
+
+from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.registry.endpoints import target_of
+
+_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^,;\"]+(?:\"[^\"]*\")?)*)")
+_NEXT = re.compile(r";\s*rel\s*=\s*\"?next\"?\s*(?:;|$)", re.IGNORECASE)
+
+
+def next_page(headers: Iterable[str], asked: str) -> str | None:
+    """Path and query of the `rel=next` link on the server of the URL `asked`.
+
+    Scheme and port of the link are not believed: registries behind a proxy do not know theirs. Raises
+    RegistryError when the link leads to another host.
+    """
+    for header in headers:
+        for link, parameters in _LINK.findall(header):
+            if _NEXT.search(parameters):
+                return _on_same_host(urljoin(asked, link), asked)
+    return None
+
+
+def _on_same_host(link: str, asked: str) -> str:
+    here, there = urlsplit(asked), urlsplit(link)
+    if here.hostname != there.hostname:
+        raise RegistryError(
+            RegistryErrorCode.BAD_ANSWER,
+            f"{here.netloc} continues its tag list on another host, which is not followed; "
+            "check the registry's external address.",
+            permanent=True,
+        )
+    return target_of(link)

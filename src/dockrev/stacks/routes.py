@@ -1,0 +1,77 @@
+"""Reading, archiving and restoring stacks and services."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dockrev.errors import ManualRegistrationDisabled
+from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.models import ArchivedFilter
+from dockrev.stacks.store import StackStore
+from dockrev.stacks.wire import (
+    StackAnswer,
+    StackListAnswer,
+    stack_detail,
+    stack_list_item,
+)
+from dockrev.web.body import ApiRouter
+from dockrev.web.openapi import responses
+from dockrev.web.rendered import RenderedCache
+from dockrev.web.wire import Done, WireResponse, dump
+
+
+class StackRoutes:
+    def __init__(self, stacks: StackStore, appraiser: Appraiser) -> None:
+        self._stacks = stacks
+        self._appraiser = appraiser
+        self._rendered = RenderedCache()
+        self.router = ApiRouter(tags=["stacks"])
+        add, missing = self.router.add_api_route, responses(404, 503)
+        add(
+            "/api/stacks",
+            self.list,
+            methods=["GET"],
+            response_model=StackListAnswer,
+            responses=responses(503),
+        )
+        add("/api/stacks", self.register, methods=["POST"], status_code=405, responses=responses(405))
+        add(
+            "/api/stacks/{stack_id}", self.get, methods=["GET"], response_model=StackAnswer, responses=missing
+        )
+        for verb, stack, service in (
+            ("archive", self.archive, self.archive_service),
+            ("restore", self.restore, self.restore_service),
+        ):
+            add(f"/api/stacks/{{stack_id}}/{verb}", stack, methods=["POST"], responses=missing)
+            add(f"/api/services/{{service_id}}/{verb}", service, methods=["POST"], responses=missing)
+
+    async def list(self, request: Request, archived: ArchivedFilter = ArchivedFilter.EXCLUDE) -> Response:
+        async def render() -> bytes:
+            found = await self._appraiser.all()
+            shown = [stack_list_item(one) for one in found if archived.admits(one.stack.archived)]
+            return dump(StackListAnswer(stacks=shown))
+
+        return await self._rendered.respond(request, self._appraiser.revision, archived, render)
+
+    async def register(self) -> None:
+        raise ManualRegistrationDisabled(
+            "stacks are not registered by hand: discovery finds Compose projects"
+        )
+
+    async def get(self, stack_id: str) -> Response:
+        return WireResponse(StackAnswer(stack=stack_detail(await self._appraiser.one(stack_id))))
+
+    async def archive(self, stack_id: str) -> Done:
+        await self._stacks.archive(stack_id, archived=True)
+        return Done()
+
+    async def restore(self, stack_id: str) -> Done:
+        await self._stacks.archive(stack_id, archived=False)
+        return Done()
+
+    async def archive_service(self, service_id: str) -> Done:
+        await self._stacks.archive_service(service_id, archived=True)
+        return Done()
+
+    async def restore_service(self, service_id: str) -> Done:
+        await self._stacks.archive_service(service_id, archived=False)
+        return Done()

@@ -1,0 +1,172 @@
+"""Stacks and services as the API shows them."""
+
+from dockrev.images.models import CheckError
+from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
+from dockrev.stacks.candidates import ArchMatch, Candidate
+from dockrev.stacks.models import BackupChoice, Runtime, ServiceSettings, StackStatus
+from dockrev.web.wire import Nullable, Timestamp, Wire
+
+
+class StackListItem(Wire):
+    id: str
+    name: str
+    status: StackStatus
+    services: int
+    updates: int
+    last_check_at: Timestamp
+    archived: bool
+    archived_services: int
+
+
+class StackListAnswer(Wire):
+    stacks: list[StackListItem]
+
+
+class ImageOut(Wire):
+    ref: str
+    tag: str
+    digest: str | None = None
+
+
+class CandidateOut(Wire):
+    tag: str
+    digest: str
+    arch_match: ArchMatch
+    arch: list[str]
+
+
+class CheckErrorOut(Wire):
+    """`retryAt`: the registry asked to wait until then; the service is deferred, not failed."""
+
+    code: str
+    message: str
+    at: Timestamp
+    retry_at: Timestamp | None = None
+
+
+class ContainersOut(Wire):
+    total: int
+    running: int
+    unhealthy: int
+    mixed: bool
+
+
+class BackupTargetsOut(Wire):
+    bind_paths: dict[str, BackupChoice]
+    volume_names: dict[str, BackupChoice]
+
+
+class SettingsOut(Wire):
+    auto_rollback: bool
+    backup_targets: BackupTargetsOut
+    repo_url: Nullable[str]
+
+
+class ServiceOut(Wire):
+    """`note` says why a service is never checked; `removed`: its project no longer has it."""
+
+    id: str
+    name: str
+    image: ImageOut
+    candidate: CandidateOut | None = None
+    settings: SettingsOut
+    archived: bool
+    removed: bool
+    containers: ContainersOut
+    checked_at: Timestamp | None = None
+    check_error: CheckErrorOut | None = None
+    note: str | None = None
+
+
+class ComposeOut(Wire):
+    type: str
+    compose_files: list[str]
+
+
+class StackDetail(Wire):
+    id: str
+    name: str
+    status: StackStatus
+    compose: ComposeOut
+    services: list[ServiceOut]
+    archived: bool
+
+
+class StackAnswer(Wire):
+    stack: StackDetail
+
+
+def stack_list_item(appraised: AppraisedStack) -> StackListItem:
+    stack = appraised.stack
+    return StackListItem(
+        id=stack.id,
+        name=stack.name,
+        status=stack.status,
+        services=len(stack.services),
+        updates=appraised.updates,
+        last_check_at=stack.last_check_at,
+        archived=stack.archived,
+        archived_services=sum(service.archived or service.removed for service in stack.services),
+    )
+
+
+def stack_detail(appraised: AppraisedStack) -> StackDetail:
+    stack = appraised.stack
+    return StackDetail(
+        id=stack.id,
+        name=stack.name,
+        status=stack.status,
+        compose=ComposeOut(type="path", compose_files=list(stack.compose_files)),
+        services=[service_out(service) for service in appraised.services],
+        archived=stack.archived,
+    )
+
+
+def service_out(appraised: AppraisedService) -> ServiceOut:
+    service, verdict = appraised.service, appraised.verdict
+    return ServiceOut(
+        id=service.id,
+        name=service.name,
+        image=ImageOut(ref=service.image_ref or "", tag=verdict.tag, digest=verdict.digest),
+        candidate=_candidate(verdict.candidate),
+        settings=_settings(service.settings),
+        archived=service.archived or service.removed,
+        removed=service.removed,
+        containers=_containers(service.runtime),
+        checked_at=verdict.checked_at,
+        check_error=_check_error(verdict.check_error),
+        note=verdict.unchecked.value if verdict.unchecked else None,
+    )
+
+
+def _candidate(candidate: Candidate | None) -> CandidateOut | None:
+    if candidate is None:
+        return None
+    return CandidateOut(
+        tag=candidate.tag,
+        digest=candidate.digest,
+        arch_match=candidate.arch_match,
+        arch=[str(platform) for platform in candidate.platforms],
+    )
+
+
+def _settings(settings: ServiceSettings) -> SettingsOut:
+    targets = BackupTargetsOut(bind_paths=dict(settings.bind_paths), volume_names=dict(settings.volume_names))
+    return SettingsOut(
+        auto_rollback=settings.auto_rollback, backup_targets=targets, repo_url=settings.repo_url
+    )
+
+
+def _containers(runtime: Runtime) -> ContainersOut:
+    return ContainersOut(
+        total=runtime.total,
+        running=runtime.running,
+        unhealthy=runtime.unhealthy,
+        mixed=len(runtime.images) > 1,
+    )
+
+
+def _check_error(error: CheckError | None) -> CheckErrorOut | None:
+    if error is None:
+        return None
+    return CheckErrorOut(code=error.code, message=error.message, at=error.at, retry_at=error.retry_at)

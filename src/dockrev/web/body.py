@@ -1,0 +1,116 @@
+"""Request bodies: bounded, and JSON that every part behind can store and echo."""
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dockrev.errors import InvalidArgument
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+_LONG_NUMBER: Final = re.compile(rb"\d{16}")
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def invalid(field: str, message: str) -> InvalidArgument:
+    """The error for one wrong input; `field` is written as in the request: `targets[0].serviceId`."""
+    return InvalidArgument(f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
+
+
+class BoundedRequest(Request):
+    async def body(self) -> bytes:
+        """Raises InvalidArgument as soon as the body is known to be too long."""
+        if not hasattr(self, "_body"):
+            self._refuse_above(int(self.headers.get("content-length", "0")))
+            chunks = bytearray()
+            async for chunk in self.stream():
+                chunks += chunk
+                self._refuse_above(len(chunks))
+            self._body = bytes(chunks)
+        return self._body
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_json"):
+            self._json = parse_json(await self.body())
+        return self._json
+
+    def _refuse_above(self, length: int) -> None:
+        if length > MAX_BODY_BYTES:
+            raise invalid("body", f"longer than {MAX_BODY_BYTES} bytes")
+
+
+class StrictRoute(APIRoute):
+    """Reads a declared JSON body before FastAPI does, which would hide why it cannot be read."""
+
+    def get_route_handler(self) -> Handler:
+        answer = super().get_route_handler()
+        if self.methods == {"GET"}:
+            return answer
+        takes_json = self.body_field is not None
+
+        async def read_and_answer(request: Request) -> Response:
+            bounded = BoundedRequest(request.scope, request.receive)
+            if takes_json and await bounded.body():
+                _refuse_other_content(bounded)
+                await bounded.json()
+            return await answer(bounded)
+
+        return read_and_answer
+
+
+class ApiRouter(APIRouter):
+    """The router of every feature: its bodies are bounded and strict."""
+
+    def __init__(self, *, tags: list[str] | None = None) -> None:
+        super().__init__(route_class=StrictRoute, tags=[*tags] if tags else None, redirect_slashes=False)
+
+
+def _refuse_other_content(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise invalid("body", "Content-Type must be application/json")
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON as RFC 8259 has it, without what cannot be stored: NUL, lone surrogates, numbers beyond 64 bits.
+
+    orjson refuses NaN, lone surrogates, broken UTF-8 and deep nesting itself.
+    """
+    try:
+        parsed = orjson.loads(body)
+        if _LONG_NUMBER.search(body):
+            parsed = json.loads(body, parse_int=_bounded)
+    except ValueError as error:
+        raise invalid("body", f"not usable as JSON: {_reason(error)}") from error
+    if b"\\u0000" in body and _holds_nul(parsed):
+        raise invalid("body", "holds a NUL character")
+    return parsed
+
+
+def _bounded(digits: str) -> int:
+    """orjson turns long integers into inexact floats instead of refusing them."""
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+        raise ValueError("a whole number needs more than 64 bits")
+    return int(digits)
+
+
+def _reason(error: ValueError) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+
+
+def _holds_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\x00" in value
+        case list():
+            return any(map(_holds_nul, value))
+        case dict():
+            return any("\x00" in key or _holds_nul(item) for key, item in value.items())
+    return False

@@ -1,0 +1,107 @@
+"""The one place that turns errors into answers: every failure is the same JSON envelope."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import JsonValue
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import ExceptionHandler
+
+from dockrev.errors import AppError, Json
+from dockrev.web.wire import Wire
+
+log = structlog.get_logger()
+
+
+class ErrorBody(Wire):
+    code: str
+    message: str
+    details: dict[str, JsonValue]
+
+
+class ErrorEnvelope(Wire):
+    error: ErrorBody
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+def envelope(status: int, code: str, message: str, details: Mapping[str, Json] | None = None) -> Response:
+    body = {"error": {"code": code, "message": message, "details": details or {}}}
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+async def _raised(_: Request, error: Exception) -> Response:
+    raised = cast(AppError, error)
+    if raised.status >= 500:
+        log.warning(raised.message, action="http.failed", code=raised.code)
+    return envelope(raised.status, raised.code, raised.message, raised.details)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    """Names the fields and what is wrong with them; never repeats what was sent."""
+    faults = [_fault(item) for item in cast(RequestValidationError, error).errors()]
+    first = faults[0]
+    return envelope(400, "invalid_argument", f"{first['field']}: {first['message']}", {"errors": faults})
+
+
+def _fault(item: Mapping[str, Any]) -> dict[str, str]:
+    return {"field": field_path(item["loc"]), "message": item["msg"].removeprefix("Value error, ")}
+
+
+def field_path(location: Sequence[str | int]) -> str:
+    """("body", "targets", 0, "serviceId") becomes `targets[0].serviceId`; a body as a whole is `body`."""
+    path = ""
+    for part in location[1:]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".") or str(location[0])
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the router itself says: no such path, or not by this method."""
+    refusal = cast(HTTPException, error)
+    if refusal.status_code == 404:
+        return envelope(404, "not_found", "no such path")
+    if refusal.status_code == 405:
+        response = envelope(405, "method_not_allowed", "this path does not take that method")
+        response.headers["allow"] = ", ".join(_allowed_methods(request))
+        return response
+    return envelope(refusal.status_code, "invalid_argument", refusal.detail)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Of all routes with this path: the router names only the first one's. HEAD goes wherever GET goes."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+async def _left(_: Request, __: Exception) -> Response:
+    """The client went away while it sent its body: nobody reads this, and nobody is at fault."""
+    return envelope(400, "invalid_argument", "the request ended early")
+
+
+async def unexpected(request: Request, error: Exception) -> Response:
+    """A bug. The answer names its kind only: texts of foreign errors may hold addresses and secrets."""
+    log.error("A request failed unexpectedly", action="http.crashed", path=request.url.path, exc_info=error)
+    cause = f"unexpected {type(error).__name__}; the server's log has the details"
+    return envelope(500, "internal", "internal error", {"cause": cause})
+
+
+HANDLERS: Mapping[type[Exception], ExceptionHandler] = {
+    AppError: _raised,
+    RequestValidationError: _invalid,
+    HTTPException: _refused,
+    ClientDisconnect: _left,
+}

@@ -1,0 +1,32 @@
+"""Which peers may speak for somebody else."""
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from starlette.types import Scope
+
+from dockrev.config import Network
+
+
+def peer_of(scope: Scope) -> str | None:
+    """The address at the other end of the socket; None on a Unix socket."""
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+@lru_cache(maxsize=1024)
+def is_trusted(peer: str | None, trusted: tuple[Network, ...] | None) -> bool:
+    """None trusts everybody; a peer without an address is in no network."""
+    if trusted is None:
+        return True
+    address = _address(peer)
+    return address is not None and any(address in network for network in trusted)
+
+
+def _address(peer: str | None) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(peer or "")
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,55 @@
+"""One line for each request, and an id that ties every other line to it."""
+
+import re
+import time
+from secrets import token_hex
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+from dockrev.web.headers import header
+
+log = structlog.get_logger()
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+class RequestLog:
+    """Takes a proxy's X-Request-Id when it is harmless in a log, and always answers with one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        status = 0
+
+        async def send_identified(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        started = time.perf_counter()
+        with bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_identified)
+            log.debug(
+                "Answered a request",
+                action="http.request",
+                method=scope["method"],
+                # The query may hold anything, and the decoded path line breaks.
+                path=scope["raw_path"].decode("latin-1"),
+                status=status,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    given = header(scope["headers"], "x-request-id")
+    return given if given and _SANE_ID.fullmatch(given) else token_hex(8)

@@ -1,0 +1,40 @@
+"""Headers that tell a browser to trust our answers with nothing."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+DEFAULT_HEADERS: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"cache-control", b"no-store"),
+)
+"""A response that brings its own keeps it."""
+
+
+class SecurityHeaders:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_secured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = message.get("headers", ())
+                names = {name for name, _ in own}
+                defaults = [pair for pair in DEFAULT_HEADERS if pair[0] not in names]
+                message["headers"] = [*own, *SECURITY_HEADERS, *defaults]
+            await send(message)
+
+        await self._app(scope, receive, send_secured)

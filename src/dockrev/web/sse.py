@@ -1,0 +1,124 @@
+"""
+Server-sent events, from an iterator of events to the bytes of a stream.
+
+A stream carries no state of its own: each event has the id of its durable row, so a client that lost the
+connection asks again from there, and a stream may end at any time.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Query
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from dockrev.web.shutdown import Shutdown
+
+KEEP_ALIVE: Final = b": keep-alive\n\n"
+KEEP_ALIVE_SECONDS: Final = 15.0
+LIFE_SECONDS: Final = 600.0
+_MAX_ID: Final = 2**63 - 1
+_LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """`data` is JSON text. Without an id the event is not a point to resume from."""
+
+    event: str
+    data: str
+    id: int | None = None
+
+    def encode(self) -> bytes:
+        lines = [] if self.id is None else [f"id: {self.id}"]
+        lines.append(f"event: {_LINE_BREAK.sub(' ', self.event)}")
+        lines += [f"data: {line}" for line in _LINE_BREAK.split(self.data)]
+        return ("\n".join(lines) + "\n\n").encode()
+
+
+class EventStream(Response):
+    """Streams until the events end, the client leaves, the server stops or the connection has lived its life.
+
+    The iterator is cancelled at its await when the stream ends first. It must not fail: a feature that
+    cannot go on yields an event that says so, and returns.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        events: AsyncIterator[ServerEvent],
+        shutdown: Shutdown,
+        status_code: int = 200,
+        *,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+        life_seconds: float = LIFE_SECONDS,
+    ) -> None:
+        self.status_code = status_code
+        self.background = None
+        self.raw_headers = [
+            (b"content-type", b"text/event-stream"),
+            (b"cache-control", b"no-cache"),
+            (b"x-accel-buffering", b"no"),
+        ]
+        self._events = events
+        self._shutdown = shutdown
+        self._keep_alive_seconds = keep_alive_seconds
+        self._life_seconds = life_seconds
+        self._sent_at = 0.0
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._write(send, KEEP_ALIVE)
+        async with asyncio.TaskGroup() as group:
+            ends = [
+                group.create_task(self._write_events(send)),
+                group.create_task(_disconnected(receive)),
+                group.create_task(self._shutdown.wait()),
+            ]
+            idle = group.create_task(self._keep_alive(send))
+            await asyncio.wait(ends, timeout=self._life_seconds, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*ends, idle):
+                task.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write_events(self, send: Send) -> None:
+        async for event in self._events:
+            await self._write(send, event.encode())
+
+    async def _keep_alive(self, send: Send) -> None:
+        """Proxies drop connections that stay silent."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            rest = self._sent_at + self._keep_alive_seconds - clock()
+            if rest <= 0:
+                await self._write(send, KEEP_ALIVE)
+            else:
+                await asyncio.sleep(rest)
+
+    async def _write(self, send: Send, chunk: bytes) -> None:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        self._sent_at = asyncio.get_running_loop().time()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def resume_after(
+    last_event_id: Annotated[
+        str | None,
+        Header(description="Sent by browsers when they reconnect; anything unreadable counts as 0."),
+    ] = None,
+    after_id: Annotated[int, Query(alias="afterId", description="Negative values count as 0.")] = 0,
+) -> int:
+    seen = int(last_event_id) if last_event_id and re.fullmatch(r"[0-9]{1,19}", last_event_id) else 0
+    return min(max(seen, after_id, 0), _MAX_ID)
+
+
+ResumeAfter = Annotated[int, Depends(resume_after)]
+"""The id after which a stream starts: the larger of Last-Event-ID and `afterId`, 0 without either."""

@@ -1,0 +1,120 @@
+"""The JSON that leaves and enters: camelCase outside, snake_case inside."""
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, to_json
+from starlette.responses import Response
+
+from dockrev.clock import timestamp
+
+Value = TypeVar("Value")
+
+
+class _SentAsNull:
+    """Marks fields whose None is written as null."""
+
+
+Nullable = Annotated[Value | None, _SentAsNull()]
+"""`old_digest: Nullable[str]`: the key is always there, its value may be null."""
+
+Timestamp = Annotated[
+    AwareDatetime,
+    PlainSerializer(timestamp, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 in UTC with six fractional digits on the way out; any moment with an offset on the way in."""
+
+
+class Wire(BaseModel):
+    """What a route takes or answers.
+
+    A field that is None is left out of the answer (`digest: str | None = None`), unless it is `Nullable`.
+    Unknown fields of a request are ignored. Take numbers and switches as StrictInt and StrictBool: plain
+    `int` and `bool` accept "1" and "yes" too.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        frozen=True,
+        allow_inf_nan=False,
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        optional = _optional_fields(cls)
+        for name in optional:
+            cls.model_fields[name].exclude_if = _is_none
+        if optional:
+            cls.model_rebuild(force=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        if handler.mode == "serialization":
+            properties = handler.resolve_ref_schema(schema).get("properties", {})
+            for name in _optional_fields(cls):
+                _drop_null(properties[cls.model_fields[name].serialization_alias or name])
+        return schema
+
+
+def _optional_fields(model: type[Wire]) -> list[str]:
+    return [
+        name
+        for name, field in model.model_fields.items()
+        if NoneType in get_args(field.annotation)
+        and not any(isinstance(mark, _SentAsNull) for mark in field.metadata)
+    ]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _drop_null(schema: JsonSchemaValue) -> None:
+    """An answer leaves the key out; it never says null."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del schema["anyOf"]
+        schema.update(choices[0])
+    elif choices:
+        schema["anyOf"] = choices
+    if schema.get("default", ...) is None:
+        del schema["default"]
+
+
+def dump(wire: Wire) -> bytes:
+    """The JSON text of an answer."""
+    return to_json(wire, by_alias=True)
+
+
+class WireResponse(Response):
+    """Answers with a Wire model as it is: FastAPI would validate and copy it first."""
+
+    media_type = "application/json"
+
+    def __init__(self, wire: Wire, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(dump(wire), status_code=status_code, headers=headers)
+
+
+class Done(Wire):
+    """The answer of a route that has nothing to say but that it did what was asked."""
+
+    ok: bool = True
