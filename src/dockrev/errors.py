@@ -14,7 +14,8 @@ Every error this project raises on purpose.
     + RegistryError            the reasons are in `RegistryErrorCode`
     + DockerError              the engine refused, or cannot be reached
     + ComposeError             the Compose CLI refused, or cannot be run
-  - StorageError               503 storage_unavailable
+  - Unavailable                503 unavailable; for a moment, while the server starts or stops
+    + StorageError             503 storage_unavailable
 * ConfigError                  the environment is wrong; lists every fault; never reaches HTTP
 """
 
@@ -124,8 +125,12 @@ class ComposeError(UpstreamError):
     pass
 
 
-class StorageError(AppError):
-    code, status = "storage_unavailable", 503
+class Unavailable(AppError):
+    code, status = "unavailable", 503
+
+
+class StorageError(Unavailable):
+    code = "storage_unavailable"
 
 
 class ConfigError(Exception):

@@ -135,3 +135,16 @@ def exit_code(rows: Iterable[Row]) -> int:
     if statuses & {RowStatus.FAILED, RowStatus.DEFERRED}:
         return 2
     return 1 if RowStatus.UPDATE in statuses else 0
+
+
+def summary_of(rows: Sequence[Row]) -> str:
+    counts = {status: sum(row.status is status for row in rows) for status in RowStatus}
+    parts = [f"{len(rows)} services", f"{counts[RowStatus.UPDATE]} with an update waiting"]
+    for status, words in (
+        (RowStatus.FAILED, "could not be checked"),
+        (RowStatus.DEFERRED, "deferred by their registry"),
+        (RowStatus.UNCHECKED, "not checked"),
+    ):
+        if counts[status]:
+            parts.append(f"{counts[status]} {words}")
+    return ", ".join(parts)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dockrev.cli.rows import Row, RowStatus
+from dockrev.cli.check import Findings
+from dockrev.cli.rows import Row, RowStatus, summary_of
 from dockrev.oci.digest import Digest
 
 _COLOURS = {
@@ -16,6 +18,13 @@ _COLOURS = {
     RowStatus.FAILED: "red",
     RowStatus.DEFERRED: "magenta",
 }
+
+
+def print_findings(findings: Findings, console: Console) -> None:
+    if findings.rows:
+        console.print(table_of(findings.rows))
+        console.print()
+    console.print(summary_of(findings.rows), highlight=False)
 
 
 def table_of(rows: Sequence[Row]) -> Table:
@@ -50,16 +59,3 @@ def _available(row: Row) -> str:
         if row.status is not RowStatus.UNCHECKED
         else "-"
     )
-
-
-def summary_of(rows: Sequence[Row]) -> str:
-    counts = {status: sum(row.status is status for row in rows) for status in RowStatus}
-    parts = [f"{len(rows)} services", f"{counts[RowStatus.UPDATE]} with an update waiting"]
-    for status, words in (
-        (RowStatus.FAILED, "could not be checked"),
-        (RowStatus.DEFERRED, "deferred by their registry"),
-        (RowStatus.UNCHECKED, "not checked"),
-    ):
-        if counts[status]:
-            parts.append(f"{counts[status]} {words}")
-    return ", ".join(parts)

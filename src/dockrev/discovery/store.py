@@ -1,8 +1,16 @@
 """Discovered Compose projects: the only SQL for this table."""
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, String, Table, Text
+from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Row, String, Table, Text, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from dockrev.clock import Clock
+from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.discovery.models import DiscoveredProject, ProjectStatus, Sighting
+from dockrev.errors import NotFound
 
 discovered_projects = Table(
     "discovered_projects",
@@ -10,7 +18,7 @@ discovered_projects = Table(
     Column("project", String, primary_key=True),
     Column("stack_id", ForeignKey("stacks.id", ondelete="SET NULL")),
     Column("status", String, nullable=False),
-    Column("config_files", JSON),
+    Column("config_files", JSON(none_as_null=True)),
     Column("last_seen_at", Moment),
     Column("last_scan_at", Moment, nullable=False),
     Column("last_error", Text),
@@ -18,3 +26,88 @@ discovered_projects = Table(
     Column("archived_at", Moment),
     Column("archived_reason", String),
 )
+
+_ARCHIVED_BY_USER = "user_archive"
+
+
+class ProjectStore:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def all(self) -> list[DiscoveredProject]:
+        """By name."""
+        query = select(discovered_projects).order_by(discovered_projects.c.project)
+        async with self._database.read() as connection:
+            return [_project(row) for row in await connection.execute(query)]
+
+    async def record(self, sightings: Sequence[Sighting]) -> None:
+        """One finished scan: all other projects are missing. Being active ends a project's archival."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            unseen = discovered_projects.c.project.not_in([sighting.project for sighting in sightings])
+            missing = {"status": ProjectStatus.MISSING, "last_scan_at": now}
+            await connection.execute(update(discovered_projects).where(unseen).values(missing))
+            rows = [_row(sighting) | {"last_seen_at": now, "last_scan_at": now} for sighting in sightings]
+            if rows:
+                await connection.execute(_UPSERT, rows)
+            active = [one.project for one in sightings if one.status is ProjectStatus.ACTIVE]
+            again = discovered_projects.c.project.in_(active), discovered_projects.c.archived
+            await connection.execute(update(discovered_projects).where(*again).values(_NOT_ARCHIVED))
+
+    async def archive(self, project: str, *, archived: bool) -> None:
+        """Raises NotFound. Archiving twice keeps the first moment."""
+        known = discovered_projects.c.project == project
+        flags = {"archived": True, "archived_at": self._clock.now(), "archived_reason": _ARCHIVED_BY_USER}
+        async with self._database.write() as connection:
+            found = await connection.scalar(select(discovered_projects.c.archived).where(known))
+            if found is None:
+                raise NotFound("project not found")
+            if found != archived:
+                values = flags if archived else _NOT_ARCHIVED
+                await connection.execute(update(discovered_projects).where(known).values(values))
+
+
+def _upsert() -> Any:
+    statement = insert(discovered_projects)
+    new, old = statement.excluded, discovered_projects.c
+    return statement.on_conflict_do_update(
+        index_elements=["project"],
+        set_={
+            "status": new.status,
+            "stack_id": func.coalesce(new.stack_id, old.stack_id),
+            "config_files": func.coalesce(new.config_files, old.config_files),
+            "last_seen_at": new.last_seen_at,
+            "last_scan_at": new.last_scan_at,
+            "last_error": new.last_error,
+        },
+    )
+
+
+_UPSERT = _upsert()
+_NOT_ARCHIVED: dict[str, object] = {"archived": False, "archived_at": None, "archived_reason": None}
+
+
+def _row(sighting: Sighting) -> dict[str, object]:
+    files = sighting.config_files
+    return {
+        "project": sighting.project,
+        "stack_id": sighting.stack_id,
+        "status": sighting.status,
+        "config_files": None if files is None else list(files),
+        "last_error": sighting.last_error,
+        "archived": False,
+    }
+
+
+def _project(row: Row[Any]) -> DiscoveredProject:
+    return DiscoveredProject(
+        project=row.project,
+        status=ProjectStatus(row.status),
+        stack_id=row.stack_id,
+        config_files=None if row.config_files is None else tuple(row.config_files),
+        last_seen_at=row.last_seen_at,
+        last_scan_at=row.last_scan_at,
+        last_error=row.last_error,
+        archived=row.archived,
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from dockrev.clock import Clock, timestamp
-from dockrev.errors import AppError, Json, StorageError
+from dockrev.errors import AppError, Json, StorageError, Unavailable
 from dockrev.jobs.durable import DurableWorkflows
 from dockrev.jobs.models import (
     Exclusive,
@@ -102,9 +102,15 @@ class JobRunner:
         self._workflows = DurableWorkflows(self._path, self._run)
         self._workflows.launch()
 
-    @property
-    def ready(self) -> bool:
-        return self._workflows is not None
+    async def probe(self) -> str:
+        """For readiness. Raises AppError while no job can run."""
+        self._require_workflows()
+        return f"{len(self._running)} running"
+
+    def _require_workflows(self) -> DurableWorkflows:
+        if self._workflows is None:
+            raise Unavailable("jobs are not running: the server is starting or stopping")
+        return self._workflows
 
     async def stop(self) -> None:
         """Ends running jobs as `server_shutdown`; they are recorded before this returns."""
@@ -119,14 +125,13 @@ class JobRunner:
 
     async def submit(self, new: NewJob, exclusive: Exclusive | None = None) -> None:
         """Returns once the job is recorded; it runs in the background. Raises Conflict as the rule says."""
-        if self._workflows is None:
-            raise AppError("jobs are not running: the server is starting or stopping")
+        workflows = self._require_workflows()
         for stale in await self._store.start(new, exclusive):
             log.warning("Stale job closed", action="job.stale", job_id=stale)
             if task := self._running.get(stale):
                 self._ended_by[stale] = Termination.STALE_CHECK
                 task.cancel()
-        await self._workflows.start(new.id)
+        await workflows.start(new.id)
 
     async def forget(self, job_ids: list[str]) -> None:
         if self._workflows:

@@ -42,7 +42,7 @@ class Schedule:
         self,
         name: str,
         plan: Callable[[], Awaitable[Plan]],
-        action: Callable[[], Awaitable[None]],
+        action: Callable[[], Awaitable[object]],
         ticks: TickStore,
         clock: Clock,
         zone: tzinfo,

@@ -1,6 +1,6 @@
 """Job log lines as server-sent events. What was stored and what happens now come from the same query."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import orjson
 
@@ -21,7 +21,7 @@ class JobStreams:
         self._store = store
         self._feed = feed
 
-    async def every_job(self, after: int) -> AsyncIterator[ServerEvent]:
+    async def every_job(self, after: int) -> AsyncGenerator[ServerEvent, None]:
         """The `event` lines of all jobs, without end; only new ones when `after` is 0."""
         try:
             last = after or await self._store.last_log_id()
@@ -37,7 +37,7 @@ class JobStreams:
         except AppError as error:
             yield _failure(error.message)
 
-    async def one_job(self, job_id: str, after: int) -> AsyncIterator[ServerEvent]:
+    async def one_job(self, job_id: str, after: int) -> AsyncGenerator[ServerEvent, None]:
         """Every line of one job after `after`; ends with `job_finished` once the job has ended."""
         last, event = after, None
         try:

@@ -78,6 +78,11 @@ class CredentialStore:
         found = await self._from_helper(helper, host) if helper else None
         return found or _from_auths(self._config.auths.get(host), host)
 
+    def hosts(self) -> list[str]:
+        """The registries with a login or a helper of their own. Raises RegistryError (CREDENTIALS)."""
+        self._refresh()
+        return sorted({*self._config.auths, *self._config.helpers})
+
     def _refresh(self) -> None:
         try:
             stat = self._path.stat()

@@ -20,6 +20,10 @@ _TRUST = (
 )
 
 
+FOREIGN = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""Everything the HTTP library raises for the sake of a server or the network."""
+
+
 class RequestKind(StrEnum):
     HEAD = "head"
     MANIFEST = "manifest"
@@ -88,7 +92,7 @@ class Transport:
             ) as response:
                 body = await _bounded_body(response, request.body_limit)
                 return Answer(response.status, response.headers, body, request.url)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except FOREIGN as error:
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> HostFailure:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 import orjson
@@ -11,17 +11,13 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dockrev.errors import InvalidArgument
+from dockrev.web.errors import invalid
+from dockrev.web.lane import Lane
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 _LONG_NUMBER: Final = re.compile(rb"\d{16}")
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-def invalid(field: str, message: str) -> InvalidArgument:
-    """The error for one wrong input; `field` is written as in the request: `targets[0].serviceId`."""
-    return InvalidArgument(f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
 
 
 class BoundedRequest(Request):
@@ -66,10 +62,14 @@ class StrictRoute(APIRoute):
 
 
 class ApiRouter(APIRouter):
-    """The router of every feature: its bodies are bounded and strict."""
+    """The router of every feature: its bodies are bounded and strict.
 
-    def __init__(self, *, tags: list[str] | None = None) -> None:
+    `lanes`: paths that are often answered without their route, and by what.
+    """
+
+    def __init__(self, *, tags: list[str] | None = None, lanes: Mapping[str, Lane] | None = None) -> None:
         super().__init__(route_class=StrictRoute, tags=[*tags] if tags else None, redirect_slashes=False)
+        self.lanes = lanes or {}
 
 
 def _refuse_other_content(request: Request) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ExceptionHandler
 
-from dockrev.errors import AppError, Json
+from dockrev.errors import AppError, InvalidArgument, Json
 from dockrev.web.wire import Wire
 
 log = structlog.get_logger()
@@ -28,6 +28,11 @@ class ErrorBody(Wire):
 
 class ErrorEnvelope(Wire):
     error: ErrorBody
+
+
+def invalid(field: str, message: str) -> InvalidArgument:
+    """The error for one wrong input; `field` is written as in the request: `targets[0].serviceId`."""
+    return InvalidArgument(f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
 
 
 def install_error_handlers(app: FastAPI) -> None:

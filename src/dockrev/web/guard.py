@@ -4,7 +4,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from dockrev.config import AuthConfig
-from dockrev.errors import AuthRequired, InvalidArgument
+from dockrev.errors import AuthRequired
+from dockrev.web.errors import invalid
 from dockrev.web.identity import Principal, authorize
 from dockrev.web.origin import refuse_cross_site
 from dockrev.web.peers import peer_of
@@ -43,5 +44,7 @@ class Guard:
 
 def _refuse_nul(scope: Scope) -> None:
     """No name holds NUL, and PostgreSQL takes it in no text."""
-    if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-        raise InvalidArgument("the URL holds a NUL character")
+    if "\x00" in scope["path"]:
+        raise invalid("path", "holds a NUL character")
+    if b"%00" in scope["query_string"]:
+        raise invalid("query", "holds a NUL character")

@@ -14,7 +14,6 @@ def peer_of(scope: Scope) -> str | None:
     return client[0] if client else None
 
 
-@lru_cache(maxsize=1024)
 def is_trusted(peer: str | None, trusted: tuple[Network, ...] | None) -> bool:
     """None trusts everybody; a peer without an address is in no network."""
     if trusted is None:
@@ -23,6 +22,7 @@ def is_trusted(peer: str | None, trusted: tuple[Network, ...] | None) -> bool:
     return address is not None and any(address in network for network in trusted)
 
 
+@lru_cache(maxsize=1024)
 def _address(peer: str | None) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(peer or "")

@@ -10,31 +10,44 @@ from typing import Self
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from dockrev.web.headers import RawHeaders, header
+
+Render = Callable[[], Awaitable[bytes]]
+"""Gives the JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A response that needs nothing but sending."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+    def response(self) -> Response:
+        response = Response(status_code=self.status)
+        response.body = self.body
+        response.raw_headers = list(self.headers)
+        return response
 
 
 @dataclass(frozen=True, slots=True)
 class _Variant:
     """One encoding of a body. Each has its own strong ETag, as RFC 9110 8.8.3 asks."""
 
-    body: bytes
     etag: str
-    headers: tuple[tuple[bytes, bytes], ...]
+    whole: Prepared
+    not_modified: Prepared
 
     @classmethod
-    def of(cls, body: bytes, encoding: str | None) -> Self:
+    def of(cls, body: bytes, *encoding: tuple[bytes, bytes]) -> Self:
         etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-        headers = [(b"etag", etag.encode()), (b"vary", b"accept-encoding"), (b"cache-control", b"no-cache")]
-        if encoding:
-            headers.append((b"content-encoding", encoding.encode()))
-        return cls(body, etag, tuple(headers))
-
-    def respond(self, if_none_match: str | None) -> Response:
-        if if_none_match and _matches(if_none_match, self.etag):
-            return _prepared(304, b"", self.headers)
-        length = (b"content-length", str(len(self.body)).encode())
-        return _prepared(200, self.body, (*self.headers, (b"content-type", b"application/json"), length))
+        headers = ((b"etag", etag.encode()), (b"vary", b"accept-encoding"), (b"cache-control", b"no-cache"))
+        length = (b"content-length", str(len(body)).encode())
+        whole = (*headers, *encoding, (b"content-type", b"application/json"), length)
+        return cls(etag, Prepared(200, whole, body), Prepared(304, headers, b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,11 @@ class _Rendered:
     version: int
     plain: _Variant
     gzipped: _Variant
+
+    def chosen(self, headers: RawHeaders) -> Prepared:
+        variant = self.gzipped if accepts_gzip(header(headers, "accept-encoding")) else self.plain
+        known = header(headers, "if-none-match")
+        return variant.not_modified if known and _matches(known, variant.etag) else variant.whole
 
 
 @dataclass(slots=True)
@@ -51,38 +69,38 @@ class _Slot:
 
 
 class RenderedCache:
-    """Holds the newest version of each key. Keys are few: those of a route's closed set of views."""
+    """Holds the newest version of each key. Keys are few: those of a route's closed set of views.
+
+    A version only grows. It is read before rendering, so what is rendered is never older than it says.
+    """
 
     def __init__(self) -> None:
         self._slots: dict[str, _Slot] = {}
 
-    async def respond(
-        self, request: Request, version: int, key: str, render: Callable[[], Awaitable[bytes]]
-    ) -> Response:
-        """`version` only grows; `render` is awaited once for each, whoever else asks meanwhile."""
-        slot = self._slots.setdefault(key, _Slot())
-        rendered = slot.rendered
-        if rendered is None or rendered.version < version:
-            rendered = await _renew(slot, version, render)
-        headers: RawHeaders = request.scope["headers"]
-        variant = rendered.gzipped if accepts_gzip(header(headers, "accept-encoding")) else rendered.plain
-        return variant.respond(header(headers, "if-none-match"))
+    def ready(self, scope: Scope, version: int, key: str) -> Prepared | None:
+        """The answer, if this version is rendered: for a lane."""
+        slot = self._slots.get(key)
+        if slot is None or slot.rendered is None or slot.rendered.version < version:
+            return None
+        return slot.rendered.chosen(scope["headers"])
+
+    async def respond(self, request: Request, version: int, key: str, render: Render) -> Response:
+        """`render` is awaited once for each version, whoever else asks meanwhile."""
+        ready = self.ready(request.scope, version, key)
+        if ready is None:
+            slot = self._slots.setdefault(key, _Slot())
+            ready = (await _renew(slot, version, render)).chosen(request.scope["headers"])
+        return ready.response()
 
 
-async def _renew(slot: _Slot, version: int, render: Callable[[], Awaitable[bytes]]) -> _Rendered:
+async def _renew(slot: _Slot, version: int, render: Render) -> _Rendered:
     async with slot.lock:
         if slot.rendered is None or slot.rendered.version < version:
             body = await render()
             compressed = await asyncio.to_thread(gzip.compress, body, 6, mtime=0)
-            slot.rendered = _Rendered(version, _Variant.of(body, None), _Variant.of(compressed, "gzip"))
+            gzipped = _Variant.of(compressed, (b"content-encoding", b"gzip"))
+            slot.rendered = _Rendered(version, _Variant.of(body), gzipped)
         return slot.rendered
-
-
-def _prepared(status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> Response:
-    response = Response(status_code=status)
-    response.body = body
-    response.raw_headers = list(headers)
-    return response
 
 
 def _matches(if_none_match: str, etag: str) -> bool:

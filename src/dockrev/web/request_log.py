@@ -11,8 +11,6 @@ from structlog.contextvars import bound_contextvars
 
 from dockrev.web.headers import header
 
-log = structlog.get_logger()
-
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -21,25 +19,27 @@ class RequestLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        # Bound once: an unbound logger configures itself anew for each line, filtered or not.
+        self._log = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        own_id = request_id(scope)
         status = 0
 
         async def send_identified(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", own_id.encode())]
             await send(message)
 
         started = time.perf_counter()
-        with bound_contextvars(request_id=request_id):
+        with bound_contextvars(request_id=own_id):
             await self._app(scope, receive, send_identified)
-            log.debug(
+            self._log.debug(
                 "Answered a request",
                 action="http.request",
                 method=scope["method"],
@@ -50,6 +50,6 @@ class RequestLog:
             )
 
 
-def _request_id(scope: Scope) -> str:
+def request_id(scope: Scope) -> str:
     given = header(scope["headers"], "x-request-id")
     return given if given and _SANE_ID.fullmatch(given) else token_hex(8)

@@ -4,6 +4,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dockrev.web.headers import RawHeaders
+
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -20,6 +22,12 @@ DEFAULT_HEADERS: Final = (
 """A response that brings its own keeps it."""
 
 
+def secured(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+    names = {name for name, _ in headers}
+    defaults = [pair for pair in DEFAULT_HEADERS if pair[0] not in names]
+    return [*headers, *SECURITY_HEADERS, *defaults]
+
+
 class SecurityHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,10 +39,7 @@ class SecurityHeaders:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = message.get("headers", ())
-                names = {name for name, _ in own}
-                defaults = [pair for pair in DEFAULT_HEADERS if pair[0] not in names]
-                message["headers"] = [*own, *SECURITY_HEADERS, *defaults]
+                message["headers"] = secured(message["headers"])
             await send(message)
 
         await self._app(scope, receive, send_secured)

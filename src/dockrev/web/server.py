@@ -1,7 +1,8 @@
 """uvicorn, told to say goodbye to endless responses before it waits for them."""
 
+import signal
 import socket
-from typing import Final
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -9,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dockrev.config import HttpAddress
 from dockrev.web.errors import envelope
-from dockrev.web.security import DEFAULT_HEADERS, SECURITY_HEADERS
+from dockrev.web.security import secured
 from dockrev.web.shutdown import Shutdown
 
 
@@ -35,23 +36,21 @@ class WebServer(uvicorn.Server):
         )
         self._shutdown = shutdown
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
+        """uvicorn would raise the signal again after serving, and kill the process in its clean-up."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._shutdown.begin()
         await super().shutdown(sockets)
 
 
-def _not_http() -> bytes:
-    answer = envelope(400, "invalid_argument", "the request is not valid HTTP")
-    headers = [*answer.raw_headers, *SECURITY_HEADERS, *DEFAULT_HEADERS, (b"connection", b"close")]
-    lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers)]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body)
-
-
-_NOT_HTTP: Final = _not_http()
-
-
 class _EnvelopeProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed as HTTP reaches no application, and gets the envelope all the same."""
-        self.transport.write(_NOT_HTTP)
+        answer = envelope(400, "invalid_argument", msg)
+        headers = [*secured(answer.raw_headers), (b"connection", b"close")]
+        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers)]
+        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))
         self.transport.close()

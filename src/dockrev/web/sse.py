@@ -1,5 +1,5 @@
 """
-Server-sent events, from an iterator of events to the bytes of a stream.
+Server-sent events, from a generator of events to the bytes of a stream.
 
 A stream carries no state of its own: each event has the id of its durable row, so a client that lost the
 connection asks again from there, and a stream may end at any time.
@@ -7,7 +7,8 @@ connection asks again from there, and a stream may end at any time.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -42,15 +43,15 @@ class ServerEvent:
 class EventStream(Response):
     """Streams until the events end, the client leaves, the server stops or the connection has lived its life.
 
-    The iterator is cancelled at its await when the stream ends first. It must not fail: a feature that
-    cannot go on yields an event that says so, and returns.
+    When the stream ends first, the generator is cancelled or closed wherever it stands. It must not fail: a
+    feature that cannot go on yields an event that says so, and returns.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        events: AsyncIterator[ServerEvent],
+        events: AsyncGenerator[ServerEvent, None],
         shutdown: Shutdown,
         status_code: int = 200,
         *,
@@ -86,8 +87,9 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write_events(self, send: Send) -> None:
-        async for event in self._events:
-            await self._write(send, event.encode())
+        async with aclosing(self._events) as events:
+            async for event in events:
+                await self._write(send, event.encode())
 
     async def _keep_alive(self, send: Send) -> None:
         """Proxies drop connections that stay silent."""

@@ -1,0 +1,55 @@
+"""What the registry really offers: the table that answers are marked against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.catalogue import Quirk
+from bench.content import HOST_PLATFORM, Build, labels
+from bench.shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTruth:
+    version: str
+    digest: str
+    """What the tag names: an index, or the manifest itself where there is only one platform."""
+    platforms: Mapping[str, str]
+    """Platform to manifest digest; attestations are no platform."""
+    image_id: str
+    labels: Mapping[str, str]
+
+    @property
+    def host_digest(self) -> str:
+        return self.platforms[HOST_PLATFORM]
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryTruth:
+    name: str
+    quirk: Quirk
+    multi_platform: bool
+    tags: int
+    latest: ReleaseTruth
+    before: ReleaseTruth
+    """What `latest` named until the newest release."""
+
+
+def truth_of(shelf: Shelf) -> RepositoryTruth:
+    return RepositoryTruth(
+        name=shelf.repository.name,
+        quirk=shelf.repository.quirk,
+        multi_platform=shelf.repository.multi_platform,
+        tags=len(shelf.tags()),
+        latest=_release(shelf, shelf.release(back=0)),
+        before=_release(shelf, shelf.release(back=1)),
+    )
+
+
+def _release(shelf: Shelf, made: Build) -> ReleaseTruth:
+    return ReleaseTruth(
+        version=made.name,
+        digest=made.top.digest,
+        platforms={platform: manifest.digest for platform, manifest in made.platforms.items()},
+        image_id=made.image_id,
+        labels=labels(shelf.repository, made.name),
+    )

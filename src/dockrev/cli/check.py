@@ -1,0 +1,81 @@
+"""`dockrev check`: one look at the host and its registries, without a server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from dockrev.app import Core, open_core
+from dockrev.checks.models import Step
+from dockrev.cli.rows import Row, rows_of, select, summary_of
+from dockrev.clock import Clock
+from dockrev.config import Config
+from dockrev.errors import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """`problems`: projects that could not be read as they should."""
+
+    rows: tuple[Row, ...]
+    problems: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Json]:
+        return {
+            "services": [row.as_json() for row in self.rows],
+            "problems": list(self.problems),
+            "summary": summary_of(self.rows),
+        }
+
+
+async def check(config: Config, clock: Clock, names: Sequence[str], console: Console) -> Findings:
+    """Raises AppError when the host cannot be looked at, or a name fits nothing."""
+    with TemporaryDirectory(prefix="dockrev-") as directory:
+        async with open_core(config, clock, Path(directory) / "check.sqlite3") as core:
+            with _progress(console) as progress:
+                return await _check(core, names, _ProgressBar(progress))
+
+
+async def _check(core: Core, names: Sequence[str], bar: "_ProgressBar") -> Findings:
+    bar.say("looking for Compose projects")
+    await core.scanner.scan()
+    selected = select(await core.stacks.all(), names)
+    bar.say("asking the registries")
+    await core.checker.check(selected, bar)
+    rows = rows_of(await core.appraiser.all(), selected)
+    projects = await core.projects.all()
+    problems = (f"{one.project}: {one.last_error}" for one in projects if one.last_error)
+    return Findings(tuple(rows), tuple(problems))
+
+
+class _ProgressBar:
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID = progress.add_task("", total=None)
+
+    def say(self, text: str) -> None:
+        self._progress.update(self._task, description=escape(text))
+
+    def step(self, step: Step) -> None:
+        self._progress.update(self._task, completed=step.answered, total=step.total)
+
+    async def pausing(self, until: datetime, services: int) -> None:
+        self.say(f"{services} services wait until {until.astimezone():%H:%M:%S} for their registry")
+
+
+def _progress(console: Console) -> Progress:
+    """Shown only on a terminal; gone when it is done."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,101 @@
+"""The commands: each reads the configuration, does one thing, and tells errors in a sentence."""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from dockrev.cli.logs import configure_logs
+from dockrev.clock import SystemClock
+from dockrev.config import Config, LogConfig
+from dockrev.errors import AppError, ConfigError
+
+TROUBLE = 2
+
+cli = typer.Typer(
+    help="Tells which Docker Compose services have an update waiting.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_error = Console(stderr=True)
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the API until it is stopped."""
+    from dockrev.app import serve as serve_until_stopped  # noqa: PLC0415 -- other commands start faster without
+
+    with _troubles_told():
+        config = _config()
+        configure_logs(config.log)
+        _warn(config)
+        asyncio.run(serve_until_stopped(config, SystemClock()))
+
+
+@cli.command()
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[PROJECT|SERVICE|PROJECT/SERVICE]...", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Look for waiting updates now. Needs no server.
+
+    Ends with 0 when nothing waits, 1 when updates wait, 2 when some answer is missing.
+    """
+    from dockrev.cli import check as checking  # noqa: PLC0415 -- heavy imports, needed here only
+    from dockrev.cli.rows import exit_code  # noqa: PLC0415
+    from dockrev.cli.table import print_findings  # noqa: PLC0415
+
+    with _troubles_told():
+        config = _config()
+        configure_logs(LogConfig(level="error"))
+        findings = asyncio.run(checking.check(config, SystemClock(), names or [], _error))
+        if as_json:
+            typer.echo(json.dumps(findings.as_json(), indent=2))
+        else:
+            print_findings(findings, Console())
+            for problem in findings.problems:
+                _error.print(f"[yellow]{escape(problem)}[/]", soft_wrap=True)
+        raise typer.Exit(exit_code(findings.rows))
+
+
+@cli.command()
+def doctor() -> None:
+    """Explain what is found here: engine, projects, Compose, database, logins, access."""
+    from dockrev.cli.doctor import examine  # noqa: PLC0415 -- heavy imports, needed here only
+
+    with _troubles_told():
+        config = _config()
+        configure_logs(LogConfig(level="error"))
+        if not asyncio.run(examine(config, SystemClock(), Console())):
+            raise typer.Exit(TROUBLE)
+
+
+def _config() -> Config:
+    return Config.from_env(os.environ)  # noqa: TID251 -- read once, here, and passed on
+
+
+def _warn(config: Config) -> None:
+    for warning in config.warnings:
+        _error.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
+
+
+@contextmanager
+def _troubles_told() -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            _error.print(f"[red]dockrev:[/] {escape(problem)}", soft_wrap=True)
+        raise typer.Exit(TROUBLE) from error
+    except AppError as error:
+        _error.print(f"[red]dockrev:[/] {escape(error.message)}", soft_wrap=True)
+        raise typer.Exit(TROUBLE) from error

@@ -1,0 +1,82 @@
+"""The effective configuration of projects: from Compose, or from the files as written while it is missing."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from dockrev.clock import Clock
+from dockrev.compose import raw
+from dockrev.compose.cli import Compose
+from dockrev.compose.inputs import Stamps, stamp
+from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.sources import read_sources
+from dockrev.config import DockerConfig
+from dockrev.errors import ComposeError
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN = timedelta(minutes=1)
+
+
+class ConfigReader(Protocol):
+    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig: ...
+
+
+class FoundCompose:
+    """Looks for the Compose CLI when it is first needed, and again from time to time while it is missing."""
+
+    def __init__(self, docker: DockerConfig, clock: Clock) -> None:
+        self._docker = docker
+        self._clock = clock
+        self._compose: Compose | None = None
+        self._missing = AsWritten("")
+        self._looked_at: datetime | None = None
+        self._looking = asyncio.Lock()
+
+    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
+        """As `Compose.effective_config`; without Compose, its warning says how to install it."""
+        reader = self._compose or await self._look()
+        return await reader.effective_config(files)
+
+    async def _look(self) -> ConfigReader:
+        async with self._looking:
+            now = self._clock.now()
+            if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:
+                self._looked_at = now
+                await self._find()
+            return self._compose or self._missing
+
+    async def _find(self) -> None:
+        try:
+            self._compose = await Compose.find(self._docker)
+        except ComposeError as error:
+            if error.message != self._missing.why:
+                log.warning("Compose is missing", action="compose.missing", cause=error.message)
+                self._missing = AsWritten(error.message)
+        else:
+            version = self._compose.version
+            log.info("Compose found", action="compose.found", version=version, command=self._compose.command)
+
+
+class AsWritten:
+    """Merges the files of a project without Compose, anew only when one of them changes."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        self._merged: dict[str, tuple[ProjectFiles, Stamps, EffectiveConfig]] = {}
+
+    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
+        """Raises ComposeError as Compose itself would for files that cannot be used."""
+        stamps = await asyncio.to_thread(stamp, files.config_files)
+        known = self._merged.get(files.name)
+        if known and known[:2] == (files, stamps):
+            return known[2]
+        merged = await asyncio.to_thread(self._merge, files)
+        self._merged[files.name] = (files, stamps, merged)
+        return merged
+
+    def _merge(self, files: ProjectFiles) -> EffectiveConfig:
+        warning = f"The files are read as they are written, without variables: {self.why}"
+        return raw.merged(read_sources(files), warning)

@@ -1,0 +1,67 @@
+"""The discovery job: a scan that somebody asked for, with its log and its progress."""
+
+from collections.abc import Mapping
+
+from dockrev.clock import timestamp
+from dockrev.discovery.models import Action, ActionKind, ScanResult
+from dockrev.discovery.scan import Scanner
+from dockrev.errors import Json
+from dockrev.jobs.models import JobStatus, Level, Outcome, Progress
+from dockrev.jobs.runner import JobContext
+
+JOB_TYPE = "discovery"
+
+
+class DiscoveryJob:
+    def __init__(self, scanner: Scanner, max_actions: int) -> None:
+        self._scanner = scanner
+        self._max_actions = max_actions
+
+    async def run(self, context: JobContext) -> Outcome:
+        context.progress(Progress("prepare", "asking the Docker engine", 0, 0))
+        await context.log("discovery started")
+
+        def report(done: int, total: int, project: str) -> None:
+            message = f"reading projects ({done}/{total})"
+            context.progress(Progress("scan", message, done, total, current_target=project))
+
+        result = await self._scanner.scan(report)
+        for action in self._shown(result):
+            if action.kind is not ActionKind.SKIPPED:
+                await context.log(_line(action), _level(action))
+        seen = result.projects_seen
+        context.progress(Progress("done", "discovery finished", seen, seen))
+        return Outcome(JobStatus.SUCCESS, {"scan": self._summary(result)})
+
+    def _shown(self, result: ScanResult) -> tuple[Action, ...]:
+        return result.actions[: self._max_actions]
+
+    def _summary(self, result: ScanResult) -> Mapping[str, Json]:
+        return {
+            "startedAt": timestamp(result.started_at),
+            "durationMs": result.duration_ms,
+            "summary": {
+                "projectsSeen": result.projects_seen,
+                "stacksCreated": result.count(ActionKind.CREATED),
+                "stacksUpdated": result.count(ActionKind.UPDATED),
+                "stacksSkipped": result.count(ActionKind.SKIPPED),
+                "stacksFailed": result.count(ActionKind.FAILED),
+                "stacksMarkedMissing": result.count(ActionKind.MARKED_MISSING),
+            },
+            "actions": [_action(action) for action in self._shown(result)],
+        }
+
+
+def _action(action: Action) -> Mapping[str, Json]:
+    optional = {"stackId": action.stack_id, "reason": action.reason, "details": action.details or None}
+    given = {key: value for key, value in optional.items() if value is not None}
+    return {"project": action.project, "action": action.kind.value, **given}
+
+
+def _line(action: Action) -> str:
+    reason = f": {action.reason}" if action.reason else ""
+    return f"{action.project} {action.kind.value.replace('_', ' ')}{reason}"
+
+
+def _level(action: Action) -> Level:
+    return Level.WARN if action.kind is ActionKind.FAILED else Level.INFO

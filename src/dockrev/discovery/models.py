@@ -1,0 +1,96 @@
+"""What discovery finds and remembers of Compose projects, and what a scan did about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from dockrev.errors import Json
+from dockrev.stacks.models import ObservedStack
+
+
+class ProjectStatus(StrEnum):
+    ACTIVE = "active"
+    MISSING = "missing"
+    """It has no container any more."""
+    INVALID = "invalid"
+    """It has containers, but its Compose files cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredProject:
+    project: str
+    status: ProjectStatus
+    stack_id: str | None
+    config_files: tuple[str, ...] | None
+    last_seen_at: datetime | None
+    last_scan_at: datetime
+    last_error: str | None
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A project that has containers now. What is None here stays as it was known before, except the error."""
+
+    project: str
+    status: ProjectStatus
+    stack_id: str | None
+    config_files: tuple[str, ...] | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A project with its effective configuration. `warning` starts with `warning:`."""
+
+    stack: ObservedStack
+    warning: str | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def project(self) -> str:
+        return self.stack.project
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A project whose files say nothing usable. `reason` starts with its code (`compose_no_services`)."""
+
+    project: str
+    reason: str
+    config_files: tuple[str, ...] | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+Observation = Usable | Unusable
+
+
+class ActionKind(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    MARKED_MISSING = "marked_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    project: str
+    kind: ActionKind
+    stack_id: str | None = None
+    reason: str | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """`actions` has one for each project, by name."""
+
+    started_at: datetime
+    duration_ms: int
+    projects_seen: int
+    actions: tuple[Action, ...]
+
+    def count(self, kind: ActionKind) -> int:
+        return sum(action.kind is kind for action in self.actions)

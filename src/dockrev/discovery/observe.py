@@ -1,0 +1,96 @@
+"""From a snapshot of the host to what each Compose project is: decided in the pure modules, fetched here."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from dockrev.compose.models import ComposeService, EffectiveConfig, ProjectFiles
+from dockrev.discovery import variants as choice
+from dockrev.discovery.effective import ConfigReader
+from dockrev.discovery.labels import watched
+from dockrev.discovery.models import Observation, Unusable, Usable
+from dockrev.discovery.mounts import missing_mounts
+from dockrev.discovery.overrides import read_override
+from dockrev.discovery.projects import Project, project_files, variants_in
+from dockrev.discovery.runtime import runtime_of
+from dockrev.docker.snapshot import HostSnapshot
+from dockrev.errors import ComposeError
+from dockrev.stacks.models import ObservedService, ObservedStack
+
+log = structlog.get_logger()
+
+_SHOWN_ERROR_LENGTH = 4096
+
+
+class Observer:
+    """A project of which neither files nor containers changed costs no child process."""
+
+    def __init__(self, configs: ConfigReader) -> None:
+        self._configs = configs
+        self._orphans: set[tuple[str, str]] = set()
+
+    async def observe(self, project: Project, snapshot: HostSnapshot) -> Observation:
+        variants = variants_in(project)
+        if isinstance(variants, Unusable):
+            return variants
+        extras = choice.extra_files(variants)
+        overrides = await asyncio.to_thread(lambda: {path: read_override(path) for path in extras})
+        selection = choice.select(variants, overrides)
+        details = choice.details(variants, selection)
+        if selection.conflict:
+            return Unusable(project.name, selection.conflict[:_SHOWN_ERROR_LENGTH], details=details)
+        files = project_files(project, selection.config_files)
+        try:
+            config = await self._configs.effective_config(files)
+        except ComposeError as error:
+            reason = await asyncio.to_thread(_explain, error, files)
+            return Unusable(project.name, reason, selection.config_files, details)
+        self._note_orphans(project, config)
+        stack = _stack(project, snapshot, selection.config_files, config)
+        return Usable(stack, _warning(selection.warning, config), details)
+
+    def _note_orphans(self, project: Project, config: EffectiveConfig) -> None:
+        configured = {service.name for service in config.services}
+        orphans = {(project.name, service) for service in project.services if service not in configured}
+        for _, service in sorted(orphans - self._orphans):
+            log.warning(
+                "Containers of a service that the Compose files do not have",
+                action="discovery.orphans",
+                project=project.name,
+                service=service,
+            )
+        self._orphans = {known for known in self._orphans if known[0] != project.name} | orphans
+
+
+def _stack(
+    project: Project, snapshot: HostSnapshot, config_files: tuple[str, ...], config: EffectiveConfig
+) -> ObservedStack:
+    replicas = project.services
+
+    def observed(service: ComposeService) -> ObservedService:
+        return ObservedService(
+            name=service.name,
+            image_ref=service.image,
+            builds=service.builds,
+            watched=watched(service.labels),
+            runtime=runtime_of(replicas.get(service.name, ()), service.image, snapshot),
+        )
+
+    services = sorted(config.services, key=lambda service: service.name)
+    return ObservedStack(project.name, config_files, tuple(map(observed, services)))
+
+
+def _warning(selected: str | None, config: EffectiveConfig) -> str | None:
+    texts = [selected] if selected else []
+    texts += [f"warning: {text}" for text in config.warnings]
+    return "; ".join(texts)[:_SHOWN_ERROR_LENGTH] or None
+
+
+def _explain(error: ComposeError, files: ProjectFiles) -> str:
+    """What is wrong, and the mounts to add when whole directories are out of our sight."""
+    text = error.message[:_SHOWN_ERROR_LENGTH]
+    if error.details.get("reason") != "compose_file_unreadable":
+        return text
+    mounts = missing_mounts(files, Path.is_dir)
+    return f"{text}; add to Dockrev's volumes:  {'  '.join(mounts)}" if mounts else text

@@ -1,0 +1,78 @@
+"""Makes the stacks on record true to one snapshot; what is true already is left alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dockrev.discovery.models import Action, ActionKind, Observation, Unusable, Usable
+from dockrev.discovery.projects import Project
+from dockrev.discovery.runtime import runtime_of
+from dockrev.docker.snapshot import HostSnapshot
+from dockrev.stacks.models import ObservedService, ObservedStack, Runtime, Stack
+from dockrev.stacks.store import StackStore
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """`stored`: every stack by name, as read before the snapshot is recorded."""
+
+    stacks: StackStore
+    stored: Mapping[str, Stack]
+    snapshot: HostSnapshot
+
+    async def record(self, project: Project, observation: Observation) -> Action:
+        match observation:
+            case Usable():
+                return await self._sync(observation)
+            case Unusable():
+                return await self._keep(project, observation)
+
+    async def set_missing(self, project: str) -> None:
+        """The stack stays, with nothing running."""
+        if stack := self.stored.get(project):
+            await self._set_runtimes(stack, {})
+
+    async def _sync(self, observation: Usable) -> Action:
+        name, kind = observation.project, ActionKind.SKIPPED
+        stack = self.stored.get(name)
+        if stack and as_observed(stack) == observation.stack:
+            stack_id = stack.id
+        else:
+            synced = await self.stacks.sync(observation.stack)
+            stack_id = synced.stack_id
+            if synced.changed:
+                kind = ActionKind.CREATED if synced.created else ActionKind.UPDATED
+        return Action(name, kind, stack_id, observation.warning, observation.details)
+
+    async def _keep(self, project: Project, observation: Unusable) -> Action:
+        """The services stay as they were last understood; only what runs is taken over."""
+        stack = self.stored.get(project.name)
+        if stack:
+            replicas = project.services
+            runtimes = {
+                service.name: runtime_of(replicas.get(service.name, ()), service.image_ref, self.snapshot)
+                for service in stack.services
+                if not service.removed
+            }
+            await self._set_runtimes(stack, runtimes)
+        stack_id = stack.id if stack else None
+        return Action(project.name, ActionKind.FAILED, stack_id, observation.reason, observation.details)
+
+    async def _set_runtimes(self, stack: Stack, runtimes: Mapping[str, Runtime]) -> None:
+        nothing = Runtime()
+        changed = any(service.runtime != runtimes.get(service.name, nothing) for service in stack.services)
+        if changed or not stack.runtime_known:
+            await self.stacks.set_runtime(stack.id, runtimes)
+
+
+def as_observed(stack: Stack) -> ObservedStack | None:
+    """The observation that would leave this stack as it is; None when any would change it."""
+    if not stack.runtime_known:
+        return None
+    services = (
+        ObservedService(one.name, one.image_ref, one.builds, one.watched, one.runtime)
+        for one in stack.services
+        if not one.removed
+    )
+    return ObservedStack(
+        stack.name, stack.compose_files, tuple(sorted(services, key=lambda service: service.name))
+    )

@@ -1,0 +1,85 @@
+"""Asking for a scan, and the projects that scans found."""
+
+from starlette.responses import Response
+
+from dockrev.discovery.jobs import JOB_TYPE
+from dockrev.discovery.models import DiscoveredProject, ProjectStatus
+from dockrev.discovery.store import ProjectStore
+from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.models import NewJob, Reason, Scope, Target
+from dockrev.jobs.runner import JobRunner
+from dockrev.stacks.models import ArchivedFilter
+from dockrev.web.body import ApiRouter
+from dockrev.web.identity import CurrentPrincipal
+from dockrev.web.openapi import responses
+from dockrev.web.wire import Done, Timestamp, Wire, WireResponse
+
+
+class ScanStarted(Wire):
+    job_id: str
+
+
+class ProjectOut(Wire):
+    project: str
+    status: ProjectStatus
+    stack_id: str | None = None
+    config_files: list[str] | None = None
+    last_seen_at: Timestamp | None = None
+    last_scan_at: Timestamp
+    last_error: str | None = None
+    archived: bool
+
+
+class ProjectListAnswer(Wire):
+    projects: list[ProjectOut]
+
+
+class DiscoveryRoutes:
+    def __init__(self, projects: ProjectStore, runner: JobRunner) -> None:
+        self._projects = projects
+        self._runner = runner
+        self.router = ApiRouter(tags=["discovery"])
+        add, errors = self.router.add_api_route, responses(503)
+        add("/api/discovery/scan", self.scan, methods=["POST"], responses=errors)
+        add(
+            "/api/discovery/projects",
+            self.list,
+            methods=["GET"],
+            response_model=ProjectListAnswer,
+            responses=errors,
+        )
+        for verb, endpoint in (("archive", self.archive), ("restore", self.restore)):
+            # A label may hold any name, slashes included.
+            path = f"/api/discovery/projects/{{project:path}}/{verb}"
+            add(path, endpoint, methods=["POST"], responses=responses(404, 503))
+
+    async def scan(self, principal: CurrentPrincipal) -> ScanStarted:
+        job_id = new_id(IdPrefix.DISCOVERY_JOB)
+        await self._runner.submit(NewJob(job_id, JOB_TYPE, Target(Scope.ALL), principal.name, Reason.UI))
+        return ScanStarted(job_id=job_id)
+
+    async def list(self, archived: ArchivedFilter = ArchivedFilter.EXCLUDE) -> Response:
+        shown = [_project_out(one) for one in await self._projects.all() if archived.admits(one.archived)]
+        return WireResponse(ProjectListAnswer(projects=shown))
+
+    async def archive(self, project: str) -> Done:
+        await self._projects.archive(project, archived=True)
+        return Done()
+
+    async def restore(self, project: str) -> Done:
+        await self._projects.archive(project, archived=False)
+        return Done()
+
+
+def _project_out(project: DiscoveredProject) -> ProjectOut:
+    files = project.config_files
+    return ProjectOut(
+        project=project.project,
+        status=project.status,
+        stack_id=project.stack_id,
+        config_files=None if files is None else [*files],
+        last_seen_at=project.last_seen_at,
+        last_scan_at=project.last_scan_at,
+        last_error=project.last_error,
+        archived=project.archived,
+    )

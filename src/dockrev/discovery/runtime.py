@@ -1,0 +1,36 @@
+"""What runs for a service, from a snapshot of the host. No I/O."""
+
+from collections.abc import Iterable, Iterator
+
+from dockrev.docker.snapshot import Container, ContainerState, Health, HostSnapshot
+from dockrev.errors import InvalidArgument
+from dockrev.oci.ref import ImageRef
+from dockrev.stacks.models import RunningImage, Runtime
+
+
+def runtime_of(replicas: tuple[Container, ...], image_ref: str | None, snapshot: HostSnapshot) -> Runtime:
+    """`replicas` in the order of their numbers; only digests of the reference's own repository count."""
+    running = tuple(one for one in replicas if one.state is ContainerState.RUNNING)
+    repository = _repository(image_ref)
+    image_ids = dict.fromkeys(container.image_id for container in running or replicas)
+    return Runtime(
+        total=len(replicas),
+        running=len(running),
+        unhealthy=sum(one.health is Health.UNHEALTHY for one in running),
+        images=tuple(_images(image_ids, repository, snapshot)),
+    )
+
+
+def _images(
+    image_ids: Iterable[str], repository: str | None, snapshot: HostSnapshot
+) -> Iterator[RunningImage]:
+    for image_id in image_ids:
+        image = snapshot.images.get(image_id)
+        yield RunningImage(image_id, image.digests_of(repository) if image and repository else ())
+
+
+def _repository(image_ref: str | None) -> str | None:
+    try:
+        return ImageRef.parse(image_ref).repository if image_ref else None
+    except InvalidArgument:
+        return None

@@ -1,0 +1,183 @@
+"""Keeps the record true without being asked: scans at start, after engine events, and from time to time."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from dockrev.clock import timestamp
+from dockrev.discovery.scan import Scanner
+from dockrev.docker.events import ContainerEvent
+from dockrev.errors import AppError, DockerError, Unavailable
+
+log = structlog.get_logger()
+
+_REFUSALS_TO_TELL = 2
+"""An engine that starts or stops refuses once."""
+
+
+class EventSource(Protocol):
+    """What is asked of the Docker engine here: events from now on, until it goes away with a DockerError."""
+
+    def events(self) -> AsyncGenerator[ContainerEvent, None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    trusting_seconds: float = 600.0
+    """Between scans while the engine's events are heard."""
+    quiet_seconds: float = 0.3
+    busy_seconds: float = 2.0
+    """Between the starts of two scans, however many events there are."""
+    retry_seconds: float = 1.0
+    max_retry_seconds: float = 30.0
+
+
+_USUAL = Pace()
+
+
+class Backoff:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self.reset()
+
+    def reset(self) -> None:
+        self._next = self._pace.retry_seconds
+
+    def next(self) -> float:
+        """Twice as long each time, up to the maximum."""
+        seconds, self._next = self._next, min(self._next * 2, self._pace.max_retry_seconds)
+        return seconds
+
+
+class DiscoveryWatch:
+    """Failures never end it. Each is logged once, and once more when it is over."""
+
+    def __init__(
+        self, events: EventSource, scanner: Scanner, interval_seconds: float, pace: Pace = _USUAL
+    ) -> None:
+        """`interval_seconds`: between scans while events cannot be heard."""
+        self._events = events
+        self._scanner = scanner
+        self._interval_seconds = interval_seconds
+        self._pace = pace
+        self._heard = asyncio.Event()
+        self._engine_answers = asyncio.Event()
+        self._listening_since: float | None = None
+        self._refusals = 0
+        self._failure: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._scan_when_due())
+
+    async def probe(self) -> str:
+        """For readiness. Raises Unavailable while the newest scan did not succeed."""
+        last = self._scanner.last
+        if last is None:
+            raise Unavailable("the first scan is not finished yet")
+        if last.error is not None:
+            raise Unavailable(f"the scan at {timestamp(last.at)} failed: {last.error}")
+        return f"last scan {timestamp(last.at)}, {last.duration_ms} ms"
+
+    async def _scan_when_due(self) -> None:
+        backoff = Backoff(self._pace)
+        while True:
+            started = _now()
+            self._heard.clear()
+            if await self._scanned():
+                backoff.reset()
+                await self._until_due(started)
+            else:
+                await asyncio.sleep(backoff.next())
+
+    async def _scanned(self) -> bool:
+        try:
+            result = await self._scanner.scan()
+        except AppError as error:
+            if error.message != self._failure:
+                log.error("Discovery scan failed", action="discovery.failed", cause=error.message)
+            self._failure = error.message
+            return False
+        if self._failure is not None:
+            log.info("Discovery works again", action="discovery.recovered")
+            self._failure = None
+        self._engine_answers.set()
+        log.debug(
+            "Discovery scan finished",
+            action="discovery.scanned",
+            projects=result.projects_seen,
+            duration_ms=result.duration_ms,
+        )
+        return True
+
+    async def _until_due(self, started: float) -> None:
+        if not await _happens(self._heard, started + self._seconds_until_fallback(started)):
+            return
+        latest = _now() + self._pace.busy_seconds
+        while _now() < latest and await self._another_event():
+            pass
+        await asyncio.sleep(started + self._pace.busy_seconds - _now())
+
+    async def _another_event(self) -> bool:
+        """False when none comes before things are quiet."""
+        self._heard.clear()
+        return await _happens(self._heard, _now() + self._pace.quiet_seconds)
+
+    def _seconds_until_fallback(self, started: float) -> float:
+        """A stream older than an interval was open when the scan at `started` looked: nothing fell between."""
+        since = self._listening_since
+        trusted = since is not None and started - since >= self._interval_seconds
+        return max(self._pace.trusting_seconds, self._interval_seconds) if trusted else self._interval_seconds
+
+    async def _listen(self) -> None:
+        backoff = Backoff(self._pace)
+        while True:
+            self._engine_answers.clear()
+            self._listening_since = since = _now()
+            try:
+                async with aclosing(self._events.events()) as events:
+                    async for _ in events:
+                        self._heard.set()
+            except DockerError as error:
+                self._listening_since = None
+                if _now() - since >= self._pace.retry_seconds:
+                    backoff.reset()
+                    self._lost()
+                else:
+                    self._refused(error)
+            await _happens(self._engine_answers, _now() + backoff.next())
+
+    def _lost(self) -> None:
+        """The engine is gone, or only the stream is: a scan will tell."""
+        self._refusals = 0
+        self._heard.set()
+
+    def _refused(self, error: DockerError) -> None:
+        """While scans fail too, they say so."""
+        self._refusals += self._failure is None
+        if self._refusals == _REFUSALS_TO_TELL:
+            log.warning(
+                "The engine's events cannot be followed; changes are seen by scans in intervals only",
+                action="discovery.deaf",
+                cause=error.message,
+                interval_seconds=self._interval_seconds,
+            )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _happens(event: asyncio.Event, deadline: float) -> bool:
+    try:
+        async with asyncio.timeout_at(deadline):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

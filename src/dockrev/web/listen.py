@@ -1,0 +1,16 @@
+"""The listening socket, opened before anything else is started."""
+
+import socket
+
+from dockrev.config import HttpAddress
+from dockrev.errors import ConfigError
+
+
+def listen(address: HttpAddress) -> socket.socket:
+    """Raises ConfigError when the address is taken or is none of this machine's."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError([f"DOCKREV_HTTP_ADDR: cannot listen on {address} ({reason})"]) from error

@@ -1,0 +1,71 @@
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from dockrev.docker.events import MAX_EVENT_LENGTH, ContainerEvent, EventAction, parse_event, parse_stream
+from dockrev.docker.snapshot import Health
+
+
+def message(action: str, kind: str = "container") -> dict[str, object]:
+    attributes = {"com.docker.compose.project": "blog", "com.docker.compose.service": "web"}
+    return {
+        "Type": kind,
+        "Action": action,
+        "Actor": {"ID": "c1", "Attributes": attributes},
+        "time": 1_700_000_000,
+    }
+
+
+async def in_pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+@pytest.mark.parametrize("action", EventAction)
+def test_every_event_that_changes_a_container_is_read(action: EventAction) -> None:
+    assert parse_event(message(action)) == ContainerEvent(
+        action, "c1", "blog", "web", None, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize("health", Health)
+def test_a_health_event_carries_the_health(health: Health) -> None:
+    event = parse_event(message(f"health_status: {health}"))
+
+    assert event is not None
+    assert (event.action, event.health) == (EventAction.HEALTH_STATUS, health)
+
+
+@pytest.mark.parametrize(
+    "other", [message("exec_start: sh"), message("attach"), message("create", "network")]
+)
+def test_events_of_other_kinds_are_passed_over(other: dict[str, object]) -> None:
+    assert parse_event(other) is None
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_events_are_found_wherever_the_stream_is_cut(size: int) -> None:
+    lines = [json.dumps(message(action)) for action in ("create", "attach", "start")]
+    content = "\r\n".join([*lines, ""]).encode()
+
+    actions = [event.action async for event in parse_stream(in_pieces(content, size))]
+
+    assert actions == ["create", "start"]
+
+
+async def test_an_event_may_be_larger_than_any_buffer() -> None:
+    large = message("start")
+    large["Actor"] = {"ID": "c1", "Attributes": {"big": "x" * 1_000_000}}
+    content = json.dumps(large).encode() + b"\n"
+
+    events = [event async for event in parse_stream(in_pieces(content, 65536))]
+
+    assert [event.container_id for event in events] == ["c1"]
+
+
+async def test_an_event_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="without end"):
+        async for _ in parse_stream(in_pieces(b"x" * (MAX_EVENT_LENGTH + 1), 1 << 20)):
+            pytest.fail("there is no event in this")

@@ -1,0 +1,66 @@
+"""Clients for fake registries: impatient, with a clock that tests move."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import orjson
+import pytest
+
+from dockrev.config import RegistryConfig
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.transport import Timeouts
+from tests.fakes.clock import MovableClock
+
+IMPATIENT = Timeouts(connect_seconds=0.5, total_seconds=0.5)
+
+OpenClient = Callable[..., AbstractAsyncContextManager[RegistryClient]]
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def docker_config(tmp_path: Path) -> Path:
+    return tmp_path / "config.json"
+
+
+@pytest.fixture
+def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
+    @asynccontextmanager
+    async def opened(
+        *,
+        timeouts: Timeouts = IMPATIENT,
+        mirrors: Mapping[str, tuple[str, ...]] | None = None,
+        insecure: frozenset[str] = frozenset(),
+        ca_file: Path | None = None,
+        attempts: int = 3,
+    ) -> AsyncIterator[RegistryClient]:
+        config = RegistryConfig(
+            docker_config,
+            insecure=insecure,
+            ca_file=ca_file,
+            mirrors=mirrors or {},
+            retry_max_attempts=attempts,
+            retry_base_ms=1,
+            retry_max_ms=1100,
+        )
+        async with RegistryClient.open(config, clock, timeouts=timeouts, helper_seconds=0.5) as client:
+            yield client
+
+    return opened
+
+
+@pytest.fixture
+async def client(open_client: OpenClient) -> AsyncIterator[RegistryClient]:
+    async with open_client() as opened:
+        yield opened
+
+
+def write_auths(path: Path, **entries: object) -> None:
+    """config.json with `auths`; a later write is always noticed because its size or inode differs."""
+    replacement = path.with_suffix(".new")
+    replacement.write_bytes(orjson.dumps({"auths": entries}))
+    replacement.replace(path)

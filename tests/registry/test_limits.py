@@ -1,0 +1,258 @@
+"""Rate limits, quotas, dead and slow hosts: how little is asked of them, and that others do not wait."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.limits import retry_after
+from dockrev.registry.transport import Answer
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.registry.conftest import OpenClient
+
+
+def refs(registry: FakeRegistry, count: int) -> list[ImageRef]:
+    for number in range(count):
+        registry.push(f"app{number}", "1")
+    return [ImageRef.parse(f"{registry.host}/app{number}:1") for number in range(count)]
+
+
+async def failures(questions: Sequence[Coroutine[Any, Any, object]]) -> list[RegistryError]:
+    """Asks all at once; gives the errors of those that failed."""
+    outcomes = await asyncio.gather(*questions, return_exceptions=True)
+    assert all(isinstance(o, RegistryError) for o in outcomes if isinstance(o, BaseException))
+    return [outcome for outcome in outcomes if isinstance(outcome, RegistryError)]
+
+
+async def test_at_most_seven_questions_are_open_at_one_host(client: RegistryClient) -> None:
+    async with FakeRegistry(latency_seconds=0.01) as registry:
+        images = refs(registry, 30)
+
+        await asyncio.gather(*(client.head(image) for image in images))
+
+        assert registry.peak == 7
+        assert registry.counts == {"head": 30}
+
+
+async def test_a_used_up_quota_wastes_two_requests_and_starts_a_cool_down(
+    client: RegistryClient, clock: MovableClock
+) -> None:
+    async with FakeRegistry(latency_seconds=0.01) as registry:
+        images = [image.at(await client.head(image)) for image in refs(registry, 20)]
+        registry.limits.quota, registry.limits.retry_after = 5, "600"
+
+        failed = await failures([client.manifest(image) for image in images])
+
+        until = clock.now() + timedelta(minutes=10)
+        assert len(failed) == 15
+        assert {(error.reason, error.retry_at) for error in failed} == {
+            (RegistryErrorCode.RATE_LIMITED, until)
+        }
+        assert registry.counts["429"] <= 2
+        assert client.cool_down(images[0]) == until
+        assert "2026-01-02T03:14:05" in failed[0].message
+
+
+async def test_nothing_is_sent_during_a_cool_down_and_all_is_well_after_it(
+    client: RegistryClient, clock: MovableClock
+) -> None:
+    async with FakeRegistry() as registry:
+        (image,) = refs(registry, 1)
+        registry.limits.burst, registry.limits.retry_after = 0, "60"
+        await failures([client.head(image)])
+        registry.heal()
+        registry.forget_counts()
+
+        assert len(await failures([client.head(image), client.tags(image)])) == 2
+        assert registry.requests == []
+
+        clock.advance(61)
+        assert client.cool_down(image) is None
+        await client.head(image)
+
+
+async def test_a_short_retry_after_is_waited_for(client: RegistryClient) -> None:
+    async with FakeRegistry() as registry:
+        (image,) = refs(registry, 1)
+        registry.faults.status, registry.faults.status_times = 429, 1
+        registry.limits.retry_after = "1"
+        began = time.monotonic()
+
+        await client.head(image)
+
+        assert time.monotonic() - began >= 1
+        assert registry.counts["head"] == 2
+
+
+async def test_refusals_without_a_time_are_retried_then_left_alone_for_a_minute(
+    client: RegistryClient, clock: MovableClock
+) -> None:
+    async with FakeRegistry() as registry:
+        (image,) = refs(registry, 1)
+        registry.faults.status = 429
+
+        (error,) = await failures([client.head(image)])
+
+        assert registry.counts["head"] == 3
+        assert error.retry_at == clock.now() + timedelta(seconds=60)
+
+
+async def test_one_attempt_means_one_request(open_client: OpenClient) -> None:
+    async with FakeRegistry() as registry, open_client(attempts=1) as client:
+        (image,) = refs(registry, 1)
+        registry.faults.status = 429
+
+        await failures([client.head(image)])
+
+        assert registry.counts["head"] == 1
+
+
+async def test_a_rate_limited_registry_answers_everything_in_the_end(client: RegistryClient) -> None:
+    async with FakeRegistry(latency_seconds=0.005) as registry:
+        images = refs(registry, 60)
+        registry.limits.burst, registry.limits.rate = 30, 300.0
+
+        assert await failures([client.head(image) for image in images]) == []
+
+        assert registry.counts["429"] <= 30
+
+
+async def test_a_limited_token_server_cools_its_registry_down(
+    client: RegistryClient, clock: MovableClock
+) -> None:
+    async with FakeRegistry("bearer") as registry:
+        images = refs(registry, 20)
+        registry.token_status, registry.limits.retry_after = 429, "30"
+
+        failed = await failures([client.head(image) for image in images])
+
+        assert {error.reason for error in failed} == {RegistryErrorCode.RATE_LIMITED}
+        assert registry.counts["token"] <= 7
+        assert client.cool_down(images[0]) == clock.now() + timedelta(seconds=30)
+
+
+async def test_a_limited_host_does_not_hold_up_another(client: RegistryClient) -> None:
+    async with FakeRegistry() as limited, FakeRegistry() as free:
+        limited.limits.burst, limited.limits.retry_after = 0, "3600"
+        questions = [client.head(image) for image in refs(limited, 10) + refs(free, 10)]
+
+        failed = await failures(questions)
+
+        assert len(failed) == 10
+        assert free.counts == {"head": 10}
+
+
+async def test_a_host_that_refuses_connections_is_tried_twice(
+    client: RegistryClient, clock: MovableClock
+) -> None:
+    async with FakeRegistry() as registry:
+        images = refs(registry, 20)
+        await registry.stop()
+
+        failed = await failures([client.head(image) for image in images])
+
+        assert {error.reason for error in failed} == {RegistryErrorCode.UNREACHABLE}
+        assert sum(client.requests_made.values()) == 2
+
+        await registry.start()
+        assert len(await failures([client.head(images[0])])) == 1
+        clock.advance(31)
+        assert await failures([client.head(image) for image in images]) == []
+
+
+async def test_a_host_that_is_still_dead_is_probed_once(client: RegistryClient, clock: MovableClock) -> None:
+    async with FakeRegistry() as registry:
+        images = refs(registry, 20)
+        await registry.stop()
+        await failures([client.head(image) for image in images])
+        clock.advance(31)
+
+        assert len(await failures([client.head(image) for image in images])) == 20
+        assert sum(client.requests_made.values()) == 3
+
+
+async def test_a_host_that_hangs_up_is_asked_no_more_than_its_open_questions(client: RegistryClient) -> None:
+    async with FakeRegistry() as registry:
+        images = refs(registry, 20)
+        registry.faults.down = True
+
+        failed = await failures([client.head(image) for image in images])
+
+        assert {error.reason for error in failed} == {RegistryErrorCode.UNREACHABLE}
+        assert "closed the connection" in failed[0].message
+        assert sum(client.requests_made.values()) == 2
+
+
+async def test_a_slow_host_is_given_up_after_two_questions_and_no_other_host_waits(
+    client: RegistryClient,
+) -> None:
+    async with FakeRegistry() as slow, FakeRegistry() as quick:
+        slow.faults.slow_seconds = 30
+        began = time.monotonic()
+        waiting = asyncio.gather(failures([client.head(image) for image in refs(slow, 20)]))
+        assert await failures([client.head(image) for image in refs(quick, 20)]) == []
+        assert time.monotonic() - began < 0.4
+
+        (failed,) = await waiting
+
+        assert {error.reason for error in failed} == {RegistryErrorCode.TIMEOUT}
+        assert slow.counts["head"] == 2
+        assert "within 0.5 s" in failed[0].message
+
+
+async def test_a_dead_token_server_is_tried_twice(client: RegistryClient) -> None:
+    async with FakeRegistry() as tokens, FakeRegistry("bearer", realm=f"{tokens.url}/token") as registry:
+        images = refs(registry, 10)
+        await tokens.stop()
+
+        failed = await failures([client.head(image) for image in images])
+
+        assert len(failed) == 10
+        assert all(tokens.host in error.message for error in failed)
+        assert registry.counts["head"] == 1
+
+
+def answer(**headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(429, CIMultiDictProxy(CIMultiDict(named)), b"", "http://registry/v2/")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry_After": "0"}, 0),
+        ({"Retry_After": "120"}, 120),
+        ({"Retry_After": "Fri, 02 Jan 2026 03:05:05 GMT"}, 60),
+        ({"Retry_After": "Fri, 02 Jan 2026 03:00:00 GMT"}, 0),
+        ({"Retry_After": "9" * 40}, 6 * 3600),
+        ({"Retry_After": "soon"}, None),
+        ({"Retry_After": "-5"}, None),
+        ({"RateLimit_Remaining": "0;w=21600"}, 21600),
+        ({"RateLimit_Remaining": "7;w=21600"}, None),
+        ({"RateLimit_Remaining": "0"}, None),
+        ({"Retry_After": "5", "RateLimit_Remaining": "0;w=21600"}, 5),
+    ],
+)
+def test_how_long_a_refusal_asks_to_wait(headers: dict[str, str], seconds: int | None) -> None:
+    expected = None if seconds is None else timedelta(seconds=seconds)
+
+    assert retry_after(answer(**headers), MovableClock().now()) == expected
+
+
+async def test_no_cool_down_is_longer_than_six_hours(client: RegistryClient, clock: MovableClock) -> None:
+    async with FakeRegistry() as registry:
+        (image,) = refs(registry, 1)
+        registry.faults.status, registry.limits.retry_after = 429, "Fri, 01 Jan 2027 00:00:00 GMT"
+
+        (error,) = await failures([client.head(image)])
+
+        assert error.retry_at == clock.now() + timedelta(hours=6)

@@ -1,0 +1,164 @@
+"""Whatever happens to those who use a testbed, nothing of it stays on the machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+import pytest
+
+from tests.testbed.bed import Bed
+from tests.testbed.engine import EngineFailed
+from tests.testbed.keeper import KeeperFailed
+
+pytestmark = pytest.mark.e2e
+
+CHECKOUT = Path(__file__).parents[2]
+
+OCCUPANT = """
+import sys
+from pathlib import Path
+from tests.testbed.bed import Bed
+from tests.testbed.projects import Projects
+
+with Bed.open("bed", Path(sys.argv[1])) as bed:
+    pushed = bed.registry.push(bed.images.build("web"), "web:1")
+    projects = Projects(bed.engine, bed.directory / "projects", bed.docker_config)
+    blog = projects.create("blog", {"web": {"image": pushed.name}})
+    blog.up()
+    container = bed.engine.api.get(f"/containers/{blog.containers()[0].container_id}/json")
+    network = container["NetworkSettings"]["Networks"][f"{blog.name}_default"]["NetworkID"]
+    print(bed.engine.api.get("/info")["ID"], f"br-{network[:12]}", flush=True)
+    sys.stdin.read()
+"""
+
+
+@dataclass
+class Occupant:
+    """Another process that uses the testbed at `root`, with a container, until its input ends."""
+
+    root: Path
+    process: subprocess.Popen[str]
+    engine_id: str
+    interface: str
+
+    @classmethod
+    def enter(cls, root: Path) -> Self:
+        process = subprocess.Popen(
+            [sys.executable, "-c", OCCUPANT, str(root)],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        line = process.stdout.readline()
+        if not line:
+            process.communicate()
+            raise AssertionError("the occupant did not get in; its traceback is on stderr")
+        engine_id, interface = line.split()
+        return cls(root, process, engine_id, interface)
+
+    def leave(self) -> None:
+        self.process.communicate("")
+
+    def end_by(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+        self.process.communicate()
+
+
+@pytest.fixture
+def root(bed: Bed) -> Iterator[Path]:
+    """Depends on `bed` only to be skipped where no testbed can run. Paths of sockets must be short."""
+    with TemporaryDirectory(prefix="drt-") as directory:
+        yield Path(directory)
+
+
+def test_those_who_open_the_same_testbed_share_one_engine(root: Path) -> None:
+    first, second = Occupant.enter(root), Occupant.enter(root)
+    assert first.engine_id == second.engine_id
+
+    first.leave()
+    assert _processes(root)
+
+    second.leave()
+    assert _traces(second) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_nothing_stays_when_the_only_user_is_ended_by_a_signal(root: Path, number: signal.Signals) -> None:
+    occupant = Occupant.enter(root)
+    assert len(_traces(occupant)) > 3
+
+    occupant.end_by(number)
+
+    _await(lambda: _traces(occupant) == [])
+
+
+def test_what_stays_when_the_keeper_itself_is_killed_goes_with_the_next_testbed(root: Path) -> None:
+    occupant = Occupant.enter(root)
+    (keeper,) = _processes(root, "tests.testbed.keeper_process")
+
+    os.kill(keeper, signal.SIGKILL)
+    occupant.end_by(signal.SIGKILL)
+
+    _await(lambda: _processes(root) == [])
+    assert _traces(occupant) != []
+    with Bed.open("another", root):
+        assert _traces(occupant) == []
+
+
+def test_a_keeper_that_is_gone_is_reported(root: Path) -> None:
+    with Bed.open("bed", root) as bed:
+        (keeper,) = _processes(root, "tests.testbed.keeper_process")
+        os.kill(keeper, signal.SIGKILL)
+
+        with pytest.raises(KeeperFailed, match="is gone"):
+            bed.keeper.running("engine")
+
+
+def test_a_server_that_cannot_start_is_reported_with_its_last_words(root: Path) -> None:
+    with Bed.open("bed", root) as bed:
+        bed.engine.stop()
+        config = bed.directory / "engine" / "daemon.json"
+        config.write_text(json.dumps({**json.loads(config.read_text()), "storage-driver": "none-such"}))
+
+        with pytest.raises(EngineFailed, match="driver not supported"):
+            bed.engine.start()
+
+
+def _processes(root: Path, program: str = "") -> list[int]:
+    """Everything with the testbed's directory in its command line."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if f"{root}/bed" in command and program in command:
+            found.append(int(entry.name))
+    return found
+
+
+def _traces(occupant: Occupant) -> list[str]:
+    """Files, interfaces, mounts, cgroups and processes."""
+    root, directory = occupant.root, occupant.root / "bed"
+    files = [str(directory)] if directory.exists() else []
+    interfaces = [occupant.interface] if Path("/sys/class/net", occupant.interface).exists() else []
+    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(root) in line]
+    cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/dockrev-testbed-bed")]
+    return files + interfaces + mounts + cgroups + [str(pid) for pid in _processes(root)]
+
+
+def _await(condition: Callable[[], bool], patience_seconds: float = 20) -> None:
+    deadline = time.monotonic() + patience_seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)

@@ -1,0 +1,213 @@
+from collections.abc import Callable, Coroutine
+
+import pytest
+import structlog
+from fastapi import Query
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+from structlog.testing import capture_logs
+
+from dockrev.config import AuthConfig
+from dockrev.errors import (
+    AppError,
+    Conflict,
+    DockerError,
+    InvalidJobsCursor,
+    ManualRegistrationDisabled,
+    NotFound,
+    StorageError,
+)
+from dockrev.web.application import create_web_app
+from dockrev.web.body import ApiRouter
+from dockrev.web.errors import field_path
+from tests.web.asgi import ask
+
+RAISED: list[AppError] = [
+    InvalidJobsCursor("bad cursor"),
+    NotFound("job not found"),
+    ManualRegistrationDisabled("use auto-discovery"),
+    Conflict("already running", {"existingJobId": "job_1"}),
+    DockerError("the engine is away"),
+    StorageError("the disk is full"),
+]
+
+
+def app_of(endpoint: Callable[[], Coroutine[None, None, Response]]) -> ASGIApp:
+    router = ApiRouter()
+    router.get("/api/things")(endpoint)
+    return create_web_app([router], AuthConfig(), "1.2.3")
+
+
+def raising(error: Exception) -> ASGIApp:
+    async def endpoint() -> Response:
+        raise error
+
+    return app_of(endpoint)
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+async def test_what_a_feature_raises_becomes_the_envelope(error: AppError) -> None:
+    answer = await ask(raising(error), "GET", "/api/things")
+    assert answer.status == error.status
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "error": {"code": error.code, "message": error.message, "details": error.details}
+    }
+
+
+async def test_an_upstream_failure_is_logged_and_a_refusal_is_not() -> None:
+    with capture_logs() as lines:
+        await ask(raising(DockerError("the engine is away")), "GET", "/api/things")
+        await ask(raising(NotFound("job not found")), "GET", "/api/things")
+    assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["the engine is away"]
+
+
+async def test_a_bug_is_logged_once_with_its_traceback_and_keeps_its_secrets() -> None:
+    error = KeyError("postgresql://dockrev:hunter2@db/dockrev")
+    with capture_logs() as lines:
+        answer = await ask(raising(error), "GET", "/api/things")
+    assert answer.status == 500
+    assert answer.json()["error"]["code"] == "internal"
+    assert answer.json()["error"]["message"] == "internal error"
+    assert "KeyError" in answer.json()["error"]["details"]["cause"]
+    assert b"hunter2" not in answer.body
+    assert [line["exc_info"] for line in lines if line["log_level"] == "error"] == [error]
+
+
+async def test_a_group_of_errors_is_one_bug() -> None:
+    answer = await ask(raising(ExceptionGroup("two", [OSError("a"), OSError("b")])), "GET", "/api/things")
+    assert answer.json()["error"]["details"]["cause"].startswith("unexpected ExceptionGroup")
+
+
+async def test_an_unknown_path_is_not_found() -> None:
+    answer = await ask(raising(NotFound("")), "GET", "/api/elsewhere")
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("target", ["/", "/api", "/api/", "/docs", "/redoc", "/openapi.json", "/api/things/"])
+async def test_there_is_nothing_beside_the_routes(target: str) -> None:
+    assert (await ask(raising(NotFound("")), "GET", target)).json()["error"]["code"] == "not_found"
+
+
+def two_methods() -> ASGIApp:
+    router = ApiRouter()
+
+    @router.get("/api/ignores")
+    async def listed() -> PlainTextResponse:
+        return PlainTextResponse("listed")
+
+    @router.delete("/api/ignores")
+    async def deleted() -> PlainTextResponse:
+        return PlainTextResponse("deleted")
+
+    @router.post("/api/scans")
+    async def scan() -> PlainTextResponse:
+        return PlainTextResponse("scanned")
+
+    return create_web_app([router], AuthConfig(), "1.2.3")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW"])
+async def test_a_wrong_method_is_told_all_the_right_ones(method: str) -> None:
+    answer = await ask(two_methods(), method, "/api/ignores")
+    assert answer.status == 405
+    assert answer.headers["allow"] == "DELETE, GET, HEAD"
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+async def test_head_is_no_method_of_a_path_without_get() -> None:
+    answer = await ask(two_methods(), "HEAD", "/api/scans")
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_query_errors_name_the_parameters() -> None:
+    router = ApiRouter()
+
+    @router.get("/api/pages/{page}")
+    async def page(page: int, limit: int = Query(ge=1, le=200, alias="perPage")) -> PlainTextResponse:
+        return PlainTextResponse(f"{page} {limit}")
+
+    app = create_web_app([router], AuthConfig(), "1.2.3")
+    answer = await ask(app, "GET", "/api/pages/last?perPage=0")
+    assert answer.status == 400
+    assert answer.json()["error"]["code"] == "invalid_argument"
+    errors = answer.json()["error"]["details"]["errors"]
+    assert [error["field"] for error in errors] == ["page", "perPage"]
+    assert all(set(error) == {"field", "message"} for error in errors)
+    assert answer.json()["error"]["message"] == f"page: {errors[0]['message']}"
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        (("body",), "body"),
+        (("body", "scope"), "scope"),
+        (("body", "targets", 0, "serviceId"), "targets[0].serviceId"),
+        (("body", 2), "[2]"),
+        (("query", "limit"), "limit"),
+        (("body", "a", "b", 3, 4, "c"), "a.b[3][4].c"),
+    ],
+)
+def test_a_field_is_written_as_in_the_request(location: tuple[str | int, ...], path: str) -> None:
+    assert field_path(location) == path
+
+
+async def test_every_answer_carries_the_security_headers_and_an_id() -> None:
+    for app in (raising(NotFound("")), raising(KeyError("")), two_methods()):
+        headers = (await ask(app, "GET", "/api/things")).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-request-id"]
+
+
+async def test_a_page_may_bring_its_own_policy_and_caching() -> None:
+    async def endpoint() -> Response:
+        own = {"content-security-policy": "default-src 'self'", "cache-control": "max-age=60"}
+        return Response("page", headers=own)
+
+    headers = (await ask(app_of(endpoint), "GET", "/api/things")).headers
+    assert headers["content-security-policy"] == "default-src 'self'"
+    assert headers["cache-control"] == "max-age=60"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("given", ["abc-123", "01JPM8Z6V2Q9Y3K4T5W6X7A8B9", "a" * 64])
+async def test_a_sane_request_id_is_kept(given: str) -> None:
+    answer = await ask(two_methods(), "GET", "/api/ignores", headers={"x-request-id": given})
+    assert answer.headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\x1b[31m", "a" * 65, "ä", '{"a":1}'])
+async def test_a_strange_request_id_is_replaced(given: str) -> None:
+    answer = await ask(two_methods(), "GET", "/api/ignores", headers={"x-request-id": given})
+    assert answer.headers["x-request-id"] != given
+    assert len(answer.headers["x-request-id"]) == 16
+
+
+async def test_a_request_is_one_line_without_its_query() -> None:
+    with capture_logs() as lines:
+        await ask(two_methods(), "HEAD", "/api/ignores?token=hunter2")
+    assert len(lines) == 1
+    line = lines[0]
+    assert (line["action"], line["method"], line["path"], line["status"], line["log_level"]) == (
+        "http.request",
+        "HEAD",
+        "/api/ignores",
+        200,
+        "debug",
+    )
+    assert "hunter2" not in str(line)
+
+
+async def test_what_a_route_logs_carries_the_request_id() -> None:
+    async def endpoint() -> Response:
+        structlog.get_logger().info("inside", action="test.inside")
+        return Response("done")
+
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        await ask(app_of(endpoint), "GET", "/api/things", headers={"x-request-id": "abc-123"})
+    assert [line["request_id"] for line in lines] == ["abc-123", "abc-123"]
+    assert structlog.contextvars.get_contextvars() == {}

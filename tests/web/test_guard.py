@@ -1,0 +1,124 @@
+from ipaddress import ip_network
+
+import aiohttp
+import pytest
+from pydantic import StrictInt
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp
+
+from dockrev.config import AuthConfig
+from dockrev.web.application import create_web_app
+from dockrev.web.body import ApiRouter
+from dockrev.web.identity import CurrentPrincipal, OptionalPrincipal
+from dockrev.web.wire import Wire
+from tests.web.asgi import ask
+from tests.web.serving import serving
+
+AUTH = AuthConfig(allowed_user="ivan", trusted_proxies=(ip_network("127.0.0.0/8"),))
+IVAN = {"x-forwarded-user": "ivan"}
+
+
+class Order(Wire):
+    amount: StrictInt
+
+
+def guarded(auth: AuthConfig = AUTH) -> ASGIApp:
+    router = ApiRouter()
+
+    @router.get("/api/health")
+    async def health() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    @router.get("/api/ready")
+    async def ready(principal: OptionalPrincipal) -> PlainTextResponse:
+        return PlainTextResponse(principal.name if principal else "a stranger")
+
+    @router.get("/api/me")
+    async def me(principal: CurrentPrincipal) -> PlainTextResponse:
+        return PlainTextResponse(principal.name)
+
+    @router.post("/api/orders")
+    async def order(order: Order, principal: CurrentPrincipal) -> PlainTextResponse:
+        return PlainTextResponse(f"{principal.name} orders {order.amount}")
+
+    return create_web_app([router], auth, "1.2.3")
+
+
+async def test_routes_learn_who_is_asking() -> None:
+    assert (await ask(guarded(), "GET", "/api/me", headers=IVAN)).body == b"ivan"
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/ready"])
+async def test_public_paths_answer_strangers(path: str) -> None:
+    assert (await ask(guarded(), "GET", path)).status == 200
+
+
+async def test_a_public_route_can_tell_a_stranger_from_a_friend() -> None:
+    assert (await ask(guarded(), "GET", "/api/ready")).body == b"a stranger"
+    assert (await ask(guarded(), "GET", "/api/ready", headers=IVAN)).body == b"ivan"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body"),
+    [
+        ("GET", "/api/me", b""),
+        ("HEAD", "/api/me", b""),
+        ("GET", "/api/nothing-here", b""),
+        ("GET", "/", b""),
+        ("DELETE", "/api/me", b""),
+        ("POST", "/api/orders", b"{broken"),
+        ("POST", "/api/orders", b'{"amount":"many"}'),
+        ("POST", "/api/orders", b"x" * (2 * 1024 * 1024)),
+        ("GET", "/api/me?x=%00", b""),
+        ("GET", "/api/openapi.json", b""),
+        ("GET", "/api/health/", b""),
+        ("GET", "//api/health", b""),
+        ("GET", "/api/health%2f..%2fme", b""),
+        ("GET", "/API/health", b""),
+        ("OPTIONS", "/api/me", b""),
+    ],
+)
+async def test_a_stranger_hears_nothing_but_401(method: str, target: str, body: bytes) -> None:
+    answer = await ask(guarded(), method, target, body=body, headers={"content-type": "application/json"})
+    assert answer.status == 401
+    assert answer.json()["error"]["details"]["reason"] == "identity_missing"
+
+
+async def test_identity_headers_of_an_untrusted_peer_count_for_nothing() -> None:
+    assert (await ask(guarded(), "GET", "/api/me", headers=IVAN, peer="192.0.2.1")).status == 401
+
+
+async def test_a_friend_on_a_foreign_page_is_refused() -> None:
+    answer = await ask(
+        guarded(),
+        "POST",
+        "/api/orders",
+        headers=IVAN | {"origin": "https://evil.example"},
+        json_body={"amount": 1},
+    )
+    assert (answer.status, answer.json()["error"]["code"]) == (403, "cross_site_refused")
+
+
+async def test_identity_is_asked_for_before_the_page() -> None:
+    answer = await ask(guarded(), "POST", "/api/orders", headers={"origin": "https://evil.example"})
+    assert answer.status == 401
+
+
+async def test_anonymous_access_has_a_principal_too() -> None:
+    answer = await ask(guarded(AuthConfig()), "POST", "/api/orders", json_body={"amount": 2})
+    assert answer.body == b"anonymous orders 2"
+
+
+async def test_web_sockets_stay_shut() -> None:
+    async with serving(guarded(AuthConfig())) as served:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+            await served.client.ws_connect("/api/me")
+    assert refusal.value.status == 403
+
+
+async def test_the_peer_is_the_socket_and_not_what_a_header_claims() -> None:
+    auth = AuthConfig(allowed_user="ivan", trusted_proxies=(ip_network("10.0.0.0/8"),))
+    async with serving(guarded(auth)) as served:
+        headers = IVAN | {"x-forwarded-for": "10.0.0.1", "forwarded": "for=10.0.0.1"}
+        async with served.client.get("/api/me", headers=headers) as response:
+            assert response.status == 401

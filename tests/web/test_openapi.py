@@ -1,0 +1,105 @@
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from dockrev.config import AuthConfig
+from dockrev.errors import Conflict
+from dockrev.web.application import create_web_app
+from dockrev.web.body import ApiRouter
+from dockrev.web.openapi import responses
+from dockrev.web.wire import Nullable, Wire, WireResponse
+from tests.web.asgi import ask
+
+ENVELOPE = {"$ref": "#/components/schemas/ErrorEnvelope"}
+
+
+class Check(Wire):
+    scope: str
+    stack_id: str | None = None
+
+
+class Started(Wire):
+    job_id: str
+    note: str | None = None
+    previous: Nullable[str]
+
+
+def document() -> dict[str, Any]:
+    router = ApiRouter(tags=["checks"])
+
+    @router.get("/api/health")
+    async def health() -> PlainTextResponse:
+        return PlainTextResponse("ok")
+
+    @router.post("/api/checks", response_model=Started, responses=responses(409))
+    async def check(check: Check) -> WireResponse:
+        raise Conflict(check.scope)
+
+    @router.post("/api/resolve", response_model=Started, responses=responses(422, 502))
+    async def resolve(check: Check) -> WireResponse:
+        raise Conflict(check.scope)
+
+    return create_web_app([router], AuthConfig(), "1.2.3").openapi()
+
+
+def declared(path: str, method: str) -> set[str]:
+    return set(document()["paths"][path][method]["responses"])
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "statuses"),
+    [
+        ("/api/health", "get", {"200", "400"}),
+        ("/api/checks", "post", {"200", "400", "401", "403", "409"}),
+        ("/api/resolve", "post", {"200", "400", "401", "403", "422", "502"}),
+    ],
+)
+def test_every_status_is_declared(path: str, method: str, statuses: set[str]) -> None:
+    assert declared(path, method) == statuses
+
+
+def test_every_error_is_the_envelope() -> None:
+    for path, operations in document()["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    assert response["content"]["application/json"]["schema"] == ENVELOPE, (path, status)
+                    assert response["description"]
+
+
+def test_the_envelope_is_described_and_the_framework_s_own_is_gone() -> None:
+    schemas = document()["components"]["schemas"]
+    assert schemas["ErrorBody"]["required"] == ["code", "message", "details"]
+    assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    whole = document()
+    schemas = whole["components"]["schemas"]
+
+    def references(node: object) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [found for value in node.values() for found in references(value)]
+        if isinstance(node, list):
+            return [found for value in node for found in references(value)]
+        return []
+
+    names = {reference.removeprefix("#/components/schemas/") for reference in references(whole)}
+    assert names <= set(schemas)
+    assert "ErrorEnvelope" in names
+
+
+def test_answers_leave_out_and_requests_accept_null() -> None:
+    schemas = document()["components"]["schemas"]
+    assert schemas["Started"]["properties"]["note"]["type"] == "string"
+    assert {"type": "null"} in schemas["Started"]["properties"]["previous"]["anyOf"]
+    assert {"type": "null"} in schemas["Check"]["properties"]["stackId"]["anyOf"]
+
+
+async def test_the_document_is_served_below_api_and_only_once_built() -> None:
+    app = create_web_app([ApiRouter()], AuthConfig(), "1.2.3")
+    answer = await ask(app, "GET", "/api/openapi.json")
+    assert answer.json()["info"] == {"title": "Dockrev", "version": "1.2.3"}
+    assert app.openapi() is app.openapi()

@@ -1,0 +1,88 @@
+from ipaddress import ip_network
+
+import pytest
+from starlette.types import Scope
+
+from dockrev.config import Network
+from dockrev.errors import CrossSiteRefused
+from dockrev.web.origin import refuse_cross_site
+
+Headers = dict[str, str]
+PROXIES = (ip_network("10.0.0.0/8"),)
+
+ALLOWED: list[tuple[str, str, Headers]] = [
+    ("a program", "POST", {}),
+    ("own page", "POST", {"sec-fetch-site": "same-origin"}),
+    ("own page behind a proxy that replaces Host", "PUT", {"sec-fetch-site": "same-origin", "origin": "https://d.example"}),
+    ("typed by a person", "POST", {"sec-fetch-site": "none"}),
+    ("foreign page reading", "GET", {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}),
+    ("foreign page asking for options", "OPTIONS", {"origin": "https://evil.example"}),
+    ("own origin", "POST", {"origin": "http://dockrev.test"}),
+    ("own origin, TLS ended before", "DELETE", {"origin": "https://dockrev.test"}),
+    ("own origin in capitals", "POST", {"origin": "HTTP://Dockrev.Test"}),
+    ("own origin, its port spelled out", "POST", {"origin": "https://dockrev.test:443"}),
+    ("blank origin", "POST", {"origin": " "}),
+]  # fmt: skip
+
+REFUSED: list[tuple[str, str, Headers]] = [
+    ("foreign page", "POST", {"sec-fetch-site": "cross-site"}),
+    ("sibling site", "POST", {"sec-fetch-site": "same-site"}),
+    ("unknown relation", "POST", {"sec-fetch-site": "anything"}),
+    ("foreign page that claims our origin", "POST", {"sec-fetch-site": "cross-site", "origin": "http://dockrev.test"}),
+    ("foreign origin", "POST", {"origin": "https://evil.example"}),
+    ("foreign origin, PUT", "PUT", {"origin": "https://evil.example"}),
+    ("foreign origin, PATCH", "PATCH", {"origin": "https://evil.example"}),
+    ("foreign origin, DELETE", "DELETE", {"origin": "https://evil.example"}),
+    ("sub-domain", "POST", {"origin": "https://x.dockrev.test"}),
+    ("our name as a prefix", "POST", {"origin": "https://dockrev.test.evil.example"}),
+    ("another port", "POST", {"origin": "http://dockrev.test:8080"}),
+    ("the other scheme's port", "POST", {"origin": "http://dockrev.test:443"}),
+    ("opaque origin", "POST", {"origin": "null"}),
+    ("our name as a user", "POST", {"origin": "https://dockrev.test@evil.example"}),
+    ("an extension", "POST", {"origin": "chrome-extension://dockrev.test"}),
+    ("two origins", "POST", {"origin": "http://dockrev.test, https://evil.example"}),
+    ("not a URL", "POST", {"origin": "http://[dockrev.test"}),
+]  # fmt: skip
+
+
+def scope(method: str, headers: Headers, peer: str = "192.0.2.1") -> Scope:
+    lines = {"host": "dockrev.test", **headers}
+    return {
+        "method": method,
+        "headers": [(name.encode(), value.encode()) for name, value in lines.items()],
+        "client": (peer, 40000),
+    }
+
+
+@pytest.mark.parametrize(("method", "headers"), [c[1:] for c in ALLOWED], ids=[c[0] for c in ALLOWED])
+def test_it_lets_pass(method: str, headers: Headers) -> None:
+    refuse_cross_site(scope(method, headers), None)
+
+
+@pytest.mark.parametrize(("method", "headers"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
+def test_it_refuses(method: str, headers: Headers) -> None:
+    with pytest.raises(CrossSiteRefused):
+        refuse_cross_site(scope(method, headers), None)
+
+
+@pytest.mark.parametrize(
+    ("peer", "proxies", "believed"),
+    [("10.0.0.1", PROXIES, True), ("192.0.2.1", PROXIES, False), ("192.0.2.1", None, True)],
+    ids=["trusted proxy", "stranger", "everybody is trusted"],
+)
+def test_the_first_host_counts_when_a_trusted_proxy_kept_it(
+    peer: str, proxies: tuple[Network, ...] | None, believed: bool
+) -> None:
+    headers = {"origin": "https://d.example", "x-forwarded-host": "d.example, inner.example"}
+    if believed:
+        refuse_cross_site(scope("POST", headers, peer), proxies)
+    else:
+        with pytest.raises(CrossSiteRefused):
+            refuse_cross_site(scope("POST", headers, peer), proxies)
+
+
+def test_a_port_in_host_belongs_to_the_origin() -> None:
+    headers = {"host": "localhost:50883", "origin": "http://localhost:50883"}
+    refuse_cross_site(scope("POST", headers), None)
+    with pytest.raises(CrossSiteRefused):
+        refuse_cross_site(scope("POST", headers | {"origin": "http://localhost:5173"}), None)
