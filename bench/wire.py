@@ -19,7 +19,7 @@ class Request:
     method: str
     target: str
     headers: Mapping[str, str]
-    """Names in lower case; the last one of a name counts."""
+    """Names in lower case; repeated ones are joined by commas (RFC 9110, 5.3), as engines repeat Accept."""
 
     @property
     def path(self) -> str:
@@ -156,10 +156,11 @@ def parse_head(text: str) -> Request:
     method, target, protocol = first.split(" ")
     if not protocol.startswith("HTTP/1.") or not target.startswith("/"):
         raise ValueError("not an HTTP/1 request to a path")
-    headers = {}
+    headers: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
+        name, value = name.lower(), value.strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return Request(method, target, headers)
 
 

@@ -4,6 +4,8 @@ The configuration: read once from the environment, refused loudly, every fault l
 `docs/operations.md` explains each variable to operators; a test holds that list and this module together.
 """
 
+import os.path
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -47,7 +49,7 @@ class DockerConfig:
     compose_bin: str | None = None
     """None: `docker compose` when that plugin answers, else `docker-compose`."""
     child_environment: Mapping[str, str] = field(default_factory=dict)
-    """What the Compose CLI inherits from us. No more: a variable too many would end up in someone's `${VAR}`."""
+    """What the Compose CLI inherits. No more: a variable too many would end up in someone's `${VAR}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _registry(read: "_Reader") -> RegistryConfig:
     directory = Path(read.text("DOCKER_CONFIG") or _home(read) / ".docker")
     named = read.text("DOCKREV_DOCKER_CONFIG")
     ca_file = read.text("DOCKREV_REGISTRY_CA_FILE")
-    if ca_file and not Path(ca_file).is_file():
+    if ca_file and not os.path.isfile(ca_file):  # noqa: PTH113 -- Path.is_file raises for some bad names
         read.problems.append(f"DOCKREV_REGISTRY_CA_FILE: there is no file {ca_file}")
     base_ms = read.integer("DOCKREV_REGISTRY_RETRY_BASE_MS", 250, minimum=1)
     max_ms = read.integer("DOCKREV_REGISTRY_RETRY_MAX_MS", 2000, minimum=1)
@@ -184,7 +186,7 @@ def _home(read: "_Reader") -> Path:
 
 def _http_address(text: str) -> HttpAddress:
     host, _, port = text.rpartition(":")
-    if not port.isdecimal() or int(port) > 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise InvalidArgument(f"{text!r} is not host:port")
     return HttpAddress(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 -- `:50883` means every interface
 
@@ -200,7 +202,8 @@ def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
     """`docker.io=https://mirror.example,https://other.example;ghcr.io=http://10.0.0.5:5000`"""
     mirrors = {}
     for entry in filter(None, (part.strip() for part in text.split(";"))):
-        host, equals, urls = entry.partition("=")
+        named, equals, urls = entry.partition("=")
+        host = named.strip().lower()
         bases = tuple(url.rstrip("/") for url in _split(urls))
         if (
             not equals
@@ -209,12 +212,17 @@ def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
             or not all(b.startswith(("http://", "https://")) for b in bases)
         ):
             raise InvalidArgument(f"{entry!r} is not registry=https://mirror[,https://mirror...]")
-        mirrors[host.strip().lower()] = bases
+        mirrors[host] = bases
     return mirrors
 
 
 def _split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _cause(error: OSError | UnicodeDecodeError) -> str:
+    """Without the bytes that cannot be decoded: they may be those of a secret."""
+    return str(error.strerror) if isinstance(error, OSError) else "not UTF-8 text"
 
 
 _TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"0", "false", "no", "n", "off"}
@@ -238,10 +246,13 @@ class _Reader:
         if not path:
             return value
         try:
-            return Path(path).read_text(encoding="utf-8").strip() or None
+            value = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(f"{name}_FILE: cannot read {path} ({error})")
+            self.problems.append(f"{name}_FILE: cannot read {path} ({_cause(error)})")
             return None
+        if not value:
+            self.problems.append(f"{name}_FILE: {path} is empty")
+        return value
 
     def items(self, name: str) -> list[str]:
         return _split(self.text(name) or "")
@@ -256,7 +267,7 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return default
-        if not text.lstrip("-").isdecimal() or int(text) < minimum:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text) or int(text) < minimum:
             self.problems.append(f"{name}: {text!r} is not a whole number of at least {minimum}")
             return default
         return int(text)

@@ -1,6 +1,6 @@
 import asyncio
-import os
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -134,7 +134,7 @@ async def test_a_server_that_cannot_start_is_reported() -> None:
 async def test_a_server_ends_when_the_process_that_started_it_goes() -> None:
     async with asyncio.timeout(30):
         process = await asyncio.create_subprocess_exec(
-            "python",
+            sys.executable,
             "-m",
             "bench.synthetic_registry",
             "--http=0",
@@ -142,7 +142,7 @@ async def test_a_server_ends_when_the_process_that_started_it_goes() -> None:
             "--attached",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={"PATH": os.environ["PATH"]},
+            cwd=ROOT,
         )
         assert process.stdout is not None
         assert process.stdin is not None

@@ -27,10 +27,10 @@ async def _exchange(registry: SyntheticRegistry, *parts: bytes) -> bytes:
 
 
 def test_a_request_head_is_read() -> None:
-    request = parse_head("HEAD /v2/a/tags/list?n=5 HTTP/1.1\r\nHost: x:1\r\nACCEPT:  b, c ")
+    request = parse_head("HEAD /v2/a/tags/list?n=5 HTTP/1.1\r\nHost: x:1\r\nACCEPT:  b, c \r\naccept: d")
 
     assert (request.method, request.path, request.query) == ("HEAD", "/v2/a/tags/list", "n=5")
-    assert request.headers == {"host": "x:1", "accept": "b, c"}
+    assert request.headers == {"host": "x:1", "accept": "b, c, d"}
 
 
 @pytest.mark.parametrize("text", ["", "GET /", "GET / HTTP/2", "GET http://x/ HTTP/1.1", "GET / x HTTP/1.1"])

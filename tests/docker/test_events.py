@@ -67,5 +67,4 @@ async def test_an_event_may_be_larger_than_any_buffer() -> None:
 
 async def test_an_event_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match="without end"):
-        async for _ in parse_stream(in_pieces(b"x" * (MAX_EVENT_LENGTH + 1), 1 << 20)):
-            pytest.fail("there is no event in this")
+        await anext(parse_stream(in_pieces(b"x" * (MAX_EVENT_LENGTH + 1), 1 << 20)))

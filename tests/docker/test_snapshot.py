@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockrev.docker.labels import MAX_TEXT_LENGTH, parse_labels
@@ -119,6 +119,7 @@ def test_what_no_encoding_takes_is_replaced() -> None:
     assert labels == {"lone": "a?b", "nul": "a\N{REPLACEMENT CHARACTER}b", "flag": ""}
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(), st.text() | st.none() | st.integers()) | st.none() | st.lists(st.text()))
 def test_no_labels_break_a_container(labels: Any) -> None:
     parsed = Container.from_list(entry(Labels=labels))

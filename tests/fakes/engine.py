@@ -125,7 +125,7 @@ class FakeEngine:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.UnixSite(self._runner, str(self.socket)).start()
 
@@ -166,7 +166,7 @@ class FakeEngine:
             await self._changed.wait_for(lambda: len(self._subscribers) >= count)
 
     async def deserted(self) -> None:
-        """Returns when no client listens any more; emitting shows the server that one has left."""
+        """Returns when no client listens to events any more."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._subscribers)
 

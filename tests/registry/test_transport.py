@@ -184,7 +184,7 @@ async def server_that_says(answer: bytes) -> AsyncIterator[str]:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", RegistryErrorCode.UNREACHABLE),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nbody\r\n",
-            RegistryErrorCode.UNREACHABLE,
+            RegistryErrorCode.BAD_ANSWER,
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nbody",

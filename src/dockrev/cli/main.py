@@ -17,6 +17,7 @@ from dockrev.config import Config, LogConfig
 from dockrev.errors import AppError, ConfigError
 
 TROUBLE = 2
+_UNFOLDED = 400
 
 cli = typer.Typer(
     help="Tells which Docker Compose services have an update waiting.",
@@ -61,7 +62,7 @@ def check(
         if as_json:
             typer.echo(json.dumps(findings.as_json(), indent=2))
         else:
-            print_findings(findings, Console())
+            print_findings(findings, _console())
             for problem in findings.problems:
                 _error.print(f"[yellow]{escape(problem)}[/]", soft_wrap=True)
         raise typer.Exit(exit_code(findings.rows))
@@ -77,6 +78,12 @@ def doctor() -> None:
         configure_logs(LogConfig(level="error"))
         if not asyncio.run(examine(config, SystemClock(), Console())):
             raise typer.Exit(TROUBLE)
+
+
+def _console() -> Console:
+    """Lines are folded for a terminal only: a file or a pipe gets them whole."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_UNFOLDED)
 
 
 def _config() -> Config:

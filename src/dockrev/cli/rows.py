@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch
 from dockrev.stacks.models import Service, Stack
@@ -31,6 +32,7 @@ class Row:
     running: Digest | None
     available: Digest | None
     platforms: tuple[str, ...]
+    host_platform: str
     status: RowStatus
     note: str
 
@@ -43,16 +45,17 @@ class Row:
             "running": self.running,
             "available": self.available,
             "platforms": list(self.platforms),
+            "hostPlatform": self.host_platform,
             "status": self.status.value,
             "note": self.note,
         }
 
 
-def rows_of(appraised: Iterable[AppraisedStack], selected: Iterable[Service]) -> list[Row]:
+def rows_of(appraised: Iterable[AppraisedStack], selected: Iterable[Service], host: Platform) -> list[Row]:
     """The selected services by stack and name; those that left their project are not shown."""
     wanted = {service.id for service in selected}
     rows = (
-        _row(stack.stack, one)
+        _row(stack.stack, one, host)
         for stack in sorted(appraised, key=lambda stack: stack.stack.name)
         for one in stack.services
         if one.service.id in wanted and not one.service.removed
@@ -60,7 +63,7 @@ def rows_of(appraised: Iterable[AppraisedStack], selected: Iterable[Service]) ->
     return list(rows)
 
 
-def _row(stack: Stack, one: AppraisedService) -> Row:
+def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
     verdict = one.verdict
     candidate = verdict.candidate
     return Row(
@@ -71,6 +74,7 @@ def _row(stack: Stack, one: AppraisedService) -> Row:
         running=verdict.digest,
         available=candidate.digest if candidate else None,
         platforms=tuple(str(platform) for platform in candidate.platforms) if candidate else (),
+        host_platform=str(host),
         status=_status(one),
         note=_note(one),
     )

@@ -38,11 +38,19 @@ def table_of(rows: Sequence[Row]) -> Table:
             row.image,
             _version(row.tag, row.running),
             _available(row),
-            ", ".join(row.platforms),
+            _platforms(row),
             row.note,
         )
         table.add_row(*(escape(cell) for cell in cells), style=_COLOURS[row.status])
     return table
+
+
+def _platforms(row: Row) -> str:
+    """The one that runs here, and how many more there are."""
+    if row.host_platform not in row.platforms:
+        return ", ".join(row.platforms)
+    more = len(row.platforms) - 1
+    return f"{row.host_platform} +{more}" if more else row.host_platform
 
 
 def _version(tag: str, digest: Digest | None) -> str:

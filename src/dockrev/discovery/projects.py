@@ -62,7 +62,7 @@ def variants_in(project: Project) -> tuple[Variant, ...] | Unusable:
 
 
 def project_files(project: Project, config_files: tuple[str, ...]) -> ProjectFiles:
-    """How Compose was last called for this project, as its newest container tells; only absolute paths count."""
+    """How Compose was last called for this project, as its newest container tells, in absolute paths."""
     newest = sorted(project.containers, key=lambda container: container.created_at, reverse=True)
     directories = _absolute(container.labels.get(WORKING_DIRECTORY, "").strip() for container in newest)
     return ProjectFiles(

@@ -130,7 +130,7 @@ class DiscoveryWatch:
         return await _happens(self._heard, _now() + self._pace.quiet_seconds)
 
     def _seconds_until_fallback(self, started: float) -> float:
-        """A stream older than an interval was open when the scan at `started` looked: nothing fell between."""
+        """A stream older than an interval was open when the scan at `started` looked: nothing was missed."""
         since = self._listening_since
         trusted = since is not None and started - since >= self._interval_seconds
         return max(self._pace.trusting_seconds, self._interval_seconds) if trusted else self._interval_seconds

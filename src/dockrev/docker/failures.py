@@ -1,5 +1,6 @@
 """Every way in which an engine gives no usable answer, told so that a person knows what to do."""
 
+import json
 import ssl
 
 import aiodocker
@@ -8,15 +9,8 @@ import aiohttp
 from dockrev.docker.address import EngineAddress
 from dockrev.errors import DockerError
 
-FOREIGN = (
-    aiodocker.DockerError,
-    aiohttp.ClientError,
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-)
+_UNREADABLE = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
+FOREIGN = (aiodocker.DockerError, aiohttp.ClientError, OSError, *_UNREADABLE)
 """What aiodocker, aiohttp and the parsing of an answer raise. TimeoutError and ssl.SSLError are OSErrors."""
 
 _NEVER_CONNECTED = 900  # aiodocker's own status
@@ -50,11 +44,20 @@ def _refused(error: aiodocker.DockerError, address: EngineAddress) -> DockerErro
         hint = " A socket proxy in between must allow GET for /version, /containers, /images and /events."
     elif "HTTPS server" in error.message:
         hint = " It wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
-    reason = error.message.strip()[:300]
+    reason = _message(error.message)
     return DockerError(
         f"The Docker engine at {address} refused with status {error.status}: {reason}.{hint}",
         permanent=error.status < 500,
     )
+
+
+def _message(body: str) -> str:
+    """aiodocker unwraps `{"message": ...}` only when the content type names no character set."""
+    try:
+        message = json.loads(body)["message"]
+    except (ValueError, LookupError, TypeError):
+        message = body
+    return str(message).strip()[:300]
 
 
 def _unreachable(error: OSError, address: EngineAddress) -> DockerError:
@@ -97,7 +100,9 @@ def _tls(error: ssl.SSLError, address: EngineAddress) -> DockerError:
 
 
 def _died(error: BaseException, address: EngineAddress) -> DockerError:
+    # With TLS 1.3 a server refuses a certificate only after the handshake, by hanging up.
+    tls = " Or it does not accept cert.pem in DOCKER_CERT_PATH." if address.tls_directory else ""
     return DockerError(
         f"The Docker engine at {address} broke off in the middle of an answer ({type(error).__name__})."
-        " It is stopping or restarting, or it crashed; look at its log."
+        f" It is stopping or restarting, or it crashed; look at its log.{tls}"
     )

@@ -7,8 +7,7 @@ from typing import Self
 from dockrev.errors import InvalidArgument
 
 _GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
-_REGISTERED = {"sha256", "sha384", "sha512"}
-_SHA256 = re.compile(r"sha256:[a-f0-9]{64}")
+_REGISTERED = {"sha256": re.compile(r"[a-f0-9]{64}"), "sha512": re.compile(r"[a-f0-9]{128}")}
 
 
 class Digest(str):
@@ -19,8 +18,9 @@ class Digest(str):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises InvalidArgument for anything that is no digest, a sha256 of the wrong length included."""
-        well_formed = _SHA256 if text.startswith("sha256:") else _GRAMMAR
-        if not well_formed.fullmatch(text):
+        algorithm, _, encoded = text.partition(":")
+        registered = _REGISTERED.get(algorithm)
+        if not _GRAMMAR.fullmatch(text) or (registered and not registered.fullmatch(encoded)):
             raise InvalidArgument(f"not a digest: {text[:100]!r}")
         return cls(text)
 

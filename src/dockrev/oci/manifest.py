@@ -52,7 +52,7 @@ def parse_manifest(body: bytes) -> Index | ImageManifest:
     """Raises InvalidArgument when the body is no manifest of a kind an engine can run."""
     document = _mapping(body)
     media_type = document.get("mediaType")
-    if media_type in INDEX_TYPES or isinstance(document.get("manifests"), list):
+    if _is_index(media_type) or isinstance(document.get("manifests"), list):
         return Index(tuple(_children(document)))
     config = document.get("config")
     if isinstance(config, Mapping):
@@ -79,13 +79,17 @@ def _children(document: Mapping[str, Json]) -> list[Child]:
 
 def _child(entry: Mapping[str, Json]) -> Child | None:
     declared = entry.get("platform")
-    if entry.get("mediaType") in INDEX_TYPES or not isinstance(declared, Mapping):
+    if _is_index(entry.get("mediaType")) or not isinstance(declared, Mapping):
         return None
     os, architecture, variant = (declared.get(key) for key in ("os", "architecture", "variant"))
     if not isinstance(os, str) or not isinstance(architecture, str):
         return None
     platform = Platform.of(os, architecture, variant if isinstance(variant, str) else None)
     return Child(platform, Digest.parse(str(entry.get("digest")))) if platform.known else None
+
+
+def _is_index(media_type: Json) -> bool:
+    return isinstance(media_type, str) and media_type in INDEX_TYPES
 
 
 def _mapping(body: bytes) -> Mapping[str, Json]:

@@ -11,11 +11,14 @@ DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
 
 _HUB_ALIASES = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{{1,5}}))?")
+_IMAGE_ID = re.compile(r"(?:sha256:)?[a-f0-9]{64}")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MAX_NAME_LENGTH = 255
+_MAX_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class ImageRef:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises InvalidArgument with a reason a person can act on."""
+        if _IMAGE_ID.fullmatch(text):
+            raise InvalidArgument(f"{text[:19]}... is the id of a local image and names no registry image")
         name, at, digest_text = text.partition("@")
         digest = Digest.parse(digest_text) if at else None
         head, slash, last = name.rpartition("/")
@@ -68,7 +73,8 @@ def _split_registry(name: str, text: str) -> tuple[str, str]:
         "." in first or ":" in first or first == "localhost" or first.lower() != first
     )
     registry, path = (first, rest) if named_host else (DOCKER_HUB, name)
-    if not _HOST.fullmatch(registry):
+    host = _HOST.fullmatch(registry)
+    if not host or int(host[1] or 0) > _MAX_PORT:
         raise InvalidArgument(f"image reference {text[:300]!r} names no valid registry host")
     registry = registry.lower()
     if registry in _HUB_ALIASES:

@@ -116,6 +116,8 @@ class Transport:
             case aiohttp.ClientConnectorError():
                 cause = f"cannot be connected to ({error.os_error.strerror or 'no route'})"
                 advice = "check that it runs and listens there"
+            case aiohttp.ClientPayloadError():
+                cause = "sent an answer that breaks off or cannot be decoded"
             case aiohttp.ClientResponseError() | aiohttp.InvalidURL() | ValueError():
                 reason, advice = RegistryErrorCode.BAD_ANSWER, "check that it is a registry"
                 cause = "did not speak HTTP"

@@ -1,0 +1,69 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockrev.discovery.overrides import judge, read_override
+from dockrev.discovery.variants import ImageOnly, Unreadable, Unsafe
+
+
+@pytest.mark.parametrize(
+    ("document", "services"),
+    [
+        ({}, set()),
+        ({"services": {}}, set()),
+        ({"services": {"web": {"image": "nginx:1"}}}, {"web"}),
+        ({"services": {"web": {"image": "a"}, "db": {"image": "b"}}}, {"web", "db"}),
+    ],
+)
+def test_a_file_that_only_sets_images_is_safe(document: dict[str, Any], services: set[str]) -> None:
+    assert judge(document) == ImageOnly(frozenset(services))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"services": None},
+        {"services": ["web"]},
+        {"services": {"web": None}},
+        {"services": {"web": {}}},
+        {"services": {"web": {"image": ""}}},
+        {"services": {"web": {"image": " "}}},
+        {"services": {"web": {"image": 1}}},
+        {"services": {"web": {"image": "a", "command": "b"}}},
+        {"services": {"web": {"image": "a"}}, "networks": {}},
+        {"volumes": {}},
+    ],
+)
+def test_a_file_that_does_anything_else_is_not(document: dict[str, Any]) -> None:
+    assert isinstance(judge(document), Unsafe)
+
+
+def test_files_are_read_from_disk(tmp_path: Path) -> None:
+    path = tmp_path / "override.yml"
+    path.write_text("services:\n  web:\n    image: nginx:1\n")
+
+    assert read_override(str(path)) == ImageOnly(frozenset({"web"}))
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "override.yml"
+    path.touch()
+
+    assert read_override(str(path)) == ImageOnly(frozenset())
+
+
+def test_what_is_no_readable_file_has_no_say(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    for path in (tmp_path / "gone", tmp_path, tmp_path / "fifo", tmp_path / ("x" * 5000), Path("/a\0b")):
+        assert read_override(str(path)) == Unreadable()
+
+
+@pytest.mark.parametrize("content", [b"services: [", b"\xff\xfe", b"- 1\n", b"services: &a [*a]"])
+def test_what_cannot_be_understood_is_unsafe(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "override.yml"
+    path.write_bytes(content)
+
+    assert isinstance(read_override(str(path)), Unsafe)

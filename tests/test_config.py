@@ -1,0 +1,276 @@
+"""The configuration: each variable, what it is without one, and every fault at once."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from dockrev.config import RETIRED, AuthConfig, Config, DiscoveryConfig, HttpAddress, LogConfig
+from dockrev.errors import ConfigError
+from dockrev.oci.platform import Platform
+
+
+def problems(**env: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as raised:
+        Config.from_env(env)
+    return raised.value.problems
+
+
+def test_an_empty_environment_gives_a_usable_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = Config.from_env({})
+    assert config.http == HttpAddress("0.0.0.0", 50883)
+    assert config.db_path == tmp_path / "data" / "dockrev.sqlite3"
+    assert config.auth == AuthConfig()
+    assert config.discovery == DiscoveryConfig(interval_seconds=60, max_actions=200)
+    assert config.log == LogConfig("info", "auto")
+    assert config.warnings == ()
+
+
+def test_without_variables_the_engine_is_the_local_socket_and_credentials_are_dockers() -> None:
+    config = Config.from_env({"HOME": "/home/ann"})
+    assert config.docker.host == "unix:///var/run/docker.sock"
+    assert (config.docker.tls_directory, config.docker.platform, config.docker.compose_bin) == (None,) * 3
+    assert config.registry.credentials_file == Path("/home/ann/.docker/config.json")
+    assert (config.registry.insecure, config.registry.ca_file, config.registry.mirrors) == (
+        frozenset(),
+        None,
+        {},
+    )
+    registry = config.registry
+    assert (registry.retry_max_attempts, registry.retry_base_ms, registry.retry_max_ms) == (3, 250, 2000)
+
+
+def test_a_blank_value_counts_as_unset() -> None:
+    blank = {"DOCKREV_HTTP_ADDR": " ", "DOCKREV_LOG_LEVEL": "", "DOCKREV_DISCOVERY_INTERVAL_SECONDS": "\t"}
+    assert Config.from_env(blank | {"HOME": "/h"}) == Config.from_env({"HOME": "/h"})
+
+
+def test_the_version_is_the_packages_unless_the_image_says_otherwise() -> None:
+    assert Config.from_env({"APP_EFFECTIVE_VERSION": " 9.8.7 "}).version == "9.8.7"
+    assert Config.from_env({}).version
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:80", HttpAddress("127.0.0.1", 80)),
+        (":8080", HttpAddress("0.0.0.0", 8080)),
+        ("[::1]:443", HttpAddress("::1", 443)),
+        ("localhost:0", HttpAddress("localhost", 0)),
+    ],
+)
+def test_it_listens_where_it_is_told(text: str, address: HttpAddress) -> None:
+    assert Config.from_env({"DOCKREV_HTTP_ADDR": text}).http == address
+
+
+def test_an_ipv6_address_is_printed_in_brackets() -> None:
+    assert str(HttpAddress("::1", 443)) == "[::1]:443"
+    assert str(HttpAddress("127.0.0.1", 80)) == "127.0.0.1:80"
+
+
+@pytest.mark.parametrize(
+    "text", ["localhost", "host:", "host:http", "host:65536", "host:-1", "host:" + "9" * 5000]
+)
+def test_an_address_without_a_usable_port_is_refused(text: str) -> None:
+    (problem,) = problems(DOCKREV_HTTP_ADDR=text)
+    assert problem.startswith("DOCKREV_HTTP_ADDR: ")
+
+
+def test_a_relative_database_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Config.from_env({"DOCKREV_DB_PATH": "x/y.db"}).db_path == tmp_path / "x" / "y.db"
+
+
+def test_every_docker_variable_is_read() -> None:
+    docker = Config.from_env(
+        {
+            "DOCKER_HOST": "tcp://engine:2376",
+            "DOCKER_TLS_VERIFY": "1",
+            "DOCKER_CERT_PATH": "/certs",
+            "DOCKREV_HOST_PLATFORM": "linux/aarch64",
+            "DOCKREV_COMPOSE_BIN": "/opt/compose",
+        }
+    ).docker
+    assert (docker.host, docker.tls_directory) == ("tcp://engine:2376", Path("/certs"))
+    assert docker.platform == Platform("linux", "arm64")
+    assert docker.compose_bin == "/opt/compose"
+
+
+def test_certificates_are_looked_for_beside_dockers_configuration() -> None:
+    docker = Config.from_env({"DOCKER_TLS_VERIFY": "1", "HOME": "/home/ann"}).docker
+    assert docker.tls_directory == Path("/home/ann/.docker")
+
+
+def test_compose_inherits_three_variables_and_no_secret() -> None:
+    env = {"PATH": "/bin", "HOME": "/h", "DOCKER_CONFIG": "/d", "DB_PASSWORD": "s3cret", "LANG": "de"}
+    assert Config.from_env(env).docker.child_environment == {
+        "PATH": "/bin",
+        "HOME": "/h",
+        "DOCKER_CONFIG": "/d",
+    }
+
+
+@pytest.mark.parametrize(
+    ("env", "path"),
+    [
+        ({"DOCKREV_DOCKER_CONFIG": "/a.json", "DOCKER_CONFIG": "/d", "HOME": "/h"}, "/a.json"),
+        ({"DOCKER_CONFIG": "/d", "HOME": "/h"}, "/d/config.json"),
+        ({"HOME": "/h"}, "/h/.docker/config.json"),
+        ({}, "/root/.docker/config.json"),
+    ],
+)
+def test_our_own_variable_for_credentials_wins_over_dockers(env: dict[str, str], path: str) -> None:
+    assert Config.from_env(env).registry.credentials_file == Path(path)
+
+
+def test_every_registry_variable_is_read(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    registry = Config.from_env(
+        {
+            "DOCKREV_INSECURE_REGISTRIES": "Reg.lan:5000, ,other.lan",
+            "DOCKREV_REGISTRY_CA_FILE": str(authority),
+            "DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS": "5",
+            "DOCKREV_REGISTRY_RETRY_BASE_MS": "10",
+            "DOCKREV_REGISTRY_RETRY_MAX_MS": "10",
+        }
+    ).registry
+    assert registry.insecure == {"reg.lan:5000", "other.lan"}
+    assert registry.ca_file == authority
+    assert (registry.retry_max_attempts, registry.retry_base_ms, registry.retry_max_ms) == (5, 10, 10)
+
+
+def test_mirrors_are_kept_in_their_order() -> None:
+    text = " Docker.io = https://a.example/, http://b.example ; ghcr.io=https://c.example;"
+    assert Config.from_env({"DOCKREV_REGISTRY_MIRRORS": text}).registry.mirrors == {
+        "docker.io": ("https://a.example", "http://b.example"),
+        "ghcr.io": ("https://c.example",),
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["docker.io", "docker.io=", "=https://a", " =https://a", "docker.io=a.example", "a=https://b,c"]
+)
+def test_a_mirror_must_name_a_registry_and_addresses(text: str) -> None:
+    (problem,) = problems(DOCKREV_REGISTRY_MIRRORS=text)
+    assert problem.startswith("DOCKREV_REGISTRY_MIRRORS: ")
+
+
+def test_every_variable_about_identity_is_read() -> None:
+    auth = Config.from_env(
+        {
+            "DOCKREV_AUTH_FORWARD_HEADER_NAME": "X-User",
+            "DOCKREV_AUTH_GROUP_HEADER_NAME": "X-Groups",
+            "DOCKREV_AUTH_ALLOWED_USER": " ann ",
+            "DOCKREV_AUTH_ALLOWED_GROUP": "ops",
+            "DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": "No",
+            "DOCKREV_TRUSTED_PROXIES": "10.0.0.0/8, ::1, 192.168.1.7/24",
+        }
+    ).auth
+    networks = tuple(map(ip_network, ("10.0.0.0/8", "::1/128", "192.168.1.0/24")))
+    assert auth == AuthConfig("x-user", "x-groups", "ann", "ops", False, networks)
+
+
+@pytest.mark.parametrize("text", ["1", "true", "YES", "y", "On"])
+def test_a_flag_can_be_switched_on_in_many_words(text: str) -> None:
+    assert Config.from_env({"DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": text}).auth.allow_anonymous is True
+
+
+@pytest.mark.parametrize("text", ["0", "false", "NO", "n", "Off"])
+def test_a_flag_can_be_switched_off_in_many_words(text: str) -> None:
+    assert Config.from_env({"DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": text}).auth.allow_anonymous is False
+
+
+def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text("ann\n")
+    env = {"DOCKREV_AUTH_ALLOWED_USER_FILE": str(tmp_path / "user")}
+    assert Config.from_env(env).auth.allowed_user == "ann"
+
+
+def test_a_secret_is_not_taken_from_two_places(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text("ann")
+    (problem,) = problems(
+        DOCKREV_AUTH_ALLOWED_USER="bob", DOCKREV_AUTH_ALLOWED_USER_FILE=str(tmp_path / "user")
+    )
+    assert "not both" in problem
+    assert "bob" not in problem
+
+
+def test_a_secrets_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+    (problem,) = problems(DOCKREV_AUTH_ALLOWED_GROUP_FILE=str(tmp_path / "none"))
+    assert problem.startswith("DOCKREV_AUTH_ALLOWED_GROUP_FILE: cannot read")
+
+
+def test_an_empty_secrets_file_does_not_let_everybody_in(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text(" \n")
+    (problem,) = problems(DOCKREV_AUTH_ALLOWED_USER_FILE=str(tmp_path / "user"))
+    assert problem.startswith("DOCKREV_AUTH_ALLOWED_USER_FILE: ")
+    assert "empty" in problem
+
+
+def test_a_secrets_file_that_is_no_text_is_refused_without_showing_it(tmp_path: Path) -> None:
+    (tmp_path / "user").write_bytes(b"\xffhunter2")
+    (problem,) = problems(DOCKREV_AUTH_ALLOWED_USER_FILE=str(tmp_path / "user"))
+    assert "not UTF-8" in problem
+    assert "0xff" not in problem
+
+
+def test_discovery_and_logs_are_read() -> None:
+    config = Config.from_env(
+        {
+            "DOCKREV_DISCOVERY_INTERVAL_SECONDS": "10",
+            "DOCKREV_DISCOVERY_MAX_ACTIONS": "1",
+            "DOCKREV_LOG_LEVEL": "DEBUG",
+            "DOCKREV_LOG_FORMAT": "json",
+        }
+    )
+    assert config.discovery == DiscoveryConfig(10, 1)
+    assert config.log == LogConfig("debug", "json")
+
+
+@pytest.mark.parametrize("text", ["9", "-60", "--60", "60s", "6.0", "1e3", "", "9" * 5000])
+def test_a_number_that_is_none_or_too_small_is_refused(text: str) -> None:
+    env = {"DOCKREV_DISCOVERY_INTERVAL_SECONDS": text or "-"}
+    (problem,) = problems(**env)
+    assert problem.startswith("DOCKREV_DISCOVERY_INTERVAL_SECONDS: ")
+    assert "at least 10" in problem
+
+
+def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
+    faults = {
+        "DOCKREV_HTTP_ADDR": "nowhere",
+        "DOCKER_HOST": "ssh://host",
+        "DOCKREV_HOST_PLATFORM": "linux",
+        "DOCKREV_REGISTRY_CA_FILE": str(tmp_path / "none.pem"),
+        "DOCKREV_REGISTRY_MIRRORS": "x",
+        "DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS": "0",
+        "DOCKREV_REGISTRY_RETRY_BASE_MS": "x",
+        "DOCKREV_REGISTRY_RETRY_MAX_MS": "1",
+        "DOCKREV_AUTH_ALLOWED_USER_FILE": str(tmp_path / "none"),
+        "DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": "perhaps",
+        "DOCKREV_TRUSTED_PROXIES": "10.0.0.0/99",
+        "DOCKREV_DISCOVERY_INTERVAL_SECONDS": "1",
+        "DOCKREV_DISCOVERY_MAX_ACTIONS": "0",
+        "DOCKREV_LOG_LEVEL": "loud",
+        "DOCKREV_LOG_FORMAT": "xml",
+    }
+    assert sorted(problem.partition(":")[0] for problem in problems(**faults)) == sorted(faults)
+
+
+def test_the_longest_pause_between_retries_is_not_below_the_shortest() -> None:
+    (problem,) = problems(DOCKREV_REGISTRY_RETRY_BASE_MS="100", DOCKREV_REGISTRY_RETRY_MAX_MS="99")
+    assert problem.startswith("DOCKREV_REGISTRY_RETRY_MAX_MS: ")
+
+
+def test_a_file_name_beyond_all_limits_is_only_a_missing_file() -> None:
+    (problem,) = problems(DOCKREV_REGISTRY_CA_FILE="/" + "x" * 5000)
+    assert problem.startswith("DOCKREV_REGISTRY_CA_FILE: ")
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_a_variable_of_an_older_release_is_ignored_with_a_warning(name: str) -> None:
+    (warning,) = Config.from_env({name: "3"}).warnings
+    assert warning.startswith(f"{name} is ignored: ")
