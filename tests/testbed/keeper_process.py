@@ -89,7 +89,6 @@ class _KeeperProcess:
         self._clients: set[asyncio.StreamWriter] = set()
         self._visited = asyncio.Event()
         self._over = asyncio.Event()
-        self._leaving: list[asyncio.StreamWriter] = []
 
     async def run(self) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._over.set)
@@ -137,13 +136,12 @@ class _KeeperProcess:
             await writer.drain()
 
     def _part(self, writer: asyncio.StreamWriter) -> None:
-        """The last one's connection stays open until all is cleaned up: its end is the signal."""
+        """The last one's connection stays open for as long as this process exists: its end is the signal."""
         self._clients.discard(writer)
-        if self._clients:
-            writer.close()
-        else:
-            self._leaving.append(writer)
+        if not self._clients:
+            os.dup(writer.get_extra_info("socket").fileno())
             self._over.set()
+        writer.close()
 
     async def _answer(self, request: Mapping[str, str]) -> Mapping[str, str | bool]:
         try:

@@ -33,7 +33,7 @@ def configure_logs(config: LogConfig) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in ("aiosqlite", "alembic", "asyncio", "sqlalchemy"):
+    for name in ("aiosqlite", "alembic", "asyncio", "sqlalchemy", "uvicorn"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 

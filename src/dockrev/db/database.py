@@ -4,11 +4,12 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -30,12 +31,16 @@ class Database:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path) -> AsyncIterator[Self]:
-        """Migrates the file to this release's schema first. Raises StorageError, also for a newer file."""
+    async def open(cls, path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> AsyncIterator[Self]:
+        """Migrates the file to this release's schema first. Raises StorageError, also for a newer file.
+
+        `busy_timeout_ms`: how long another program's lock is waited for.
+        """
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             await asyncio.to_thread(migrate, path)
-        reader, writer = _engine(path, "BEGIN", _READERS), _engine(path, "BEGIN IMMEDIATE", 1)
+        reader = _engine(path, "BEGIN", _READERS, busy_timeout_ms)
+        writer = _engine(path, "BEGIN IMMEDIATE", 1, busy_timeout_ms)
         try:
             yield cls(path, reader, writer)
         finally:
@@ -57,24 +62,24 @@ class Database:
                 yield connection
 
 
-def _engine(path: Path, begin: str, connections: int) -> AsyncEngine:
+def _engine(path: Path, begin: str, connections: int, busy_timeout_ms: int) -> AsyncEngine:
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=connections,
         max_overflow=0,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
-    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "connect", partial(_prepare, busy_timeout_ms))
     event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout={_BUSY_TIMEOUT_MS}",
+        f"busy_timeout={busy_timeout_ms}",
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from alembic import context
-from sqlalchemy import create_engine, event
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
 path: Path = context.config.attributes["path"]
-engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
 
 
 @event.listens_for(engine, "connect")

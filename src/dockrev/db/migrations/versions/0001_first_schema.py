@@ -126,9 +126,9 @@ def upgrade() -> None:
         sa.Column("removed_at", sa.String(27), nullable=True),
         sa.Column("created_at", sa.String(27), nullable=False),
         sa.Column("updated_at", sa.String(27), nullable=False),
+        sa.UniqueConstraint("stack_id", "name", name=op.f("uq_services_stack_id_name")),
         sa.ForeignKeyConstraint(
             ["stack_id"], ["stacks.id"], name=op.f("fk_services_stack_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_services")),
-        sa.UniqueConstraint("stack_id", "name", name=op.f("uq_services_stack_id_name")),
     )
