@@ -1,11 +1,14 @@
-"""`python -m bench`: measures the machine and the bench's own servers; exits 1 when a gate is broken."""
+"""`python -m bench`: measures Dockrev and the bench's own servers; exits 1 when a gate is broken."""
 
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import uvloop
 
+from bench import checks, listing
 from bench.calibration import calibrate
 from bench.child import child, spare_cpu
 from bench.content import DOCKER_MANIFEST, OCI_INDEX
@@ -58,10 +61,24 @@ async def _raw_asgi() -> LoadResult:
             return await load(Target.of(f"http://{host}/"))
 
 
+_CHECKED = ("S100", "S100-shared", "S100-mixed")
+
+
+async def _everything() -> int:
+    calibration, worst = calibrate(), 0
+    parts: dict[str, Callable[[], Awaitable[list[Figure]]]] = {"The bench itself": measure}
+    parts |= {name: partial(checks.first_and_next, name, calibration) for name in _CHECKED}
+    parts |= {name: partial(checks.under_failure, name) for name in checks.FAILURES}
+    parts["The list of stacks, 1,000 services"] = listing.measure
+    for title, part in parts.items():
+        figures = await part()
+        print(table(title, figures), end="\n\n", flush=True)
+        worst = max(worst, exit_code(figures))
+    return worst
+
+
 def main() -> int:
-    figures = uvloop.run(measure())
-    print(table("The bench itself", figures))
-    return exit_code(figures)
+    return uvloop.run(_everything())
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ class Repository:
     quirk: Quirk = Quirk.NONE
 
 
-def repositories(images: int, tags: int) -> Iterator[Repository]:
-    """The plain repositories, then the six odd ones."""
+def repositories(images: int, tags: int, single_platform: int = 10) -> Iterator[Repository]:
+    """The plain repositories, `single_platform` in a hundred for one platform, then the six odd ones."""
     if tags < FEWEST_TAGS:
         raise ValueError(
             f"a repository needs at least {FEWEST_TAGS} tags to have three releases and a family"
@@ -45,7 +45,7 @@ def repositories(images: int, tags: int) -> Iterator[Repository]:
         yield Repository(
             name=f"bench/service-{number:04}",
             tags=tags,
-            multi_platform=number % 10 != 9,
+            multi_platform=(number + 1) * single_platform // 100 == number * single_platform // 100,
             labelled=number % 2 == 0,
         )
     for number in range(3):

@@ -12,6 +12,7 @@ class Bound(StrEnum):
 
 class Verdict(StrEnum):
     GOOD = "ok"
+    TOLD = ""
     MISSED = "missed"
     """A time or a rate beyond its limit: told, but a busy machine breaks no build."""
     BROKEN = "BROKEN"
@@ -22,13 +23,16 @@ class Verdict(StrEnum):
 class Figure:
     name: str
     value: float
-    limit: float
+    limit: float | None = None
+    """None: only told."""
     unit: str = ""
     bound: Bound = Bound.AT_MOST
     exact: bool = False
 
     @property
     def verdict(self) -> Verdict:
+        if self.limit is None:
+            return Verdict.TOLD
         within = self.value <= self.limit if self.bound is Bound.AT_MOST else self.value >= self.limit
         if within:
             return Verdict.GOOD
@@ -40,7 +44,7 @@ def count(name: str, value: int, limit: int, bound: Bound = Bound.AT_MOST) -> Fi
     return Figure(name, value, limit, bound=bound, exact=True)
 
 
-def ratio(name: str, seconds: float, limit: float, calibration: float) -> Figure:
+def ratio(name: str, seconds: float, limit: float | None, calibration: float) -> Figure:
     """A time in units of the calibration loop of the same run."""
     return Figure(name, seconds / calibration, limit, "x cal")
 
@@ -69,7 +73,7 @@ def _value(figure: Figure) -> str:
 
 
 def _limit(figure: Figure) -> str:
-    return f"{figure.bound} {_number(figure.limit)}"
+    return "" if figure.limit is None else f"{figure.bound} {_number(figure.limit)}"
 
 
 def _number(value: float) -> str:

@@ -29,6 +29,8 @@ class Stock:
     seed: str = "bench"
     images: int = 100
     tags: int = 200
+    single_platform: int = 10
+    """Images for one platform only, in a hundred."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class Scenario:
     """Images on `latest`, pulled one release ago; the others are on version tags."""
     outdated: int = 0
     """Of the version tags, how many have a newer one; the others are the newest."""
+    single_platform: int = 0
+    """Images for one platform only, in a hundred: their platform stands in a blob."""
     services_per_image: int = 1
     slow_images: int = 0
     """More images, on a registry that takes two seconds for each answer."""
@@ -75,11 +77,12 @@ class Scenario:
 
     @property
     def stock(self) -> Stock:
-        return Stock(images=self.images, tags=self.tags)
+        return Stock(images=self.images, tags=self.tags, single_platform=self.single_platform)
 
     def _extra(self, host: str) -> Stock:
         """Another seed, so that no two registries hold the same content."""
-        return Stock(host, self.slow_images if host == "slow" else self.dead_images, self.tags)
+        images = self.slow_images if host == "slow" else self.dead_images
+        return Stock(host, images, self.tags, self.single_platform)
 
     def _main_images(self, host: str, truth: Truth) -> list[LocalImage]:
         plain = [each for each in truth.values() if each.name.startswith("bench/")]
@@ -179,7 +182,7 @@ def _free_port() -> int:
 def _offline_truth(stock: Stock) -> Truth:
     return {
         repository.name: truth_of(Shelf(stock.seed, repository))
-        for repository in repositories(stock.images, stock.tags)
+        for repository in repositories(stock.images, stock.tags, stock.single_platform)
         if repository.quirk is Quirk.NONE
     }
 

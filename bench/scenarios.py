@@ -12,6 +12,7 @@ from bench.scenario import LATENCY_MS, Scenario
 S100 = Scenario()
 S100_SHARED = Scenario(services_per_image=3)
 S100_NEWER = Scenario(outdated=35)
+S100_MIXED = Scenario(single_platform=10)
 S100_QUOTA = Scenario(behaviour=Behaviour(latency=LATENCY_MS, get_quota=10))
 S100_RATE = Scenario(behaviour=Behaviour(latency=LATENCY_MS, rate=50))
 S100_SLOW_HOST = Scenario(slow_images=10)
@@ -25,6 +26,7 @@ SCENARIOS = {
     "S100": S100,
     "S100-shared": S100_SHARED,
     "S100-newer": S100_NEWER,
+    "S100-mixed": S100_MIXED,
     "S100-quota": S100_QUOTA,
     "S100-rate": S100_RATE,
     "S100-slow-host": S100_SLOW_HOST,

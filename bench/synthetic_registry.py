@@ -39,7 +39,7 @@ class SyntheticRegistry:
         self.link = Link(behaviour.latency, behaviour.jitter, behaviour.handshake_rtts, stock.seed)
         self.shelves = {
             repository.name: Shelf(stock.seed, repository)
-            for repository in repositories(stock.images, stock.tags)
+            for repository in repositories(stock.images, stock.tags, stock.single_platform)
         }
         self._quota = None if behaviour.get_quota is None else PullQuota(behaviour.get_quota)
         self._bucket = None if behaviour.rate is None else RateBucket(behaviour.rate, now)

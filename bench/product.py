@@ -1,0 +1,150 @@
+"""Dockrev itself as the measured program: a server process of its own, on a core of its own."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bench.child import ChildFailed
+from bench.expectation import Expectation, Outcome
+
+_PATIENCE_SECONDS = 120
+_CORES = sorted(os.sched_getaffinity(0))
+
+PRODUCT_CPU = _CORES[0] if len(_CORES) > 1 else None
+"""Not the one that the bench's own servers run on."""
+
+_COMPOSE = Path(sys.executable).parent / "docker-compose"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    status: str
+    seconds: float
+    summary: Mapping[str, Any]
+
+
+class Product:
+    def __init__(
+        self, process: asyncio.subprocess.Process, api: aiohttp.ClientSession, started: float
+    ) -> None:
+        self._process = process
+        self._api = api
+        self.seconds_to_first_answer = started
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, environment: Mapping[str, str]) -> AsyncIterator["Product"]:
+        """Waits until the first discovery is done. Raises ChildFailed when the server does not come up."""
+        env = {**environment, "DOCKREV_COMPOSE_BIN": str(_COMPOSE), "DOCKREV_LOG_LEVEL": "error"}
+        began = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            *_pinned(), sys.executable, "-m", "dockrev", "serve", env=env
+        )
+        try:
+            async with aiohttp.ClientSession(f"http://{env['DOCKREV_HTTP_ADDR']}") as api:
+                await _until(process, api, "/api/health")
+                seconds = time.perf_counter() - began
+                await _until(process, api, "/api/ready")
+                yield cls(process, api, seconds)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+    async def check(self) -> Job:
+        """A check of everything, waited for without asking again and again."""
+        async with self._api.post("/api/checks", json={"scope": "all"}) as answer:
+            answer.raise_for_status()
+            job_id = (await answer.json())["checkId"]
+        async with self._api.get(f"/api/jobs/{job_id}/events") as events:
+            async for _ in events.content:
+                pass
+        async with self._api.get(f"/api/jobs/{job_id}") as answer:
+            job = (await answer.json())["job"]
+        return Job(job["status"], _seconds(job), job["summary"])
+
+    async def right_answers(self, expectations: Sequence[Expectation]) -> int:
+        found = {
+            (stack["name"], service["name"]): service
+            for stack in await self._stacks()
+            for service in stack["services"]
+        }
+        return sum(_is_right(found.get((one.project, one.service)), one) for one in expectations)
+
+    def resident_megabytes(self, peak: bool = False) -> float:
+        """Of the process now, or its highest since it started."""
+        key = "VmHWM:" if peak else "VmRSS:"
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(key))
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def body(self, path: str) -> tuple[bytes, str]:
+        """Not compressed, with its ETag."""
+        async with self._api.get(path, headers={"accept-encoding": "identity"}) as answer:
+            answer.raise_for_status()
+            return await answer.read(), answer.headers["etag"]
+
+    async def _stacks(self) -> list[Mapping[str, Any]]:
+        async with self._api.get("/api/stacks") as answer:
+            listed = (await answer.json())["stacks"]
+        details = []
+        for stack in listed:
+            async with self._api.get(f"/api/stacks/{stack['id']}") as answer:
+                details.append((await answer.json())["stack"])
+        return details
+
+
+def _pinned() -> list[str]:
+    return [] if PRODUCT_CPU is None else ["taskset", "--cpu-list", str(PRODUCT_CPU)]
+
+
+async def _until(process: asyncio.subprocess.Process, api: aiohttp.ClientSession, path: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while process.returncode is None and time.monotonic() < deadline:
+        try:
+            async with api.get(path) as answer:
+                if answer.status == 200:
+                    return
+        except aiohttp.ClientConnectionError:
+            pass
+        await asyncio.sleep(0.02)
+    raise ChildFailed(f"the server did not come up (exit code {process.returncode})")
+
+
+def _seconds(job: Mapping[str, Any]) -> float:
+    started, finished = (datetime.fromisoformat(job[key]) for key in ("startedAt", "finishedAt"))
+    return (finished - started).total_seconds()
+
+
+def _is_right(service: Mapping[str, Any] | None, expected: Expectation) -> bool:
+    """The candidate is exactly the content that the tag names now, or there is none, as it has to be."""
+    if service is None:
+        return False
+    if expected.outcome in _ERRORS:
+        return str(service.get("checkError", {}).get("code")) in _ERRORS[expected.outcome]
+    candidate = service.get("candidate")
+    running_right = service["image"].get("digest") == expected.running_digest
+    if expected.outcome is Outcome.MOVED and expected.offered:
+        offered = candidate or {}
+        named = offered.get("digest") == expected.offered.digest
+        return bool(running_right and named and offered.get("archMatch") == "match")
+    return bool(running_right and candidate is None and "checkError" not in service)
+
+
+_ERRORS = {
+    Outcome.NOT_FOUND: {"image_not_found", "registry_unauthorized"},
+    Outcome.SERVER_ERROR: {"registry_server_error"},
+    Outcome.UNREACHABLE: {"registry_unreachable", "registry_timeout"},
+}
