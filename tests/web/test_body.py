@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pytest
 from fastapi import Body, Request
-from pydantic import StrictBool, StrictInt
+from pydantic import StrictBool
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
@@ -14,7 +14,7 @@ from dockrev.config import AuthConfig
 from dockrev.errors import InvalidArgument
 from dockrev.web.application import create_web_app
 from dockrev.web.body import MAX_BODY_BYTES, ApiRouter, parse_json
-from dockrev.web.wire import Wire, WireResponse
+from dockrev.web.wire import SafeInteger, Wire, WireResponse
 from tests.web.asgi import ask
 from tests.web.serving import serving
 
@@ -27,7 +27,7 @@ class Target(Wire):
 class Update(Wire):
     name: str = ""
     scope: Annotated[str, Body(pattern="^(all|stack)$")] = "all"
-    count: StrictInt = 0
+    count: SafeInteger = 0
     dry_run: StrictBool = False
     ratio: float = 0.0
     targets: tuple[Target, ...] = ()
@@ -75,10 +75,10 @@ MALFORMED: list[tuple[str, bytes, str]] = [
     ("NaN", b'{"ratio":NaN}', "body"),
     ("Infinity", b'{"ratio":Infinity}', "body"),
     ("a float beyond range", b'{"ratio":1e400}', "body"),
-    ("an integer beyond 64 bits", b'{"count":9223372036854775808}', "body"),
-    ("an integer below 64 bits", b'{"count":-9223372036854775809}', "body"),
+    ("an integer beyond 53 bits", b'{"count":9007199254740992}', "count"),
+    ("an integer of 30 digits", b'{"count":' + b"9" * 30 + b"}", "count"),
+    ("an integer below 53 bits", b'{"count":-9007199254740992}', "count"),
     ("an integer of 5000 digits", b'{"count":' + b"9" * 5000 + b"}", "body"),
-    ("a long integer in a field nobody reads", b'{"other":' + b"9" * 30 + b"}", "body"),
     ("a lone high surrogate", b'{"name":"\\ud800"}', "body"),
     ("a lone low surrogate", b'{"name":"\\udc00"}', "body"),
     ("surrogates in the wrong order", b'{"name":"\\udc00\\ud800"}', "body"),
@@ -87,9 +87,6 @@ MALFORMED: list[tuple[str, bytes, str]] = [
     ("broken UTF-8", b'{"name":"\xff\xfe"}', "body"),
     ("UTF-16", '{"name":"a"}'.encode("utf-16"), "body"),
     ("a byte order mark", b'\xef\xbb\xbf{"name":"a"}', "body"),
-    ("NUL in a text", b'{"name":"a\\u0000b"}', "body"),
-    ("NUL in a key", b'{"a\\u0000":1}', "body"),
-    ("NUL deep inside", b'{"targets":[{"serviceId":"\\u0000"}]}', "body"),
     ("a bare NUL", b'{"name":"\x00"}', "body"),
     ("a bare line break in a text", b'{"name":"\n"}', "body"),
     ("deep lists", b"[" * 100_000, "body"),
@@ -151,10 +148,15 @@ async def test_unusual_text_comes_back_as_it_was(name: str, written: str) -> Non
     assert (answer.status, answer.json()["name"]) == (200, written)
 
 
-@pytest.mark.parametrize("count", [2**63 - 1, -(2**63), 10**18, 0, -1])
-async def test_integers_of_64_bits_are_exact(count: int) -> None:
+@pytest.mark.parametrize("count", [2**53 - 1, 1 - 2**53, 10**15, 0, -1])
+async def test_safe_integers_are_exact(count: int) -> None:
     answer = await ask(app(), "POST", "/api/updates", json_body={"count": count})
     assert answer.json()["count"] == count
+
+
+async def test_a_whole_number_may_be_written_as_a_fraction() -> None:
+    answer = await ask(app(), "POST", "/api/updates", body=b'{"count":-12.0}', headers=JSON)
+    assert answer.json()["count"] == -12
 
 
 async def test_unknown_fields_are_ignored() -> None:
@@ -232,12 +234,34 @@ async def test_an_endless_body_is_cut_off() -> None:
         assert "longer than" in (await response.json())["error"]["message"]
 
 
-def test_a_document_is_parsed_alike_whether_or_not_it_holds_a_long_number() -> None:
-    document = {"a": [1, 2.5, None, True, {"b": "ü"}], "c": "text"}
-    text = json.dumps(document)
-    assert parse_json(text.encode()) == document
-    long = parse_json(text.replace('"text"', "1234567890123456789").encode())
-    assert long == document | {"c": 1234567890123456789}
+async def test_nul_becomes_the_replacement_character() -> None:
+    body = {"name": "a\x00b", "targets": [{"serviceId": "\x00"}], "un\x00known": ["\x00", 1, None]}
+    answer = await ask(app(), "POST", "/api/updates", json_body=body)
+    assert answer.json()["name"] == "a\ufffdb"
+    assert answer.json()["targets"][0]["serviceId"] == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        (rb'"\u0000\u0000"', "\ufffd\ufffd"),
+        (rb'"\\u0000"', "\\u0000"),
+        (rb'"\\\u0000"', "\\\ufffd"),
+        (rb'"\\\\u0000\u0000"', "\\\\u0000\ufffd"),
+    ],
+)
+def test_an_escaped_backslash_is_no_escape_of_nul(text: bytes, parsed: str) -> None:
+    assert parse_json(text) == parsed
+
+
+async def test_nul_is_found_at_every_depth() -> None:
+    body = b'{"other":' + b"[" * 1000 + b'"\\u0000"' + b"]" * 1000 + b"}"
+    assert (await ask(app(), "POST", "/api/updates", body=body, headers=JSON)).status == 200
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a":[1,2.5,null,true,{"b":"ü"}]}', "0", '"\\\\u0000"'])
+def test_a_document_is_parsed_as_it_is(text: str) -> None:
+    assert parse_json(text.encode()) == json.loads(text)
 
 
 def test_the_reason_is_kept_as_the_cause() -> None:

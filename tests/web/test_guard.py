@@ -2,7 +2,6 @@ from ipaddress import ip_network
 
 import aiohttp
 import pytest
-from pydantic import StrictInt
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
@@ -10,7 +9,7 @@ from dockrev.config import AuthConfig
 from dockrev.web.application import create_web_app
 from dockrev.web.body import ApiRouter
 from dockrev.web.identity import CurrentPrincipal, OptionalPrincipal
-from dockrev.web.wire import Wire
+from dockrev.web.wire import SafeInteger, Wire
 from tests.web.asgi import ask
 from tests.web.serving import serving
 
@@ -19,7 +18,7 @@ IVAN = {"x-forwarded-user": "ivan"}
 
 
 class Order(Wire):
-    amount: StrictInt
+    amount: SafeInteger
 
 
 def guarded(auth: AuthConfig = AUTH) -> ASGIApp:

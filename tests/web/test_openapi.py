@@ -8,6 +8,7 @@ from dockrev.errors import Conflict
 from dockrev.web.application import create_web_app
 from dockrev.web.body import ApiRouter
 from dockrev.web.openapi import responses
+from dockrev.web.sse import EventStream
 from dockrev.web.wire import Nullable, Wire, WireResponse
 from tests.web.asgi import ask
 
@@ -40,6 +41,10 @@ def document() -> dict[str, Any]:
     async def resolve(check: Check) -> WireResponse:
         raise Conflict(check.scope)
 
+    @router.get("/api/events", response_class=EventStream)
+    async def events() -> EventStream:
+        raise Conflict("closed")
+
     return create_web_app([router], AuthConfig(), "1.2.3").openapi()
 
 
@@ -66,6 +71,11 @@ def test_every_error_is_the_envelope() -> None:
                 if int(status) >= 400:
                     assert response["content"]["application/json"]["schema"] == ENVELOPE, (path, status)
                     assert response["description"]
+
+
+def test_a_stream_is_described_by_its_events() -> None:
+    response = document()["paths"]["/api/events"]["get"]["responses"]["200"]
+    assert response["content"]["text/event-stream"]["schema"]["required"] == ["event", "data"]
 
 
 def test_the_envelope_is_described_and_the_framework_s_own_is_gone() -> None:

@@ -1,9 +1,10 @@
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientPayloadError, ClientResponse
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
@@ -148,6 +149,32 @@ async def test_a_connection_lives_only_so_long() -> None:
     answer = await ask_until_end(streaming(feed.watch, Shutdown(), life_seconds=0.05))
     assert answer == b": keep-alive\n\nid: 1\nevent: a\ndata: 1\n\n"
     assert feed.released.is_set()
+
+
+async def test_a_feed_that_breaks_cuts_the_stream_off(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken() -> Events:
+        yield ServerEvent("a", "1", 1)
+        raise OSError("the disk is gone")
+
+    async with (
+        serving(streaming(broken, Shutdown())) as served,
+        served.client.get("/api/events") as response,
+    ):
+        with pytest.raises(ClientPayloadError):
+            await response.read()
+    assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == ["ERROR"]
+
+
+async def test_a_client_too_slow_to_read_does_not_hold_its_feed() -> None:
+    feed, shutdown = Feed([ServerEvent("a", "x" * 100_000)] * 1000), Shutdown()
+    async with (
+        serving(streaming(feed.watch, shutdown), shutdown) as served,
+        served.client.get("/api/events") as response,
+    ):
+        assert response.status == 200
+        served.server.should_exit = True
+        await asyncio.wait_for(feed.released.wait(), 5)
+        response.close()
 
 
 async def test_head_answers_without_streaming() -> None:

@@ -15,6 +15,12 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+"""Without local variables: those may hold passwords and identity headers."""
+
+
 def configure_logs(config: LogConfig) -> None:
     """Sends our lines and those of the libraries the same way, to standard error."""
     level = logging.getLevelNamesMapping()[config.level.upper()]
@@ -40,5 +46,6 @@ def configure_logs(config: LogConfig) -> None:
 def _rendering(*, colours: bool) -> list[Processor]:
     strip: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if colours:
-        return [strip, structlog.dev.ConsoleRenderer()]
-    return [strip, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        plain = structlog.dev.plain_traceback
+        return [strip, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+    return [strip, _TRACEBACKS, structlog.processors.JSONRenderer()]

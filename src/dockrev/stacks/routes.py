@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from dockrev.errors import ManualRegistrationDisabled
 from dockrev.stacks.appraisal import Appraiser
@@ -15,7 +16,7 @@ from dockrev.stacks.wire import (
 )
 from dockrev.web.body import ApiRouter
 from dockrev.web.openapi import responses
-from dockrev.web.rendered import RenderedCache
+from dockrev.web.rendered import Prepared, RenderedCache
 from dockrev.web.wire import Done, WireResponse, dump
 
 
@@ -24,7 +25,7 @@ class StackRoutes:
         self._stacks = stacks
         self._appraiser = appraiser
         self._rendered = RenderedCache()
-        self.router = ApiRouter(tags=["stacks"])
+        self.router = ApiRouter(tags=["stacks"], lanes={"/api/stacks": self._list_at_once})
         add, missing = self.router.add_api_route, responses(404, 503)
         add(
             "/api/stacks",
@@ -51,6 +52,12 @@ class StackRoutes:
             return dump(StackListAnswer(stacks=shown))
 
         return await self._rendered.respond(request, self._appraiser.revision, archived, render)
+
+    def _list_at_once(self, scope: Scope) -> Prepared | None:
+        """The list that everybody asks for, when it has been rendered already."""
+        if scope["query_string"]:
+            return None
+        return self._rendered.ready(scope, self._appraiser.revision, ArchivedFilter.EXCLUDE)
 
     async def register(self) -> None:
         raise ManualRegistrationDisabled(

@@ -1,6 +1,5 @@
 """Request bodies: bounded, and JSON that every part behind can store and echo."""
 
-import json
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
@@ -15,7 +14,8 @@ from dockrev.web.errors import invalid
 from dockrev.web.lane import Lane
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-_LONG_NUMBER: Final = re.compile(rb"\d{16}")
+_NUL_ESCAPE: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""An escape, and not the letters of one behind an escaped backslash."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -79,38 +79,12 @@ def _refuse_other_content(request: Request) -> None:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON as RFC 8259 has it, without what cannot be stored: NUL, lone surrogates, numbers beyond 64 bits.
+    """JSON as RFC 8259 has it, and only what can be stored and echoed.
 
-    orjson refuses NaN, lone surrogates, broken UTF-8 and deep nesting itself.
+    orjson refuses NaN, lone surrogates, broken UTF-8 and deep nesting itself. NUL, which PostgreSQL takes in
+    no text and no path may hold, becomes U+FFFD like every character that cannot be decoded in a URL.
     """
     try:
-        parsed = orjson.loads(body)
-        if _LONG_NUMBER.search(body):
-            parsed = json.loads(body, parse_int=_bounded)
-    except ValueError as error:
-        raise invalid("body", f"not usable as JSON: {_reason(error)}") from error
-    if b"\\u0000" in body and _holds_nul(parsed):
-        raise invalid("body", "holds a NUL character")
-    return parsed
-
-
-def _bounded(digits: str) -> int:
-    """orjson turns long integers into inexact floats instead of refusing them."""
-    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
-        raise ValueError("a whole number needs more than 64 bits")
-    return int(digits)
-
-
-def _reason(error: ValueError) -> str:
-    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-
-
-def _holds_nul(value: object) -> bool:
-    match value:
-        case str():
-            return "\x00" in value
-        case list():
-            return any(map(_holds_nul, value))
-        case dict():
-            return any("\x00" in key or _holds_nul(item) for key, item in value.items())
-    return False
+        return orjson.loads(_NUL_ESCAPE.sub(rb"\1\\ufffd", body))
+    except orjson.JSONDecodeError as error:
+        raise invalid("body", f"not usable as JSON: {error.msg}") from error

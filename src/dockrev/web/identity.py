@@ -50,9 +50,9 @@ def authorize(headers: RawHeaders, peer: str | None, config: AuthConfig) -> Prin
 
 
 def _identity(headers: RawHeaders, config: AuthConfig) -> _Identity:
-    groups = header(headers, config.group_header) or ""
+    groups = header(headers, config.group_header.encode()) or ""
     return _Identity(
-        user=header(headers, config.user_header),
+        user=header(headers, config.user_header.encode()),
         groups=tuple(name for part in groups.split(",") if (name := part.strip())),
     )
 

@@ -18,6 +18,13 @@ _MEANINGS: Final = {
     502: "Something that Dockrev depends on failed",
     503: "Not available at the moment",
 }
+_TEXT: Final = {"type": "string"}
+_EVENT: Final = {
+    "type": "object",
+    "description": "Each event of the stream; its data is a JSON text.",
+    "properties": {"id": _TEXT, "event": _TEXT, "data": _TEXT},
+    "required": ["event", "data"],
+}
 _SCHEMA: Final = {"$ref": "#/components/schemas/ErrorEnvelope"}
 
 
@@ -45,6 +52,7 @@ def _declare_refusals(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _declare(operation["responses"], _refusals(path, method))
+            _describe_events(operation["responses"])
 
 
 def _refusals(path: str, method: str) -> list[int]:
@@ -66,6 +74,12 @@ def _declare(declared: dict[str, Any], statuses: list[int]) -> None:
             str(status),
             {"description": _MEANINGS[status], "content": {"application/json": {"schema": _SCHEMA}}},
         )
+
+
+def _describe_events(declared: dict[str, Any]) -> None:
+    for response in declared.values():
+        if "text/event-stream" in response.get("content", {}):
+            response["content"]["text/event-stream"]["schema"] = _EVENT
 
 
 def _schema_of(response: dict[str, Any] | None) -> Any:

@@ -25,8 +25,8 @@ def refuse_cross_site(scope: Scope, trusted_proxies: tuple[Network, ...] | None)
     if scope["method"] in SAFE_METHODS:
         return
     headers: RawHeaders = scope["headers"]
-    site = header(headers, "sec-fetch-site")
-    origin = header(headers, "origin")
+    site = header(headers, b"sec-fetch-site")
+    origin = header(headers, b"origin")
     if site is None and origin is not None:
         allowed = _is_own_origin(origin, _hosts(headers, is_trusted(peer_of(scope), trusted_proxies)))
     else:
@@ -37,8 +37,8 @@ def refuse_cross_site(scope: Scope, trusted_proxies: tuple[Network, ...] | None)
 
 def _hosts(headers: RawHeaders, behind_proxy: bool) -> list[str]:
     """The names this server was asked by: a proxy may have replaced Host and kept the first one aside."""
-    hosts = [header(headers, "host")]
-    if behind_proxy and (forwarded := header(headers, "x-forwarded-host")):
+    hosts = [header(headers, b"host")]
+    if behind_proxy and (forwarded := header(headers, b"x-forwarded-host")):
         hosts.append(forwarded.split(",")[0].strip())
     return [host.lower() for host in hosts if host]
 

@@ -57,8 +57,8 @@ class _Rendered:
     gzipped: _Variant
 
     def chosen(self, headers: RawHeaders) -> Prepared:
-        variant = self.gzipped if accepts_gzip(header(headers, "accept-encoding")) else self.plain
-        known = header(headers, "if-none-match")
+        variant = self.gzipped if accepts_gzip(header(headers, b"accept-encoding")) else self.plain
+        known = header(headers, b"if-none-match")
         return variant.not_modified if known and _matches(known, variant.etag) else variant.whole
 
 

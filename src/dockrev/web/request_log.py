@@ -1,5 +1,6 @@
 """One line for each request, and an id that ties every other line to it."""
 
+import itertools
 import re
 import time
 from secrets import token_hex
@@ -7,10 +8,12 @@ from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
 from dockrev.web.headers import header
 
+_PROCESS: Final = token_hex(4)
+_COUNT: Final = itertools.count(1)
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -37,19 +40,20 @@ class RequestLog:
             await send(message)
 
         started = time.perf_counter()
-        with bound_contextvars(request_id=own_id):
-            await self._app(scope, receive, send_identified)
-            self._log.debug(
-                "Answered a request",
-                action="http.request",
-                method=scope["method"],
-                # The query may hold anything, and the decoded path line breaks.
-                path=scope["raw_path"].decode("latin-1"),
-                status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
-            )
+        # Never unbound: each request is a task of its own, and the binding ends with it.
+        bind_contextvars(request_id=own_id)
+        await self._app(scope, receive, send_identified)
+        self._log.debug(
+            "Answered a request",
+            action="http.request",
+            method=scope["method"],
+            # The query may hold anything, and the decoded path line breaks.
+            path=scope["raw_path"].decode("latin-1"),
+            status=status,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        )
 
 
 def request_id(scope: Scope) -> str:
-    given = header(scope["headers"], "x-request-id")
-    return given if given and _SANE_ID.fullmatch(given) else token_hex(8)
+    given = header(scope["headers"], b"x-request-id")
+    return given if given and _SANE_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"

@@ -7,14 +7,16 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, to_json
+from pydantic_core import CoreSchema, PydanticCustomError, to_json
 from starlette.responses import Response
 
 from dockrev.clock import timestamp
@@ -37,12 +39,22 @@ Timestamp = Annotated[
 """RFC 3339 in UTC with six fractional digits on the way out; any moment with an offset on the way in."""
 
 
+def _number(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+SafeInteger = Annotated[int, BeforeValidator(_number), Field(ge=1 - 2**53, le=2**53 - 1)]
+"""A whole number that every JSON reader keeps exact (RFC 8259 6): `1` and `1.0`, not `"1"` or `true`."""
+
+
 class Wire(BaseModel):
     """What a route takes or answers.
 
     A field that is None is left out of the answer (`digest: str | None = None`), unless it is `Nullable`.
-    Unknown fields of a request are ignored. Take numbers and switches as StrictInt and StrictBool: plain
-    `int` and `bool` accept "1" and "yes" too.
+    Unknown fields of a request are ignored. Take numbers and switches as SafeInteger and StrictBool:
+    plain `int` and `bool` accept "1" and "yes" too.
     """
 
     model_config = ConfigDict(
