@@ -14,6 +14,14 @@ def blog(*containers: Container) -> Project:
     return Project("blog", containers)
 
 
+def by_v1(config_files: str, directory: str) -> Container:
+    labels = {
+        "com.docker.compose.version": "1.29.2",
+        "com.docker.compose.project.working_dir": directory,
+    }
+    return container(config_files=config_files, labels=labels)
+
+
 def fault_of(label: str | None) -> Unusable:
     found = variants_in(blog(container(config_files=label)))
     assert isinstance(found, Unusable)
@@ -101,6 +109,41 @@ def test_a_label_without_any_path_is_a_fault(label: str) -> None:
 @pytest.mark.parametrize("label", ["compose.yaml", "/srv/a.yml,./b.yml", "~/a.yml", "C:\\a.yml"])
 def test_a_relative_path_is_a_fault(label: str) -> None:
     assert fault_of(label).reason == "config_files_relative_path_rejected"
+
+
+@pytest.mark.parametrize(
+    ("label", "directory", "files"),
+    [
+        ("compose.yaml", "/srv/blog", ("/srv/blog/compose.yaml",)),
+        ("./compose.yaml", "/srv/blog", ("/srv/blog/compose.yaml",)),
+        ("blog/compose.yaml,blog/prod.yaml", "/srv/blog", ("/srv/blog/compose.yaml", "/srv/blog/prod.yaml")),
+        ("blog/compose.yaml,prod.yaml", "/srv/blog", ("/srv/blog/compose.yaml", "/srv/prod.yaml")),
+        ("compose.yaml,/etc/prod.yaml", "/srv/blog", ("/srv/blog/compose.yaml", "/etc/prod.yaml")),
+        ("/srv/blog/compose.yaml", "/srv/blog", ("/srv/blog/compose.yaml",)),
+    ],
+)
+def test_relative_paths_of_compose_v1_are_understood(
+    label: str, directory: str, files: tuple[str, ...]
+) -> None:
+    assert variants_in(blog(by_v1(label, directory))) == (Variant(files, frozenset({"web"})),)
+
+
+@pytest.mark.parametrize(
+    ("label", "directory"),
+    [
+        ("compose.yaml", ""),
+        ("compose.yaml", "blog"),
+        ("other/compose.yaml", "/srv/blog"),
+        ("a/b/c/compose.yaml", "/c"),
+        ("../blog/compose.yaml", "/srv/blog"),
+        ("/srv/blog/compose.yaml,prod.yaml", "/srv/blog"),
+    ],
+)
+def test_relative_paths_of_compose_v1_that_fit_no_directory_are_a_fault(label: str, directory: str) -> None:
+    found = variants_in(blog(by_v1(label, directory)))
+
+    assert isinstance(found, Unusable)
+    assert found.reason == "config_files_relative_path_rejected"
 
 
 def test_the_details_of_a_fault_do_not_grow_with_the_label() -> None:

@@ -15,7 +15,7 @@ from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Healthcheck, Images
-from tests.testbed.projects import ComposeVersion, Project, Projects
+from tests.testbed.projects import ComposeVersion, Project, Projects, Services
 from tests.testbed.registry import Registry
 
 
@@ -52,7 +52,8 @@ async def test_a_project_is_observed_as_it_is(
     engine: RealEngine, projects: Projects, registry: Registry, images: Images, version: ComposeVersion
 ) -> None:
     pushed = registry.push(images.build("web", version="1.0"), "web:1.0")
-    services = {"web": {"image": pushed.name, "labels": {"price": "5$$"}}, "idle": {"image": pushed.name}}
+    web_service = {"image": pushed.name, "labels": {"price": "5$$"}}
+    services: Services = {"web": web_service, "idle": {"image": pushed.name}}
     blog = projects.create("blog", services, version=version)
     blog.up()
     blog.stop("idle")
@@ -107,7 +108,7 @@ async def test_an_engine_that_is_killed_ends_the_events_and_comes_back(private_e
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(_failure_of_events(client))
             await asyncio.to_thread(private_engine.kill)
-        with pytest.raises(DockerError, match="is not running|no Docker socket"):
+        with pytest.raises(DockerError, match=r"is not running|no Docker socket"):
             await client.observe()
         await asyncio.to_thread(private_engine.start)
 

@@ -119,6 +119,7 @@ class FakeRegistry:
         self.peak = 0
         """The most requests that were in flight at once."""
         self._in_flight = 0
+        self._arrival = asyncio.Event()
         self._clock = clock or SystemClock()
         self._tls = tls
         self._repositories: dict[str, Repository] = {}
@@ -222,6 +223,13 @@ class FakeRegistry:
         """Every token given out so far is refused from now on."""
         self._grants.clear()
 
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Waits until requests have made `happened` true; it is looked at after each arrival."""
+        async with asyncio.timeout(5):
+            while not happened():
+                self._arrival.clear()
+                await self._arrival.wait()
+
     def forget_counts(self) -> None:
         self.counts.clear()
         self.requests.clear()
@@ -267,6 +275,7 @@ class FakeRegistry:
     def _count(self, method: str, kind: str) -> None:
         name = {"blobs": "blob", "tags": "tags"}.get(kind) or ("head" if method == "HEAD" else "get_manifest")
         self.counts[name] += 1
+        self._arrival.set()
 
     def _faults_of(self, repository: str) -> Faults:
         """The faults of the repository where they are set, else those of the registry."""
@@ -368,6 +377,7 @@ class FakeRegistry:
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         self.counts["token"] += 1
+        self._arrival.set()
         form = await request.post()
         scopes = request.query.getall("scope", []) or str(form.get("scope", "")).split()
         self.scopes.append(len(scopes))

@@ -37,6 +37,7 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
         insecure: frozenset[str] = frozenset(),
         ca_file: Path | None = None,
         attempts: int = 3,
+        base_ms: int = 1,
     ) -> AsyncIterator[RegistryClient]:
         config = RegistryConfig(
             docker_config,
@@ -44,7 +45,7 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
             ca_file=ca_file,
             mirrors=mirrors or {},
             retry_max_attempts=attempts,
-            retry_base_ms=1,
+            retry_base_ms=base_ms,
             retry_max_ms=1100,
         )
         async with RegistryClient.open(config, clock, timeouts=timeouts, helper_seconds=0.5) as client:

@@ -55,6 +55,20 @@ async def test_preparing_sends_nothing(client: RegistryClient) -> None:
         assert registry.requests == []
 
 
+async def test_jobs_that_run_at_once_share_the_tokens_that_are_on_their_way(client: RegistryClient) -> None:
+    async with FakeRegistry("bearer", latency_seconds=0.02) as registry:
+        images = refs(registry, 20)
+        await client.head(images[0])
+        registry.forget_counts()
+
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(ask_all(client, images))
+            await registry.until(lambda: registry.counts["token"] == 1)
+            jobs.create_task(ask_all(client, images))
+
+        assert registry.counts == {"head": 40, "token": 1}
+
+
 async def test_a_token_is_asked_for_before_it_expires(client: RegistryClient, clock: MovableClock) -> None:
     async with FakeRegistry("bearer", clock=clock, expires_in=300) as registry:
         (image,) = refs(registry, 1)
@@ -101,6 +115,21 @@ async def test_a_token_the_registry_forgot_is_replaced_once(client: RegistryClie
         await client.head(image)
 
         assert registry.counts == {"head": 2, "401": 1, "token": 1}
+
+
+async def test_forgotten_tokens_are_replaced_for_all_repositories_that_shared_them(
+    client: RegistryClient,
+) -> None:
+    async with FakeRegistry("bearer", latency_seconds=0.005) as registry:
+        images = refs(registry, 40)
+        await ask_all(client, images)
+        registry.expire_tokens()
+        registry.forget_counts()
+
+        await ask_all(client, images)
+
+        assert registry.counts["token"] == 2
+        assert registry.counts["401"] <= 14
 
 
 async def test_a_challenge_that_never_ends_is_left_after_one_fresh_token(client: RegistryClient) -> None:

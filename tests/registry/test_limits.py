@@ -4,16 +4,21 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
+from structlog.testing import capture_logs
 
+from dockrev.config import RegistryConfig
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
-from dockrev.registry.limits import retry_after
-from dockrev.registry.transport import Answer
+from dockrev.registry.limits import HostLimits, retry_after
+from dockrev.registry.transport import Answer, RequestKind
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.registry.conftest import OpenClient
@@ -47,12 +52,12 @@ async def test_a_used_up_quota_wastes_two_requests_and_starts_a_cool_down(
 ) -> None:
     async with FakeRegistry(latency_seconds=0.01) as registry:
         images = [image.at(await client.head(image)) for image in refs(registry, 20)]
-        registry.limits.quota, registry.limits.retry_after = 5, "600"
+        registry.limits.quota, registry.limits.retry_after = 8, "600"
 
         failed = await failures([client.manifest(image) for image in images])
 
         until = clock.now() + timedelta(minutes=10)
-        assert len(failed) == 15
+        assert len(failed) == 12
         assert {(error.reason, error.retry_at) for error in failed} == {
             (RegistryErrorCode.RATE_LIMITED, until)
         }
@@ -115,14 +120,14 @@ async def test_one_attempt_means_one_request(open_client: OpenClient) -> None:
         assert registry.counts["head"] == 1
 
 
-async def test_a_rate_limited_registry_answers_everything_in_the_end(client: RegistryClient) -> None:
-    async with FakeRegistry(latency_seconds=0.005) as registry:
+async def test_a_rate_limited_registry_answers_everything_in_the_end(open_client: OpenClient) -> None:
+    async with FakeRegistry(latency_seconds=0.005) as registry, open_client(base_ms=50) as client:
         images = refs(registry, 60)
-        registry.limits.burst, registry.limits.rate = 30, 300.0
+        registry.limits.burst, registry.limits.rate = 10, 100.0
 
         assert await failures([client.head(image) for image in images]) == []
 
-        assert registry.counts["429"] <= 30
+        assert registry.counts["429"] <= 14
 
 
 async def test_a_limited_token_server_cools_its_registry_down(
@@ -171,12 +176,24 @@ async def test_a_host_that_refuses_connections_is_tried_twice(
 async def test_a_host_that_is_still_dead_is_probed_once(client: RegistryClient, clock: MovableClock) -> None:
     async with FakeRegistry() as registry:
         images = refs(registry, 20)
+        await client.head(images[0])
         await registry.stop()
         await failures([client.head(image) for image in images])
         clock.advance(31)
+        before = client.requests_made[RequestKind.HEAD]
 
         assert len(await failures([client.head(image) for image in images])) == 20
-        assert sum(client.requests_made.values()) == 3
+        assert client.requests_made[RequestKind.HEAD] == before + 1
+
+
+async def test_failures_with_answers_between_them_do_not_make_a_dead_host(client: RegistryClient) -> None:
+    async with FakeRegistry() as registry:
+        (image,) = refs(registry, 1)
+        for _ in range(4):
+            registry.faults.down = True
+            assert len(await failures([client.head(image)])) == 1
+            registry.faults.down = False
+            await client.head(image)
 
 
 async def test_a_host_that_hangs_up_is_asked_no_more_than_its_open_questions(client: RegistryClient) -> None:
@@ -208,7 +225,7 @@ async def test_a_slow_host_is_given_up_after_two_questions_and_no_other_host_wai
         assert "within 0.5 s" in failed[0].message
 
 
-async def test_a_dead_token_server_is_tried_twice(client: RegistryClient) -> None:
+async def test_a_dead_token_server_is_not_tried_for_every_question(client: RegistryClient) -> None:
     async with FakeRegistry() as tokens, FakeRegistry("bearer", realm=f"{tokens.url}/token") as registry:
         images = refs(registry, 10)
         await tokens.stop()
@@ -218,6 +235,14 @@ async def test_a_dead_token_server_is_tried_twice(client: RegistryClient) -> Non
         assert len(failed) == 10
         assert all(tokens.host in error.message for error in failed)
         assert registry.counts["head"] == 1
+        assert client.requests_made[RequestKind.TOKEN] <= 7
+
+
+@given(st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40))
+def test_any_retry_after_is_a_wait_or_nothing(value: str) -> None:
+    wait = retry_after(answer(Retry_After=value), MovableClock().now())
+
+    assert wait is None or wait >= timedelta(0)
 
 
 def answer(**headers: str) -> Answer:
@@ -233,7 +258,9 @@ def answer(**headers: str) -> Answer:
         ({"Retry_After": "120"}, 120),
         ({"Retry_After": "Fri, 02 Jan 2026 03:05:05 GMT"}, 60),
         ({"Retry_After": "Fri, 02 Jan 2026 03:00:00 GMT"}, 0),
-        ({"Retry_After": "9" * 40}, 6 * 3600),
+        ({"Retry_After": "9" * 9}, 999_999_999),
+        ({"Retry_After": "9" * 5000}, None),
+        ({"Retry_After": "Fri, 02 Jan 2026 03:05:05 +99999999999999999999"}, None),
         ({"Retry_After": "soon"}, None),
         ({"Retry_After": "-5"}, None),
         ({"RateLimit_Remaining": "0;w=21600"}, 21600),
@@ -246,6 +273,31 @@ def test_how_long_a_refusal_asks_to_wait(headers: dict[str, str], seconds: int |
     expected = None if seconds is None else timedelta(seconds=seconds)
 
     assert retry_after(answer(**headers), MovableClock().now()) == expected
+
+
+async def test_a_later_refusal_does_not_shorten_a_cool_down(clock: MovableClock) -> None:
+    limits = HostLimits("registry", RegistryConfig(Path("config.json")), clock)
+    both_sent = asyncio.Barrier(2)
+
+    async def refused(seconds: str) -> Answer:
+        await both_sent.wait()
+        return answer(Retry_After=seconds)
+
+    await failures([limits.send(lambda: refused("600"), "a"), limits.send(lambda: refused("60"), "b")])
+
+    assert limits.cool_down() == clock.now() + timedelta(seconds=600)
+
+
+async def test_a_burst_of_refusals_starts_one_cool_down(client: RegistryClient) -> None:
+    async with FakeRegistry(latency_seconds=0.01) as registry:
+        images = refs(registry, 8)
+        await client.head(images[0])
+        registry.faults.status, registry.limits.retry_after = 429, "600"
+
+        with capture_logs() as logs:
+            await failures([client.head(image) for image in images])
+
+        assert [entry["action"] for entry in logs] == ["registry.cool_down"]
 
 
 async def test_no_cool_down_is_longer_than_six_hours(client: RegistryClient, clock: MovableClock) -> None:

@@ -26,9 +26,9 @@ async def test_all_pages_of_a_tag_list_are_read(client: RegistryClient) -> None:
         assert registry.counts["tags"] == 3 + registry.counts["401"]
 
 
-@pytest.mark.parametrize("kind", ["same page", "nothing new"])
+@pytest.mark.parametrize(("kind", "pages"), [("same page", 1), ("nothing new", 2)])
 async def test_a_list_that_repeats_itself_is_cut(
-    client: RegistryClient, kind: Literal["same page", "nothing new"]
+    client: RegistryClient, kind: Literal["same page", "nothing new"], pages: int
 ) -> None:
     async with FakeRegistry() as registry:
         registry.push("app", "1")
@@ -37,7 +37,7 @@ async def test_a_list_that_repeats_itself_is_cut(
         with capture_logs() as logs:
             assert await client.tags(ImageRef.parse(f"{registry.host}/app")) == ["1"]
 
-        assert registry.counts["tags"] <= 2
+        assert registry.counts["tags"] == pages
         assert [entry["action"] for entry in logs] == ["registry.tags_cut"]
 
 
@@ -60,7 +60,9 @@ async def test_a_registry_that_refuses_the_page_size_is_asked_without(client: Re
 
 async def test_the_tags_of_an_unknown_repository_are_not_found(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
-        with pytest.raises(RegistryError, match=f"does not have the tags of {registry.host}/app") as caught:
+        with pytest.raises(
+            RegistryError, match=f"found nothing when asked for the tags of {registry.host}/app"
+        ) as caught:
             await client.tags(ImageRef.parse(f"{registry.host}/app"))
 
         assert caught.value.reason is RegistryErrorCode.NOT_FOUND

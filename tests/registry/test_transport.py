@@ -1,6 +1,7 @@
 """Failures of the network and of TLS, in words a person can act on."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -199,6 +200,24 @@ async def test_broken_http_is_translated(answer: bytes, reason: RegistryErrorCod
             await wire.send(WireRequest(RequestKind.TAGS, "GET", url, {}, 1000))
 
     assert caught.value.reason is reason
+
+
+async def test_a_body_without_end_is_left_once_it_is_too_long() -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 1000)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(pour, "127.0.0.1", 0)
+    async with server, transport() as wire:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v2/"
+        answer = await wire.send(WireRequest(RequestKind.TAGS, "GET", url, {}, 5000))
+
+    assert len(answer.body) == 5001
 
 
 def test_every_exception_of_the_http_library_is_translated() -> None:

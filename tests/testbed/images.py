@@ -1,6 +1,7 @@
 """Images made of a static busybox and a few files, written by hand in milliseconds: no engine builds them."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from tests.testbed.layers import Layer, busybox_layer, pack, tar
 
-HOST_PLATFORM = Platform("linux", "amd64")
+HOST_PLATFORM = Platform.of("linux", os.uname().machine)
 
 STAY = ("/bin/sh", "-c", 'trap "exit 0" TERM INT; sleep 2147483647 & wait')
 """Runs until it is told to stop, and then stops at once."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -40,6 +41,8 @@ class Keeper:
     def join(cls, root: Path, name: str) -> Self:
         """Connects to the keeper called `name`, starting it if need be; stale testbeds are removed first."""
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if root.stat().st_uid != os.geteuid():
+            raise KeeperFailed(f"{root} belongs to somebody else, who could plant files there")
         directory = root / name
         with _locked(root / "join.lock"):
             sweep_stale(root)

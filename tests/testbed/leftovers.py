@@ -1,6 +1,7 @@
 """Removes what a testbed leaves on the machine once its processes are gone: bridges, cgroups, files."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import time
@@ -19,7 +20,8 @@ _PATIENCE_SECONDS = 10
 
 
 def cgroup_parent(directory: Path) -> str:
-    return f"dockrev-testbed-{directory.name}"
+    """Other roots may have a testbed of the same name."""
+    return f"dockrev-testbed-{hashlib.sha256(bytes(directory)).hexdigest()[:12]}"
 
 
 def sweep_stale(root: Path) -> None:

@@ -29,18 +29,18 @@ class NoTestbed(Exception):
     """This machine cannot run the testbed; the message says why and what would help."""
 
 
-def require() -> None:
-    """Raises NoTestbed naming everything that is missing."""
-    missing = [reason for reason in (*_commands(), _busybox(), _compose_v2(), _privileges()) if reason]
+def require(path: str = PATH) -> None:
+    """Raises NoTestbed naming everything that is missing; programs are looked for in `path`."""
+    missing = [reason for reason in (*_commands(path), _busybox(), _compose_v2(), _privileges()) if reason]
     if missing:
         raise NoTestbed("; ".join(missing))
 
 
-def _commands() -> list[str]:
+def _commands(path: str) -> list[str]:
     return [
         f"{command} is missing (scripts/setup, or: apt-get install {package})"
         for command, package in _PACKAGES.items()
-        if shutil.which(command, path=PATH) is None
+        if shutil.which(command, path=path) is None
     ]
 
 

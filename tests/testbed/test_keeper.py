@@ -17,6 +17,7 @@ import pytest
 from tests.testbed.bed import Bed
 from tests.testbed.engine import EngineFailed
 from tests.testbed.keeper import KeeperFailed
+from tests.testbed.leftovers import cgroup_parent
 
 pytestmark = pytest.mark.e2e
 
@@ -115,6 +116,13 @@ def test_what_stays_when_the_keeper_itself_is_killed_goes_with_the_next_testbed(
         assert _traces(occupant) == []
 
 
+def test_a_directory_of_another_user_is_refused(root: Path) -> None:
+    os.chown(root, 65534, 65534)
+
+    with pytest.raises(KeeperFailed, match="belongs to somebody else"), Bed.open("bed", root):
+        pass
+
+
 def test_a_keeper_that_is_gone_is_reported(root: Path) -> None:
     with Bed.open("bed", root) as bed:
         (keeper,) = _processes(root, "tests.testbed.keeper_process")
@@ -153,7 +161,8 @@ def _traces(occupant: Occupant) -> list[str]:
     files = [str(directory)] if directory.exists() else []
     interfaces = [occupant.interface] if Path("/sys/class/net", occupant.interface).exists() else []
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(root) in line]
-    cgroups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/dockrev-testbed-bed")]
+    group, tree = cgroup_parent(directory), Path("/sys/fs/cgroup")
+    cgroups = [str(path) for path in (*tree.glob(group), *tree.glob(f"*/{group}"))]
     return files + interfaces + mounts + cgroups + [str(pid) for pid in _processes(root)]
 
 

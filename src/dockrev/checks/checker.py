@@ -56,6 +56,7 @@ class Checker:
         plan = plan_check(selected, every, before)
         answers = await self._ask(plan, Resolver(self._client, before.facts, self._clock), watcher)
         in_use = {planned.question.key for planned in plan_check(every, every, before).questions}
+        in_use |= {answer.question.key for answer in answers}
         await self._store(selected, answers, unused=before.tags.keys() - in_use)
         return report_check(plan, before, await self._appraiser.knowledge())
 
@@ -80,6 +81,8 @@ class Checker:
             await self._images.record(connection, [answer.state for answer in answers], learned)
             await self._images.forget(connection, unused)
             await self._stacks.record_check(connection, {service.stack_id for service in selected})
+        self._images.changed()
+        self._stacks.changed()
 
 
 class _Asking:

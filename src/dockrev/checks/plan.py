@@ -54,7 +54,7 @@ def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckR
     unanswered = [
         Unanswered(service, error)
         for planned in plan.questions
-        if (error := after.tags[planned.question.key].error)
+        if (state := after.tags.get(planned.question.key)) and (error := state.error)
         for service in planned.services
     ]
     deferred = tuple(one for one in unanswered if one.error.deferred)

@@ -8,7 +8,7 @@ from pathlib import Path
 from dockrev.compose.models import ProjectFiles
 from dockrev.errors import ComposeError
 
-MAX_FILE_LENGTH = 4 * 1024 * 1024
+MAX_FILE_LENGTH = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

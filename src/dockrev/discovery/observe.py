@@ -39,7 +39,7 @@ class Observer:
         selection = choice.select(variants, overrides)
         details = choice.details(variants, selection)
         if selection.conflict:
-            return Unusable(project.name, selection.conflict[:_SHOWN_ERROR_LENGTH], details=details)
+            return Unusable(project.name, _shortened(selection.conflict), details=details)
         files = project_files(project, selection.config_files)
         try:
             config = await self._configs.effective_config(files)
@@ -84,13 +84,21 @@ def _stack(
 def _warning(selected: str | None, config: EffectiveConfig) -> str | None:
     texts = [selected] if selected else []
     texts += [f"warning: {text}" for text in config.warnings]
-    return "; ".join(texts)[:_SHOWN_ERROR_LENGTH] or None
+    return _shortened("; ".join(texts)) or None
 
 
 def _explain(error: ComposeError, files: ProjectFiles) -> str:
     """What is wrong, and the mounts to add when whole directories are out of our sight."""
-    text = error.message[:_SHOWN_ERROR_LENGTH]
+    text = _shortened(error.message)
     if error.details.get("reason") != "compose_file_unreadable":
         return text
     mounts = missing_mounts(files, Path.is_dir)
     return f"{text}; add to Dockrev's volumes:  {'  '.join(mounts)}" if mounts else text
+
+
+def _shortened(text: str) -> str:
+    """A label can hold a very long path; what is wrong with it stands at the end."""
+    if len(text) <= _SHOWN_ERROR_LENGTH:
+        return text
+    half = _SHOWN_ERROR_LENGTH // 2
+    return f"{text[:half]}...{text[-half:]}"

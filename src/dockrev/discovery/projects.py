@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dockrev.compose.models import ProjectFiles
 from dockrev.discovery.models import Unusable
@@ -14,6 +14,7 @@ from dockrev.errors import Json
 CONFIG_FILES = "com.docker.compose.project.config_files"
 WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
 ENV_FILES = "com.docker.compose.project.environment_file"
+COMPOSE_VERSION = "com.docker.compose.version"
 
 NAMELESS_SERVICE = "unknown"
 
@@ -53,7 +54,7 @@ def variants_in(project: Project) -> tuple[Variant, ...] | Unusable:
         return Unusable(project.name, "config_files_missing")
     reporting: dict[tuple[str, ...], set[str]] = {}
     for container in [one for one in labelled if one.state in _UP] or labelled:
-        files = split_paths(container.labels[CONFIG_FILES])
+        files = _config_files(container)
         service = container.service or NAMELESS_SERVICE
         if fault := _fault_in(files):
             return Unusable(project.name, fault, details=_invalid_label(container, service))
@@ -76,6 +77,28 @@ def project_files(project: Project, config_files: tuple[str, ...]) -> ProjectFil
 def split_paths(label: str) -> tuple[str, ...]:
     paths = (path.strip() for path in _SEPARATORS.split(label))
     return tuple(dict.fromkeys(path for path in paths if path))
+
+
+def _config_files(container: Container) -> tuple[str, ...]:
+    files = split_paths(container.labels[CONFIG_FILES])
+    start = _called_from(container, files)
+    return files if start is None else tuple(str(start / path) for path in files)
+
+
+def _called_from(container: Container, files: tuple[str, ...]) -> PurePosixPath | None:
+    """Where Compose V1 was called: it writes paths as they were typed, and the directory of the first one.
+
+    None for other authors of labels, whose relative paths mean nothing, and when the two do not fit together.
+    """
+    directory = PurePosixPath(container.labels.get(WORKING_DIRECTORY, ""))
+    typed = PurePosixPath(files[0]).parent if files else PurePosixPath("/")
+    by_v1 = container.labels.get(COMPOSE_VERSION, "").startswith("1.")
+    if not by_v1 or typed.is_absolute() or not directory.is_absolute():
+        return None
+    depth = len(typed.parts)
+    parts = directory.parts
+    fits = ".." not in typed.parts and parts[len(parts) - depth :] == typed.parts
+    return PurePosixPath(*parts[: len(parts) - depth]) if fits else None
 
 
 def _fault_in(files: tuple[str, ...]) -> str | None:

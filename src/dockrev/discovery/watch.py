@@ -68,7 +68,7 @@ class DiscoveryWatch:
         self._engine_answers = asyncio.Event()
         self._listening_since: float | None = None
         self._refusals = 0
-        self._failure: str | None = None
+        self._failure: type[AppError] | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -100,9 +100,10 @@ class DiscoveryWatch:
         try:
             result = await self._scanner.scan()
         except AppError as error:
-            if error.message != self._failure:
+            # An engine that comes up fails in several ways, one after the other: that is one outage.
+            if self._failure is not type(error):
                 log.error("Discovery scan failed", action="discovery.failed", cause=error.message)
-            self._failure = error.message
+            self._failure = type(error)
             return False
         if self._failure is not None:
             log.info("Discovery works again", action="discovery.recovered")
@@ -159,8 +160,12 @@ class DiscoveryWatch:
         self._heard.set()
 
     def _refused(self, error: DockerError) -> None:
-        """While scans fail too, they say so."""
-        self._refusals += self._failure is None
+        """The first time, a scan tells whether the engine answers at all. While scans fail, they say so."""
+        if self._failure is not None:
+            return
+        self._refusals += 1
+        if self._refusals == 1:
+            self._heard.set()
         if self._refusals == _REFUSALS_TO_TELL:
             log.warning(
                 "The engine's events cannot be followed; changes are seen by scans in intervals only",

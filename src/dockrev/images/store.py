@@ -40,7 +40,7 @@ manifests = Table(
 
 
 class ImageStore:
-    """`revision` grows with every write, so that what is rendered from here can be kept until then."""
+    """`revision` grows after every write, so that what is rendered from here can be kept until then."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class ImageStore:
     async def record(
         self, connection: AsyncConnection, states: Sequence[TagState], facts: Iterable[ImageFacts]
     ) -> None:
-        """Part of the caller's transaction."""
+        """Part of the caller's transaction; `changed` has to follow it."""
         learned = [_facts_row(fact, self._clock.now()) for fact in facts]
         if learned:
             await connection.execute(insert(manifests).on_conflict_do_nothing(), learned)
@@ -81,13 +81,16 @@ class ImageStore:
                 statement.on_conflict_do_update(index_elements=["repository", "tag"], set_=newest),
                 [_tag_row(state) for state in states],
             )
-        self.revision += 1
 
     async def forget(self, connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
-        """Tags that no service uses any more. Part of the caller's transaction."""
+        """For tags that no service uses. Part of the caller's transaction; `changed` has to follow it."""
         for repository, tag in keys:
             known = (image_tags.c.repository == repository) & (image_tags.c.tag == tag)
             await connection.execute(delete(image_tags).where(known))
+
+    def changed(self) -> None:
+        """The caller's transaction is committed: whoever looks again from now on sees it."""
+        self.revision += 1
 
 
 def _tag_state(row: Row[Any]) -> TagState:

@@ -7,17 +7,24 @@ workflows, not of the release, so that a new release recognises the jobs an old 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+from dockrev.db.database import storage_errors
 
 _WORKFLOW_VERSION = "1"
 
 
 class DurableWorkflows:
-    """Runs `body(job_id)` as a workflow of that id. One instance a process, which is DBOS' own rule."""
+    """Runs `body(job_id)` as a workflow of that id. One instance a process, which is DBOS' own rule.
+
+    Raises StorageError when the file cannot be used.
+    """
 
     def __init__(self, path: Path, body: Callable[[str], Awaitable[None]]) -> None:
+        self._path = path
         DBOS(
             config=DBOSConfig(
                 name="dockrev",
@@ -35,15 +42,19 @@ class DurableWorkflows:
 
     def launch(self) -> None:
         """Call it inside the running loop: the workflows run there. Recovers what a crash interrupted."""
-        DBOS.launch()
+        with storage_errors(self._path):
+            DBOS.launch()
 
     async def start(self, job_id: str) -> None:
-        with SetWorkflowID(job_id):
+        with storage_errors(self._path), SetWorkflowID(job_id):
             await DBOS.start_workflow_async(self._run, job_id)
 
     async def forget(self, job_ids: Sequence[str]) -> None:
         if job_ids:
-            await DBOS.delete_workflows_async(list(job_ids))
+            with storage_errors(self._path):
+                await DBOS.delete_workflows_async(list(job_ids))
 
     async def close(self) -> None:
+        # DBOS made its threads those of the whole loop, and ends them now.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)

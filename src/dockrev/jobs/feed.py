@@ -20,6 +20,9 @@ class LogFeed:
     def publish(self, rows: Sequence[LogRow]) -> None:
         if not rows:
             return
+        if self._recent and self._recent[-1].id + 1 != rows[0].id:
+            # Lines committed while their writer was cancelled never came by: only the database has them.
+            self._recent.clear()
         self._recent.extend(rows)
         for watcher in self._watchers:
             watcher.set()

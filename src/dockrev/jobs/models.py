@@ -127,6 +127,14 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What a job has to say."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     status: JobStatus
     summary: Mapping[str, Json]

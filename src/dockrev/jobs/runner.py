@@ -1,8 +1,9 @@
 """Starts jobs, runs the handler of their type, and ends each of them truthfully, whatever happens."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from dockrev.jobs.models import (
     Job,
     JobStatus,
     Level,
+    Line,
     NewJob,
     Outcome,
     Progress,
@@ -25,7 +27,7 @@ from dockrev.jobs.store import JobStore
 log = structlog.get_logger()
 
 _PROGRESS_SECONDS = 0.5
-_END_RETRY_SECONDS = 5
+_RETRY_SECONDS = 5
 
 
 class JobContext:
@@ -61,9 +63,12 @@ class JobContext:
         self._changed.set()
 
     async def flush(self) -> None:
-        latest, self._latest = self._latest, None
+        """What could not be stored, or whose storing was cancelled, is still the latest."""
+        latest = self._latest
         if latest is not None:
             await self._store.set_progress(self.job.id, latest)
+            if self._latest is latest:
+                self._latest = None
 
     async def keep_flushing(self) -> None:
         while True:
@@ -80,93 +85,128 @@ Handler = Callable[[JobContext], Awaitable[Outcome]]
 
 
 class JobRunner:
-    """The one place where jobs start and end. Types are registered before `start`."""
+    """The one place where jobs start and end. Types are registered before `start`.
 
-    def __init__(self, store: JobStore, clock: Clock, workflows_path: Path) -> None:
+    What cannot be stored (a full disk, a locked file) is tried again after `retry_seconds`.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        clock: Clock,
+        workflows_path: Path,
+        *,
+        retry_seconds: float = _RETRY_SECONDS,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._path = workflows_path
+        self._retry_seconds = retry_seconds
         self._handlers: dict[str, Handler] = {}
         self._workflows: DurableWorkflows | None = None
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._working: set[asyncio.Task[None]] = set()
+        self._handling: dict[str, asyncio.Task[Outcome]] = {}
         self._ended_by: dict[str, Termination] = {}
+        self._stopping = asyncio.Event()
 
     def handles(self, job_type: str, handler: Handler) -> None:
         self._handlers[job_type] = handler
 
     async def start(self) -> None:
         """First closes what an earlier process left unfinished, then takes new jobs."""
-        for job in await self._store.unfinished():
-            log.warning("Job was interrupted by a restart", action="job.interrupted", job_id=job.id)
-            await self._store.terminate(job.id, Termination.SERVER_RESTART)
+        await self._close_unfinished(Termination.SERVER_RESTART)
         self._workflows = DurableWorkflows(self._path, self._run)
         self._workflows.launch()
 
     async def probe(self) -> str:
         """For readiness. Raises AppError while no job can run."""
         self._require_workflows()
-        return f"{len(self._running)} running"
+        return f"{len(self._handling)} running"
 
     def _require_workflows(self) -> DurableWorkflows:
-        if self._workflows is None:
+        if self._workflows is None or self._stopping.is_set():
             raise Unavailable("jobs are not running: the server is starting or stopping")
         return self._workflows
 
     async def stop(self) -> None:
         """Ends running jobs as `server_shutdown`; they are recorded before this returns."""
-        running = list(self._running.items())
-        for job_id, task in running:
-            self._ended_by[job_id] = Termination.SERVER_SHUTDOWN
-            task.cancel()
-        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        self._stopping.set()
+        for job_id in list(self._handling):
+            self._interrupt(job_id, Termination.SERVER_SHUTDOWN)
+        await asyncio.gather(*self._working, return_exceptions=True)
         if self._workflows:
             await self._workflows.close()
             self._workflows = None
+            with suppress(StorageError):  # the next start closes them
+                await self._close_unfinished(Termination.SERVER_SHUTDOWN)
 
     async def submit(self, new: NewJob, exclusive: Exclusive | None = None) -> None:
         """Returns once the job is recorded; it runs in the background. Raises Conflict as the rule says."""
         workflows = self._require_workflows()
         for stale in await self._store.start(new, exclusive):
             log.warning("Stale job closed", action="job.stale", job_id=stale)
-            if task := self._running.get(stale):
-                self._ended_by[stale] = Termination.STALE_CHECK
-                task.cancel()
-        await workflows.start(new.id)
+            self._interrupt(stale, Termination.STALE_CHECK)
+        try:
+            await workflows.start(new.id)
+        except StorageError as error:
+            failed = Outcome(JobStatus.FAILED, {"error": error.message})
+            self._in_background(self._patiently(partial(self._store.finish, new.id, failed)))
+            raise
 
     async def forget(self, job_ids: list[str]) -> None:
         if self._workflows:
             await self._workflows.forget(job_ids)
 
+    async def _close_unfinished(self, reason: Termination) -> None:
+        for job in await self._store.unfinished():
+            log.warning("Job was interrupted", action="job.interrupted", job_id=job.id, reason=reason.value)
+            await self._store.terminate(job.id, reason)
+
+    def _interrupt(self, job_id: str, reason: Termination) -> None:
+        """Only while its handler is at work: what is being recorded already is true."""
+        if handling := self._handling.get(job_id):
+            self._ended_by[job_id] = reason
+            handling.cancel()
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """`stop` waits for it."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return task
+
     async def _run(self, job_id: str) -> None:
-        task = asyncio.create_task(self._work(job_id))
-        self._running[job_id] = task
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            raise
-        finally:
-            self._running.pop(job_id, None)
-            self._ended_by.pop(job_id, None)
+        await asyncio.wait([self._in_background(self._work(job_id))])
 
     async def _work(self, job_id: str) -> None:
         """A workflow that DBOS recovers finds its job already ended, and has nothing left to do."""
-        known = {job.id: job for job in await self._store.unfinished()}
-        if job_id not in known:
-            return
-        context = JobContext(known[job_id], self._store, self._clock)
-        with structlog.contextvars.bound_contextvars(job_id=job_id):
-            await self._end(context, await self._outcome(context))
 
-    async def _outcome(self, context: JobContext) -> Outcome | Termination:
-        job = context.job
+        async def find() -> None:
+            known.extend(job for job in await self._store.unfinished() if job.id == job_id)
+
+        known: list[Job] = []
+        await self._patiently(find)
+        for job in known:
+            with structlog.contextvars.bound_contextvars(job_id=job_id):
+                await self._handle(JobContext(job, self._store, self._clock))
+
+    async def _handle(self, context: JobContext) -> None:
+        if self._stopping.is_set():
+            return
+        job_id = context.job.id
+        handling = self._handling[job_id] = asyncio.create_task(self._outcome(context))
         flushing = asyncio.create_task(context.keep_flushing())
+        await asyncio.wait([handling])
+        del self._handling[job_id]
+        flushing.cancel()
+        await asyncio.gather(flushing, return_exceptions=True)
+        ended_by = self._ended_by.pop(job_id, Termination.SERVER_SHUTDOWN)
+        end = ended_by if handling.cancelled() else handling.result()
+        await self._patiently(partial(self._record_end, context, end))
+
+    async def _outcome(self, context: JobContext) -> Outcome:
         try:
-            return await self._handlers[job.type](context)
-        except asyncio.CancelledError:
-            return self._ended_by.get(job.id, Termination.SERVER_SHUTDOWN)
+            return await self._handlers[context.job.type](context)
         except AppError as error:
             return Outcome(JobStatus.FAILED, {"error": error.message})
         except Exception as error:
@@ -174,28 +214,28 @@ class JobRunner:
             log.exception("Job failed unexpectedly", action="job.crashed")
             text = f"internal error: {type(error).__name__} (details are in the server's log)"
             return Outcome(JobStatus.FAILED, {"error": text})
-        finally:
-            flushing.cancel()
-            with suppress(asyncio.CancelledError):
-                await flushing
 
-    async def _end(self, context: JobContext, outcome: Outcome | Termination) -> None:
-        """An end that cannot be stored now (a full disk, a locked file) is stored when it can be."""
+    async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Until it succeeds, or the server stops: the next one closes what is left open."""
         while True:
             try:
-                await self._record_end(context, outcome)
+                await attempt()
                 return
             except StorageError as error:
-                log.error("Job's end not stored yet", action="job.end_unstored", cause=error.message)
-                await asyncio.sleep(_END_RETRY_SECONDS)
+                log.error("A job waits for its database", action="job.storage_awaited", cause=error.message)
+            if self._stopping.is_set():
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._retry_seconds):
+                    await self._stopping.wait()
 
-    async def _record_end(self, context: JobContext, outcome: Outcome | Termination) -> None:
+    async def _record_end(self, context: JobContext, end: Outcome | Termination) -> None:
         job = context.job
         await context.flush()
-        if isinstance(outcome, Termination):
-            await self._store.terminate(job.id, outcome)
+        if isinstance(end, Termination):
+            await self._store.terminate(job.id, end)
             return
-        if "error" in outcome.summary:
-            await context.log(f"{job.type} failed: {outcome.summary['error']}", Level.ERROR)
-        await self._store.finish(job.id, outcome)
-        log.info("Job finished", action="job.finished", type=job.type, status=outcome.status.value)
+        error = end.summary.get("error")
+        last_line = Line(Level.ERROR, f"{job.type} failed: {error}") if error else None
+        await self._store.finish(job.id, end, last_line)
+        log.info("Job finished", action="job.finished", type=job.type, status=end.status.value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 import structlog
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, InvalidArgument
@@ -30,8 +30,14 @@ def check_cron(cron: str) -> None:
 
 
 def next_time(cron: str, after: datetime, zone: tzinfo) -> datetime:
-    """Read in the given zone, so that `0 3 * * *` is three in the morning there."""
-    found: datetime = croniter(cron, after.astimezone(zone), second_at_beginning=True).get_next(datetime)
+    """Read in the given zone, so that `0 3 * * *` is three in the morning there.
+
+    Raises InvalidArgument when there is none, as for the 30th of February.
+    """
+    try:
+        found: datetime = croniter(cron, after.astimezone(zone), second_at_beginning=True).get_next(datetime)
+    except CroniterBadDateError as error:
+        raise InvalidArgument(f"{cron!r} names no time to come", {"reason": "cron_invalid"}) from error
     return found
 
 
@@ -74,7 +80,7 @@ class Schedule:
                 await self._ticks.forget(self._name)
             return False
         check_cron(plan.cron)
-        if last is None:
+        if last is None or last > now:  # never, or the clock was set back
             await self._ticks.record(self._name, now)
             return False
         if next_time(plan.cron, last, self._zone) > now:

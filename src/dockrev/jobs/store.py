@@ -41,6 +41,7 @@ from dockrev.jobs.models import (
     JobFilter,
     JobStatus,
     Level,
+    Line,
     LogRow,
     NewJob,
     Outcome,
@@ -88,7 +89,10 @@ _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class JobStore:
-    """Every write also reaches the feed, after it is committed and in the order of its ids."""
+    """Every write also reaches the feed, after it is committed and in the order of its ids.
+
+    A job that has ended takes no more lines and no more progress.
+    """
 
     def __init__(self, database: Database, feed: LogFeed, clock: Clock) -> None:
         self._database = database
@@ -111,12 +115,16 @@ class JobStore:
 
     async def add_log(self, job_id: str, level: Level, message: str) -> None:
         async with self._database.write() as connection:
+            if not await _unfinished(connection, job_id):
+                return
             row = await _add_log(connection, job_id, level, message, self._clock.now())
         self._feed.publish([row])
 
     async def add_event(self, job_id: str, kind: str, fields: Mapping[str, Json]) -> None:
         now = self._clock.now()
         async with self._database.write() as connection:
+            if not await _unfinished(connection, job_id):
+                return
             row = await _add_event(connection, job_id, kind, fields, now)
         self._feed.publish([row])
 
@@ -124,6 +132,8 @@ class JobStore:
         """The newest progress replaces the one before, in the record and as the job's one progress event."""
         now = self._clock.now()
         async with self._database.write() as connection:
+            if not await _unfinished(connection, job_id):
+                return
             await connection.execute(
                 delete(job_logs).where(job_logs.c.job_id == job_id, job_logs.c.is_progress)
             )
@@ -131,10 +141,10 @@ class JobStore:
             row = await _add_event(connection, job_id, "job_progress", progress, now, is_progress=True)
         self._feed.publish([row])
 
-    async def finish(self, job_id: str, outcome: Outcome) -> None:
+    async def finish(self, job_id: str, outcome: Outcome, last_line: Line | None = None) -> None:
         """End the job once: a job that is already ended stays as it is."""
         async with self._database.write() as connection:
-            rows = await _finish(connection, job_id, outcome, self._clock.now())
+            rows = await _finish(connection, job_id, outcome, self._clock.now(), last_line)
         self._feed.publish(rows)
 
     async def terminate(self, job_id: str, reason: Termination) -> None:
@@ -208,6 +218,11 @@ async def _make_room(connection: AsyncConnection, new: NewJob, rule: Exclusive, 
     return stale
 
 
+async def _unfinished(connection: AsyncConnection, job_id: str) -> bool:
+    query = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status.in_(_UNFINISHED))
+    return await connection.scalar(query) is not None
+
+
 async def _add_log(
     connection: AsyncConnection,
     job_id: str,
@@ -242,7 +257,9 @@ async def _add_event(
     return await _add_log(connection, job_id, Level.EVENT, text, now, is_progress=is_progress)
 
 
-async def _finish(connection: AsyncConnection, job_id: str, outcome: Outcome, now: datetime) -> list[LogRow]:
+async def _finish(
+    connection: AsyncConnection, job_id: str, outcome: Outcome, now: datetime, last_line: Line | None
+) -> list[LogRow]:
     stored = await connection.scalar(
         select(jobs.c.summary).where(jobs.c.id == job_id, jobs.c.status.in_(_UNFINISHED))
     )
@@ -253,16 +270,17 @@ async def _finish(connection: AsyncConnection, job_id: str, outcome: Outcome, no
         .where(jobs.c.id == job_id)
         .values(status=outcome.status, finished_at=now, summary={**stored, **outcome.summary})
     )
-    return [await _add_event(connection, job_id, "job_finished", {"status": outcome.status.value}, now)]
+    finished = {"status": outcome.status.value}
+    rows = [await _add_log(connection, job_id, last_line.level, last_line.text, now)] if last_line else []
+    return [*rows, await _add_event(connection, job_id, "job_finished", finished, now)]
 
 
 async def _terminate(
     connection: AsyncConnection, job_id: str, reason: Termination, now: datetime
 ) -> list[LogRow]:
     ended: Mapping[str, Json] = {"terminated": {"reason": reason.value, "at": timestamp(now)}}
-    text = f"job ended unfinished: {reason.value}"
-    warning = await _add_log(connection, job_id, Level.WARN, text, now)
-    return [warning, *await _finish(connection, job_id, Outcome(JobStatus.FAILED, ended), now)]
+    warning = Line(Level.WARN, f"job ended unfinished: {reason.value}")
+    return await _finish(connection, job_id, Outcome(JobStatus.FAILED, ended), now, warning)
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:

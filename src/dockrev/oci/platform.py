@@ -19,7 +19,7 @@ _ARCHITECTURES = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Platform:
     os: str
     architecture: str

@@ -23,7 +23,7 @@ def raise_for_status(answer: Answer, host: str, what: str) -> None:
         case 404:
             raise RegistryError(
                 RegistryErrorCode.NOT_FOUND,
-                f"{host} does not have {what}; check the name and the tag.",
+                f"{host} found nothing when asked for {what}; check the name and the tag.",
                 permanent=True,
             )
         case 401 | 403:

@@ -73,9 +73,9 @@ class EndpointAuth:
             if header == used:
                 raise self._refuse(await self._credential())
             return header
-        refused = used.removeprefix("Bearer ")
+        refused, alone = used.removeprefix("Bearer "), challenge.error != "invalid_token"
         return await self._bearer(
-            challenge, await self._credential(), lambda tokens: tokens.instead_of(refused, path)
+            challenge, await self._credential(), lambda tokens: tokens.instead_of(refused, path, alone=alone)
         )
 
     async def settle(self, path: str, used: str | None, before: Answer, after: Answer) -> None:

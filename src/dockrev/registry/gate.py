@@ -3,6 +3,9 @@
 import asyncio
 from types import TracebackType
 
+GOOD_ANSWERS = 8
+"""So many for each question let through at once, before one more is: whoever complained is not pressed."""
+
 
 class Gate:
     """Narrows to one when the host complains and widens again step by step while it does not."""
@@ -32,7 +35,7 @@ class Gate:
         if self._wanted == self._full:
             return
         self._good += 1
-        if self._good >= 2 * self._wanted:
+        if self._good >= GOOD_ANSWERS * self._wanted:
             self._good = 0
             self._wanted += 1
             if self._open < self._wanted:

@@ -25,7 +25,8 @@ _COOL_DOWN = timedelta(seconds=60)
 _LONGEST_COOL_DOWN = timedelta(hours=6)
 _DEAD_AFTER_FAILURES = 2
 _DEAD_FOR = timedelta(seconds=30)
-_WINDOW = re.compile(r"\s*0\s*;\s*w=(\d+)")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_WINDOW = re.compile(r"\s*0\s*;\s*w=([0-9]{1,9})")
 
 
 class HostLimits:
@@ -108,18 +109,22 @@ class HostLimits:
         asked_for = retry_after(answer, self._clock.now())
         patience = timedelta(milliseconds=self._config.retry_max_ms)
         short = asked_for is None or asked_for <= patience
-        if short and refusals < self._config.retry_max_attempts:
-            await self._pause(asked_for if asked_for is not None else self._backoff(refusals))
-            return
-        length = min(max(asked_for or _COOL_DOWN, timedelta(seconds=1)), _LONGEST_COOL_DOWN)
-        self._cool_until = self._clock.now() + length
-        log.info(
-            f"{self._host} limits how often it may be asked and is left alone until "
-            f"{timestamp(self._cool_until)}",
-            action="registry.cool_down",
-            host=self._host,
-        )
-        raise self._limited(self._cool_until, what)
+        if not short or refusals >= self._config.retry_max_attempts:
+            raise self._limited(self._start_cool_down(asked_for or _COOL_DOWN), what)
+        await self._pause(asked_for if asked_for is not None else self._backoff(refusals))
+
+    def _start_cool_down(self, length: timedelta) -> datetime:
+        """The end of it; several refusals of questions sent together make one."""
+        until = self._clock.now() + min(length, _LONGEST_COOL_DOWN)
+        known = self.cool_down()
+        self._cool_until = max(until, known) if known else until
+        if known is None:
+            log.info(
+                f"{self._host} limits how often it may be asked and is left alone until {timestamp(until)}",
+                action="registry.cool_down",
+                host=self._host,
+            )
+        return self._cool_until
 
     async def _pause(self, length: timedelta) -> None:
         """Holds back every question to this host, so that the wait is not paid for one by one."""
@@ -156,8 +161,8 @@ class HostLimits:
 def retry_after(answer: Answer, now: datetime) -> timedelta | None:
     """How long a 429 asks to wait (RFC 9110, section 10.2.3), else the window of a used-up pull quota."""
     value = answer.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return min(timedelta(seconds=min(int(value), 10**6)), _LONGEST_COOL_DOWN)
+    if _SECONDS.fullmatch(value):
+        return timedelta(seconds=int(value))
     if value and (moment := _http_date(value)):
         return max(moment - now, timedelta(0))
     window = _WINDOW.match(answer.headers.get("RateLimit-Remaining", ""))
@@ -167,6 +172,6 @@ def retry_after(answer: Answer, now: datetime) -> timedelta | None:
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

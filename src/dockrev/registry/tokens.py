@@ -83,11 +83,17 @@ class Tokens:
                 if token:
                     return token.value
 
-    async def instead_of(self, refused: str, path: str) -> str:
-        """Another token than the one the registry refused, for this repository alone."""
+    async def instead_of(self, refused: str, path: str, *, alone: bool) -> str:
+        """Another token than the one the registry refused.
+
+        `alone`: for this repository only, because the refused one was lacking and not just too old.
+        """
         batch = self._batches.get(path)
-        if batch and (batch.token is None or batch.token.value == refused):
-            self._batches[path] = _Batch((path,))
+        if batch and batch.token and batch.token.value == refused:
+            if alone:
+                self._batches[path] = _Batch((path,))
+            else:
+                batch.token = None
         return await self.token(path)
 
     def stop_merging(self) -> None:

@@ -90,7 +90,7 @@ class Synced:
 
 
 class StackStore:
-    """`revision` grows with every write, so that what is rendered from here can be kept until then."""
+    """`revision` grows after every write, so that what is rendered from here can be kept until then."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -156,9 +156,12 @@ class StackStore:
         self.revision += 1
 
     async def record_check(self, connection: AsyncConnection, stack_ids: Collection[str]) -> None:
-        """Part of the caller's transaction."""
+        """Part of the caller's transaction; `changed` has to follow it."""
         checked = update(stacks).where(stacks.c.id.in_(stack_ids)).values(last_check_at=self._clock.now())
         await connection.execute(checked)
+
+    def changed(self) -> None:
+        """The caller's transaction is committed: whoever looks again from now on sees it."""
         self.revision += 1
 
     async def delete_removed_before(self, moment: datetime) -> int:
