@@ -1,6 +1,8 @@
 """How fast the list of stacks is served, against a raw ASGI server that sends the same bytes."""
 
 import tempfile
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.child import child
@@ -13,17 +15,20 @@ from bench.scenario import Scenario
 _SERVICES = 1_000
 _SHARE = 0.75
 _PATH = "/api/stacks"
+_ROUNDS = 5
+_SECONDS = 1.0
 
 
 async def measure() -> list[Figure]:
+    """The two servers in turns on the same core, the best round of each: what disturbs one disturbs both."""
     scenario = Scenario(services_per_image=_SERVICES // 100, behaviour=Behaviour())
     async with scenario.open() as rig, Product.start(rig.environment) as product:
         await product.check()
         body, etag = await product.body(_PATH)
-        url = f"http://{rig.environment['DOCKREV_HTTP_ADDR']}{_PATH}"
-        full = await load(Target.of(url))
-        unchanged = await load(Target.of(url, headers={"if-none-match": etag}))
-        raw = await _raw(body)
+        async with _raw(body) as raw_host:
+            ours = f"http://{rig.environment['DOCKREV_HTTP_ADDR']}{_PATH}"
+            rounds = [await _round(ours, f"http://{raw_host}/", etag) for _ in range(_ROUNDS)]
+    full, unchanged, raw = (_best(results) for results in zip(*rounds, strict=True))
     return [
         Figure("list: bytes", len(body)),
         Figure("list: answers/s", full.per_second),
@@ -35,12 +40,25 @@ async def measure() -> list[Figure]:
     ]
 
 
-async def _raw(body: bytes) -> LoadResult:
+async def _round(ours: str, raw: str, etag: str) -> tuple[LoadResult, LoadResult, LoadResult]:
+    return (
+        await load(Target.of(ours), seconds=_SECONDS),
+        await load(Target.of(ours, headers={"if-none-match": etag}), seconds=_SECONDS),
+        await load(Target.of(raw), seconds=_SECONDS),
+    )
+
+
+def _best(results: Iterable[LoadResult]) -> LoadResult:
+    return max(results, key=lambda result: result.per_second)
+
+
+@asynccontextmanager
+async def _raw(body: bytes) -> AsyncIterator[str]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "body.json"
         file.write_bytes(body)
         async with child("bench.raw_asgi", [str(file)], PRODUCT_CPU) as host:
-            return await load(Target.of(f"http://{host}/"))
+            yield host
 
 
 def _others(result: LoadResult, status: int) -> int:

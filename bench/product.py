@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import sysconfig
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ _CORES = sorted(os.sched_getaffinity(0))
 PRODUCT_CPU = _CORES[0] if len(_CORES) > 1 else None
 """Not the one that the bench's own servers run on."""
 
-_COMPOSE = Path(sys.executable).parent / "docker-compose"
+_COMPOSE = Path(sysconfig.get_path("purelib")) / "compose" / "docker-compose"
 
 
 @dataclass(frozen=True, slots=True)
