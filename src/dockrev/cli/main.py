@@ -1,6 +1,5 @@
 """The commands: each reads the configuration, does one thing, and tells errors in a sentence."""
 
-import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.markup import escape
 
@@ -37,7 +37,7 @@ def serve() -> None:
         config = _config()
         configure_logs(config.log)
         _warn(config)
-        asyncio.run(serve_until_stopped(config, SystemClock()))
+        uvloop.run(serve_until_stopped(config, SystemClock()))
 
 
 @cli.command()
@@ -58,7 +58,7 @@ def check(
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
-        findings = asyncio.run(checking.check(config, SystemClock(), names or [], _error))
+        findings = uvloop.run(checking.check(config, SystemClock(), names or [], _error))
         if as_json:
             typer.echo(json.dumps(findings.as_json(), indent=2))
         else:
@@ -76,7 +76,7 @@ def doctor() -> None:
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
-        if not asyncio.run(examine(config, SystemClock(), Console())):
+        if not uvloop.run(examine(config, SystemClock(), Console())):
             raise typer.Exit(TROUBLE)
 
 
