@@ -62,12 +62,13 @@ def test_no_other_state_counts_as_running(state: ContainerState) -> None:
     assert runtime_of((container(state=state),), "nginx", HOST).running == 0
 
 
-def test_unhealthy_containers_are_counted() -> None:
+def test_running_containers_that_are_unhealthy_are_counted() -> None:
     replicas = (
         container(number=1, health=Health.UNHEALTHY),
         container(number=2, health=Health.STARTING),
         container(number=3, health=Health.HEALTHY),
         container(number=4),
+        container(number=5, health=Health.UNHEALTHY, state=ContainerState.EXITED),
     )
 
     assert runtime_of(replicas, "nginx", HOST).unhealthy == 1

@@ -19,6 +19,7 @@ TLS = Path("/certificates")
         ("http://proxy:2375", TLS, "http://proxy:2375"),
         ("https://proxy", None, "https://proxy"),
         ("tcp://ops:s3cret@proxy:2375", None, "http://proxy:2375"),
+        ("https://ops:s3cret@proxy:2375", None, "https://proxy:2375"),
     ],
 )
 def test_docker_host_becomes_an_address(host: str, tls: Path | None, url: str) -> None:

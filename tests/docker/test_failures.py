@@ -157,6 +157,12 @@ async def test_an_engine_that_refuses(fake: FakeEngine, status: int, permanent: 
     assert error.permanent is permanent
 
 
+async def test_an_engine_that_wants_tls(fake: FakeEngine) -> None:
+    fake.failure = (400, "Client sent an HTTP request to an HTTPS server.")
+
+    assert "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" in (await failure(fake.config)).message
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -7,67 +7,22 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
-import orjson
 from aiohttp import web
 
 from dockrev.clock import Clock, SystemClock
 from dockrev.oci.digest import Digest
-from tests.fakes.images import BOTH, FakeImage, Stored, index_image, single_image
+from tests.fakes.images import BOTH, FakeImage, index_image, single_image
+from tests.fakes.registry_answers import Repository, endless, manifest, split, stored_content, unknown
+from tests.fakes.registry_faults import Faults, Limits
 
 Auth = Literal["none", "basic", "bearer"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HTML = "<html><body>Please log in to the hotel network</body></html>"
-
-
-@dataclass
-class Faults:
-    """What goes wrong, for the whole registry or for one repository. All of it can change at any time."""
-
-    down: bool = False
-    """Hangs up without an answer. (`await registry.stop()` refuses connections.)"""
-    slow_seconds: float = 0.0
-    html: bool = False
-    wrong_digest: bool = False
-    no_digest_header: bool = False
-    malformed_digest_header: bool = False
-    endless_tags: Literal["", "same page", "nothing new", "always new"] = ""
-    redirect_to: str | None = None
-    """A base URL: the same path is asked there (307)."""
-    redirect_blobs_to: str | None = None
-    challenge_loop: bool = False
-    status: int | None = None
-    status_times: int | None = None
-    """How often `status` is answered; None: always."""
-
-
-@dataclass
-class Limits:
-    """How much the registry bears."""
-
-    quota: int | None = None
-    """Manifest GETs until 429; HEADs do not count."""
-    burst: int | None = None
-    """Requests at once, refilled by `rate` a second; beyond them 429."""
-    rate: float = 0.0
-    retry_after: str | None = None
-    quota_headers: bool = True
-    max_scopes: int | None = None
-    max_url: int = 8192
-    merge_status: int = 400
-    """What a token request with too many scopes gets."""
-    only_first_scope: bool = False
-
-
-@dataclass
-class Repository:
-    manifests: dict[str, Stored] = field(default_factory=dict)
-    blobs: dict[str, Stored] = field(default_factory=dict)
-    tags: dict[str, Digest] = field(default_factory=dict)
 
 
 @dataclass
@@ -224,7 +179,7 @@ class FakeRegistry:
         self._grants.clear()
 
     async def until(self, happened: Callable[[], bool]) -> None:
-        """Waits until requests have made `happened` true; it is looked at after each arrival."""
+        """Waits for requests until `happened`, which is asked whenever one arrives (before its answer)."""
         async with asyncio.timeout(5):
             while not happened():
                 self._arrival.clear()
@@ -241,6 +196,7 @@ class FakeRegistry:
         async def counted(request: web.Request) -> web.StreamResponse:
             self.requests.append(f"{request.method} {request.path_qs}")
             self.authorizations.append(request.headers.get("Authorization"))
+            self._arrival.set()
             self._in_flight += 1
             self.peak = max(self.peak, self._in_flight)
             try:
@@ -259,7 +215,7 @@ class FakeRegistry:
         if request.path in {"/v2", "/v2/"}:
             self.counts["ping"] += 1
             return self._challenged(request, None) or web.json_response({})
-        repository, kind, reference = _split(request.path)
+        repository, kind, reference = split(request.path)
         self._count(request.method, kind)
         faults = self._faults_of(repository)
         if faults.slow_seconds:
@@ -275,7 +231,6 @@ class FakeRegistry:
     def _count(self, method: str, kind: str) -> None:
         name = {"blobs": "blob", "tags": "tags"}.get(kind) or ("head" if method == "HEAD" else "get_manifest")
         self.counts[name] += 1
-        self._arrival.set()
 
     def _faults_of(self, repository: str) -> Faults:
         """The faults of the repository where they are set, else those of the registry."""
@@ -353,15 +308,15 @@ class FakeRegistry:
     ) -> web.StreamResponse:
         content = self._repositories.get(repository)
         if content is None:
-            return _unknown("NAME_UNKNOWN")
+            return unknown("NAME_UNKNOWN")
         match kind:
             case "manifests":
-                return _manifest(request, content, reference, faults)
+                return manifest(request, content, reference, faults)
             case "blobs":
-                return _stored(content.blobs.get(reference), faults)
+                return stored_content(content.blobs.get(reference), faults)
             case "tags":
                 return self._tags(request, repository, sorted(content.tags), faults)
-        return _unknown("UNSUPPORTED")
+        return unknown("UNSUPPORTED")
 
     def _tags(
         self, request: web.Request, repository: str, names: list[str], faults: Faults
@@ -369,7 +324,7 @@ class FakeRegistry:
         size = min(int(request.query.get("n", self.page_size)), self.page_size)
         last = request.query.get("last", "")
         if faults.endless_tags:
-            return _endless(request, names, faults.endless_tags)
+            return endless(request, names, faults.endless_tags)
         rest = [name for name in names if name > last]
         page, more = rest[:size], len(rest) > size
         link = f'</v2/{repository}/tags/list?n={size}&last={page[-1]}>; rel="next"' if more else None
@@ -377,7 +332,6 @@ class FakeRegistry:
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         self.counts["token"] += 1
-        self._arrival.set()
         form = await request.post()
         scopes = request.query.getall("scope", []) or str(form.get("scope", "")).split()
         self.scopes.append(len(scopes))
@@ -412,47 +366,3 @@ class FakeRegistry:
             return None
         user, _, password = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
         return user if self.users.get(user) == password else None
-
-
-def _split(path: str) -> tuple[str, str, str]:
-    """`/v2/library/nginx/manifests/1` -> repository, kind, reference."""
-    parts = path.removeprefix("/v2/").split("/")
-    return ("/".join(parts[:-2]), parts[-2], parts[-1]) if len(parts) > 2 else (path, "", "")
-
-
-def _manifest(
-    request: web.Request, content: Repository, reference: str, faults: Faults
-) -> web.StreamResponse:
-    """As GHCR: content the client does not accept is not found."""
-    stored = content.manifests.get(content.tags.get(reference, Digest(reference)))
-    if stored and stored.media_type not in request.headers.get("Accept", ""):
-        return _unknown("MANIFEST_UNKNOWN")
-    return _stored(stored, faults)
-
-
-def _stored(stored: Stored | None, faults: Faults) -> web.StreamResponse:
-    if stored is None:
-        return _unknown("MANIFEST_UNKNOWN")
-    body = stored.body + b" " if faults.wrong_digest else stored.body
-    headers = {"Docker-Content-Digest": stored.digest, "Content-Type": stored.media_type}
-    if faults.malformed_digest_header:
-        headers["Docker-Content-Digest"] = "sha256:short"
-    if faults.no_digest_header:
-        del headers["Docker-Content-Digest"]
-    return web.Response(body=body, headers=headers)
-
-
-def _endless(request: web.Request, names: list[str], kind: str) -> web.StreamResponse:
-    turn = int(request.query.get("turn", 0)) + 1
-    following = {
-        "same page": request.path_qs,
-        "nothing new": f"{request.path}?turn={turn}",
-        "always new": f"{request.path}?turn={turn}",
-    }[kind]
-    page = [f"t{turn}-{i}" for i in range(1000)] if kind == "always new" else names
-    return web.json_response({"tags": page}, headers={"Link": f'<{following}>; rel="next"'})
-
-
-def _unknown(code: str) -> web.StreamResponse:
-    body = orjson.dumps({"errors": [{"code": code}]})
-    return web.Response(status=404, body=body, content_type="application/json")

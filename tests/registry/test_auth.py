@@ -63,10 +63,26 @@ async def test_jobs_that_run_at_once_share_the_tokens_that_are_on_their_way(clie
 
         async with asyncio.TaskGroup() as jobs:
             jobs.create_task(ask_all(client, images))
-            await registry.until(lambda: registry.counts["token"] == 1)
+            await registry.until(lambda: any("/token" in request for request in registry.requests))
             jobs.create_task(ask_all(client, images))
 
         assert registry.counts == {"head": 40, "token": 1}
+
+
+async def test_repositories_whose_token_is_on_its_way_are_not_asked_for_again(client: RegistryClient) -> None:
+    async with FakeRegistry("bearer", latency_seconds=0.02) as registry:
+        *images, first = refs(registry, 21)
+        await client.head(first)
+        registry.forget_counts()
+
+        async with asyncio.TaskGroup() as jobs:
+            jobs.create_task(ask_all(client, images))
+            await registry.until(lambda: any("/token" in request for request in registry.requests))
+            await client.prepare(images)
+            registry.push("team/another", "1")
+            jobs.create_task(client.head(ImageRef.parse(f"{registry.host}/team/another:1")))
+
+        assert registry.scopes == [20, 1]
 
 
 async def test_a_token_is_asked_for_before_it_expires(client: RegistryClient, clock: MovableClock) -> None:

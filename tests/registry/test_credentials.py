@@ -4,7 +4,6 @@ import asyncio
 import base64
 import os
 import stat
-import time
 from pathlib import Path
 
 import orjson
@@ -22,7 +21,7 @@ def encoded(pair: str) -> str:
 
 @pytest.fixture
 def store(docker_config: Path, clock: MovableClock) -> CredentialStore:
-    return CredentialStore(docker_config, clock, helper_seconds=0.5)
+    return CredentialStore(docker_config, clock, helper_seconds=1)
 
 
 @pytest.fixture
@@ -233,17 +232,22 @@ async def test_a_hanging_helper_is_killed_with_its_children_and_not_asked_at_onc
 ) -> None:
     install(bin_directory, "fake", f"sleep 60 & echo $! > {bin_directory}/child; wait")
     write_config(docker_config, {"credsStore": "fake"})
-    began = time.monotonic()
 
     for _ in range(3):
-        with pytest.raises(RegistryError, match=r"gave no answer within 0\.5 s"):
+        with pytest.raises(RegistryError, match="gave no answer within 1 s"):
             await store.find("ghcr.io")
 
-    assert time.monotonic() - began < 1.4
-    assert not alive(int((bin_directory / "child").read_text()))
+    assert len(asked(bin_directory)) == 1
+    await ended(int((bin_directory / "child").read_text()))
     clock.advance(31)
     install(bin_directory, "fake", """echo '{"Username":"alice","Secret":"s"}'""")
     assert await store.find("ghcr.io") == Credential("alice", "s")
+
+
+async def ended(pid: int) -> None:
+    async with asyncio.timeout(5):
+        while alive(pid):  # noqa: ASYNC110 -- the end of a grandchild is told to nobody
+            await asyncio.sleep(0.01)
 
 
 def alive(pid: int) -> bool:

@@ -283,7 +283,7 @@ async def test_a_later_refusal_does_not_shorten_a_cool_down(clock: MovableClock)
         await both_sent.wait()
         return answer(Retry_After=seconds)
 
-    await failures([limits.send(lambda: refused("600"), "a"), limits.send(lambda: refused("60"), "b")])
+    await failures([limits.send(lambda: refused("60"), "a"), limits.send(lambda: refused("600"), "b")])
 
     assert limits.cool_down() == clock.now() + timedelta(seconds=600)
 

@@ -93,7 +93,7 @@ class Compose:
     async def _rendered(self, files: ProjectFiles) -> EffectiveConfig:
         options = ("--format", "json") if self.major >= 2 else ()
         words = (*self.command, *self._project_options(files), "config", *options)
-        directory = files.directory if files.directory.is_dir() else Path("/")
+        directory = _existing(files.directory)
         try:
             async with self._children:
                 done = await collect(Command(words, self._environment, directory, self._timeout_seconds))
@@ -150,6 +150,13 @@ async def _version_of(command: tuple[str, ...], environment: Mapping[str, str]) 
         said = (done.err.strip() or done.out.strip()).partition("\n")[0][:200]
         raise ComposeError(f"`{shlex.join(words)}` answers {said!r}")
     return found[1]
+
+
+def _existing(directory: Path) -> Path:
+    try:
+        return directory if directory.is_dir() else Path("/")
+    except OSError:  # no permission, or a name that no file system takes
+        return Path("/")
 
 
 async def _unchanged(stamps: Stamps) -> bool:

@@ -34,9 +34,16 @@ def inputs_of(files: ProjectFiles, sources: tuple[Source, ...]) -> tuple[Path, .
             found[path] = None
             if len(found) > MAX_INPUTS:
                 raise NotKnowable
-            if path.is_file():
+            if _is_file(path):
                 waiting += _source(path)
     return tuple(found)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no permission, or a name that no file system takes
+        return False
 
 
 def _stat(path: Path) -> tuple[int, int] | None:

@@ -71,6 +71,20 @@ async def run(command: Command, on_line: OnLine) -> int:
 
 
 async def _start(command: Command) -> Process:
+    """Not cancelled half-way: asyncio then waits for ever, and forgets the children of the child."""
+    starting = asyncio.ensure_future(_spawn(command))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await _kill(starting.result())
+        raise
+
+
+async def _spawn(command: Command) -> Process:
+    if any("\0" in word for word in command.words):  # where uvloop would cut the word
+        raise ComposeError(f"`{command}` cannot be started: it holds a NUL.")
     try:
         return await asyncio.create_subprocess_exec(
             *command.words,
@@ -82,7 +96,7 @@ async def _start(command: Command) -> Process:
             cwd=command.directory,
             start_new_session=True,
         )
-    except (OSError, ValueError) as error:  # ValueError: a NUL in a word
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the directory
         raise ComposeError(f"`{command}` cannot be started: {error}") from error
 
 

@@ -54,6 +54,11 @@ class Database:
             async with self._reader.connect() as connection:
                 yield connection
 
+    async def try_writing(self) -> None:
+        """Commits something that changes nothing: the writer's lock alone would not notice a full disk."""
+        async with self.write() as connection:
+            await connection.exec_driver_sql("PRAGMA user_version = 0")
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Commits when the block ends, rolls everything back when it raises."""
@@ -99,7 +104,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise
         raise StorageError(f"database {path}: {_explain(str(cause))}") from error
     except OSError as error:
-        raise StorageError(f"database {path}: {error.strerror or error}") from error
+        raise StorageError(f"database {path}: {_explain(error.strerror or str(error))}") from error
 
 
 _EXPLANATIONS = {
@@ -109,6 +114,8 @@ _EXPLANATIONS = {
     "unable to open": "it cannot be opened; check that the directory exists and is writable",
     "disk i/o error": "the disk reports an I/O error; check it and the free space",
     "malformed": "the file is damaged; restore it from a backup",
+    "file exists": "what should be its directory is a file; choose another DOCKREV_DB_PATH",
+    "not a directory": "what should be its directory is a file; choose another DOCKREV_DB_PATH",
     "not a database": "the file is not an SQLite database; choose another DOCKREV_DB_PATH",
 }
 

@@ -92,8 +92,15 @@ def _explain(error: ComposeError, files: ProjectFiles) -> str:
     text = _shortened(error.message)
     if error.details.get("reason") != "compose_file_unreadable":
         return text
-    mounts = missing_mounts(files, Path.is_dir)
+    mounts = missing_mounts(files, _in_sight)
     return f"{text}; add to Dockrev's volumes:  {'  '.join(mounts)}" if mounts else text
+
+
+def _in_sight(directory: Path) -> bool:
+    try:
+        return directory.is_dir()
+    except OSError:  # no permission, or a name that no file system takes
+        return False
 
 
 def _shortened(text: str) -> str:

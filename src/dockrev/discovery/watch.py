@@ -15,8 +15,8 @@ from dockrev.errors import AppError, DockerError, Unavailable
 
 log = structlog.get_logger()
 
-_REFUSALS_TO_TELL = 2
-"""An engine that starts or stops refuses once."""
+_REFUSALS_TO_TELL = 3
+"""An engine that starts or stops refuses once or twice before a scan fails too."""
 
 
 class EventSource(Protocol):
@@ -31,9 +31,14 @@ class Pace:
     """Between scans while the engine's events are heard."""
     quiet_seconds: float = 0.3
     busy_seconds: float = 2.0
-    """Between the starts of two scans, however many events there are."""
+    """At least, between the starts of two scans, however many events there are."""
+    max_busy_seconds: float = 10.0
     retry_seconds: float = 1.0
     max_retry_seconds: float = 30.0
+
+    def busy_after(self, scan_seconds: float) -> float:
+        """A container that crashes in a loop may keep us and the engine busy for a fifth of the time only."""
+        return max(self.busy_seconds, min(5 * scan_seconds, self.max_busy_seconds))
 
 
 _USUAL = Pace()
@@ -118,12 +123,16 @@ class DiscoveryWatch:
         return True
 
     async def _until_due(self, started: float) -> None:
+        took = _now() - started
         if not await _happens(self._heard, started + self._seconds_until_fallback(started)):
             return
         latest = _now() + self._pace.busy_seconds
         while _now() < latest and await self._another_event():
             pass
-        await asyncio.sleep(started + self._pace.busy_seconds - _now())
+        # That the engine may be gone is looked into soon, however long scans take.
+        lost = self._listening_since is None
+        busy = self._pace.busy_seconds if lost else self._pace.busy_after(took)
+        await asyncio.sleep(started + busy - _now())
 
     async def _another_event(self) -> bool:
         """False when none comes before things are quiet."""

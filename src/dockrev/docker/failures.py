@@ -26,8 +26,8 @@ def explain(error: BaseException, address: EngineAddress, timeout_seconds: float
             f"The Docker engine at {address} did not answer within {timeout_seconds:g} seconds."
             " It may be overloaded or hanging; look at its log."
         )
-    if tls := _tls_error_in(error):
-        return _tls(tls, address)
+    if isinstance(error, ssl.SSLError):  # aiohttp's own are both, and must not be taken for a connector's
+        return _tls(error, address)
     if isinstance(error, aiohttp.ClientConnectorError):
         return _unreachable(error.os_error, address)
     if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
@@ -81,13 +81,6 @@ def _unreachable(error: OSError, address: EngineAddress) -> DockerError:
         f"The Docker engine at {address} cannot be reached ({error.strerror or error})."
         " Check DOCKER_HOST and the network in between."
     )
-
-
-def _tls_error_in(error: BaseException | None) -> ssl.SSLError | None:
-    """aiohttp wraps a failed handshake and an alert that comes later in different ways."""
-    while error is not None and not isinstance(error, ssl.SSLError):
-        error = error.__cause__ or error.__context__
-    return error
 
 
 def _tls(error: ssl.SSLError, address: EngineAddress) -> DockerError:

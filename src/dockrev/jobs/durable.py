@@ -6,8 +6,10 @@ workflows, not of the release, so that a new release recognises the jobs an old 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
@@ -42,7 +44,7 @@ class DurableWorkflows:
 
     def launch(self) -> None:
         """Call it inside the running loop: the workflows run there. Recovers what a crash interrupted."""
-        with storage_errors(self._path):
+        with storage_errors(self._path), _untold():
             DBOS.launch()
 
     async def start(self, job_id: str) -> None:
@@ -58,3 +60,14 @@ class DurableWorkflows:
         # DBOS made its threads those of the whole loop, and ends them now.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """DBOS both logs and raises what keeps it from launching."""
+    logger = logging.getLogger("dbos")
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False

@@ -72,7 +72,9 @@ class JobRoutes:
         return WireResponse(JobAnswer(job=job_detail_out(job, logs)))
 
     async def events(self, after: ResumeAfter) -> Response:
-        return EventStream(self._streams.every_job(after), self._shutdown)
+        """Without a point to resume from the present is taken, before the client hears that it listens."""
+        start = after or await self._store.last_log_id()
+        return EventStream(self._streams.every_job(start), self._shutdown)
 
     async def job_events(self, job_id: str, after: ResumeAfter) -> Response:
         await self._store.get(job_id)

@@ -22,9 +22,9 @@ class JobStreams:
         self._feed = feed
 
     async def every_job(self, after: int) -> AsyncGenerator[ServerEvent, None]:
-        """The `event` lines of all jobs, without end; only new ones when `after` is 0."""
+        """The `event` lines of all jobs after `after`, without end."""
+        last = after
         try:
-            last = after or await self._store.last_log_id()
             with self._feed.watch() as changed:
                 while True:
                     changed.clear()

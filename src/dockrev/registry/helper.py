@@ -13,6 +13,7 @@ from dockrev.errors import RegistryError, RegistryErrorCode
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_FOUND = "credentials not found"
+_REAP_SECONDS = 1.0
 HELPER_SECONDS = 10.0
 
 
@@ -63,7 +64,10 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     """Its own children included: one of them may be what hangs."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    # A child in a session of its own may hold the pipes open for ever, and wait() waits for those too.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REAP_SECONDS):
+            await process.wait()
 
 
 def _parsed(name: str, server: str, output: bytes) -> HelperAnswer:

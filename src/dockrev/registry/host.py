@@ -79,6 +79,8 @@ class Host:
 
     async def _send(self, question: Question, header: str | None = None) -> tuple[Answer, str | None]:
         """The answer, and the Authorization it was given to (`header`, or whatever is right then)."""
+        # Before the gate, so that the tokens of all who wait there are fetched at once; and behind it once
+        # more, because waiting may take longer than a token lives.
         used = header or await self._auth.authorization(question.path)
 
         async def attempt() -> Answer:

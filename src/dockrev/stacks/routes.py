@@ -32,7 +32,8 @@ class StackRoutes:
             self.list,
             methods=["GET"],
             response_model=StackListAnswer,
-            responses=responses(503),
+            responses=responses(503)
+            | {304: {"description": "The list that `If-None-Match` names is current"}},
         )
         add("/api/stacks", self.register, methods=["POST"], status_code=405, responses=responses(405))
         add(

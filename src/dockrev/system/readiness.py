@@ -42,7 +42,7 @@ async def _ask(part: str, probe: Probe) -> Finding:
 
 def database_probe(database: Database) -> Probe:
     async def probe() -> str:
-        async with database.write():
-            return f"{database.path} is writable"
+        await database.try_writing()
+        return f"{database.path} is writable"
 
     return probe

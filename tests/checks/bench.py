@@ -1,0 +1,100 @@
+"""A real checker over a real database and a real registry client, and a registry that tests control."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dockrev.checks.checker import Checker
+from dockrev.checks.models import CheckReport, Step
+from dockrev.clock import Clock, SystemClock
+from dockrev.config import DockerConfig, RegistryConfig
+from dockrev.db.database import Database
+from dockrev.docker.engine import Engine
+from dockrev.docker.host import HostPlatform
+from dockrev.images.store import ImageStore
+from dockrev.oci.digest import Digest
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.transport import Timeouts
+from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.candidates import Verdict
+from dockrev.stacks.models import ObservedService, Service
+from dockrev.stacks.store import StackStore
+from tests.fakes.registry import FakeRegistry
+from tests.stacks.building import AMD64, observed, observed_service, running
+
+
+class CountingDatabase(Database):
+    commits = 0
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with super().write() as connection:
+            yield connection
+        self.commits += 1
+
+
+@dataclass
+class Recorder:
+    """A watcher that keeps what it saw."""
+
+    steps: list[Step] = field(default_factory=list)
+    pauses: list[tuple[datetime, int]] = field(default_factory=list)
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
+
+    async def pausing(self, until: datetime, services: int) -> None:
+        self.pauses.append((until, services))
+
+
+@dataclass
+class Bench:
+    registry: FakeRegistry
+    database: CountingDatabase
+    stacks: StackStore
+    images: ImageStore
+    appraiser: Appraiser
+    checker: Checker
+    watcher: Recorder = field(default_factory=Recorder)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path, clock: Clock | None = None) -> AsyncIterator[Self]:
+        clock = clock or SystemClock()
+        docker = DockerConfig(host="unix:///nowhere", platform=AMD64)
+        config = RegistryConfig(directory / "config.json", retry_base_ms=1, retry_max_ms=10)
+        patience = Timeouts(connect_seconds=1, total_seconds=1)
+        async with (
+            FakeRegistry() as registry,
+            CountingDatabase.open(directory / "dockrev.sqlite3") as database,
+            Engine.open(docker) as engine,
+            RegistryClient.open(config, clock, timeouts=patience) as client,
+        ):
+            stacks, images = StackStore(database, clock), ImageStore(database, clock)
+            appraiser = Appraiser(stacks, images, HostPlatform(engine, docker.platform))
+            checker = Checker(client, database, stacks, images, appraiser, clock)
+            yield cls(registry, database, stacks, images, appraiser, checker)
+
+    def runs(self, name: str, repository: str, tag: str, *digests: Digest) -> ObservedService:
+        return observed_service(name, f"{self.registry.host}/{repository}:{tag}", running(*digests))
+
+    async def stack(self, project: str = "blog", *services: ObservedService) -> str:
+        seen = observed(project, **{service.name: service for service in services})
+        return (await self.stacks.sync(seen)).stack_id
+
+    async def services(self) -> list[Service]:
+        return [service for stack in await self.stacks.all() for service in stack.services]
+
+    async def check(self, selected: Sequence[Service] | None = None) -> CheckReport:
+        return await self.checker.check(await self.services() if selected is None else selected, self.watcher)
+
+    async def verdicts(self) -> dict[str, Verdict]:
+        """By the name of the service."""
+        return {
+            one.service.name: one.verdict for stack in await self.appraiser.all() for one in stack.services
+        }

@@ -1,0 +1,93 @@
+"""What is asked, and what the answers amount to."""
+
+from datetime import timedelta
+
+from dockrev.checks.models import CheckPlan
+from dockrev.checks.plan import plan_check, report_check
+from dockrev.images.models import CheckError
+from dockrev.stacks.models import Service
+from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, digest, knowledge, running, service, tag
+
+LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(hours=1))
+FAILED = CheckError("registry_timeout", "no answer", NOON)
+
+
+def plan(*selected: Service, every: tuple[Service, ...] = ()) -> CheckPlan:
+    return plan_check(selected, (*selected, *every), knowledge(tag(OLD)))
+
+
+def test_services_that_share_an_image_wait_for_one_question() -> None:
+    same = [service(ref) for ref in ("web", "web:latest", "docker.io/library/web", "index.docker.io/web")]
+    (planned,) = plan(*same).questions
+    assert planned.services == tuple(same)
+    assert planned.question.key == (WEB, "latest")
+    assert planned.question.before == tag(OLD)
+
+
+def test_each_tag_and_repository_is_a_question_of_its_own() -> None:
+    planned = plan(service("web:1"), service("web:2"), service("ghcr.io/library/web:1"))
+    assert [one.question.key for one in planned.questions] == [
+        (WEB, "1"),
+        (WEB, "2"),
+        ("ghcr.io/library/web", "1"),
+    ]
+
+
+def test_archived_services_are_asked_about_and_removed_ones_are_not() -> None:
+    archived, removed = service(archived=True), service(removed=True)
+    planned = plan(archived, removed)
+    assert [one.services for one in planned.questions] == [(archived,)]
+    assert planned.unasked == (removed,)
+    assert planned.services == 2
+
+
+def test_a_question_knows_what_runs_in_all_of_the_host_and_not_only_where_it_is_asked_for() -> None:
+    asked = service("web", running(NEW))
+    elsewhere = service("web", running(OLD, (), total=2))
+    unrelated = service("web:2", running(OLD))
+    (planned,) = plan(asked, every=(elsewhere, unrelated)).questions
+    assert sorted(planned.question.running, key=sorted) == sorted(
+        [frozenset({NEW}), frozenset({OLD})], key=sorted
+    )
+    assert planned.question.nothing_new(NEW) is False
+    assert plan(asked).questions[0].question.nothing_new(NEW) is True
+
+
+def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:
+    behind = [service("web", running(OLD), name="a"), service("web", running(OLD), name="b")]
+    current, broken = service("db", running(OLD)), service("ghcr.io/x/broken", running(OLD))
+    waiting = [service(f"quay.io/x/{name}", running(OLD)) for name in "yz"]
+    planned = plan(*behind, current, broken, *waiting, service("web", removed=True))
+    after = knowledge(
+        tag(NEW),
+        tag(OLD, repository="docker.io/library/db"),
+        tag(None, repository="ghcr.io/x/broken", error=FAILED),
+        tag(NEW, repository="quay.io/x/y", error=LIMITED),
+        tag(None, repository="quay.io/x/z", error=LIMITED),
+    )
+    report = report_check(planned, knowledge(), after)
+    assert (report.host, report.checked, report.with_candidate) == (AMD64, 7, 3)
+    assert [one.service for one in report.failed] == [broken]
+    assert [one.service for one in report.deferred] == waiting
+    (deferral,) = report.deferrals
+    assert (deferral.registry, deferral.until, deferral.services) == ("quay.io", LIMITED.retry_at, 2)
+
+
+def test_only_what_this_check_saw_first_is_a_new_version() -> None:
+    known, moved = service("known", running(OLD)), service("moved", running(OLD))
+    before = knowledge(tag(NEW, repository="docker.io/library/known"))
+    after = knowledge(*(tag(NEW, repository=f"docker.io/library/{name}") for name in ("known", "moved")))
+    (new,) = report_check(plan_check([known, moved], [known, moved], before), before, after).new_versions
+    assert (new.service, new.tag, new.current, new.candidate.digest) == (moved, "latest", OLD, NEW)
+
+
+def test_a_candidate_that_moved_on_is_new_again() -> None:
+    one = service("web", running(OLD))
+    before, after = knowledge(tag(NEW)), knowledge(tag(digest("newest")))
+    assert len(report_check(plan_check([one], [one], before), before, after).new_versions) == 1
+
+
+def test_a_tag_that_another_check_forgot_meanwhile_is_no_fault() -> None:
+    one = service("web", running(OLD))
+    report = report_check(plan_check([one], [one], knowledge()), knowledge(), knowledge())
+    assert (report.checked, report.with_candidate, report.failed) == (1, 0, ())

@@ -1,0 +1,60 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from dockrev.compose.cli import Compose, child_environment
+from dockrev.compose.models import ProjectFiles
+from dockrev.config import DockerConfig
+from tests.testbed.projects import ComposeVersion
+
+
+class Folder:
+    """The folder of a project."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+        return target
+
+    def project(self, *names: str, env_files: tuple[str, ...] = ()) -> ProjectFiles:
+        config_files = tuple(self.path / name for name in names or ("compose.yaml",))
+        return ProjectFiles("blog", config_files, self.path, tuple(self.path / name for name in env_files))
+
+    def compose(self, content: str) -> ProjectFiles:
+        """A project of one file."""
+        self.write("compose.yaml", content)
+        return self.project()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    path = tmp_path / "blog"
+    path.mkdir()
+    return Folder(path)
+
+
+@pytest.fixture(params=list(ComposeVersion))
+async def compose(request: pytest.FixtureRequest) -> Compose:
+    """The real one, of both versions."""
+    return await real_compose(request.param)
+
+
+_found: dict[ComposeVersion, Compose] = {}
+"""V1 takes a quarter of a second to tell its version."""
+
+
+async def real_compose(version: ComposeVersion) -> Compose:
+    """Remembers nothing of an earlier test."""
+    config = DockerConfig(compose_bin=str(version.program))
+    if version not in _found:
+        if not version.program.exists():
+            reason = f"{version.program} is missing (scripts/setup)"
+            pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        _found[version] = await Compose.find(config)
+    found = _found[version]
+    return Compose(found.command, found.version, child_environment(config))

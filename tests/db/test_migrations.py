@@ -1,0 +1,122 @@
+"""The migrations build exactly the schema that the code declares, and only forward."""
+
+import asyncio
+import pkgutil
+import sqlite3
+import sys
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import URL, Engine, create_engine
+
+import dockrev
+from dockrev.db.database import Database
+from dockrev.db.migrate import HEAD, migrate, revision
+from dockrev.db.schema import metadata
+from dockrev.errors import StorageError
+
+VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
+
+for module in pkgutil.walk_packages(dockrev.__path__, "dockrev."):
+    if module.name.endswith((".store", ".ticks", ".settings")):
+        import_module(module.name)
+
+
+def engine_of(path: Path) -> Engine:
+    return create_engine(URL.create("sqlite", database=str(path)))
+
+
+def schema_of(path: Path) -> dict[str, str]:
+    """The DDL by name; `op.create_table` and `create_all` differ only in white space."""
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
+    with closing(sqlite3.connect(path)) as connection:
+        return {name: " ".join(sql.replace('"', "").split()) for name, sql in connection.execute(query)}
+
+
+def test_the_migrations_build_what_the_code_declares(tmp_path: Path) -> None:
+    migrate(tmp_path / "migrated.db")
+    declared = engine_of(tmp_path / "declared.db")
+    metadata.create_all(declared)
+    declared.dispose()
+    assert schema_of(tmp_path / "migrated.db") == schema_of(tmp_path / "declared.db")
+
+
+def test_alembic_finds_nothing_left_to_do(tmp_path: Path) -> None:
+    migrate(tmp_path / "x.db")
+    engine = engine_of(tmp_path / "x.db")
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+    assert differences == []
+
+
+def test_every_table_of_the_code_is_looked_at() -> None:
+    declaring = {
+        path for path in Path(dockrev.__file__).parent.rglob("*.py") if " = Table(\n" in path.read_text()
+    }
+    assert {path.stem for path in declaring} <= {"store", "ticks", "settings"}
+    assert {"jobs", "job_logs", "schedule_ticks", "settings", "stacks", "services"} <= metadata.tables.keys()
+
+
+def test_head_is_the_newest_revision_file() -> None:
+    assert max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py")) == HEAD
+
+
+def test_a_new_file_has_no_revision_and_a_migrated_one_has_the_newest(tmp_path: Path) -> None:
+    assert revision(tmp_path / "x.db") is None
+    migrate(tmp_path / "x.db")
+    assert revision(tmp_path / "x.db") == HEAD
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    migrate(tmp_path / "x.db")
+    before = schema_of(tmp_path / "x.db")
+    migrate(tmp_path / "x.db")
+    assert schema_of(tmp_path / "x.db") == before
+
+
+def test_an_empty_file_is_migrated(tmp_path: Path) -> None:
+    (tmp_path / "x.db").touch()
+    migrate(tmp_path / "x.db")
+    assert revision(tmp_path / "x.db") == HEAD
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A table of the same name is in the way of the last one that the first migration makes."""
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE services (id)")
+    before = schema_of(path)
+    with pytest.raises(Exception, match="already exists"):
+        migrate(path)
+    assert schema_of(path) == before
+    assert revision(path) is None
+
+
+async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="newer Dockrev \\(schema 9999") as raised:
+        async with Database.open(path):
+            pass
+    assert str(path) in raised.value.message
+    assert path.read_bytes() == before
+
+
+async def test_two_that_migrate_the_same_file_at_once_both_succeed(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    command = (
+        "-c",
+        f"from pathlib import Path; from dockrev.db.migrate import migrate; migrate(Path({str(path)!r}))",
+    )
+    both = [await asyncio.create_subprocess_exec(sys.executable, *command) for _ in range(2)]
+    assert [await one.wait() for one in both] == [0, 0]
+    assert revision(path) == HEAD

@@ -1,0 +1,122 @@
+"""A host whose engine is fake and whose Compose files are real, with all that discovery needs around it."""
+
+import shlex
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockrev.config import DockerConfig
+from dockrev.db.database import Database
+from dockrev.discovery.effective import FoundCompose
+from dockrev.discovery.models import DiscoveredProject
+from dockrev.discovery.observe import Observer
+from dockrev.discovery.scan import Scanner
+from dockrev.discovery.store import ProjectStore
+from dockrev.docker.engine import Engine
+from dockrev.oci.digest import Digest
+from dockrev.stacks.models import Service, Stack
+from dockrev.stacks.store import StackStore
+from tests.fakes.clock import MovableClock
+from tests.fakes.engine import FakeContainer, FakeEngine, FakeImage
+from tests.testbed.requirements import COMPOSE_V2
+
+CONFIG_FILES = "com.docker.compose.project.config_files"
+WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
+
+
+@dataclass(frozen=True)
+class DiscoveryHost:
+    directory: Path
+    fake: FakeEngine
+    engine: Engine
+    database: Database
+    stacks: StackStore
+    projects: ProjectStore
+    scanner: Scanner
+    clock: MovableClock
+    configs: FoundCompose
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path, compose_bin: Path | None = None) -> AsyncIterator["DiscoveryHost"]:
+        """`compose_bin`: the Compose CLI; one that counts its calls in `compose_calls` when not given."""
+        clock = MovableClock()
+        found = FoundCompose(docker_config(compose_bin or _counting(directory)), clock)
+        async with (
+            FakeEngine.running() as fake,
+            Engine.open(fake.config, timeout_seconds=5) as engine,
+            Database.open(directory / "dockrev.sqlite3") as database,
+        ):
+            stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
+            scanner = Scanner(engine, Observer(found), stacks, projects, clock)
+            yield cls(directory, fake, engine, database, stacks, projects, scanner, clock, found)
+
+    def write(self, path: str, content: str) -> Path:
+        target = self.directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+        return target
+
+    def deploy(
+        self, project: str, compose: str, *services: str, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """Writes the Compose file and runs a container for each of the services named."""
+        file = self.write(f"{project}/compose.yaml", compose)
+        self.run(project, *services, labels={CONFIG_FILES: str(file)} | dict(labels or {}))
+
+    def run(self, project: str, *services: str, labels: Mapping[str, str]) -> None:
+        for service in services:
+            made_by = {WORKING_DIRECTORY: str(self.directory / project)} | dict(labels)
+            self.fake.containers.append(
+                FakeContainer(
+                    id=f"{project}-{service}-{len(self.fake.containers)}",
+                    image="nginx",
+                    image_id=f"sha256:{service}",
+                    project=project,
+                    service=service,
+                    labels=made_by,
+                )
+            )
+
+    def pulled(self, service: str, *repositories: str) -> Digest:
+        """The image its containers run came from these; returns the digest."""
+        digest = Digest.of(service.encode())
+        names = tuple(f"{repository}@{digest}" for repository in repositories)
+        self.fake.images.append(FakeImage(f"sha256:{service}", repo_digests=names))
+        return digest
+
+    @property
+    def compose_calls(self) -> int:
+        """How often Compose was asked what a project means."""
+        log = self.directory / "compose-calls"
+        return log.read_text().count(" config ") if log.exists() else 0
+
+    def scanner_of(self, engine: Engine) -> Scanner:
+        """One that asks another engine and writes to the same record."""
+        return Scanner(engine, Observer(self.configs), self.stacks, self.projects, self.clock)
+
+    async def stack(self, name: str) -> Stack:
+        (stack,) = [one for one in await self.stacks.all() if one.name == name]
+        return stack
+
+    async def service(self, stack: str, name: str) -> Service:
+        (service,) = [one for one in (await self.stack(stack)).services if one.name == name]
+        return service
+
+    async def project(self, name: str) -> DiscoveredProject:
+        (project,) = [one for one in await self.projects.all() if one.project == name]
+        return project
+
+
+def docker_config(compose_bin: Path) -> DockerConfig:
+    return DockerConfig(compose_bin=str(compose_bin), child_environment={"PATH": "/usr/bin:/bin"})
+
+
+def _counting(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    script = directory / "docker-compose"
+    log = shlex.quote(str(directory / "compose-calls"))
+    script.write_text(f'#!/bin/sh\necho "$* " >>{log}\nexec {shlex.quote(str(COMPOSE_V2))} "$@"\n')
+    script.chmod(0o755)
+    return script

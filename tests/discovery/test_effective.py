@@ -1,0 +1,109 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from dockrev.compose.models import ProjectFiles
+from dockrev.discovery.effective import AsWritten, FoundCompose
+from dockrev.errors import ComposeError
+from tests.discovery.host import docker_config
+from tests.fakes.clock import MovableClock
+from tests.testbed.requirements import COMPOSE_V1, COMPOSE_V2
+
+WITH_VARIABLE = 'services: {web: {image: "nginx:${TAG:-1.27}"}}'
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ProjectFiles:
+    path = tmp_path / "compose.yaml"
+    path.write_text(WITH_VARIABLE)
+    return ProjectFiles("blog", (path,))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        COMPOSE_V2,
+        pytest.param(
+            COMPOSE_V1,
+            marks=pytest.mark.skipif(not COMPOSE_V1.exists(), reason=f"{COMPOSE_V1} is not installed"),
+        ),
+    ],
+    ids=["V2", "V1"],
+)
+async def test_compose_of_either_generation_renders_the_files(files: ProjectFiles, program: Path) -> None:
+    config = await FoundCompose(docker_config(program), MovableClock()).effective_config(files)
+
+    assert [service.image for service in config.services] == ["nginx:1.27"]
+    assert config.warnings == ()
+
+
+async def test_without_compose_the_files_are_read_as_written_and_the_way_out_is_told(
+    files: ProjectFiles, tmp_path: Path
+) -> None:
+    config = await FoundCompose(docker_config(tmp_path / "none"), MovableClock()).effective_config(files)
+
+    assert [service.image for service in config.services] == ["nginx:${TAG:-1.27}"]
+    (warning,) = config.warnings
+    assert "Install the Compose plugin" in warning
+    assert "DOCKREV_COMPOSE_BIN" in warning
+
+
+async def test_a_compose_that_appears_is_found_within_a_minute(files: ProjectFiles, tmp_path: Path) -> None:
+    clock, program = MovableClock(), tmp_path / "docker-compose"
+    configs = FoundCompose(docker_config(program), clock)
+    await configs.effective_config(files)
+
+    shutil.copy(COMPOSE_V2, program)
+    early = await configs.effective_config(files)
+    clock.advance(60)
+    late = await configs.effective_config(files)
+
+    assert early.services[0].image == "nginx:${TAG:-1.27}"
+    assert late.services[0].image == "nginx:1.27"
+
+
+async def test_that_compose_is_missing_is_logged_once(files: ProjectFiles, tmp_path: Path) -> None:
+    clock = MovableClock()
+    configs = FoundCompose(docker_config(tmp_path / "none"), clock)
+
+    with capture_logs() as lines:
+        for _ in range(3):
+            await configs.effective_config(files)
+            clock.advance(60)
+
+    assert [line["action"] for line in lines] == ["compose.missing"]
+
+
+async def test_files_as_written_are_merged_again_only_when_they_change(files: ProjectFiles) -> None:
+    configs = AsWritten("no Compose")
+    first = await configs.effective_config(files)
+
+    assert await configs.effective_config(files) is first
+
+    files.config_files[0].write_text("services: {web: {image: changed}}")
+    assert (await configs.effective_config(files)).services[0].image == "changed"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "compose_file_unreadable"),
+        ("services: [", "compose_file_invalid"),
+        ("services: {}", "compose_no_services"),
+    ],
+)
+async def test_files_that_cannot_be_used_fail_as_with_compose(
+    files: ProjectFiles, content: str | None, reason: str
+) -> None:
+    (path,) = files.config_files
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+
+    for configs in (AsWritten("no Compose"), FoundCompose(docker_config(COMPOSE_V2), MovableClock())):
+        with pytest.raises(ComposeError) as raised:
+            await configs.effective_config(files)
+        assert raised.value.details["reason"] == reason

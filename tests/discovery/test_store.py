@@ -1,0 +1,140 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dockrev.db.database import Database
+from dockrev.discovery.models import DiscoveredProject, ProjectStatus, Sighting
+from dockrev.discovery.store import ProjectStore
+from dockrev.errors import NotFound
+from dockrev.stacks.models import ObservedStack
+from dockrev.stacks.store import StackStore
+from tests.fakes.clock import MovableClock
+
+START = MovableClock().now()
+FILES = ("/srv/blog/compose.yaml",)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with Database.open(tmp_path / "dockrev.sqlite3") as database:
+        yield database
+
+
+@pytest.fixture
+def projects(database: Database, clock: MovableClock) -> ProjectStore:
+    return ProjectStore(database, clock)
+
+
+@pytest.fixture
+async def stack_id(database: Database, clock: MovableClock) -> str:
+    return (await StackStore(database, clock).sync(ObservedStack("blog", FILES, ()))).stack_id
+
+
+def active(project: str = "blog", stack_id: str | None = None, warning: str | None = None) -> Sighting:
+    return Sighting(project, ProjectStatus.ACTIVE, stack_id, FILES, warning)
+
+
+async def only(projects: ProjectStore) -> DiscoveredProject:
+    (project,) = await projects.all()
+    return project
+
+
+async def test_a_sighting_is_remembered_whole(projects: ProjectStore, stack_id: str) -> None:
+    await projects.record([active(stack_id=stack_id, warning="warning: something")])
+
+    assert await only(projects) == DiscoveredProject(
+        project="blog",
+        status=ProjectStatus.ACTIVE,
+        stack_id=stack_id,
+        config_files=FILES,
+        last_seen_at=START,
+        last_scan_at=START,
+        last_error="warning: something",
+        archived=False,
+    )
+
+
+async def test_projects_are_listed_by_name(projects: ProjectStore) -> None:
+    await projects.record([active("shop"), active("blog"), active("wiki")])
+
+    assert [one.project for one in await projects.all()] == ["blog", "shop", "wiki"]
+
+
+async def test_an_invalid_sighting_keeps_the_stack_and_the_files(
+    projects: ProjectStore, stack_id: str
+) -> None:
+    await projects.record([active(stack_id=stack_id)])
+
+    await projects.record([Sighting("blog", ProjectStatus.INVALID, None, None, "compose_no_services")])
+
+    project = await only(projects)
+    assert (project.status, project.last_error) == (ProjectStatus.INVALID, "compose_no_services")
+    assert (project.stack_id, project.config_files) == (stack_id, FILES)
+
+
+async def test_a_project_never_usable_has_neither(projects: ProjectStore) -> None:
+    await projects.record([Sighting("blog", ProjectStatus.INVALID, None, None, "config_files_missing")])
+
+    project = await only(projects)
+    assert (project.stack_id, project.config_files) == (None, None)
+
+
+async def test_what_a_scan_did_not_see_is_missing_and_keeps_the_rest(
+    projects: ProjectStore, clock: MovableClock, stack_id: str
+) -> None:
+    await projects.record([active(stack_id=stack_id, warning="warning: something")])
+    clock.advance(60)
+
+    await projects.record([])
+
+    project = await only(projects)
+    assert project.status is ProjectStatus.MISSING
+    assert (project.last_seen_at, project.last_scan_at) == (START, clock.now())
+    assert (project.stack_id, project.last_error) == (stack_id, "warning: something")
+
+
+async def test_archiving_and_restoring_are_idempotent(projects: ProjectStore) -> None:
+    await projects.record([active()])
+
+    for archived in (True, True, False, False):
+        await projects.archive("blog", archived=archived)
+        assert (await only(projects)).archived is archived
+
+
+async def test_an_unknown_project_cannot_be_archived(projects: ProjectStore) -> None:
+    with pytest.raises(NotFound, match="project not found"):
+        await projects.archive("blog", archived=True)
+
+
+@pytest.mark.parametrize(
+    ("sightings", "stays"),
+    [
+        ([active()], False),
+        ([Sighting("blog", ProjectStatus.INVALID, None, None, "compose_no_services")], True),
+        ([], True),
+    ],
+    ids=["active", "invalid", "missing"],
+)
+async def test_only_being_active_ends_the_archival(
+    projects: ProjectStore, sightings: list[Sighting], stays: bool
+) -> None:
+    await projects.record([active()])
+    await projects.archive("blog", archived=True)
+
+    await projects.record(sightings)
+
+    assert (await only(projects)).archived is stays
+
+
+async def test_a_thousand_projects_are_one_scan(projects: ProjectStore) -> None:
+    await projects.record([active(f"p{number:04}") for number in range(1000)])
+    await projects.record([active(f"p{number:04}") for number in range(500)])
+
+    found = await projects.all()
+    assert sum(one.status is ProjectStatus.MISSING for one in found) == 500

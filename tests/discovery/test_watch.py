@@ -1,0 +1,263 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from dockrev.discovery.observe import Observer
+from dockrev.discovery.scan import Host
+from dockrev.discovery.watch import Backoff, DiscoveryWatch, EventSource, Pace
+from dockrev.docker.engine import Engine
+from dockrev.docker.snapshot import HostSnapshot
+from dockrev.errors import StorageError, Unavailable
+from dockrev.stacks.models import StackStatus
+from tests.discovery.counted import CountedScanner
+from tests.discovery.host import DiscoveryHost
+from tests.fakes.engine import answering_bytes, http
+
+WEB = "services: {web: {image: nginx}}"
+QUICK = Pace(
+    quiet_seconds=0.02,
+    busy_seconds=0.04,
+    max_busy_seconds=0.04,
+    retry_seconds=0.04,
+    max_retry_seconds=0.1,
+)
+NEVER = 600.0
+
+
+@dataclass
+class Watched:
+    watch: DiscoveryWatch
+    scanner: CountedScanner
+
+
+@asynccontextmanager
+async def watching(
+    world: DiscoveryHost,
+    interval_seconds: float = NEVER,
+    pace: Pace = QUICK,
+    host: Host | None = None,
+    events: EventSource | None = None,
+) -> AsyncIterator[Watched]:
+    observer = Observer(world.configs)
+    scanner = CountedScanner(host or world.engine, observer, world.stacks, world.projects, world.clock)
+    watch = DiscoveryWatch(events or world.engine, scanner, interval_seconds, pace)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(watch.run())
+        yield Watched(watch, scanner)
+        task.cancel()
+
+
+@pytest.fixture
+def lines() -> Iterator[list[EventDict]]:
+    with capture_logs() as lines:
+        yield lines
+
+
+def actions(lines: list[EventDict]) -> list[str]:
+    return [line["action"] for line in lines if line["log_level"] != "debug"]
+
+
+async def test_the_first_scan_is_at_once(host: DiscoveryHost) -> None:
+    host.deploy("blog", WEB, "web")
+
+    async with watching(host) as watched:
+        await watched.scanner.reached(1)
+
+    assert (await host.stack("blog")).status is StackStatus.HEALTHY
+
+
+async def test_an_event_is_followed_by_a_scan(host: DiscoveryHost) -> None:
+    host.deploy("blog", WEB, "web")
+    async with watching(host) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+
+        host.fake.containers[0].state = "exited"
+        host.fake.emit("die", host.fake.containers[0])
+        await watched.scanner.reached(2)
+
+    assert (await host.stack("blog")).status is StackStatus.DEGRADED
+
+
+async def test_a_burst_of_events_is_one_scan(host: DiscoveryHost) -> None:
+    host.deploy("blog", WEB, *["web"] * 20)
+    async with watching(host) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+
+        for scans in (2, 3):
+            for container in host.fake.containers:
+                host.fake.emit("start", container)
+            await watched.scanner.reached(scans)
+
+        assert watched.scanner.ended == 3
+
+
+async def test_events_without_end_do_not_put_a_scan_off_for_ever(host: DiscoveryHost) -> None:
+    host.deploy("blog", WEB, "web")
+
+    async def chatter() -> None:
+        while True:
+            host.fake.emit("health_status: healthy", host.fake.containers[0])
+            await asyncio.sleep(QUICK.quiet_seconds / 4)
+
+    async with watching(host) as watched, asyncio.TaskGroup() as group:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+        talking = group.create_task(chatter())
+        await watched.scanner.reached(3)
+        talking.cancel()
+
+
+async def test_in_between_the_engine_is_asked_nothing(host: DiscoveryHost) -> None:
+    async with watching(host, interval_seconds=0.05) as watched:
+        await watched.scanner.reached(2)
+        host.fake.calls.clear()
+
+        with pytest.raises(TimeoutError):
+            await watched.scanner.reached(3, seconds=0.4)
+
+        assert host.fake.calls == []
+
+
+async def test_while_events_are_heard_scans_still_happen_from_time_to_time(host: DiscoveryHost) -> None:
+    pace = replace(QUICK, trusting_seconds=0.1)
+
+    async with watching(host, interval_seconds=0.05, pace=pace) as watched:
+        await watched.scanner.reached(4)
+
+
+async def test_an_engine_that_goes_away_is_told_once_and_its_return_too(
+    host: DiscoveryHost, lines: list[EventDict]
+) -> None:
+    host.deploy("blog", WEB, "web")
+    async with watching(host) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+        await asyncio.sleep(QUICK.retry_seconds)  # a stream that ends sooner counts as one that never was
+
+        await host.fake.stop()
+        await watched.scanner.reached(4)
+        assert (await host.stack("blog")).status is StackStatus.UNKNOWN
+
+        await host.fake.start()
+        await watched.scanner.next_success()
+        await host.fake.subscribed()
+        assert (await host.stack("blog")).status is StackStatus.HEALTHY
+
+    assert actions(lines) == ["compose.found", "discovery.failed", "discovery.recovered"]
+
+
+async def test_events_are_followed_again_after_the_engine_is_back(host: DiscoveryHost) -> None:
+    async with watching(host) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+        await host.fake.stop()
+        await host.fake.start()
+        await host.fake.subscribed()
+
+        host.deploy("blog", WEB, "web")
+        host.fake.emit("start", host.fake.containers[0])
+
+        async def found() -> bool:
+            return bool(await host.stacks.all())
+
+        await watched.scanner.until(found)
+
+
+async def test_an_engine_that_starts_after_us_is_found(host: DiscoveryHost, lines: list[EventDict]) -> None:
+    host.deploy("blog", WEB, "web")
+    await host.fake.stop()
+
+    async with watching(host) as watched:
+        await watched.scanner.reached(3)
+        await host.fake.start()
+        await watched.scanner.next_success()
+
+    assert actions(lines) == ["discovery.failed", "compose.found", "discovery.recovered"]
+
+
+async def test_without_events_scans_go_on_in_intervals_and_that_is_told_once(
+    host: DiscoveryHost, lines: list[EventDict]
+) -> None:
+    answers = {
+        "/version": http(b'{"Version": "20.10.24", "ApiVersion": "1.41", "Os": "linux", "Arch": "amd64"}'),
+        "/containers/json": http(b"[]"),
+        "/images/json": http(b"[]"),
+        "/events": http(b'{"message": "forbidden"}', status="403 Forbidden"),
+    }
+    async with (
+        answering_bytes(lambda path: answers.get(path, b"")) as config,
+        Engine.open(config) as proxy,
+        watching(host, interval_seconds=0.05, host=proxy, events=proxy) as watched,
+    ):
+        await watched.scanner.reached(8)
+
+    assert actions(lines) == ["discovery.deaf"]
+
+
+@dataclass
+class BrokenDisk:
+    """A host that can be observed while the record cannot be written: the first scans fail so."""
+
+    engine: Engine
+    failures: list[StorageError] = field(default_factory=lambda: [StorageError("the disk is full")] * 3)
+
+    async def observe(self) -> HostSnapshot:
+        if self.failures:
+            raise self.failures.pop()
+        return await self.engine.observe()
+
+
+async def test_a_database_that_fails_does_not_end_the_watch(
+    host: DiscoveryHost, lines: list[EventDict]
+) -> None:
+    async with watching(host, host=BrokenDisk(host.engine)) as watched:
+        await watched.scanner.next_success()
+
+    assert watched.scanner.ended == 4
+    assert actions(lines) == ["discovery.failed", "discovery.recovered"]
+
+
+async def test_it_is_ready_once_a_scan_has_succeeded_and_while_they_do(host: DiscoveryHost) -> None:
+    async with watching(host) as watched:
+        with pytest.raises(Unavailable, match="not finished yet"):
+            await watched.watch.probe()
+
+        await watched.scanner.reached(1)
+        assert await watched.watch.probe() == "last scan 2026-01-02T03:04:05.000000Z, 0 ms"
+
+        await host.fake.subscribed()
+        await asyncio.sleep(QUICK.retry_seconds)
+        await host.fake.stop()
+        await watched.scanner.reached(2)
+        with pytest.raises(Unavailable, match="There is no Docker socket"):
+            await watched.watch.probe()
+
+
+async def test_stopping_the_watch_leaves_the_events(host: DiscoveryHost) -> None:
+    async with watching(host) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+
+    host.deploy("blog", WEB, "web")
+    host.fake.emit("start", host.fake.containers[0])
+    await host.fake.deserted()
+
+
+def test_waits_between_retries_double_up_to_half_a_minute() -> None:
+    backoff = Backoff(Pace())
+
+    assert [backoff.next() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    backoff.reset()
+    assert backoff.next() == 1
+
+
+@pytest.mark.parametrize(("scan_seconds", "busy"), [(0.05, 2), (0.4, 2), (1, 5), (2, 10), (60, 10)])
+def test_the_longer_a_scan_takes_the_rarer_events_cause_one(scan_seconds: float, busy: float) -> None:
+    assert Pace().busy_after(scan_seconds) == busy

@@ -1,0 +1,28 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.fake_host import FakeHost
+from tests.e2e.server_process import ServerProcess
+from tests.fakes.registry import FakeRegistry
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
+    async with FakeHost.running(tmp_path / "projects") as host:
+        yield host
+
+
+@pytest.fixture
+async def fake_registry() -> AsyncIterator[FakeRegistry]:
+    async with FakeRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture
+async def server(host: FakeHost, tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    """On the host in memory; not started yet."""
+    server = ServerProcess(tmp_path, host.docker_host)
+    yield server
+    server.close()

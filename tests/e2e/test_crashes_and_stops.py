@@ -1,0 +1,141 @@
+"""Whatever ends the server, no job stays unfinished and nothing has to be cleaned up by hand."""
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+
+from tests.e2e.api import Api, Document
+from tests.e2e.fake_host import FakeHost
+from tests.e2e.server_process import ServerProcess
+from tests.fakes.registry import FakeRegistry
+
+NEVER = 600.0
+
+
+async def start_check_that_hangs(api: Api, registry: FakeRegistry) -> str:
+    """Returns when the registry has the question and keeps its answer."""
+    registry.fail("app").slow_seconds = NEVER
+    job_id = await api.start_check()
+    async with asyncio.timeout(20), api.stream(f"/api/jobs/{job_id}/events") as events:
+        async for event in events:
+            if event.kind == "job_progress" and event.data["phase"] == "scanning":
+                return job_id
+    raise AssertionError("the check ended")
+
+
+async def deployed(host: FakeHost, registry: FakeRegistry, api: Api) -> None:
+    registry.push("app", "1")
+    host.deploy("blog", {"web": f"{registry.host}/app:1"})
+    await api.post("/api/discovery/scan")
+    await api.found("blog")
+
+
+def terminated_by(job: Document) -> str | None:
+    reason: str | None = job["summary"].get("terminated", {}).get("reason")
+    return reason
+
+
+async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await deployed(host, fake_registry, api)
+        job_id = await start_check_that_hangs(api, fake_registry)
+        told = (await api.job(job_id))["logsLastId"]
+    server.kill()
+
+    fake_registry.heal()
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        job = await api.job(job_id)
+        assert (job["status"], terminated_by(job)) == ("failed", "server_restart")
+        assert job["finishedAt"] >= job["startedAt"]
+        again = await api.told(job_id, told)
+        assert again[-1].kind == "job_finished"
+        assert again[-1].data["status"] == "failed"
+
+        new = await api.check()
+        web = (await api.services("blog"))["web"]
+    assert (new["status"], new["summary"]["servicesWithCandidate"]) == ("success", 1)
+    assert web["candidate"]["tag"] == "1"
+    assert "Traceback" not in server.logs()
+
+
+async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await deployed(host, fake_registry, api)
+    fake_registry.latency_seconds = 0.02
+    started = []
+    for delay in (0.0, 0.01, 0.04, 0.12):
+        async with server.api() as api:
+            started.append(await api.start_check())
+            await asyncio.sleep(delay)
+        server.kill()
+        server.start()
+        await server.ready()
+    async with server.api() as api:
+        jobs = (await api.get("/api/jobs?type=check"))["jobs"]
+        ended = await api.check()
+    assert {job["id"] for job in jobs} == set(started)
+    assert {job["status"] for job in jobs} <= {"failed", "success"}
+    assert ended["status"] == "success"
+    assert await server.stop() == 0
+    with closing(sqlite3.connect(server.db_path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_a_stop_during_a_check_is_quick_and_says_so(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await deployed(host, fake_registry, api)
+        job_id = await start_check_that_hangs(api, fake_registry)
+        async with api.stream("/api/jobs/events"), api.stream(f"/api/jobs/{job_id}/events"):
+            asked = time.monotonic()
+            assert await server.stop() == 0
+            assert time.monotonic() - asked < 8
+
+    fake_registry.heal()
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        job = await api.job(job_id)
+        assert (job["status"], terminated_by(job)) == ("failed", "server_shutdown")
+        assert (await api.check())["status"] == "success"
+    assert "Traceback" not in server.logs()
+
+
+async def test_a_stop_ends_the_streams_in_good_order(server: ServerProcess) -> None:
+    server.start()
+    await server.ready()
+    async with server.api() as api, api.stream("/api/jobs/events") as events:
+        server.terminate()
+        async with asyncio.timeout(8):
+            assert [event async for event in events] == []
+        assert await server.ended() == 0
+
+
+async def test_results_outlive_the_process(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await deployed(host, fake_registry, api)
+        await api.check()
+        before = await api.stack("blog")
+    server.kill()
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        assert await api.stack("blog") == before

@@ -1,0 +1,239 @@
+"""A database that cannot be used: a sentence and exit code 2 at start, 503 while serving, well after that."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.api import Api, Refused, until
+from tests.e2e.fake_host import FakeHost
+from tests.e2e.server_process import ServerProcess
+from tests.e2e.volumes import NoMounts, Volume
+from tests.fakes.registry import FakeRegistry
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Volume]:
+    try:
+        with Volume.mounted(tmp_path / "volume") as volume:
+            yield volume
+    except NoMounts as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no file systems can be mounted here: {reason}")
+
+
+@pytest.fixture
+async def server_on_volume(host: FakeHost, tmp_path: Path, volume: Volume) -> AsyncIterator[ServerProcess]:
+    server = ServerProcess(
+        tmp_path, host.docker_host, DOCKREV_DB_PATH=str(volume.directory / "dockrev.sqlite3")
+    )
+    yield server
+    server.close()
+
+
+async def refusal(server: ServerProcess) -> str:
+    """What is said by a server that does not start."""
+    server.start()
+    assert await server.ended() == 2
+    said = server.logs().strip()
+    assert said.startswith("dockrev: ")
+    assert "\n" not in said, said
+    return said
+
+
+async def storage_refusal(api: Api, path: str) -> str:
+    with pytest.raises(Refused) as refused:
+        await api.post(path)
+    assert (refused.value.status, refused.value.error["code"]) == (503, "storage_unavailable")
+    message: str = refused.value.error["message"]
+    return message
+
+
+async def test_a_newer_schema_is_refused(server: ServerProcess) -> None:
+    server.db_path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(server.db_path)) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    before = server.db_path.read_bytes()
+    assert "written by a newer Dockrev (schema 9999" in await refusal(server)
+    assert server.db_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".sqlite3", ".workflows.sqlite3"])
+async def test_a_file_that_is_no_database_is_refused(server: ServerProcess, suffix: str) -> None:
+    file = server.db_path.with_suffix(suffix)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"this is a letter to my aunt, not a database. " * 100)
+    said = await refusal(server)
+    assert "not an SQLite database" in said
+    assert file.name in said
+
+
+async def test_a_path_below_a_file_is_refused(host: FakeHost, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    server = ServerProcess(tmp_path, host.docker_host, DOCKREV_DB_PATH=str(tmp_path / "file" / "a.sqlite3"))
+    assert "what should be its directory is a file" in await refusal(server)
+
+
+async def test_a_directory_as_database_is_refused(server: ServerProcess) -> None:
+    server.db_path.mkdir(parents=True)
+    assert str(server.db_path) in await refusal(server)
+
+
+async def test_a_second_server_is_refused_and_the_first_goes_on(
+    server: ServerProcess, host: FakeHost, tmp_path: Path
+) -> None:
+    server.start()
+    await server.ready()
+    (tmp_path / "second").mkdir()
+    second = ServerProcess(tmp_path / "second", host.docker_host, DOCKREV_DB_PATH=str(server.db_path))
+    assert "another Dockrev server uses it" in await refusal(second)
+    await server.ready()
+
+
+async def test_a_read_only_directory_is_refused(server_on_volume: ServerProcess, volume: Volume) -> None:
+    volume.make_read_only()
+    assert "ead-only" in await refusal(server_on_volume)
+
+
+async def test_a_database_that_became_read_only_is_refused(
+    server_on_volume: ServerProcess, volume: Volume
+) -> None:
+    server_on_volume.start()
+    await server_on_volume.ready()
+    assert await server_on_volume.stop() == 0
+    (server_on_volume.directory / "server.log").unlink()
+    volume.make_read_only()
+    assert "ead-only" in await refusal(server_on_volume)
+
+
+async def test_a_full_disk_is_refused_at_start(server_on_volume: ServerProcess, volume: Volume) -> None:
+    volume.fill()
+    assert "disk is full" in await refusal(server_on_volume)
+    volume.empty()
+    server_on_volume.start()
+    await server_on_volume.ready()
+
+
+async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
+    server_on_volume: ServerProcess, volume: Volume, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    server = server_on_volume
+    fake_registry.push("app", "1")
+    host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        stack = await api.found("blog")
+        await api.check()
+        fake_registry.latency_seconds = 1.0
+        running = await api.start_check()
+        volume.fill()
+
+        async def refused() -> str:
+            """Room that SQLite has taken already serves a few writes more."""
+            try:
+                await api.post(f"/api/stacks/{stack['id']}/archive")
+                await api.post(f"/api/stacks/{stack['id']}/restore")
+            except Refused as error:
+                return f"{error.status} {error.error}"
+            return ""
+
+        said = await until(refused, bool)
+        assert said.startswith("503 ")
+        assert "storage_unavailable" in said
+        assert "the disk is full" in said
+        await storage_refusal(api, "/api/discovery/scan")
+        ready = await api.get("/api/ready")
+        assert [
+            part["part"] for part in ready["parts"] if not part["ok"] and "disk is full" in part["detail"]
+        ]
+        assert (await api.services("blog"))["web"]["candidate"]
+
+        volume.empty()
+        await server.ready()
+        assert (await api.finished(running))["status"] in {"success", "failed"}
+        assert await api.post(f"/api/stacks/{stack['id']}/restore") == {"ok": True}
+        assert (await api.check())["status"] == "success"
+        jobs = (await api.get("/api/jobs"))["jobs"]
+    assert {job["status"] for job in jobs} <= {"success", "failed"}
+    assert await server.stop() == 0
+    assert "Traceback" not in server.logs()
+
+
+async def test_a_lock_of_another_program_is_waited_for_then_told(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    fake_registry.push("app", "1")
+    host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        stack = await api.found("blog")
+        path = f"/api/stacks/{stack['id']}/archive"
+        with closing(sqlite3.connect(server.db_path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            said = await storage_refusal(api, path)
+            assert "another program holds its lock" in said
+            assert (await api.listed("blog")) is not None
+            other.execute("ROLLBACK")
+        assert await api.post(path) == {"ok": True}
+        with closing(sqlite3.connect(server.db_path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with asyncio.TaskGroup() as group:
+                waiting = group.create_task(api.post(f"/api/stacks/{stack['id']}/restore"))
+                await until(lambda: api.get("/api/version"), bool)
+                other.execute("ROLLBACK")
+            assert waiting.result() == {"ok": True}
+    assert "Traceback" not in server.logs()
+
+
+async def test_a_lost_workflow_file_loses_no_jobs(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    fake_registry.push("app", "1")
+    host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await api.found("blog")
+        job = await api.check()
+    assert await server.stop() == 0
+    for file in server.db_path.parent.glob("*.workflows*"):
+        file.unlink()
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        assert await api.job(job["id"]) == job
+        assert (await api.check())["status"] == "success"
+
+
+async def test_a_copied_database_serves_elsewhere(
+    server: ServerProcess, host: FakeHost, tmp_path: Path, fake_registry: FakeRegistry
+) -> None:
+    fake_registry.push("app", "1")
+    host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await api.found("blog")
+        await api.check()
+        stack = await api.stack("blog")
+    assert await server.stop() == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(server.db_path, elsewhere)
+    moved = ServerProcess(elsewhere, host.docker_host, DOCKREV_DB_PATH=str(elsewhere / server.db_path.name))
+    moved.start()
+    try:
+        await moved.ready()
+        async with moved.api() as api:
+            assert await api.stack("blog") == stack
+    finally:
+        moved.close()

@@ -1,0 +1,252 @@
+"""Discover, check, update by hand, archive: on a real engine, with the real Compose and real registries."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from dockrev.oci.platform import Platform
+from tests.e2e.api import Api, until
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
+from tests.testbed.images import Images
+from tests.testbed.projects import Projects
+from tests.testbed.registry import Registry
+
+pytestmark = pytest.mark.xdist_group("main-flow")
+
+PLATFORMS = (Platform.parse("linux/amd64"), Platform.parse("linux/arm64"))
+QUICK_STOP = {"stop_grace_period": "1s"}
+
+
+@pytest.fixture(scope="module")
+def real_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    server = ServerProcess(
+        tmp_path_factory.mktemp("server"),
+        bed.engine.host,
+        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
+    )
+    server.start()
+    server.wait_until_ready()
+    yield server
+    server.close()
+
+
+class Shelf:
+    """Images of one registry's namespace: `put` again moves the tag to new content."""
+
+    def __init__(self, registry: Registry, images: Images) -> None:
+        self._registry = registry
+        self._images = images
+
+    def put(self, name: str, version: str) -> dict[str, object]:
+        """Returns the service that uses it."""
+        title = name.partition(":")[0]
+        pushed = self._registry.push(self._images.build(title, version=version), name)
+        return {"image": pushed.name, **QUICK_STOP}
+
+    def put_index(self, name: str, version: str, *, attestations: bool = True) -> dict[str, object]:
+        title = name.partition(":")[0]
+        built = [self._images.build(title, version=version, platform=platform) for platform in PLATFORMS]
+        pushed = self._registry.push_index(built, name, attestations=attestations)
+        return {"image": pushed.name, **QUICK_STOP}
+
+
+@pytest.fixture
+def shelf(registry: Registry, images: Images) -> Shelf:
+    return Shelf(registry, images)
+
+
+async def test_projects_come_and_go_without_a_call(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf
+) -> None:
+    project = projects.create("visitor", {"web": shelf.put("web", "1")})
+    async with real_server.api() as api:
+        assert not await api.project(project.name)
+        await asyncio.to_thread(project.up)
+        stack = await api.found(project.name)
+        assert (stack["status"], stack["compose"]["composeFiles"]) == ("healthy", [str(project.config_file)])
+
+        await asyncio.to_thread(project.stop)
+        await until(lambda: api.stack(project.name), lambda stack: stack["status"] == "degraded")
+
+        await asyncio.to_thread(project.down)
+        gone = await until(lambda: api.project(project.name), lambda found: found["status"] == "missing")
+        assert gone["stackId"] == stack["id"]
+        assert (await api.services(project.name))["web"]["containers"]["total"] == 0
+
+
+async def test_a_check_finds_what_moved_and_nothing_else(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf, bed: Bed, images: Images
+) -> None:
+    namespace = f"t{secrets.token_hex(4)}"
+    locked = Shelf(bed.password_registry.within(namespace), images)
+    tokens = Shelf(bed.token_registry.within(namespace), images)
+    local = f"local-{namespace}:1"
+    bed.engine.load(images.build("local", version="1"), local)
+    services: dict[str, dict[str, object]] = {
+        "floating": shelf.put("floating:latest", "1"),
+        "rebuilt": shelf.put("rebuilt:1.4.2", "1"),
+        "indexed": shelf.put_index("indexed:stable", "1"),
+        "resting": shelf.put("resting:3", "1"),
+        "single": shelf.put("single:2", "1"),
+        "locked": locked.put("locked:1", "1"),
+        "token": tokens.put("token:1", "1"),
+        "ignored": shelf.put("ignored:1", "1") | {"labels": {"dockrev.watch": "false"}},
+        "local": {"image": local, "build": ".", **QUICK_STOP},
+        "twice": shelf.put("twice:5", "1") | {"deploy": {"replicas": 2}},
+    }
+    project = projects.create("fleet", services, files={"Dockerfile": "FROM scratch\n"})
+    await asyncio.to_thread(project.up)
+    moved = ("floating:latest", "rebuilt:1.4.2", "single:2", "ignored:1", "twice:5")
+    await asyncio.to_thread(lambda: [shelf.put(name, "2") for name in moved])
+    await asyncio.to_thread(shelf.put_index, "indexed:stable", "2")
+    await asyncio.to_thread(locked.put, "locked:1", "2")
+    await asyncio.to_thread(tokens.put, "token:1", "2")
+
+    async with real_server.api() as api:
+        await api.found(project.name, len(services))
+        job = await api.check_project(project.name)
+        found = await api.services(project.name)
+        listed = await api.listed(project.name)
+
+    outdated = {"floating", "rebuilt", "indexed", "single", "locked", "token", "twice"}
+    assert job["status"] == "success"
+    assert {name for name, service in found.items() if "candidate" in service} == outdated
+    assert {name: service["note"] for name, service in found.items() if "note" in service} == {
+        "ignored": "not watched",
+        "local": "local build",
+    }
+    assert not [service["checkError"] for service in found.values() if "checkError" in service]
+    assert all(found[name]["candidate"]["archMatch"] == "match" for name in outdated)
+    assert found["indexed"]["candidate"]["arch"] == ["linux/amd64", "linux/arm64"]
+    assert found["single"]["candidate"]["arch"] == ["linux/amd64"]
+    assert found["twice"]["containers"] == {"total": 2, "running": 2, "unhealthy": 0, "mixed": False}
+    assert found["resting"]["checkedAt"] > job["startedAt"]
+    assert listed is not None
+    assert (listed["updates"], listed["services"]) == (len(outdated), len(services))
+    summary = job["summary"]
+    assert (summary["servicesChecked"], summary["servicesWithCandidate"]) == (len(services), len(outdated))
+    assert summary["newVersions"]["count"] == len(outdated)
+
+
+async def test_a_stopped_project_is_checked_as_it_stands(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf
+) -> None:
+    project = projects.create("sleeper", {"web": shelf.put("web:1", "1")})
+    await asyncio.to_thread(project.up)
+    await asyncio.to_thread(project.stop)
+    await asyncio.to_thread(shelf.put, "web:1", "2")
+    async with real_server.api() as api:
+        await api.found(project.name)
+        await until(
+            lambda: api.services(project.name), lambda found: found["web"]["containers"]["running"] == 0
+        )
+        await api.check_project(project.name)
+        web = (await api.services(project.name))["web"]
+        assert web["candidate"]["digest"] != web["image"]["digest"]
+        assert web["containers"] == {"total": 1, "running": 0, "unhealthy": 0, "mixed": False}
+
+
+async def test_a_check_is_told_as_it_goes_and_can_be_read_again(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf
+) -> None:
+    project = projects.create("told", {name: shelf.put(name, "1") for name in ("one", "two", "three")})
+    await asyncio.to_thread(project.up)
+    async with real_server.api() as api, api.stream("/api/jobs/events") as everything:
+        stack = await api.found(project.name, 3)
+        job_id = await api.start_check(scope="stack", stackId=stack["id"])
+        told = await api.told(job_id)
+        again = await api.told(job_id, told[-2].id)
+        async with asyncio.timeout(30):
+            async for live in everything:
+                if live.data["jobId"] == job_id and live.data["type"] == "job_finished":
+                    break
+
+    assert (told[-1].kind, told[-1].data["status"]) == ("job_finished", "success")
+    assert {"job_log", "job_progress"} <= {event.kind for event in told}
+    done = [event.data for event in told if event.kind == "job_progress"][-1]
+    assert (done["phase"], done["current"], done["total"], done["percent"]) == ("done", 3, 3, 100)
+    ids = [event.id for event in told if event.id is not None]
+    assert ids == sorted(set(ids))
+    assert again == told[-1:]
+    assert (live.kind, live.id) == ("job_event", told[-1].id)
+
+
+async def test_an_update_by_hand_ends_the_candidate_without_a_check(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf
+) -> None:
+    project = projects.create("byhand", {"web": shelf.put("web:1", "1")})
+    await asyncio.to_thread(project.up)
+    await asyncio.to_thread(shelf.put, "web:1", "2")
+    async with real_server.api() as api:
+        await api.found(project.name)
+        await api.check_project(project.name)
+        before = (await api.services(project.name))["web"]
+
+        await asyncio.to_thread(project.compose, "pull")
+        await asyncio.to_thread(project.up)
+        after = await until(lambda: api.services(project.name), lambda found: "candidate" not in found["web"])
+        listed = await api.listed(project.name)
+    assert after["web"]["image"]["digest"] == before["candidate"]["digest"]
+    assert after["web"]["checkedAt"] == before["checkedAt"]
+    assert listed is not None
+    assert listed["updates"] == 0
+
+
+async def test_what_is_archived_is_out_of_the_way_until_it_is_restored(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf
+) -> None:
+    project = projects.create("attic", {"web": shelf.put("web", "1"), "db": shelf.put("db", "1")})
+    await asyncio.to_thread(project.up)
+    async with real_server.api() as api:
+        stack = await api.found(project.name, 2)
+        await _archive_a_stack_and_back(api, project.name, stack["id"])
+        await _archive_a_service_and_back(api, project.name)
+        await asyncio.to_thread(project.down)
+        await _archive_a_missing_project_and_back(api, project.name)
+
+
+async def _archive_a_stack_and_back(api: Api, name: str, stack_id: str) -> None:
+    for _ in range(2):
+        assert await api.post(f"/api/stacks/{stack_id}/archive") == {"ok": True}
+    assert await api.listed(name) is None
+    assert await api.listed(name, "only") is not None
+    assert await api.post(f"/api/stacks/{stack_id}/restore") == {"ok": True}
+    assert await api.listed(name) is not None
+    assert await api.listed(name, "only") is None
+
+
+async def _archive_a_service_and_back(api: Api, name: str) -> None:
+    service_id = (await api.services(name))["db"]["id"]
+    assert await api.post(f"/api/services/{service_id}/archive") == {"ok": True}
+    listed = await api.listed(name)
+    assert listed is not None
+    assert listed["archivedServices"] == 1
+    assert (await api.services(name))["db"]["archived"]
+    assert await api.post(f"/api/services/{service_id}/restore") == {"ok": True}
+    assert not (await api.services(name))["db"]["archived"]
+
+
+async def _archive_a_missing_project_and_back(api: Api, name: str) -> None:
+    """One that has containers would be restored by the next scan."""
+    await until(lambda: api.project(name), lambda found: found["status"] == "missing")
+    path = f"/api/discovery/projects/{name}"
+    for verb, archived in (("archive", True), ("restore", False)):
+        assert await api.post(f"{path}/{verb}") == {"ok": True}
+        assert (await api.project(name))["archived"] is archived
+
+
+async def test_a_scan_can_be_asked_for(real_server: ServerProcess, projects: Projects, shelf: Shelf) -> None:
+    project = projects.create("asked", {"web": shelf.put("web", "1")})
+    await asyncio.to_thread(project.up)
+    async with real_server.api() as api:
+        job = await api.finished((await api.post("/api/discovery/scan"))["jobId"])
+        scan = job["summary"]["scan"]
+        actions = {action["project"]: action for action in scan["actions"]}
+        assert job["status"] == "success"
+        stack = await api.stack(project.name)
+    assert actions[project.name]["stackId"] == stack["id"]
+    assert actions[project.name]["action"] != "failed"
+    assert scan["summary"]["projectsSeen"] >= 1

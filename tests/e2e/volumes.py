@@ -1,0 +1,53 @@
+"""Small file systems to be filled or made read-only."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FILLER = "filler"
+
+
+class NoMounts(Exception):
+    """This machine lets nobody mount; the message is what `mount` said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    directory: Path
+
+    @classmethod
+    @contextmanager
+    def mounted(cls, directory: Path, megabytes: int = 8) -> Iterator["Volume"]:
+        directory.mkdir(parents=True)
+        options = f"size={megabytes}m,mode=755"
+        made = _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory))
+        if made.returncode:
+            raise NoMounts(made.stderr.strip())
+        try:
+            yield cls(directory)
+        finally:
+            _run("umount", "--lazy", str(directory))
+
+    def fill(self) -> None:
+        """Not a byte is left."""
+        with (self.directory / FILLER).open("ab", buffering=0) as filler:
+            for size in (65536, 1):
+                try:
+                    while filler.write(bytes(size)) == size:
+                        pass
+                except OSError:
+                    continue
+
+    def empty(self) -> None:
+        (self.directory / FILLER).unlink()
+
+    def make_read_only(self) -> None:
+        """Fails while a file is open for writing."""
+        remounted = _run("mount", "-o", "remount,ro", str(self.directory))
+        assert remounted.returncode == 0, remounted.stderr
+
+
+def _run(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,50 @@
+"""Jobs for tests, and all that stores and feeds them."""
+
+from dataclasses import dataclass
+
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.models import Exclusive, Job, JobStatus, LogRow, NewJob, Outcome, Reason, Scope, Target
+from dockrev.jobs.store import JobStore
+
+EVERYTHING = Target(Scope.ALL)
+
+
+def new_job(target: Target = EVERYTHING, type: str = "check", id: str = "") -> NewJob:
+    return NewJob(id or new_id(IdPrefix.JOB), type, target, "ann", Reason.UI)
+
+
+def stack(stack_id: str) -> Target:
+    return Target(Scope.STACK, stack_id)
+
+
+def success(**summary: str | int) -> Outcome:
+    return Outcome(JobStatus.SUCCESS, dict(summary))
+
+
+@dataclass(frozen=True)
+class Jobs:
+    store: JobStore
+    feed: LogFeed
+
+    @classmethod
+    def of(cls, database: Database, clock: Clock) -> "Jobs":
+        feed = LogFeed()
+        return cls(JobStore(database, feed, clock), feed)
+
+    async def start(
+        self, target: Target = EVERYTHING, exclusive: Exclusive | None = None, *, type: str = "check"
+    ) -> str:
+        new = new_job(target, type)
+        await self.store.start(new, exclusive)
+        return new.id
+
+    async def finished(self, target: Target = EVERYTHING, *, type: str = "check") -> Job:
+        job_id = await self.start(target, type=type)
+        await self.store.finish(job_id, success())
+        return await self.store.get(job_id)
+
+    async def logs(self, job_id: str) -> list[LogRow]:
+        return await self.store.newest_logs(job_id, 500)

@@ -1,0 +1,261 @@
+"""Jobs are run and ended truthfully, whatever their work does."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from dockrev.errors import Conflict, NotFound, UpstreamError
+from dockrev.jobs.models import Exclusive, JobStatus, Level, Outcome, Progress
+from dockrev.jobs.retention import KEPT, JobRetention
+from dockrev.jobs.runner import JobContext
+from tests.fakes.clock import MovableClock
+from tests.jobs.building import new_job, success
+from tests.jobs.works import Endless, Works, logged
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def hands() -> MovableClock:
+    """The clock of the shared runner."""
+    return MovableClock()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def works(tmp_path_factory: pytest.TempPathFactory, hands: MovableClock) -> AsyncIterator[Works]:
+    async with Works.open(tmp_path_factory.mktemp("jobs"), hands) as works:
+        yield works
+
+
+async def succeed(context: JobContext) -> Outcome:
+    await context.log("at work")
+    return success(done=1)
+
+
+async def messages(works: Works, job_id: str) -> list[tuple[Level, str]]:
+    return [(row.level, row.message) for row in await works.jobs.logs(job_id) if row.level is not Level.EVENT]
+
+
+async def test_a_job_that_does_its_work_is_a_success(works: Works) -> None:
+    job = await works.run(succeed)
+    assert (job.status, job.summary) == (JobStatus.SUCCESS, {"done": 1})
+    assert await messages(works, job.id) == [(Level.INFO, "at work")]
+
+
+async def test_submitting_returns_before_the_work_is_done(works: Works) -> None:
+    go_on = asyncio.Event()
+
+    async def wait(_: JobContext) -> Outcome:
+        await go_on.wait()
+        return success()
+
+    job_id = await works.submit(wait)
+    assert (await works.jobs.store.get(job_id)).status is JobStatus.RUNNING
+    go_on.set()
+    assert (await works.ended(job_id)).status is JobStatus.SUCCESS
+
+
+async def test_a_job_may_end_in_failure_by_its_own_account(works: Works) -> None:
+    async def fail(_: JobContext) -> Outcome:
+        return Outcome(JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
+
+    job = await works.run(fail)
+    assert (job.status, job.summary) == (JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
+    assert await messages(works, job.id) == [(Level.ERROR, "work failed: two of three failed")]
+
+
+async def test_an_error_raised_on_purpose_is_the_jobs_error(works: Works) -> None:
+    async def fail(_: JobContext) -> Outcome:
+        raise UpstreamError("the engine is away")
+
+    job = await works.run(fail)
+    assert (job.status, job.summary) == (JobStatus.FAILED, {"error": "the engine is away"})
+    assert await messages(works, job.id) == [(Level.ERROR, "work failed: the engine is away")]
+
+
+async def test_a_fault_ends_its_job_without_telling_its_secrets(works: Works) -> None:
+    async def crash(_: JobContext) -> Outcome:
+        raise ValueError("https://ann:hunter2@registry")
+
+    with logged("job.crashed") as crashed:
+        job = await works.run(crash)
+    assert crashed.is_set()
+    assert job.status is JobStatus.FAILED
+    assert "ValueError" in str(job.summary["error"])
+    assert "hunter2" not in str(job.summary) + str(await works.jobs.logs(job.id))
+
+
+async def test_several_faults_at_once_end_the_job_too(works: Works) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    async def crash(_: JobContext) -> Outcome:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            group.create_task(fail())
+        return success()
+
+    with logged("job.crashed"):
+        assert (await works.run(crash)).status is JobStatus.FAILED
+
+
+async def test_jobs_run_beside_each_other(works: Works) -> None:
+    meet = asyncio.Barrier(3)
+
+    async def wait_for_others(_: JobContext) -> Outcome:
+        async with asyncio.timeout(5):
+            await meet.wait()
+        return success()
+
+    ids = [await works.submit(wait_for_others) for _ in range(3)]
+    assert {(await works.ended(job_id)).status for job_id in ids} == {JobStatus.SUCCESS}
+
+
+async def test_a_conflict_starts_nothing(works: Works) -> None:
+    target, endless = works.target(), Endless()
+    first = await works.submit(endless, target, Exclusive())
+    await endless.began.wait()
+    with pytest.raises(Conflict) as raised:
+        await works.submit(succeed, target, Exclusive())
+    assert raised.value.details == {"existingJobId": first}
+    assert not endless.cancelled
+
+
+async def test_a_stale_job_is_stopped_and_adds_nothing_to_its_end(works: Works, hands: MovableClock) -> None:
+    target, endless = works.target(), Endless()
+
+    async def report_and_hang(context: JobContext) -> Outcome:
+        context.progress(Progress("scanning", "hanging", 1, 2))
+        return await endless(context)
+
+    stale = await works.submit(report_and_hang, target)
+    await endless.began.wait()
+    hands.advance(7201)
+    new = await works.submit(succeed, target, Exclusive(timedelta(hours=2)))
+    assert (await works.ended(new)).status is JobStatus.SUCCESS
+    job = await works.ended(stale)
+    assert orjson.loads(orjson.dumps(job.summary))["terminated"]["reason"] == "stale_check"
+    assert endless.cancelled
+    logs = await works.jobs.logs(stale)
+    assert orjson.loads(logs[-1].message)["type"] == "job_finished"
+    assert [row.level for row in logs].count(Level.WARN) == 1
+
+
+async def test_events_are_stored_with_their_fields(works: Works) -> None:
+    async def tell(context: JobContext) -> Outcome:
+        await context.event("something_seen", {"stackId": "stk_a", "count": 2})
+        return success()
+
+    job = await works.run(tell)
+    seen = orjson.loads((await works.jobs.logs(job.id))[0].message)
+    assert (seen["type"], seen["jobId"], seen["stackId"], seen["count"]) == (
+        "something_seen",
+        job.id,
+        "stk_a",
+        2,
+    )
+
+
+async def test_a_flood_of_progress_is_stored_seldom_and_ends_with_the_newest(works: Works) -> None:
+    async def count(context: JobContext) -> Outcome:
+        for current in range(2000):
+            context.progress(Progress("scanning", "x", current, 2000, current, "stk_a"))
+            if current % 100 == 0:
+                await asyncio.sleep(0)
+        context.progress(Progress("done", "finished", 2000, 2000))
+        return success()
+
+    with works.jobs.feed.watch():
+        job = await works.run(count)
+    assert job.progress is not None
+    assert (job.progress["phase"], job.progress["percent"]) == ("done", 100)
+    rows = [row for row in await works.jobs.logs(job.id) if "job_progress" in row.message]
+    assert len(rows) == 1
+    published = works.jobs.feed.after(0) or works.jobs.feed.after(rows[0].id - 20) or []
+    assert 1 <= sum(row.job_id == job.id and "job_progress" in row.message for row in published) <= 3
+
+
+async def test_the_last_progress_survives_being_stored_while_the_work_ends(works: Works) -> None:
+    async def finish_at_once(context: JobContext) -> Outcome:
+        context.progress(Progress("done", "finished", 3, 3))
+        await context.log("finished")
+        return success()
+
+    for _ in range(10):
+        job = await works.run(finish_at_once)
+        assert job.progress is not None
+        assert job.progress["phase"] == "done"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def test_an_end_that_cannot_be_stored_is_stored_later_and_once(works: Works) -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def fail(context: JobContext) -> Outcome:
+        reached.set()
+        await go_on.wait()
+        context.progress(Progress("done", "finished", 3, 3))
+        raise UpstreamError("no")
+
+    job_id = await works.submit(fail)
+    await reached.wait()
+    with logged("job.storage_awaited") as awaited, locked(works.database.path):
+        go_on.set()
+        async with asyncio.timeout(5):
+            await awaited.wait()
+    job = await works.ended(job_id)
+    assert (job.status, job.summary) == (JobStatus.FAILED, {"error": "no"})
+    assert job.progress is not None
+    assert await messages(works, job_id) == [(Level.ERROR, "work failed: no")]
+
+
+async def test_an_unknown_kind_of_job_fails_instead_of_staying(works: Works) -> None:
+    new = new_job(works.target(), "unheard of")
+    with logged("job.crashed"):
+        await works.runner.submit(new)
+        assert (await works.ended(new.id)).status is JobStatus.FAILED
+
+
+async def test_a_forgotten_job_leaves_no_workflow_behind(works: Works) -> None:
+    job = await works.run(succeed)
+    await works.runner.forget([job.id])
+    await works.runner.forget([])
+    with closing(sqlite3.connect(works.database.path.with_name("workflows.sqlite3"))) as connection:
+        query = "SELECT count(*) FROM workflow_status WHERE workflow_uuid = ?"
+        assert connection.execute(query, (job.id,)).fetchone() == (0,)
+
+
+async def test_it_says_how_many_jobs_run(works: Works) -> None:
+    assert (await works.runner.probe()).endswith(" running")
+
+
+async def test_jobs_that_ended_long_ago_are_deleted_and_younger_ones_kept(
+    works: Works, hands: MovableClock
+) -> None:
+    retention = JobRetention(works.jobs.store, works.runner, hands)
+    hands.advance(KEPT.total_seconds() + 1)
+    await retention.purge()
+    old = [(await works.run(succeed)).id] + [(await works.jobs.finished()).id for _ in range(59)]
+    hands.advance(KEPT.total_seconds())
+    young = await works.run(succeed)
+    assert await retention.purge() == 0
+    hands.advance(1)
+    assert await retention.purge() == len(old)
+    assert await works.jobs.store.get(young.id) == young
+    for job_id in old:
+        with pytest.raises(NotFound):
+            await works.jobs.store.get(job_id)

@@ -1,0 +1,109 @@
+"""Jobs when the server stops, restarts or is killed."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from dockrev.errors import StorageError, Unavailable
+from dockrev.jobs.models import Exclusive, Job, JobStatus, Outcome, Progress
+from dockrev.jobs.runner import JobContext
+from tests.jobs.building import EVERYTHING, success
+from tests.jobs.works import Endless, Works
+
+ALONE = Exclusive()
+
+
+async def succeed(_: JobContext) -> Outcome:
+    return success()
+
+
+def ended_by(job: Job) -> str:
+    assert job.status is JobStatus.FAILED
+    terminated = job.summary["terminated"]
+    assert isinstance(terminated, dict)
+    return str(terminated["reason"])
+
+
+async def test_a_stop_ends_every_job_truthfully_and_a_restart_goes_on(tmp_path: Path) -> None:
+    running, stubborn_began = Endless(), asyncio.Event()
+
+    async def nearly_done(context: JobContext) -> Outcome:
+        stubborn_began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            context.progress(Progress("done", "tidied up", 1, 1))
+        return success(finished_anyway=1)
+
+    async with Works.open(tmp_path) as works:
+        done = await works.run(succeed)
+        at_work = await works.submit(running, EVERYTHING, ALONE)
+        stubborn = await works.submit(nearly_done)
+        await asyncio.gather(running.began.wait(), stubborn_began.wait())
+        not_begun = await works.submit(succeed)
+        await works.runner.stop()
+        assert await asyncio.to_thread(lambda: "threads still work") == "threads still work"
+        ends = {job_id: await works.jobs.store.get(job_id) for job_id in (at_work, stubborn, not_begun)}
+        with pytest.raises(Unavailable):
+            await works.submit(succeed)
+        with pytest.raises(Unavailable):
+            await works.runner.probe()
+    assert running.cancelled
+    assert ended_by(ends[at_work]) == "server_shutdown"
+    assert ends[stubborn].status is JobStatus.SUCCESS
+    assert ends[stubborn].progress is not None
+    assert ends[not_begun].status is JobStatus.SUCCESS or ended_by(ends[not_begun]) == "server_shutdown"
+    async with Works.open(tmp_path) as works:
+        assert await works.jobs.store.unfinished() == []
+        again = await works.submit(succeed, EVERYTHING, ALONE)
+        assert (await works.ended(again)).status is JobStatus.SUCCESS
+        assert await works.jobs.store.get(done.id) == done
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from dockrev.jobs.models import Exclusive
+from tests.jobs.building import EVERYTHING
+from tests.jobs.works import Works
+
+async def hang(context):
+    await context.log("at work")
+    print(context.job.id, flush=True)
+    await asyncio.Event().wait()
+
+async def main():
+    async with Works.open(Path(sys.argv[1])) as works:
+        await works.submit(hang, EVERYTHING, Exclusive())
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_job_whose_server_was_killed_is_ended_at_the_next_start(tmp_path: Path) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+    )
+    assert child.stdout
+    job_id = (await child.stdout.readline()).decode().strip()
+    os.kill(child.pid, signal.SIGKILL)
+    await child.communicate()
+    async with Works.open(tmp_path) as works:
+        job = await works.jobs.store.get(job_id)
+        assert ended_by(job) == "server_restart"
+        assert [row.level for row in await works.jobs.logs(job_id)] == ["info", "warn", "event"]
+        again = await works.submit(succeed, EVERYTHING, ALONE)
+        assert (await works.ended(again)).status is JobStatus.SUCCESS
+        assert await works.jobs.store.get(job_id) == job, "the workflow that came back did nothing"
+
+
+async def test_a_file_of_workflows_that_is_garbage_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "workflows.sqlite3").write_bytes(b"certainly not a database" * 100)
+    with pytest.raises(StorageError, match="not an SQLite database"):
+        async with Works.open(tmp_path):
+            pass

@@ -1,0 +1,201 @@
+"""Streams of job lines: what was stored first, then what happens."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import orjson
+import pytest
+
+from dockrev.db.database import Database
+from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.models import JobStatus, Level, LogRow, Outcome
+from dockrev.jobs.store import JobStore
+from dockrev.jobs.streams import JobStreams
+from dockrev.web.sse import ServerEvent
+from tests.fakes.clock import MovableClock
+from tests.jobs.building import Jobs, new_job, success
+
+Events = AsyncGenerator[ServerEvent, None]
+
+
+@pytest.fixture
+def streams(jobs: Jobs) -> JobStreams:
+    return JobStreams(jobs.store, jobs.feed)
+
+
+async def next_of(events: Events) -> ServerEvent:
+    async with asyncio.timeout(5):
+        return await anext(events)
+
+
+async def rest_of(events: Events) -> list[ServerEvent]:
+    async with asyncio.timeout(5):
+        return [event async for event in events]
+
+
+def data(event: ServerEvent) -> dict[str, object]:
+    document = orjson.loads(event.data)
+    assert isinstance(document, dict)
+    return document
+
+
+async def silent(events: Events) -> asyncio.Task[ServerEvent]:
+    """Waiting for its next event, which is not there yet."""
+    waiting = asyncio.create_task(next_of(events))
+    done, _ = await asyncio.wait([waiting], timeout=0.05)
+    assert not done
+    return waiting
+
+
+async def a_job_with_a_history(jobs: Jobs) -> str:
+    job_id = await jobs.start()
+    await jobs.store.add_log(job_id, Level.INFO, "check started")
+    await jobs.store.add_log(job_id, Level.WARN, "slow")
+    await jobs.store.set_progress(job_id, {"phase": "scanning"})
+    return job_id
+
+
+async def test_a_finished_jobs_stream_is_its_whole_history_and_ends(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await a_job_with_a_history(jobs)
+    await jobs.store.finish(job_id, success())
+    events = await rest_of(streams.one_job(job_id, 0))
+    assert [event.event for event in events] == ["job_log", "job_log", "job_progress", "job_finished"]
+    assert [event.id for event in events] == [row.id for row in await jobs.logs(job_id)]
+    assert data(events[1]) == {
+        "type": "job_log",
+        "jobId": job_id,
+        "ts": "2026-01-02T03:04:05.000000Z",
+        "level": "warn",
+        "msg": "slow",
+    }
+    assert data(events[3])["status"] == "success"
+
+
+async def test_a_stored_event_is_sent_as_it_was_stored(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await jobs.start()
+    await jobs.store.add_event(job_id, "service_seen", {"name": "wéb"})
+    await jobs.store.finish(job_id, success())
+    event, _ = await rest_of(streams.one_job(job_id, 0))
+    stored, _ = await jobs.logs(job_id)
+    assert (event.event, event.data, event.id) == ("service_seen", stored.message, stored.id)
+
+
+async def test_a_stream_goes_on_after_the_line_that_was_seen(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await a_job_with_a_history(jobs)
+    await jobs.store.finish(job_id, success())
+    seen = (await jobs.logs(job_id))[1].id
+    assert [event.event for event in await rest_of(streams.one_job(job_id, seen))] == [
+        "job_progress",
+        "job_finished",
+    ]
+
+
+@pytest.mark.parametrize("beyond", [0, 1000])
+async def test_resumed_after_its_end_a_stream_says_again_how_it_ended(
+    jobs: Jobs, streams: JobStreams, beyond: int
+) -> None:
+    job_id = await jobs.start()
+    await jobs.store.finish(job_id, Outcome(JobStatus.FAILED, {}))
+    last = await jobs.store.last_log_id()
+    (event,) = await rest_of(streams.one_job(job_id, last + beyond))
+    assert (event.event, event.id) == ("job_finished", None)
+    assert data(event) == {"type": "job_finished", "jobId": job_id, "status": "failed"}
+
+
+async def test_a_running_job_is_followed_to_its_end(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await jobs.start()
+    events = streams.one_job(job_id, 0)
+    waiting = await silent(events)
+    await jobs.store.add_log(job_id, Level.INFO, "live")
+    assert data(await waiting)["msg"] == "live"
+    waiting = await silent(events)
+    await jobs.store.finish(job_id, success())
+    assert (await waiting).event == "job_finished"
+    assert await rest_of(events) == []
+
+
+async def test_another_jobs_lines_are_not_in_the_stream(jobs: Jobs, streams: JobStreams) -> None:
+    one, other = await jobs.start(), await jobs.start()
+    events = streams.one_job(one, 0)
+    waiting = await silent(events)
+    await jobs.store.add_log(other, Level.INFO, "other")
+    await jobs.store.add_log(one, Level.INFO, "one")
+    assert data(await waiting)["msg"] == "one"
+    await events.aclose()
+
+
+async def test_a_history_longer_than_the_feed_comes_from_the_database_without_a_gap(
+    database: Database, clock: MovableClock
+) -> None:
+    feed = LogFeed(kept=3)
+    store = JobStore(database, feed, clock)
+    new = new_job()
+    await store.start(new, None)
+    for number in range(450):
+        await store.add_log(new.id, Level.INFO, str(number))
+    await store.finish(new.id, success())
+    events = await rest_of(JobStreams(store, feed).one_job(new.id, 0))
+    assert [data(event)["msg"] for event in events[:-1]] == [str(number) for number in range(450)]
+
+
+async def test_a_stream_of_all_jobs_has_events_only(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await a_job_with_a_history(jobs)
+    events = streams.every_job(await jobs.store.last_log_id())
+    waiting = await silent(events)
+    await jobs.store.add_log(job_id, Level.INFO, "only a line")
+    await jobs.store.add_event(job_id, "service_seen", {"name": "web"})
+    event = await waiting
+    assert (event.event, event.id) == ("job_event", await jobs.store.last_log_id())
+    assert data(event) == {
+        "type": "service_seen",
+        "jobId": job_id,
+        "ts": "2026-01-02T03:04:05.000000Z",
+        "name": "web",
+    }
+    await jobs.store.finish(job_id, success())
+    assert data(await next_of(events))["type"] == "job_finished"
+    await events.aclose()
+
+
+async def test_a_stream_of_all_jobs_can_be_resumed(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await a_job_with_a_history(jobs)
+    first = (await jobs.logs(job_id))[0].id
+    events = streams.every_job(first)
+    assert data(await next_of(events))["type"] == "job_progress"
+    await events.aclose()
+
+
+async def test_many_readers_hear_the_same(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await jobs.start()
+    readers = [asyncio.create_task(rest_of(streams.one_job(job_id, 0))) for _ in range(20)]
+    for number in range(30):
+        await jobs.store.add_log(job_id, Level.INFO, str(number))
+    await jobs.store.finish(job_id, success())
+    heard = await asyncio.gather(*readers)
+    assert len(heard[0]) == 31
+    assert all(events == heard[0] for events in heard)
+
+
+async def test_a_job_that_is_gone_ends_its_stream_with_an_error(jobs: Jobs, streams: JobStreams) -> None:
+    (event,) = await rest_of(streams.one_job("job_x", 0))
+    assert (event.event, event.id) == ("job_events_error", None)
+    assert data(event) == {"type": "job_events_error", "error": "job not found", "jobId": "job_x"}
+
+
+async def test_a_database_that_fails_ends_the_streams_with_an_error(
+    jobs: Jobs, streams: JobStreams, database: Database, clock: MovableClock
+) -> None:
+    job_id = await jobs.start()
+    await jobs.store.add_log(job_id, Level.INFO, "seen")
+    one, every = streams.one_job(job_id, 0), streams.every_job(1)
+    await next_of(one)
+    waiting = [await silent(one), await silent(every)]
+    async with database.write() as connection:
+        await connection.exec_driver_sql("DROP TABLE job_logs")
+        await connection.exec_driver_sql("ALTER TABLE jobs RENAME TO lost")
+    jobs.feed.publish([LogRow(50, "job_other", clock.now(), Level.EVENT, "{}")])
+    for task, stream in zip(waiting, (one, every), strict=True):
+        event = await task
+        assert event.event == "job_events_error"
+        assert "no such table" in str(data(event)["error"])
+        assert await rest_of(stream) == []

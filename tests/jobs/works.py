@@ -1,0 +1,106 @@
+"""A job runner over real files whose jobs do what a test says."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+from structlog.typing import EventDict
+
+from dockrev.clock import Clock, SystemClock
+from dockrev.db.database import Database
+from dockrev.jobs.models import Exclusive, Job, Outcome, Target
+from dockrev.jobs.runner import Handler, JobContext, JobRunner
+from tests.jobs.building import Jobs, new_job, stack
+
+WORK = "work"
+
+
+class Works:
+    def __init__(self, jobs: Jobs, runner: JobRunner, database: Database) -> None:
+        self.jobs = jobs
+        self.runner = runner
+        self.database = database
+        self._handlers: dict[str | None, Handler] = {}
+        self._numbers = count()
+        runner.handles(WORK, self._handle)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path, clock: Clock | None = None) -> AsyncIterator[Self]:
+        clock = clock or SystemClock()
+        async with Database.open(directory / "dockrev.sqlite3", busy_timeout_ms=50) as database:
+            jobs = Jobs.of(database, clock)
+            runner = JobRunner(jobs.store, clock, directory / "workflows.sqlite3", retry_seconds=0.05)
+            works = cls(jobs, runner, database)
+            await runner.start()
+            try:
+                yield works
+            finally:
+                await runner.stop()
+
+    def target(self) -> Target:
+        """Of no other job."""
+        return stack(f"stk_{next(self._numbers)}")
+
+    async def submit(
+        self, handler: Handler, target: Target | None = None, exclusive: Exclusive | None = None
+    ) -> str:
+        new = new_job(target or self.target(), WORK)
+        self._handlers[new.target.stack_id] = handler
+        await self.runner.submit(new, exclusive)
+        return new.id
+
+    async def ended(self, job_id: str) -> Job:
+        async with asyncio.timeout(10):
+            with self.jobs.feed.watch() as changed:
+                while True:
+                    changed.clear()
+                    job = await self.jobs.store.get(job_id)
+                    if job.status.terminal:
+                        return job
+                    await changed.wait()
+
+    async def run(self, handler: Handler) -> Job:
+        return await self.ended(await self.submit(handler))
+
+    async def _handle(self, context: JobContext) -> Outcome:
+        return await self._handlers[context.job.target.stack_id](context)
+
+
+class Endless:
+    """A handler that says when it began and goes on until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.cancelled = False
+
+    async def __call__(self, _: JobContext) -> Outcome:
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        raise AssertionError("nobody sets that event")
+
+
+@contextmanager
+def logged(action: str) -> Iterator[asyncio.Event]:
+    """Set when a line with this `action` is logged."""
+    seen = asyncio.Event()
+
+    def look(_logger: Any, _method: str, line: EventDict) -> EventDict:
+        if line.get("action") == action:
+            seen.set()
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[look])
+    try:
+        yield seen
+    finally:
+        structlog.configure(**before)

@@ -1,0 +1,114 @@
+"""Services and stacks, each in the state a test is about."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from dockrev.images.models import CheckError, ImageFacts, TagState
+from dockrev.oci.digest import Digest
+from dockrev.oci.manifest import Child
+from dockrev.oci.platform import Platform
+from dockrev.stacks.candidates import Knowledge
+from dockrev.stacks.models import (
+    ObservedService,
+    ObservedStack,
+    RunningImage,
+    Runtime,
+    Service,
+    ServiceSettings,
+    Stack,
+)
+
+AMD64 = Platform("linux", "amd64")
+ARM64 = Platform("linux", "arm64")
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+WEB = "docker.io/library/web"
+
+
+def digest(name: str) -> Digest:
+    return Digest.of(name.encode())
+
+
+OLD, NEW = digest("old"), digest("new")
+
+
+def running(*images: Digest | tuple[Digest, ...], total: int = 1, unhealthy: int = 0) -> Runtime:
+    """All containers run. Each image has one digest, or several, or none of a registry: `()`."""
+    known = tuple(
+        RunningImage(f"sha256:image-{number}", one if isinstance(one, tuple) else (one,))
+        for number, one in enumerate(images)
+    )
+    return Runtime(total, total, unhealthy, known)
+
+
+def stopped(*images: Digest) -> Runtime:
+    return Runtime(1, 0, 0, running(*images).images)
+
+
+def service(
+    image_ref: str | None = "web",
+    runtime: Runtime = Runtime(),  # noqa: B008 -- frozen
+    *,
+    name: str = "web",
+    builds: bool = False,
+    watched: bool = True,
+    removed: bool = False,
+    archived: bool = False,
+) -> Service:
+    return Service(
+        id=f"svc_{name}",
+        stack_id="stk_blog",
+        name=name,
+        image_ref=image_ref,
+        builds=builds,
+        watched=watched,
+        runtime=runtime,
+        settings=ServiceSettings(True, {}, {}, None),
+        archived=archived,
+        removed=removed,
+    )
+
+
+def stack(*services: Service, runtime_known: bool = True, archived: bool = False) -> Stack:
+    return Stack("stk_blog", "blog", ("/srv/compose.yml",), runtime_known, archived, NOON, NOON, services)
+
+
+def index(name: Digest, **children: Digest) -> ImageFacts:
+    """`index(NEW, amd64=..., arm_v7=...)`"""
+    return ImageFacts(
+        name,
+        tuple(
+            Child(Platform.parse(f"linux/{platform.replace('_', '/')}"), child)
+            for platform, child in children.items()
+        ),
+    )
+
+
+def tag(
+    digest: Digest | None, *, repository: str = WEB, name: str = "latest", error: CheckError | None = None
+) -> TagState:
+    return TagState(repository, name, digest, NOON if digest else None, error)
+
+
+def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = (), host: Platform = AMD64) -> Knowledge:
+    states: Mapping[tuple[str, str], TagState] = {state.key: state for state in tags}
+    return Knowledge(states, {one.digest: one for one in facts}, host)
+
+
+def observed(project: str = "blog", **services: str | ObservedService) -> ObservedStack:
+    """`observed(web="nginx:1", db=observed_service("db", ...))`"""
+    found = tuple(
+        one if isinstance(one, ObservedService) else observed_service(name, one)
+        for name, one in services.items()
+    )
+    return ObservedStack(project, (f"/srv/{project}/compose.yml",), found)
+
+
+def observed_service(
+    name: str,
+    image_ref: str | None,
+    runtime: Runtime = Runtime(),  # noqa: B008 -- frozen
+    *,
+    builds: bool = False,
+    watched: bool = True,
+) -> ObservedService:
+    return ObservedService(name, image_ref, builds, watched, runtime)

@@ -1,0 +1,183 @@
+"""Is an update waiting? Cases of what runs and what the registry offers."""
+
+from datetime import timedelta
+
+import pytest
+
+from dockrev.images.models import CheckError, ImageFacts
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.stacks.candidates import ArchMatch, Knowledge, Unchecked, judge, question_of
+from dockrev.stacks.models import Runtime, Service
+from tests.stacks.building import (
+    AMD64,
+    ARM64,
+    NEW,
+    NOON,
+    OLD,
+    digest,
+    index,
+    knowledge,
+    running,
+    service,
+    stopped,
+    tag,
+)
+
+OLD_AMD64, NEW_AMD64, SHARED = digest("old amd64"), digest("new amd64"), digest("shared")
+OFFERED = index(NEW, amd64=NEW_AMD64, arm64=digest("new arm64"))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "known", "waiting"),
+    [
+        pytest.param(running(OLD), knowledge(tag(NEW), facts=[OFFERED]), True, id="the index moved"),
+        pytest.param(running(NEW), knowledge(tag(NEW)), False, id="the index runs"),
+        pytest.param(running((OLD, NEW)), knowledge(tag(NEW)), False, id="one of its digests is offered"),
+        pytest.param(
+            running(NEW_AMD64),
+            knowledge(tag(NEW), facts=[OFFERED]),
+            False,
+            id="pulled by its platform's digest",
+        ),
+        pytest.param(
+            running(OLD_AMD64), knowledge(tag(NEW), facts=[OFFERED]), True, id="another platform digest runs"
+        ),
+        pytest.param(
+            running(OLD),
+            knowledge(tag(NEW), facts=[index(OLD, amd64=SHARED), index(NEW, amd64=SHARED, arm64=NEW_AMD64)]),
+            False,
+            id="only other platforms changed",
+        ),
+        pytest.param(
+            running(OLD),
+            knowledge(tag(NEW), facts=[index(OLD, amd64=OLD_AMD64), OFFERED]),
+            True,
+            id="this platform changed too",
+        ),
+        pytest.param(running(OLD, NEW, total=2), knowledge(tag(NEW)), True, id="one replica is behind"),
+        pytest.param(
+            running(OLD, (), total=2), knowledge(tag(NEW)), True, id="one replica is from elsewhere"
+        ),
+        pytest.param(stopped(OLD), knowledge(tag(NEW)), True, id="stopped on the old image"),
+        pytest.param(stopped(NEW), knowledge(tag(NEW)), False, id="stopped on the offered image"),
+        pytest.param(Runtime(), knowledge(tag(NEW)), False, id="no containers"),
+        pytest.param(running(()), knowledge(tag(NEW)), False, id="the image has no digest here"),
+        pytest.param(running(OLD), knowledge(), False, id="never checked"),
+        pytest.param(running(OLD), knowledge(tag(None)), False, id="never answered"),
+        pytest.param(
+            running(OLD),
+            knowledge(tag(NEW, repository="ghcr.io/other/web")),
+            False,
+            id="another repository moved",
+        ),
+        pytest.param(running(OLD), knowledge(tag(NEW, name="1")), False, id="another tag moved"),
+    ],
+)
+def test_an_update_waits_when_what_runs_here_would_change(
+    runtime: Runtime, known: Knowledge, waiting: bool
+) -> None:
+    assert (judge(service("web", runtime), known).candidate is not None) is waiting
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (service(None, builds=True), Unchecked.LOCAL_BUILD),
+        (service(None), Unchecked.LOCAL_BUILD),
+        (service("web", running(()), builds=True), Unchecked.LOCAL_BUILD),
+        (service("web", running(OLD), watched=False), Unchecked.NOT_WATCHED),
+        (service(f"web@{OLD}", running(OLD)), Unchecked.PINNED),
+        (service(f"web:1@{OLD}", running(OLD)), Unchecked.PINNED),
+        (service("web", running(OLD), removed=True), Unchecked.REMOVED),
+        (service("Not A Reference", running(OLD)), Unchecked.INVALID),
+        (service("", running(OLD)), Unchecked.INVALID),
+    ],
+)
+def test_some_services_are_never_asked_about(one: Service, why: Unchecked) -> None:
+    assert question_of(one) is why
+    verdict = judge(one, knowledge(tag(NEW)))
+    assert verdict.unchecked is why
+    assert verdict.candidate is None
+
+
+def test_a_service_that_builds_but_runs_a_pulled_image_is_asked_about() -> None:
+    pulled = service("web", running(OLD), builds=True)
+    assert judge(pulled, knowledge(tag(NEW))).candidate is not None
+
+
+def test_the_question_names_the_repository_and_the_tag() -> None:
+    asked = question_of(service("ghcr.io/acme/web:1.2"))
+    assert not isinstance(asked, Unchecked)
+    ref, tag_name = asked
+    assert (ref.repository, tag_name) == ("ghcr.io/acme/web", "1.2")
+
+
+def test_a_reference_without_a_tag_means_latest() -> None:
+    assert judge(service("web", running(OLD)), knowledge(tag(NEW))).tag == "latest"
+
+
+@pytest.mark.parametrize(
+    ("host", "platforms", "match"),
+    [
+        (AMD64, {"amd64": NEW, "arm64": NEW}, ArchMatch.MATCH),
+        (AMD64, {"arm64": NEW}, ArchMatch.MISMATCH),
+        (AMD64, {}, ArchMatch.UNKNOWN),
+        (Platform("linux", "arm", "v7"), {"arm_v6": NEW}, ArchMatch.MATCH),
+        (Platform("linux", "arm", "v7"), {"arm": NEW}, ArchMatch.MATCH),
+        (ARM64, {"arm_v7": NEW}, ArchMatch.MISMATCH),
+        (Platform("windows", "amd64"), {"amd64": NEW}, ArchMatch.MISMATCH),
+    ],
+)
+def test_a_candidate_says_whether_it_runs_on_this_host(
+    host: Platform, platforms: dict[str, Digest], match: ArchMatch
+) -> None:
+    known = knowledge(tag(NEW), facts=[index(NEW, **platforms)], host=host)
+    verdict = judge(service("web", running(OLD)), known)
+    assert verdict.candidate is not None
+    assert verdict.candidate.arch_match is match
+    assert verdict.counts_as_update is (match is ArchMatch.MATCH)
+
+
+def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
+    candidate = judge(service("web", running(OLD)), knowledge(tag(NEW))).candidate
+    assert candidate is not None
+    assert (candidate.arch_match, candidate.platforms) == (ArchMatch.UNKNOWN, ())
+
+
+def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
+    offered = index(NEW, arm64=NEW, arm_v7=NEW, amd64=NEW)
+    twice = ImageFacts(NEW, offered.children * 2)
+    candidate = judge(service("web", running(OLD)), knowledge(tag(NEW), facts=[twice])).candidate
+    assert candidate is not None
+    assert [str(one) for one in candidate.platforms] == ["linux/amd64", "linux/arm/v7", "linux/arm64"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "shown"),
+    [
+        (running(OLD), OLD),
+        (running(NEW), NEW),
+        (running((OLD, NEW)), NEW),
+        (running(NEW, OLD, total=2), OLD),
+        (stopped(OLD), OLD),
+        (Runtime(), NEW),
+        (running(()), None),
+    ],
+)
+def test_the_digest_shown_is_the_one_that_runs_or_without_containers_the_registrys(
+    runtime: Runtime, shown: Digest | None
+) -> None:
+    assert judge(service("web", runtime), knowledge(tag(NEW))).digest == shown
+
+
+def test_a_pinned_service_shows_its_tag_and_the_digest_that_runs() -> None:
+    verdict = judge(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
+    assert (verdict.tag, verdict.digest) == ("1.2", OLD)
+
+
+def test_a_failed_check_keeps_the_candidate_seen_before_and_its_age() -> None:
+    error = CheckError("registry_timeout", "no answer", NOON + timedelta(hours=1))
+    verdict = judge(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
+    assert verdict.candidate is not None
+    assert (verdict.checked_at, verdict.check_error) == (NOON, error)

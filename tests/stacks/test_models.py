@@ -1,0 +1,51 @@
+"""The state of a stack, from its containers."""
+
+import pytest
+
+from dockrev.stacks.appraisal import appraise
+from dockrev.stacks.models import ArchivedFilter, Runtime, Stack, StackStatus
+from tests.stacks.building import NEW, OLD, index, knowledge, running, service, stack, stopped, tag
+
+
+@pytest.mark.parametrize(
+    ("one", "status"),
+    [
+        (stack(service(runtime=running(OLD))), StackStatus.HEALTHY),
+        (stack(service(runtime=running(OLD, total=3)), service(runtime=running(OLD))), StackStatus.HEALTHY),
+        (stack(service(runtime=running(OLD)), service(runtime=stopped(OLD))), StackStatus.DEGRADED),
+        (stack(service(runtime=running(OLD, total=3, unhealthy=1))), StackStatus.DEGRADED),
+        (stack(service(runtime=Runtime(3, 2, 0))), StackStatus.DEGRADED),
+        (stack(service(runtime=Runtime())), StackStatus.DEGRADED),
+        (stack(), StackStatus.DEGRADED),
+        (stack(service(runtime=running(OLD)), service(runtime=Runtime())), StackStatus.HEALTHY),
+        (stack(service(runtime=running(OLD)), runtime_known=False), StackStatus.UNKNOWN),
+    ],
+)
+def test_a_stack_is_healthy_when_all_its_containers_run_and_none_is_unhealthy(
+    one: Stack, status: StackStatus
+) -> None:
+    assert one.status is status
+
+
+@pytest.mark.parametrize(
+    ("wanted", "admitted"),
+    [
+        (ArchivedFilter.EXCLUDE, {False}),
+        (ArchivedFilter.ONLY, {True}),
+        (ArchivedFilter.INCLUDE, {True, False}),
+    ],
+)
+def test_the_archived_filter(wanted: ArchivedFilter, admitted: set[bool]) -> None:
+    assert {archived for archived in (True, False) if wanted.admits(archived)} == admitted
+
+
+def test_only_updates_for_this_host_are_counted_archived_services_included() -> None:
+    matching = knowledge(tag(NEW), facts=[index(NEW, amd64=NEW)])
+    mismatching = knowledge(tag(NEW), facts=[index(NEW, arm64=NEW)])
+    one = stack(
+        service("web", running(OLD)),
+        service("web", running(OLD), archived=True),
+        service("web", running(OLD), removed=True),
+        service("web", running(NEW)),
+    )
+    assert [appraise([one], known)[0].updates for known in (matching, mismatching)] == [2, 0]

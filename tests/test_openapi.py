@@ -1,0 +1,183 @@
+"""The served OpenAPI document is true: whatever is sent, the answer is one that the document announces."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import SearchStrategy, one_of
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.e2e.fake_host import FakeHost
+from tests.e2e.server_process import ServerProcess
+from tests.fakes.registry import FakeRegistry
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+SETTINGS = settings(
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+FEW = settings(SETTINGS, max_examples=10)
+PUBLIC = ("/api/health", "/api/version", "/api/ready")
+
+
+Operation = APIOperation[Any, Any, Any, Any]
+Request = Case[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """A server with something to show, and the ids of what it shows."""
+
+    server: ServerProcess
+    ids: Mapping[str, str]
+    """By path parameter."""
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    directory = tmp_path_factory.mktemp("openapi")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(FakeHost.running(directory)) as host,
+        portal.wrap_async_context_manager(FakeRegistry()) as registry,
+    ):
+        registry.push("app", "1")
+        registry.push_single("app", "2")
+        registry.fail("broken").status = 500
+        host.deploy("blog", {"web": f"{registry.host}/app:1", "worker": f"{registry.host}/app:2"})
+        host.deploy("shop", {"web": f"{registry.host}/broken:1", "gone": f"{registry.host}/gone:1"})
+        server = ServerProcess(directory, host.docker_host, DOCKREV_LOG_LEVEL="warning")
+        server.start()
+        try:
+            yield Furnished(server, asyncio.run(_furnish(server)))
+        finally:
+            server.close()
+
+
+async def _furnish(server: ServerProcess) -> Mapping[str, str]:
+    await server.ready()
+    async with server.api() as api:
+        stack = await api.found("blog", 2)
+        job = await api.check()
+        assert job["summary"]["servicesFailed"] == 2
+        await api.finished((await api.post("/api/discovery/scan"))["jobId"])
+    service_id = stack["services"][0]["id"]
+    return {"stack_id": stack["id"], "service_id": service_id, "project": "shop", "job_id": job["id"]}
+
+
+@pytest.fixture(scope="module")
+def operations(furnished: Furnished) -> list[Operation]:
+    """All but the event streams, which do not end."""
+    document = schemathesis.openapi.from_url(f"{furnished.server.url}/api/openapi.json")
+    return [
+        operation
+        for found in document.get_all_operations()
+        if isinstance(found, Ok) and not (operation := found.ok()).path.endswith("/events")
+    ]
+
+
+def requests_to(operation: Operation, ids: Mapping[str, str]) -> SearchStrategy[Request]:
+    """Well-formed ones, with ids that exist and ids that do not, and malformed ones."""
+    named = {name: value for name, value in ids.items() if f"{{{name}}}" in operation.path}
+    ways = [operation.as_strategy()]
+    if named:
+        ways.append(operation.as_strategy(path_parameters=named))
+    if operation.query or operation.body:
+        ways.append(operation.as_strategy(GenerationMode.NEGATIVE))
+    return one_of(*ways)
+
+
+def fuzz(operation: Operation, furnished: Furnished, limits: settings, url: str | None = None) -> set[int]:
+    """Checks each answer against the document; returns the statuses that were seen."""
+    statuses = set()
+
+    @limits
+    @given(requests_to(operation, furnished.ids))
+    def answered_as_announced(request: Request) -> None:
+        answer = request.call(base_url=url)
+        statuses.add(answer.status_code)
+        request.validate_response(answer, checks=CHECKS)
+
+    answered_as_announced()
+    return statuses
+
+
+def test_every_answer_is_announced(
+    furnished: Furnished, operations: list[Operation], subtests: pytest.Subtests
+) -> None:
+    for operation in operations:
+        with subtests.test(operation.label):
+            statuses = fuzz(operation, furnished, SETTINGS)
+            assert (405 if operation.label == "POST /api/stacks" else 200) in statuses
+
+
+def test_a_stranger_gets_nothing_but_401(
+    furnished: Furnished, operations: list[Operation], tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    guarded = ServerProcess(tmp_path, furnished.server.env["DOCKER_HOST"], DOCKREV_AUTH_ALLOWED_USER="alice")
+    guarded.start()
+    try:
+        asyncio.run(guarded.ready())
+        for operation in operations:
+            with subtests.test(operation.label):
+                statuses = fuzz(operation, furnished, FEW, guarded.url)
+                assert statuses == ({200} if operation.path in PUBLIC else {401})
+    finally:
+        guarded.close()
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/events", "/api/jobs/{job_id}/events"])
+async def test_event_streams_are_what_the_document_says(furnished: Furnished, path: str) -> None:
+    async with furnished.server.api() as api:
+        announced = (await api.get("/api/openapi.json"))["paths"][path]["get"]["responses"]
+        stream = path.format(**furnished.ids)
+        async with api.session.get(stream) as answer:
+            assert (answer.status, answer.content_type) == (200, *announced["200"]["content"])
+            assert await answer.content.readline() == b": keep-alive\n"
+        async with api.session.get(f"{stream}?afterId=x") as answer:
+            assert (answer.status, answer.content_type) == (400, *announced["400"]["content"])
+
+
+async def test_the_stream_of_no_job_is_announced_as_such(furnished: Furnished) -> None:
+    async with furnished.server.api() as api:
+        responses = (await api.get("/api/openapi.json"))["paths"]["/api/jobs/{job_id}/events"]["get"][
+            "responses"
+        ]
+        async with api.session.get("/api/jobs/chk_none/events") as answer:
+            assert (answer.status, answer.content_type) == (404, *responses["404"]["content"])
+
+
+async def test_the_list_of_stacks_is_not_sent_twice(furnished: Furnished) -> None:
+    async with furnished.server.api() as api:
+        document = await api.get("/api/openapi.json")
+        async with api.session.get("/api/stacks") as answer:
+            known = {"If-None-Match": answer.headers["ETag"]}
+        async with api.session.get("/api/stacks", headers=known) as answer:
+            assert answer.status == 304
+    assert "304" in document["paths"]["/api/stacks"]["get"]["responses"]
