@@ -1,0 +1,345 @@
+"""Checks as jobs, from the route to the summary."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from dockrev.checks.deferred import DeferredChecks
+from dockrev.checks.jobs import CheckJobs
+from dockrev.checks.routes import CheckRoutes
+from dockrev.clock import SystemClock
+from dockrev.config import AuthConfig
+from dockrev.errors import DockerError, InvalidArgument
+from dockrev.images.models import CheckError, TagState
+from dockrev.jobs.models import Job, JobStatus, Level, Reason, Scope, Target
+from dockrev.jobs.routes import JobRoutes
+from dockrev.jobs.runner import JobRunner
+from dockrev.jobs.streams import JobStreams
+from dockrev.web.application import create_web_app
+from dockrev.web.shutdown import Shutdown
+from tests.checks.bench import Bench
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.jobs.building import Jobs
+from tests.stacks.building import OLD, observed_service, running
+from tests.web.asgi import Answer, ask
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@dataclass
+class Checks:
+    """Everything behind POST /api/checks. A check looks around first, which a test can hold up or fail."""
+
+    bench: Bench
+    jobs: Jobs
+    check_jobs: CheckJobs
+    app: FastAPI
+    may_look: asyncio.Event = field(default_factory=asyncio.Event)
+    engine_error: DockerError | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path) -> AsyncIterator[Self]:
+        async def look_around() -> None:
+            await opened.may_look.wait()
+            if opened.engine_error:
+                raise opened.engine_error
+
+        async with Bench.open(directory) as bench:
+            jobs = Jobs.of(bench.database, SystemClock())
+            runner = JobRunner(jobs.store, SystemClock(), directory / "workflows.sqlite3")
+            check_jobs = CheckJobs(runner, bench.checker, bench.stacks, look_around)
+            job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), Shutdown())
+            routers = [CheckRoutes(check_jobs).router, job_routes.router]
+            opened = cls(bench, jobs, check_jobs, create_web_app(routers, AuthConfig(), "1.0"))
+            opened.may_look.set()
+            await runner.start()
+            try:
+                yield opened
+            finally:
+                await runner.stop()
+
+    async def post(self, body: object, **headers: str) -> Answer:
+        return await ask(self.app, "POST", "/api/checks", json_body=body, headers=headers)
+
+    async def start(self, body: object, **headers: str) -> str:
+        answer = await self.post(body, **headers)
+        assert answer.status == 200, answer.body
+        check_id = answer.json()["checkId"]
+        assert answer.json() == {"checkId": check_id}
+        assert isinstance(check_id, str)
+        return check_id
+
+    async def ended(self, job_id: str) -> Job:
+        async with asyncio.timeout(10):
+            with self.jobs.feed.watch() as changed:
+                while True:
+                    changed.clear()
+                    job = await self.jobs.store.get(job_id)
+                    if job.status.terminal:
+                        return job
+                    await changed.wait()
+
+    async def run(self, body: object) -> Job:
+        return await self.ended(await self.start(body))
+
+    async def summary(self, body: object) -> dict[str, Any]:
+        job = await self.run(body)
+        assert job.status is JobStatus.SUCCESS, job.summary
+        return dict(job.summary)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def checks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Checks]:
+    async with Checks.open(tmp_path_factory.mktemp("checks")) as checks:
+        yield checks
+
+
+async def test_a_check_needs_no_more_than_a_scope(checks: Checks) -> None:
+    job_id = await checks.start({"scope": "all"})
+    assert job_id.startswith("chk_")
+    job = await checks.ended(job_id)
+    assert (job.type, job.target, job.reason) == ("check", Target(Scope.ALL), "ui")
+    assert (job.created_by, job.status) == ("anonymous", JobStatus.SUCCESS)
+
+
+async def test_a_check_remembers_who_asked_and_why(checks: Checks) -> None:
+    stack_id = await checks.bench.stack("asked")
+    body = {"scope": "stack", "stackId": stack_id, "reason": "webhook", "more": "is ignored"}
+    job = await checks.ended(await checks.start(body, **{"x-forwarded-user": "ann"}))
+    assert (job.created_by, job.reason, job.target) == ("ann", "webhook", Target(Scope.STACK, stack_id))
+
+
+async def test_a_check_has_the_documented_summary(checks: Checks) -> None:
+    bench = checks.bench
+    new = bench.registry.push("web", "1")
+    broken = bench.runs("broken", "none", "1", OLD)
+    stack_id = await bench.stack(
+        "summed", bench.runs("web", "web", "1", OLD), broken, observed_service("local", None, builds=True)
+    )
+    services = {service.name: service for service in (await bench.stacks.get(stack_id)).services}
+    summary = await checks.summary({"scope": "stack", "stackId": stack_id})
+    (failure,) = summary.pop("failures")
+    assert (failure["serviceName"], failure["code"]) == ("broken", "image_not_found")
+    assert summary == {
+        "hostPlatform": "linux/amd64",
+        "scope": "stack",
+        "stackIds": [stack_id],
+        "servicesChecked": 3,
+        "servicesWithCandidate": 1,
+        "servicesFailed": 1,
+        "servicesDeferred": 0,
+        "newVersions": {
+            "count": 1,
+            "services": [
+                {
+                    "stackId": stack_id,
+                    "serviceId": services["web"].id,
+                    "serviceName": "web",
+                    "imageRef": f"{bench.registry.host}/web:1",
+                    "currentTag": "1",
+                    "currentDigest": OLD,
+                    "currentDisplayTag": "1",
+                    "candidateTag": "1",
+                    "candidateDisplayTag": "1",
+                    "candidateDigest": new,
+                }
+            ],
+        },
+        "deferrals": [],
+    }
+
+
+async def test_a_check_tells_its_story_in_its_log_and_its_progress(checks: Checks) -> None:
+    bench = checks.bench
+    bench.registry.push("web", "1")
+    stack_id = await bench.stack("told", bench.runs("web", "web", "1", OLD), bench.runs("x", "none", "1"))
+    job_id = (await checks.run({"scope": "stack", "stackId": stack_id})).id
+    job = (await ask(checks.app, "GET", f"/api/jobs/{job_id}")).json()["job"]
+    lines = [line["msg"] for line in job["logs"] if line["level"] != "event"]
+    assert lines[0] == "check started"
+    assert lines[1].startswith(f"x ({bench.registry.host}/none:1): ")
+    assert lines[-1].startswith("check finished: servicesChecked=2 servicesWithCandidate=1")
+    progress = job["progress"]
+    progress.pop("updatedAt")
+    assert progress == {
+        "phase": "done",
+        "message": "check finished",
+        "current": 2,
+        "total": 2,
+        "percent": 100,
+        "plannedCurrent": 2,
+        "plannedTotal": 2,
+        "plannedPercent": 100,
+    }
+    assert job["summary"]["progress"]["phase"] == "done"
+
+
+async def test_a_check_of_one_service_is_about_that_one(checks: Checks) -> None:
+    bench = checks.bench
+    stack_id = await bench.stack("pair", bench.runs("a", "none", "1"), bench.runs("b", "none", "2"))
+    (one, _) = (await bench.stacks.get(stack_id)).services
+    summary = await checks.summary({"scope": "service", "serviceId": one.id})
+    assert (summary["servicesChecked"], summary["stackIds"]) == (1, [stack_id])
+
+
+async def test_what_a_registry_puts_off_is_in_the_summary(checks: Checks) -> None:
+    bench = checks.bench
+    async with FakeRegistry() as limited:
+        limited.push("web", "1")
+        limited.faults.status = 429
+        limited.limits.retry_after = "600"
+        stack_id = await bench.stack("late", observed_service("web", f"{limited.host}/web:1", running(OLD)))
+        summary = await checks.summary({"scope": "stack", "stackId": stack_id})
+    assert (summary["servicesDeferred"], summary["servicesFailed"]) == (1, 0)
+    (deferral,) = summary["deferrals"]
+    assert (deferral["registry"], deferral["services"]) == (limited.host, 1)
+    await bench.stack("late")
+
+
+async def test_an_engine_that_is_away_does_not_stop_a_check(checks: Checks) -> None:
+    stack_id = await checks.bench.stack("blind")
+    checks.engine_error = DockerError("the engine is away")
+    try:
+        job = await checks.run({"scope": "stack", "stackId": stack_id})
+    finally:
+        checks.engine_error = None
+    assert job.status is JobStatus.SUCCESS
+    logs = await checks.jobs.logs(job.id)
+    assert [row.level for row in logs if "the engine is away" in row.message] == [Level.WARN]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"scope": "stack"}, "stackId"),
+        ({"scope": "stack", "stackId": " "}, "stackId"),
+        ({"scope": "stack", "serviceId": "svc_a"}, "stackId"),
+        ({"scope": "service", "stackId": "stk_a"}, "serviceId"),
+        ({"scope": "service", "serviceId": None}, "serviceId"),
+    ],
+)
+async def test_a_scope_asks_for_its_id(checks: Checks, body: dict[str, object], field: str) -> None:
+    answer = await checks.post(body)
+    error = answer.json()["error"]
+    assert (answer.status, error["code"], error["details"]["field"]) == (400, "invalid_argument", field)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "value"),
+    [
+        ({"scope": "stack", "stackId": "stk_x"}, "stackId", "stk_x"),
+        ({"scope": "service", "serviceId": "svc_x"}, "serviceId", "svc_x"),
+        ({"scope": "service", "serviceId": "svc_x", "stackId": "stk_x"}, "stackId", "stk_x"),
+    ],
+)
+async def test_an_id_that_does_not_exist_is_refused_by_name(
+    checks: Checks, body: dict[str, str], field: str, value: str
+) -> None:
+    answer = await checks.post(body)
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (400, "invalid_argument")
+    assert error["details"] == {"field": field, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "scope"),
+        ({"scope": "everything"}, "scope"),
+        ({"scope": None}, "scope"),
+        ({"scope": "all", "reason": "boredom"}, "reason"),
+        ({"scope": "all", "reason": None}, "reason"),
+        ({"scope": "stack", "stackId": 5}, "stackId"),
+    ],
+)
+async def test_a_field_of_the_wrong_kind_is_named(
+    checks: Checks, body: dict[str, object], field: str
+) -> None:
+    answer = await checks.post(body)
+    assert answer.status == 400
+    assert answer.json()["error"]["details"]["errors"][0]["field"] == field
+
+
+async def test_only_json_is_taken(checks: Checks) -> None:
+    for headers, body in (({"content-type": "text/plain"}, b'{"scope":"all"}'), ({}, b"{"), ({}, b"")):
+        sent = {"content-type": "application/json", **headers}
+        answer = await ask(checks.app, "POST", "/api/checks", headers=sent, body=body)
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_argument")
+
+
+@asynccontextmanager
+async def held(checks: Checks) -> AsyncIterator[None]:
+    """Checks that start in the block do not get on before its end."""
+    checks.may_look.clear()
+    try:
+        yield
+    finally:
+        checks.may_look.set()
+
+
+async def test_the_same_check_is_not_started_twice(checks: Checks) -> None:
+    body = {"scope": "stack", "stackId": await checks.bench.stack("twice")}
+    async with held(checks):
+        first = await checks.start(body)
+        answer = await checks.post(body)
+        other = await checks.start({"scope": "stack", "stackId": await checks.bench.stack("other")})
+    assert answer.status == 409
+    assert answer.json() == {
+        "error": {
+            "code": "conflict",
+            "message": "check already running",
+            "details": {"existingJobId": first},
+        }
+    }
+    for job_id in (first, other):
+        assert (await checks.ended(job_id)).status is JobStatus.SUCCESS
+    assert (await checks.run(body)).status is JobStatus.SUCCESS
+
+
+async def test_a_scheduled_check_gives_way_to_one_of_everything(checks: Checks) -> None:
+    async with held(checks):
+        assert await checks.check_jobs.start_scheduled()
+        assert not await checks.check_jobs.start_scheduled()
+        (job,) = await checks.jobs.store.unfinished()
+    assert (job.created_by, job.reason, job.target) == ("schedule", "schedule", Target(Scope.ALL))
+    await checks.ended(job.id)
+
+
+async def test_a_start_from_within_checks_its_ids_too(checks: Checks) -> None:
+    with pytest.raises(InvalidArgument):
+        await checks.check_jobs.start(Target(Scope.SERVICE, service_id="svc_x"), "ann", Reason.UI)
+
+
+async def test_what_was_put_off_is_checked_when_its_time_has_come_and_not_too_often(checks: Checks) -> None:
+    clock = MovableClock(SystemClock().now())
+    deferred = DeferredChecks(checks.check_jobs, checks.bench.images, clock)
+    await put_off(checks, clock, seconds=60)
+    assert not await deferred.tick()
+    clock.advance(61)
+    async with held(checks):
+        assert await deferred.tick()
+        (job,) = await checks.jobs.store.unfinished()
+    await checks.ended(job.id)
+    await put_off(checks, clock, seconds=-1)
+    assert not await deferred.tick(), "a registry that asks for little is not asked all the time"
+    clock.advance(15 * 60)
+    assert await deferred.tick()
+    for job in await checks.jobs.store.unfinished():
+        await checks.ended(job.id)
+
+
+async def put_off(checks: Checks, clock: MovableClock, seconds: float) -> None:
+    later = MovableClock(clock.now())
+    later.advance(seconds)
+    error = CheckError("registry_rate_limited", "later", clock.now(), later.now())
+    async with checks.bench.database.write() as connection:
+        await checks.bench.images.record(connection, [TagState("r.lan/put-off", "1", error=error)], [])
