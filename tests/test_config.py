@@ -239,6 +239,37 @@ def test_a_number_that_is_none_or_too_small_is_refused(text: str) -> None:
     assert "at least 10" in problem
 
 
+def test_the_apis_beside_the_registries_can_stand_elsewhere() -> None:
+    registry = Config.from_env({}).registry
+    assert (registry.docker_hub_api_url, registry.quay_api_url, registry.github_api_url) == (
+        "https://hub.docker.com",
+        "https://quay.io",
+        "https://api.github.com",
+    )
+    registry = Config.from_env(
+        {
+            "DOCKREV_DOCKER_HUB_API_URL": "http://10.0.0.5:8080/",
+            "DOCKREV_QUAY_API_URL": "https://quay.example",
+            "DOCKREV_GITHUB_API_URL": "https://[::1]:8443",
+        }
+    ).registry
+    assert (registry.docker_hub_api_url, registry.quay_api_url, registry.github_api_url) == (
+        "http://10.0.0.5:8080",
+        "https://quay.example",
+        "https://[::1]:8443",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["api.example", "ftp://api.example", "https://", "https://ann:geheim@api.example", "https://a/b?c"],
+)
+def test_an_api_is_named_by_scheme_and_host_alone(text: str) -> None:
+    (problem,) = problems(DOCKREV_GITHUB_API_URL=text)
+    assert problem.startswith("DOCKREV_GITHUB_API_URL: ")
+    assert "geheim" not in problem
+
+
 def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
     faults = {
         "DOCKREV_HTTP_ADDR": "nowhere",
@@ -249,6 +280,9 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
         "DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS": "0",
         "DOCKREV_REGISTRY_RETRY_BASE_MS": "x",
         "DOCKREV_REGISTRY_RETRY_MAX_MS": "1",
+        "DOCKREV_DOCKER_HUB_API_URL": "x",
+        "DOCKREV_QUAY_API_URL": "x",
+        "DOCKREV_GITHUB_API_URL": "x",
         "DOCKREV_AUTH_ALLOWED_USER_FILE": str(tmp_path / "none"),
         "DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": "perhaps",
         "DOCKREV_TRUSTED_PROXIES": "10.0.0.0/99",

@@ -63,6 +63,9 @@ class RegistryConfig:
     retry_max_attempts: int = 3
     retry_base_ms: int = 250
     retry_max_ms: int = 2000
+    docker_hub_api_url: str = "https://hub.docker.com"
+    quay_api_url: str = "https://quay.io"
+    github_api_url: str = "https://api.github.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,9 @@ def _registry(read: "_Reader") -> RegistryConfig:
         retry_max_attempts=read.integer("DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS", 3, minimum=1),
         retry_base_ms=base_ms,
         retry_max_ms=max_ms,
+        docker_hub_api_url=read.parsed("DOCKREV_DOCKER_HUB_API_URL", _server, "https://hub.docker.com"),
+        quay_api_url=read.parsed("DOCKREV_QUAY_API_URL", _server, "https://quay.io"),
+        github_api_url=read.parsed("DOCKREV_GITHUB_API_URL", _server, "https://api.github.com"),
     )
 
 
@@ -214,6 +220,13 @@ def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
             raise InvalidArgument(f"{entry!r} is not registry=https://mirror[,https://mirror...]")
         mirrors[host] = bases
     return mirrors
+
+
+def _server(text: str) -> str:
+    base = text.rstrip("/")
+    if not re.fullmatch(r"https?://[^\s/@?#]+", base):
+        raise InvalidArgument("not http(s)://host[:port]")
+    return base
 
 
 def _split(text: str) -> list[str]:

@@ -21,8 +21,10 @@ from dockrev.errors import StorageError
 
 VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
 
+DECLARING = {"store", "ticks", "settings", "tasks", "spend"}
+
 for module in pkgutil.walk_packages(dockrev.__path__, "dockrev."):
-    if module.name.endswith((".store", ".ticks", ".settings")):
+    if module.name.rpartition(".")[2] in DECLARING:
         import_module(module.name)
 
 
@@ -58,7 +60,7 @@ def test_every_table_of_the_code_is_looked_at() -> None:
     declaring = {
         path for path in Path(dockrev.__file__).parent.rglob("*.py") if " = Table(\n" in path.read_text()
     }
-    assert {path.stem for path in declaring} <= {"store", "ticks", "settings"}
+    assert {path.stem for path in declaring} <= DECLARING
     assert {"jobs", "job_logs", "schedule_ticks", "settings", "stacks", "services"} <= metadata.tables.keys()
 
 

@@ -38,6 +38,7 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
         ca_file: Path | None = None,
         attempts: int = 3,
         base_ms: int = 1,
+        api_url: str = "http://127.0.0.1:9",
     ) -> AsyncIterator[RegistryClient]:
         config = RegistryConfig(
             docker_config,
@@ -47,6 +48,9 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
             retry_max_attempts=attempts,
             retry_base_ms=base_ms,
             retry_max_ms=1100,
+            docker_hub_api_url=api_url,
+            quay_api_url=api_url,
+            github_api_url=api_url,
         )
         async with RegistryClient.open(config, clock, timeouts=timeouts, helper_seconds=0.5) as client:
             yield client

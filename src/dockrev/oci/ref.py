@@ -67,6 +67,10 @@ class ImageRef:
         return f"{self.repository}{tag}{digest}"
 
 
+def is_tag(text: str) -> bool:
+    return _TAG.fullmatch(text) is not None
+
+
 def _split_registry(name: str, text: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     named_host = bool(slash) and (

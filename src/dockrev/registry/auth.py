@@ -30,6 +30,10 @@ class EndpointAuth:
         self._refused: Credential | None = None
 
     @property
+    def challenge(self) -> Challenge | None:
+        return self._challenge
+
+    @property
     def token_host(self) -> str | None:
         return self._challenge.host if isinstance(self._challenge, Bearer) else None
 

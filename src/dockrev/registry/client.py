@@ -25,12 +25,16 @@ from dockrev.registry.answers import (
     proved_body,
     raise_for_status,
 )
+from dockrev.registry.budget import RegistryBudget
+from dockrev.registry.bulk.directory import BulkDirectory
+from dockrev.registry.bulk.models import Bulk
 from dockrev.registry.credentials import CredentialStore
 from dockrev.registry.endpoints import Endpoint, endpoints_for, redirect_target, same_origin, target_of
 from dockrev.registry.helper import HELPER_SECONDS
 from dockrev.registry.host import Host
-from dockrev.registry.limits import HostLimits
+from dockrev.registry.limits import HostLimits, budgets
 from dockrev.registry.questions import Question, config_get, manifest_get, manifest_head
+from dockrev.registry.spending import Spending
 from dockrev.registry.tag_pages import collect_tags
 from dockrev.registry.transport import Answer, RequestKind, Timeouts, Transport, connect, tls_context
 
@@ -56,8 +60,12 @@ class RegistryClient:
         self._transport = transport
         self._credentials = credentials
         self._hosts: dict[Endpoint, Host] = {}
-        self._token_limits: dict[str, HostLimits] = {}
+        self.spent = Spending()
+        self._other_limits: dict[str, HostLimits] = {}
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
+        self._bulks = BulkDirectory(
+            config, clock, transport, credentials, self._origin, self._answer, self._limits_of
+        )
 
     @classmethod
     @asynccontextmanager
@@ -133,6 +141,22 @@ class RegistryClient:
         waits = [until for until in untils if until]
         return min(waits) if len(waits) == len(untils) else None
 
+    def bulk(self, ref: ImageRef) -> Bulk | None:
+        """What lists the tags of the repository with their digests. Sends nothing.
+
+        None: its registry has no such API, or it failed and is not to be tried yet.
+        """
+        return self._bulks.find(ref)
+
+    def budgets(self) -> list[RegistryBudget]:
+        """Each host that was asked in the last 24 hours or named a limit, by name."""
+        limits = [*(host.limits for host in self._hosts.values()), *self._other_limits.values()]
+        return budgets(limits, self.spent.last_24h(self._clock.now()))
+
+    def spare(self, ref: ImageRef) -> bool:
+        """Whether work that nobody waits for may ask the registry of `ref`, its mirrors included, now."""
+        return all(self._host(endpoint).limits.spare for endpoint in self._endpoints_for(ref.registry))
+
     async def _first_answer(self, ref: ImageRef, ask: Callable[[Host], Awaitable[Wanted]]) -> Wanted:
         """Mirrors in order, then the registry itself, whose error is the one that counts."""
         *mirrors, origin = self._endpoints_for(ref.registry)
@@ -187,15 +211,19 @@ class RegistryClient:
             self._endpoints[registry] = endpoints_for(registry, self._config)
         return self._endpoints[registry]
 
+    def _origin(self, registry: str) -> Host:
+        return self._host(self._endpoints_for(registry)[-1])
+
     def _host(self, endpoint: Endpoint) -> Host:
         if endpoint not in self._hosts:
-            limits = HostLimits(endpoint.host, self._config, self._clock)
+            limits = HostLimits(endpoint.host, self._config, self._clock, self.spent)
             self._hosts[endpoint] = Host(
                 endpoint, self._transport, limits, self._limits_of, self._credentials, self._clock
             )
         return self._hosts[endpoint]
 
-    def _limits_of(self, token_host: str) -> HostLimits:
-        if token_host not in self._token_limits:
-            self._token_limits[token_host] = HostLimits(token_host, self._config, self._clock)
-        return self._token_limits[token_host]
+    def _limits_of(self, host: str) -> HostLimits:
+        """Of a token server or an API. Apart from a registry's, which hold a place while it gets a token."""
+        if host not in self._other_limits:
+            self._other_limits[host] = HostLimits(host, self._config, self._clock, self.spent)
+        return self._other_limits[host]

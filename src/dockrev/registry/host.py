@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dockrev.clock import Clock
 from dockrev.registry.auth import EndpointAuth
+from dockrev.registry.challenge import Challenge
 from dockrev.registry.credentials import CredentialStore
 from dockrev.registry.endpoints import Endpoint
 from dockrev.registry.limits import HostLimits
@@ -27,7 +28,7 @@ class Host:
     ) -> None:
         self.endpoint = endpoint
         self._transport = transport
-        self._limits = limits
+        self.limits = limits
         self._token_limits_of = limits_of
         self._auth = EndpointAuth(endpoint, credentials, self._fetch_token, clock)
         self._introduction = asyncio.Lock()
@@ -36,9 +37,22 @@ class Host:
     def announce(self, paths: Iterable[str]) -> None:
         self._auth.announce(paths)
 
+    @property
+    def challenge(self) -> Challenge | None:
+        """As the host named it, None until it was asked."""
+        return self._auth.challenge
+
+    def learn(self, answer: Answer) -> None:
+        """From a 401 to a question that was asked past this host. Raises RegistryError as `ask` would."""
+        self._auth.learn(answer)
+
+    async def authorization(self, path: str) -> str | None:
+        """What a question about the repository `path` carries; None while nothing is known to be needed."""
+        return await self._auth.authorization(path)
+
     def cool_down(self) -> datetime | None:
         token_host = self._auth.token_host
-        limits = [self._limits, *([self._token_limits_of(token_host)] if token_host else [])]
+        limits = [self.limits, *([self._token_limits_of(token_host)] if token_host else [])]
         return max((until for each in limits if (until := each.cool_down())), default=None)
 
     async def ask(self, question: Question) -> Answer:
@@ -67,7 +81,7 @@ class Host:
 
     @property
     def _known(self) -> bool:
-        return self._introduced and not self._limits.doubtful
+        return self._introduced and not self.limits.doubtful
 
     async def _admitted(self, question: Question, answer: Answer, used: str | None) -> Answer:
         if answer.status != 401:
@@ -88,7 +102,7 @@ class Host:
             used = header or await self._auth.authorization(question.path)
             return await self._transport.send(self._wire(question, used))
 
-        return await self._limits.send(attempt, question.what, counted=question.counted), used
+        return await self.limits.send(attempt, question.what, counted=question.counted), used
 
     def _wire(self, question: Question, authorization: str | None) -> WireRequest:
         headers = question.headers

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -12,7 +12,9 @@ import structlog
 from dockrev.clock import Clock, timestamp
 from dockrev.config import RegistryConfig
 from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.registry.budget import Allowance, Budget, RegistryBudget, allowance, moment_or_wait
 from dockrev.registry.gate import Gate
+from dockrev.registry.spending import Spending
 from dockrev.registry.transport import Answer, HostFailure
 
 log = structlog.get_logger()
@@ -26,14 +28,17 @@ _LONGEST_COOL_DOWN = timedelta(hours=6)
 _DEAD_AFTER_FAILURES = 2
 _DEAD_FOR = timedelta(seconds=30)
 _SECONDS = re.compile(r"[0-9]{1,9}")
-_WINDOW = re.compile(r"\s*0\s*;\s*w=([0-9]{1,9})")
 
 
 class HostLimits:
     """Everything sent to one host passes here, so what one answer teaches holds for all questions."""
 
-    def __init__(self, host: str, config: RegistryConfig, clock: Clock) -> None:
-        self._host = host
+    def __init__(
+        self, host: str, config: RegistryConfig, clock: Clock, spending: Spending | None = None
+    ) -> None:
+        self.host = host
+        self._spending = spending or Spending()
+        self._budget = Budget()
         self._config = config
         self._clock = clock
         self._gate = Gate(AT_ONCE)
@@ -50,24 +55,41 @@ class HostLimits:
         """The last questions got no answer at all: ask one at a time until one does."""
         return self._failures >= _DEAD_AFTER_FAILURES
 
+    @property
+    def spare(self) -> bool:
+        """Whether the host can be asked now, and still allows enough for work that nobody waits for."""
+        left = self.allowance()
+        return not (self.cool_down() or self._dead) and (left is None or left.spare)
+
+    def allowance(self) -> Allowance | None:
+        return self._budget.current(self._clock.now())
+
     def cool_down(self) -> datetime | None:
         if self._cool_until and self._cool_until <= self._clock.now():
             self._cool_until = None
         return self._cool_until
 
     async def send(
-        self, attempt: Callable[[], Awaitable[Answer]], what: str, *, counted: bool = False
+        self,
+        attempt: Callable[[], Awaitable[Answer]],
+        what: str,
+        *,
+        counted: bool = False,
+        telling: bool = True,
     ) -> Answer:
-        """The first answer that is neither 429 nor a first 5xx. Raises RegistryError when there is none."""
-        if not counted:
-            return await self._send(attempt, what)
-        async with self._counted:
-            return await self._send(attempt, what)
+        """The first answer that is neither 429 nor a first 5xx. Raises RegistryError when there is none.
 
-    async def _send(self, attempt: Callable[[], Awaitable[Answer]], what: str) -> Answer:
+        `telling`: the host is thought dead when several such questions get no answer at all.
+        """
+        if not counted:
+            return await self._send(attempt, what, telling)
+        async with self._counted:
+            return await self._send(attempt, what, telling)
+
+    async def _send(self, attempt: Callable[[], Awaitable[Answer]], what: str, telling: bool) -> Answer:
         refusals, server_errors = 0, 0
         while True:
-            answer = await self._once(attempt, what)
+            answer = await self._once(attempt, what, telling)
             if answer.status == 429:
                 refusals += 1
                 await self._heed(answer, refusals, what)
@@ -76,16 +98,20 @@ class HostLimits:
             else:
                 return answer
 
-    async def _once(self, attempt: Callable[[], Awaitable[Answer]], what: str) -> Answer:
+    async def _once(self, attempt: Callable[[], Awaitable[Answer]], what: str, telling: bool) -> Answer:
         async with self._gate:
             await self._resume.wait()
             self._raise_if_closed(what)
             try:
                 answer = await attempt()
             except HostFailure as failure:
-                self._note(failure)
+                if telling:
+                    self._note(failure)
+                self._spending.add(self.host, self._clock.now())
                 raise self._no_answer(failure, what) from failure
         self._failures = 0
+        self._spending.add(self.host, self._clock.now())
+        self._budget.note(answer.headers, self._clock.now())
         if answer.status == 429:
             self._gate.narrow()
         else:
@@ -95,8 +121,12 @@ class HostLimits:
     def _raise_if_closed(self, what: str) -> None:
         if until := self.cool_down():
             raise self._limited(until, what)
-        if self._failure and self.doubtful and self._dead_until and self._clock.now() < self._dead_until:
+        if self._failure and self._dead:
             raise self._no_answer(self._failure, what)
+
+    @property
+    def _dead(self) -> bool:
+        return self.doubtful and self._dead_until is not None and self._clock.now() < self._dead_until
 
     def _note(self, failure: HostFailure) -> None:
         self._failure = failure
@@ -120,9 +150,9 @@ class HostLimits:
         self._cool_until = max(until, known) if known else until
         if known is None:
             log.info(
-                f"{self._host} limits how often it may be asked and is left alone until {timestamp(until)}",
+                f"{self.host} limits how often it may be asked and is left alone until {timestamp(until)}",
                 action="registry.cool_down",
-                host=self._host,
+                host=self.host,
             )
         return self._cool_until
 
@@ -145,7 +175,7 @@ class HostLimits:
     def _limited(self, until: datetime, what: str) -> RegistryError:
         return RegistryError(
             RegistryErrorCode.RATE_LIMITED,
-            f"{self._host} limits how often it may be asked, so {what} has to wait until {timestamp(until)}; "
+            f"{self.host} limits how often it may be asked, so {what} has to wait until {timestamp(until)}; "
             "a login usually raises the limit.",
             retry_at=until,
         )
@@ -153,20 +183,23 @@ class HostLimits:
     def _no_answer(self, failure: HostFailure, what: str) -> RegistryError:
         return RegistryError(
             failure.reason,
-            f"{self._host} {failure.cause} when asked for {what}; {failure.advice}.",
+            f"{self.host} {failure.cause} when asked for {what}; {failure.advice}.",
             permanent=failure.permanent,
         )
 
 
 def retry_after(answer: Answer, now: datetime) -> timedelta | None:
-    """How long a 429 asks to wait (RFC 9110, section 10.2.3), else the window of a used-up pull quota."""
+    """How long a refusal asks to wait (RFC 9110, section 10.2.3), else how long a used-up limit lasts."""
     value = answer.headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
         return timedelta(seconds=int(value))
     if value and (moment := _http_date(value)):
         return max(moment - now, timedelta(0))
-    window = _WINDOW.match(answer.headers.get("RateLimit-Remaining", ""))
-    return timedelta(seconds=int(window[1])) if window else None
+    moment = moment_or_wait(answer.headers.get("X-Retry-After", ""), now)
+    left = allowance(answer.headers, now)
+    if moment is None and left and left.remaining == 0:
+        moment = left.resets_at or (now + left.window if left.window else None)
+    return max(moment - now, timedelta(0)) if moment else None
 
 
 def _http_date(value: str) -> datetime | None:
@@ -175,3 +208,25 @@ def _http_date(value: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def budgets(limits: Iterable[HostLimits], requests: Mapping[str, int]) -> list[RegistryBudget]:
+    """One for each host that `requests` or a limit is known of; a host may have several `limits`."""
+    by_host: dict[str, list[HostLimits]] = {host: [] for host in requests}
+    for one in limits:
+        if one.host in requests or one.allowance() or one.cool_down():
+            by_host.setdefault(one.host, []).append(one)
+    return [_budget(host, by_host[host], requests.get(host, 0)) for host in sorted(by_host)]
+
+
+def _budget(host: str, limits: Sequence[HostLimits], requests: int) -> RegistryBudget:
+    allowances = [left for one in limits if (left := one.allowance())]
+    least = min(allowances, key=lambda left: left.remaining, default=None)
+    return RegistryBudget(
+        host,
+        remaining=least.remaining if least else None,
+        limit=least.limit if least else None,
+        resets_at=least.resets_at if least else None,
+        cool_down_until=max((until for one in limits if (until := one.cool_down())), default=None),
+        requests_24h=requests,
+    )

@@ -13,6 +13,7 @@ from dockrev.registry.transport import RequestKind
 MANIFEST_BYTES = 4 * 1024 * 1024
 CONFIG_BYTES = 8 * 1024 * 1024
 TAG_PAGE_BYTES = 16 * 1024 * 1024
+PING_BYTES = 64 * 1024
 TAGS_PER_PAGE = 1000
 
 _REPOSITORY = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags)/[^/]+")
@@ -66,6 +67,16 @@ def tags_page(ref: ImageRef, target: str) -> Question:
     what = f"the tags of {ref.repository}"
     headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
     return Question(RequestKind.TAGS, "GET", ref.path, target, what, headers, TAG_PAGE_BYTES)
+
+
+def bulk_page(ref: ImageRef, target: str, accept: str) -> Question:
+    what = f"the tags of {ref.repository} with their digests"
+    headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+    return Question(RequestKind.BULK, "GET", ref.path, target, what, headers, TAG_PAGE_BYTES)
+
+
+def version_check() -> Question:
+    return Question(RequestKind.PING, "GET", "", "/v2/", "what it is", {}, PING_BYTES)
 
 
 def _manifests(ref: ImageRef, reference: str) -> str:

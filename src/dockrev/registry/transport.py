@@ -29,6 +29,8 @@ class RequestKind(StrEnum):
     MANIFEST = "manifest"
     BLOB = "blob"
     TAGS = "tags"
+    BULK = "bulk"
+    PING = "ping"
     TOKEN = "token"  # noqa: S105 -- a kind of request, not a secret
 
 

@@ -15,6 +15,7 @@ _MEANINGS: Final = {
     405: "The path does not take this method",
     409: "Something else that is under way stands against it",
     422: "Valid, but it cannot be carried out as things are",
+    500: "It went wrong, and the details say how",
     502: "Something that Dockrev depends on failed",
     503: "Not available at the moment",
 }

@@ -1,0 +1,1 @@
+"""Candidates that nobody wants to hear of."""

@@ -1,0 +1,129 @@
+"""Version requirements as Cargo reads them: `>=2.0, <3.0`, `^1.2`, `~1.2.3`, `1.*`. No I/O.
+
+The rules are those of https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html: a bare version
+means `^`, a comma means "and", and a pre-release only matches where a comparator names a pre-release of the
+same major.minor.patch.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from semver import Version
+
+MAX_LENGTH: Final = 500
+_NUMBER: Final = r"(?:0|[1-9]\d*)"
+_IDENTIFIER: Final = r"(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
+_BUILD: Final = r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
+_PRE: Final = rf"(?:-(?P<pre>{_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
+_PATCH: Final = rf"\.(?:(?P<patch>{_NUMBER}){_PRE}{_BUILD}|(?P<any_patch>[*xX]))"
+_MINOR: Final = rf"\.(?:(?P<minor>{_NUMBER})(?:{_PATCH})?|(?P<any_minor>[*xX](?:\.[*xX])?))"
+_COMPARATOR: Final = re.compile(
+    rf"(?P<operator>>=|<=|[=<>~^])?\s*(?P<major>{_NUMBER})(?:{_MINOR})?", re.ASCII
+)
+
+
+def version_of(tag: str) -> Version | None:
+    """One leading `v` is dropped, `1` and `1.2` are padded with zeros."""
+    try:
+        return Version.parse(tag.strip().removeprefix("v"), optional_minor_and_patch=True)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparator:
+    """`minor` and `patch` are None where the requirement leaves them open."""
+
+    operator: str
+    major: int
+    minor: int | None = None
+    patch: int | None = None
+    pre: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        found = _COMPARATOR.fullmatch(text)
+        if found is None:
+            raise ValueError(f"not a version requirement: {text!r}")
+        default = "=" if found["any_minor"] or found["any_patch"] else "^"
+        operator = found["operator"] or default
+        major, minor, patch = (
+            None if part is None else int(part) for part in found.group("major", "minor", "patch")
+        )
+        return cls(operator, major or 0, minor, patch, found["pre"] or "")
+
+    def matches(self, version: Version) -> bool:
+        return _MATCHES[self.operator](self, version)
+
+    def names_prerelease_of(self, version: Version) -> bool:
+        return bool(self.pre) and self.numbers == (version.major, version.minor, version.patch)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """As many as are given."""
+        return tuple(number for number in (self.major, self.minor, self.patch) if number is not None)
+
+    def compared(self, version: Version) -> int:
+        """How the version stands to what is given: below (-1), within (0) or above (1)."""
+        own, other = self.numbers, (version.major, version.minor, version.patch)[: len(self.numbers)]
+        if own != other:
+            return 1 if other > own else -1
+        return 0 if self.patch is None else _compared_pre(version.prerelease or "", self.pre)
+
+
+def _compared_pre(one: str, other: str) -> int:
+    return Version(0, 0, 0, one or None).compare(Version(0, 0, 0, other or None))
+
+
+def _equals(comparator: Comparator, version: Version) -> bool:
+    """A partial version stands for its releases, not for their pre-releases."""
+    return comparator.compared(version) == 0 and (comparator.patch is not None or not version.prerelease)
+
+
+def _is_tilde(comparator: Comparator, version: Version) -> bool:
+    """The same major and, where it is given, minor version; nothing below what is given."""
+    same = comparator.numbers[:2] == (version.major, version.minor)[: len(comparator.numbers[:2])]
+    released = comparator.patch is not None or not version.prerelease
+    return same and released and comparator.compared(version) >= 0
+
+
+def _is_caret(comparator: Comparator, version: Version) -> bool:
+    """Nothing below what is given, and no change in the leftmost number that is not zero."""
+    numbers = comparator.numbers
+    fixed = next((place + 1 for place, number in enumerate(numbers) if number), len(numbers))
+    same = numbers[:fixed] == (version.major, version.minor, version.patch)[:fixed]
+    return same and comparator.compared(version) >= 0
+
+
+_MATCHES: Final[Mapping[str, Callable[[Comparator, Version], bool]]] = {
+    "=": _equals,
+    ">": lambda comparator, version: comparator.compared(version) > 0,
+    ">=": lambda comparator, version: comparator.compared(version) > 0 or _equals(comparator, version),
+    "<": lambda comparator, version: comparator.compared(version) < 0,
+    "<=": lambda comparator, version: comparator.compared(version) < 0 or _equals(comparator, version),
+    "~": _is_tilde,
+    "^": _is_caret,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """No comparator at all is `*`: every release."""
+
+    comparators: tuple[Comparator, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError."""
+        if len(text) > MAX_LENGTH:
+            raise ValueError(f"longer than {MAX_LENGTH} characters")
+        if text.strip() in {"*", "x", "X"}:
+            return cls(())
+        return cls(tuple(Comparator.parse(part.strip()) for part in text.split(",")))
+
+    def matches(self, version: Version) -> bool:
+        if not all(one.matches(version) for one in self.comparators):
+            return False
+        return not version.prerelease or any(one.names_prerelease_of(version) for one in self.comparators)

@@ -1,0 +1,131 @@
+"""Carries the questions about one repository to its registry."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, assert_never
+
+from dockrev.clock import Clock
+from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.images.models import ImageFacts
+from dockrev.inference.infer import AskHeads, AskList, AskPage, Question
+from dockrev.inference.picture import Answer
+from dockrev.oci.digest import Digest
+from dockrev.oci.ref import ImageRef
+from dockrev.registry.budget import RegistryBudget
+from dockrev.registry.bulk.models import Bulk, BulkUnavailable, TagDigest
+from dockrev.versions.models import TagFact
+
+_OF_ONE_TAG = {
+    RegistryErrorCode.NOT_FOUND,
+    RegistryErrorCode.TIMEOUT,
+    RegistryErrorCode.SERVER_ERROR,
+    RegistryErrorCode.BAD_ANSWER,
+}
+"""Failures that say nothing about the next tag; after any other one the registry is left alone."""
+
+
+class Registry(Protocol):
+    """What is asked of the registry client here."""
+
+    async def head(self, ref: ImageRef) -> Digest: ...
+
+    async def tags(self, ref: ImageRef) -> list[str]: ...
+
+    def bulk(self, ref: ImageRef) -> Bulk | None: ...
+
+    def spare(self, ref: ImageRef) -> bool: ...
+
+    def budgets(self) -> Sequence[RegistryBudget]: ...
+
+
+class Asker:
+    """One look at one repository: its bulk API is read on from where it was left.
+
+    Raises RegistryError when the registry as a whole refuses, or has no tag list; then `saved` is what the
+    tags that were asked along with it had brought.
+    """
+
+    def __init__(
+        self, registry: Registry, ref: ImageRef, images: Mapping[Digest, ImageFacts], clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._ref = ref
+        self._images = images
+        self._clock = clock
+        self._pages: AsyncIterator[Sequence[TagDigest]] | None = None
+        self.saved: dict[str, TagFact] = {}
+
+    async def close(self) -> None:
+        if isinstance(self._pages, AsyncGenerator):
+            await self._pages.aclose()
+
+    async def answer(self, question: Question, answered: Callable[[bool], None] | None = None) -> Answer:
+        """`answered` hears of each tag whether its HEAD had an answer."""
+        match question:
+            case AskHeads():
+                return await self._heads(question.tags, answered or _nobody)
+            case AskList():
+                return Answer(names=await self._registry.tags(self._ref))
+            case AskPage():
+                return await self._page()
+            case _:
+                assert_never(question)
+
+    async def _heads(self, tags: Sequence[str], answered: Callable[[bool], None]) -> Answer:
+        found: dict[str, TagFact | RegistryError] = {}
+
+        async def ask(tag: str) -> None:
+            try:
+                found[tag] = self._fact(tag, await self._registry.head(self._at(tag)))
+            except RegistryError as error:
+                found[tag] = error
+            answered(isinstance(found[tag], TagFact))
+
+        async with asyncio.TaskGroup() as group:
+            for tag in tags:
+                group.create_task(ask(tag))
+        return self._sorted_out(found)
+
+    def _sorted_out(self, found: Mapping[str, TagFact | RegistryError]) -> Answer:
+        facts = {tag: fact for tag, fact in found.items() if isinstance(fact, TagFact)}
+        self.saved.update(facts)
+        failed = {tag: error for tag, error in found.items() if isinstance(error, RegistryError)}
+        for error in failed.values():
+            if error.reason not in _OF_ONE_TAG:
+                raise error
+        gone = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.NOT_FOUND}
+        late = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.TIMEOUT}
+        return Answer(facts, gone=gone, timeouts=late, errors=failed.keys() - gone - late)
+
+    async def _page(self) -> Answer:
+        if self._pages is None:
+            bulk = self._registry.bulk(self._ref)
+            if bulk is None:
+                return Answer()
+            self._pages = bulk.pages(self._ref)
+        try:
+            page = await anext(self._pages, None)
+        except BulkUnavailable:
+            return Answer()
+        if page is None:
+            return Answer()
+        facts = {entry.tag: self._bulk_fact(entry) for entry in page}
+        self.saved.update(facts)
+        return Answer(facts, more=True)
+
+    def _at(self, tag: str) -> ImageRef:
+        return ImageRef(self._ref.registry, self._ref.path, tag)
+
+    def _fact(self, tag: str, digest: Digest) -> TagFact:
+        known = self._images.get(digest)
+        children = tuple(child.digest for child in known.children) if known else ()
+        return TagFact(self._ref.repository, tag, digest, self._clock.now(), children)
+
+    def _bulk_fact(self, entry: TagDigest) -> TagFact:
+        fact = self._fact(entry.tag, entry.digest)
+        return fact if fact.children else replace(fact, children=tuple(one.digest for one in entry.children))
+
+
+def _nobody(_: bool) -> None:
+    """Hears that a tag was answered for, and does nothing with it."""

@@ -1,0 +1,88 @@
+"""What happens in the queue, as events: a ring in memory, numbered from 1 in each process."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import orjson
+
+from dockrev.clock import Clock, timestamp
+from dockrev.errors import Json
+from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.web.sse import ServerEvent
+
+_KEPT = 2000
+_NAME = "version_inference_event"
+
+
+class EventRing:
+    """Wakes its readers at each event; whoever falls behind the ring is told so by `resync_required`."""
+
+    def __init__(self, clock: Clock, kept: int = _KEPT) -> None:
+        self._clock = clock
+        self._events: deque[ServerEvent] = deque(maxlen=kept)
+        self._readers: set[asyncio.Event] = set()
+        self.latest = 0
+
+    @property
+    def kept(self) -> Sequence[ServerEvent]:
+        """The newest events, in order."""
+        return tuple(self._events)
+
+    def publish(self, kind: str, fields: Mapping[str, Json]) -> None:
+        self.latest += 1
+        document = {"type": kind, "ts": timestamp(self._clock.now()), **fields}
+        self._events.append(ServerEvent(_NAME, orjson.dumps(document).decode(), self.latest))
+        for reader in self._readers:
+            reader.set()
+
+    def publish_task(
+        self, kind: str, key: DigestKey, reason: InferenceReason, fields: Mapping[str, Json] | None = None
+    ) -> None:
+        about = {
+            "key": str(key),
+            "imageRepo": key.repository,
+            "digest": key.digest,
+            "hostPlatform": str(key.platform),
+            "reason": reason.value,
+        }
+        self.publish(kind, about | dict(fields or {}))
+
+    async def after(self, last_id: int) -> AsyncGenerator[ServerEvent, None]:
+        """Every event after `last_id`, without end; an id of another process's future waits for its turn."""
+        with self._reading() as changed:
+            while True:
+                changed.clear()
+                if self._missed(last_id):
+                    last_id = self._resync(last_id)
+                for event in [one for one in self._events if (one.id or 0) > last_id]:
+                    last_id = event.id or last_id
+                    yield event
+                await changed.wait()
+
+    def _missed(self, last_id: int) -> bool:
+        return bool(self._events) and last_id < (self._events[0].id or 0) - 1
+
+    def _resync(self, last_id: int) -> int:
+        """Says it in the ring, so that every reader looks anew; the id after which to go on."""
+        before = self.latest
+        self.publish(
+            "resync_required",
+            {
+                "requestedAfterId": last_id,
+                "oldestAvailableId": self._events[0].id,
+                "latestEventId": before,
+                "reason": "buffer_overflow",
+            },
+        )
+        return before
+
+    @contextmanager
+    def _reading(self) -> Iterator[asyncio.Event]:
+        changed = asyncio.Event()
+        self._readers.add(changed)
+        try:
+            yield changed
+        finally:
+            self._readers.discard(changed)

@@ -1,0 +1,196 @@
+"""
+The cheapest way from a digest to its version. No I/O: `infer` yields questions and is sent their answers.
+
+What is known already costs nothing. Else the image's own label is proved by one HEAD; else a bulk API gives
+tags with their digests; else the tag list is read and asked through, newest first, a few tags at a time.
+"""
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dockrev.inference.picture import Answer, Picture
+from dockrev.oci.digest import Digest
+from dockrev.versions.models import TagFact
+from dockrev.versions.tags import is_strict_semver, newest_first, parse_version
+
+HEADS_AT_ONCE = 4
+HEAD_BUDGET = 40
+"""HEADs for one digest while somebody waits; the rest of the repository is completed in the background."""
+PAGE_BUDGET = 5
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_FLOATING = frozenset(("latest", "stable", "release", "current", "main", "master", "edge", "mainline", "lts"))
+
+
+@dataclass(frozen=True, slots=True)
+class AskHeads:
+    """What do these tags name? All at once; `expected` is how many may follow, these included."""
+
+    tags: tuple[str, ...]
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskList:
+    """Which tags are there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPage:
+    """The next page of the bulk API."""
+
+
+Question = AskHeads | AskList | AskPage
+Inquiry = Generator[Question, Answer, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`facts` are believed; `doubted` once named the digest and are asked again before anything else.
+
+    `names`: the tag list as last read; `listed`: that was just now. `force`: read it anew in any case.
+    """
+
+    digest: Digest
+    raw_tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    facts: Mapping[str, TagFact] = field(default_factory=dict)
+    doubted: tuple[str, ...] = ()
+    names: Sequence[str] | None = None
+    listed: bool = False
+    bulk: bool = False
+    force: bool = False
+
+    def picture(self) -> Picture:
+        return Picture(self.digest, self.facts, self.names, listed=self.listed)
+
+
+def infer(case: Case, picture: Picture) -> Inquiry:
+    """Fills the picture until it tells the version, or the budget for one digest is spent."""
+    search = _Search(case, picture)
+    for attempt in (search.ask_again, search.prove_labels, search.read_pages, search.ask_through):
+        if picture.telling:
+            break
+        yield from attempt()
+    if case.force and not picture.listed:
+        yield from search.ask(AskList())
+    yield from search.ask_neighbours()
+
+
+class _Search:
+    def __init__(self, case: Case, picture: Picture) -> None:
+        self._case = case
+        self._picture = picture
+        self._heads = 0
+
+    def ask(self, question: Question) -> Generator[Question, Answer, Answer]:
+        answer = yield question
+        self._picture.add(answer)
+        return answer
+
+    def ask_again(self) -> Inquiry:
+        """Versions hardly ever move, so one of them that still stands answers for the others."""
+        doubted = sorted(self._picture.unknown(self._case.doubted), key=is_strict_semver, reverse=True)
+        for tag in doubted[:HEADS_AT_ONCE]:
+            yield from self._heads_of([tag], 1)
+            if self._picture.telling:
+                return
+
+    def prove_labels(self) -> Inquiry:
+        """With a bulk API one guess is enough: its first page costs no more than the second."""
+        guesses = self._picture.unknown(label_guesses(self._case.labels, self._case.raw_tags))
+        if self._picture.names is not None and self._picture.listed:
+            guesses = [tag for tag in guesses if tag in self._picture.names]
+        for tag in guesses[: 1 if self._case.bulk else 2]:
+            yield from self._heads_of([tag], 1)
+            if self._picture.telling:
+                return
+
+    def read_pages(self) -> Inquiry:
+        """That a tag is on no page proves nothing, so the list is asked through afterwards if need be."""
+        if not self._case.bulk:
+            return
+        for _ in range(PAGE_BUDGET):
+            answer = yield from self.ask(AskPage())
+            if self._picture.telling or not answer.more:
+                return
+
+    def ask_through(self) -> Inquiry:
+        if not self._picture.listed:
+            yield from self.ask(AskList())
+        window = 1
+        while not self._picture.telling and self._heads < HEAD_BUDGET:
+            waiting = self._picture.unknown(self._candidates())
+            if not waiting:
+                return
+            size = min(window, HEAD_BUDGET - self._heads)
+            yield from self._heads_of(waiting[:size], min(len(waiting), HEAD_BUDGET - self._heads))
+            window = HEADS_AT_ONCE
+
+    def ask_neighbours(self) -> Inquiry:
+        """The same version under another spelling, `v1.4.1` beside `1.4.1`, where the list shows one."""
+        names = set(self._picture.names or ()) if self._picture.listed else set()
+        spellings = [_other_spelling(tag) for tag in self._picture.telling]
+        unknown = self._picture.unknown(tag for tag in dict.fromkeys(spellings) if tag in names)
+        if unknown:
+            yield from self._heads_of(unknown[:HEADS_AT_ONCE], min(len(unknown), HEADS_AT_ONCE))
+
+    def _heads_of(self, tags: Sequence[str], expected: int) -> Inquiry:
+        self._heads += len(tags)
+        yield from self.ask(AskHeads(tuple(tags), self._heads - len(tags) + expected))
+
+    def _candidates(self) -> list[str]:
+        """Whole versions: first what goes on as a label or a raw tag begins, then the newest."""
+        raw_tags = self._case.raw_tags or ("latest",)
+        written = [*self._case.labels, *(tag for tag in raw_tags if parse_version(tag))]
+        hints = list(dict.fromkeys([*map(_bare, self._case.labels), *(_stem(tag) for tag in written)]))
+        ordered = newest_first(self._picture.names or (), raw_tags[0])
+        versions = [tag for tag in ordered if self._picture.is_version(tag)]
+        return sorted(versions, key=lambda tag: _place(_bare(tag), hints))
+
+
+def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:
+    """The tags under which an image with these version labels is likely to be found, the likeliest first.
+
+    `latest-alpine` with the label 1.2.3 is 1.2.3-alpine before it is 1.2.3.
+    """
+    guesses: list[str] = []
+    for label in map(str.strip, labels):
+        written = label.replace("+", "-")
+        if not any(letter.isdigit() for letter in label) or parse_version(written) is None:
+            continue
+        suffixes = [suffix for tag in raw_tags if (suffix := _suffix(tag)) and not written.endswith(suffix)]
+        for suffix in (*dict.fromkeys(suffixes), ""):
+            guesses += [f"{written}{suffix}", f"{_other_spelling(written)}{suffix}"]
+    return [tag for tag in dict.fromkeys(guesses) if _TAG.fullmatch(tag)]
+
+
+def _suffix(raw_tag: str) -> str:
+    """`-alpine` for alpine, latest-alpine and 1.2-alpine; nothing for latest and 1.2."""
+    first, dash, rest = raw_tag.partition("-")
+    if first in _FLOATING or parse_version(first) is not None:
+        return f"{dash}{rest}"
+    return "" if parse_version(raw_tag) else f"-{raw_tag}"
+
+
+def _other_spelling(tag: str) -> str:
+    return tag.removeprefix("v") if tag.startswith("v") else f"v{tag}"
+
+
+def _bare(tag: str) -> str:
+    return tag.strip().removeprefix("v")
+
+
+def _stem(tag: str) -> str:
+    """1.27 of v1.27-alpine"""
+    return _bare(tag).partition("-")[0]
+
+
+def _place(tag: str, hints: Sequence[str]) -> int:
+    return next((place for place, hint in enumerate(hints) if _continues(tag, hint)), len(hints))
+
+
+def _continues(tag: str, start: str) -> bool:
+    """1.27.2 and 1.27-alpine continue 1.27; 1.270 does not."""
+    return bool(start) and tag.startswith(start) and not tag[len(start) : len(start) + 1].isdigit()

@@ -1,0 +1,148 @@
+"""The tags of a repository and the ones that name a digest, asked while somebody waits for the answer."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dockrev.clock import Clock
+from dockrev.errors import AppError, RegistryError, RegistryErrorCode
+from dockrev.inference.asking import Asker, Registry
+from dockrev.inference.infer import AskHeads, AskPage
+from dockrev.inference.look import LIST_FRESH, MOVING_FRESH, Images
+from dockrev.inference.picture import Answer, Picture
+from dockrev.oci.digest import Digest
+from dockrev.oci.ref import ImageRef
+from dockrev.versions.models import Listing, Scan
+from dockrev.versions.state import STALE_AFTER
+from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.tags import display_order
+
+LIST_SECONDS = 8.0
+MANIFEST_SECONDS = 6.0
+SCAN_SECONDS = 40.0
+AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTags:
+    names: tuple[str, ...]
+    tags: tuple[str, ...]
+    scan: Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    list_seconds: float = LIST_SECONDS
+    manifest_seconds: float = MANIFEST_SECONDS
+    scan_seconds: float = SCAN_SECONDS
+
+
+class LiveLookup:
+    """Asks only what is not known, or not for sure any more, and stores what it learns."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        versions: VersionStore,
+        images: Images,
+        clock: Clock,
+        patience: Patience = Patience(),
+    ) -> None:
+        self._registry = registry
+        self._versions = versions
+        self._images = images
+        self._clock = clock
+        self._patience = patience
+
+    async def names(self, ref: ImageRef) -> LiveTags:
+        names, _ = await self._names(ref)
+        return LiveTags(names, (), Scan(total=len(names)))
+
+    async def find(self, ref: ImageRef, digest: Digest) -> LiveTags:
+        """What is not reached in time counts as such. Raises AppError when there is no tag list."""
+        names, listed_at = await self._names(ref)
+        picture = await self._picture(ref, digest, names)
+        asker = Asker(self._registry, ref, await self._images.facts(), self._clock)
+        scan = _Scan(picture, asker, self._patience.manifest_seconds)
+        try:
+            async with asyncio.timeout(self._patience.scan_seconds):
+                await scan.run(names, paged=self._registry.bulk(ref) is not None)
+        except TimeoutError:
+            picture.add(Answer(timeouts=picture.unknown(names)))
+        finally:
+            await asker.close()
+        await self._store(ref, picture, asker, listed_at)
+        counted = picture.scan()
+        return LiveTags(names, tuple(display_order(picture.matches)), counted)
+
+    async def _names(self, ref: ImageRef) -> tuple[tuple[str, ...], datetime]:
+        listing, now = await self._versions.listing(ref.repository), self._clock.now()
+        if listing is not None and now - listing.listed_at < LIST_FRESH:
+            return listing.names, listing.listed_at
+        try:
+            async with asyncio.timeout(self._patience.list_seconds):
+                return tuple(await self._registry.tags(ref)), now
+        except TimeoutError as error:
+            raise AppError("registry timeout", {"op": "list_tags"}) from error
+        except RegistryError as error:
+            if error.reason is RegistryErrorCode.TIMEOUT:
+                raise AppError("registry timeout", {"op": "list_tags"}) from error
+            raise AppError("registry error", {"cause": error.message}) from error
+
+    async def _picture(self, ref: ImageRef, digest: Digest, names: Sequence[str]) -> Picture:
+        picture, now = Picture(digest, {}, names, listed=True), self._clock.now()
+        known = (await self._versions.facts(ref.repository)).items()
+        valid = {
+            tag: fact
+            for tag, fact in known
+            if now - fact.seen_at < (STALE_AFTER if picture.tells(tag) else MOVING_FRESH)
+        }
+        picture.add(Answer({tag: fact for tag, fact in valid.items() if tag in set(names)}))
+        return picture
+
+    async def _store(self, ref: ImageRef, picture: Picture, asker: Asker, listed_at: datetime) -> None:
+        names = tuple(name for name in picture.names or () if name not in picture.gone)
+        complete_at = self._clock.now() if picture.complete else None
+        await self._versions.learn(
+            Findings(
+                ref.repository,
+                tuple(asker.saved.values()),
+                picture.gone,
+                Listing(ref.repository, names, listed_at, complete_at),
+            )
+        )
+
+
+class _Scan:
+    """Asks for tag after tag, several at once, until all are known or the registry refuses."""
+
+    def __init__(self, picture: Picture, asker: Asker, seconds_each: float) -> None:
+        self._picture = picture
+        self._asker = asker
+        self._seconds_each = seconds_each
+        self._refused = False
+
+    async def run(self, names: Sequence[str], *, paged: bool) -> None:
+        while paged and self._picture.unknown(names):
+            answer = await self._asker.answer(AskPage())
+            self._picture.add(answer)
+            paged = answer.more
+        waiting = iter(self._picture.unknown(names))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(self._ask(waiting))
+        if self._refused:
+            self._picture.add(Answer(errors=self._picture.unknown(names)))
+
+    async def _ask(self, waiting: Iterator[str]) -> None:
+        for tag in waiting:
+            if self._refused:
+                return
+            try:
+                async with asyncio.timeout(self._seconds_each):
+                    self._picture.add(await self._asker.answer(AskHeads((tag,), 1)))
+            except TimeoutError:
+                self._picture.add(Answer(timeouts=[tag]))
+            except RegistryError:
+                self._refused = True

@@ -1,0 +1,219 @@
+"""The digests that wait to be looked into: bounded, in order of need, and still there after a restart."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from dockrev.clock import Clock
+from dockrev.inference.events import EventRing
+from dockrev.versions.models import DigestKey, InferenceReason, Progress, Task, TaskStatus
+from dockrev.versions.state import Need
+from dockrev.versions.tasks import TaskStore
+
+log = structlog.get_logger()
+
+CAPACITY = 2_000
+CONCURRENCY = 2
+"""Digests that are looked into at once."""
+
+_LONGEST_WAIT_SECONDS = 30.0
+"""Clocks are set and machines sleep, so the time of a put-off task is looked at again after this."""
+
+
+@dataclass(slots=True)
+class _Change:
+    """What an enqueueing does, before it is done."""
+
+    added: dict[DigestKey, Task]
+    upgraded: dict[DigestKey, Task]
+    dropped: set[DigestKey]
+
+
+class TaskQueue:
+    """Memory holds the order, the table what has to survive; both change together, the table first."""
+
+    def __init__(self, store: TaskStore, events: EventRing, clock: Clock, capacity: int = CAPACITY) -> None:
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._capacity = capacity
+        self._tasks: dict[DigestKey, Task] = {}
+        self._changing = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self.dropped = 0
+        """How many tasks were given up since the start, because more urgent ones filled the queue."""
+
+    async def load(self) -> None:
+        """What an earlier process was at is queued again."""
+        found = await self._store.all()
+        cut = [task for task in found if task.status is TaskStatus.RUNNING]
+        again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
+        await self._store.save(again)
+        self._tasks = {task.key: task for task in (*found, *again)}
+        self._changed.set()
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        return tuple(self._tasks.values())
+
+    def get(self, key: DigestKey) -> Task | None:
+        return self._tasks.get(key)
+
+    async def enqueue(self, needs: Iterable[Need]) -> set[DigestKey]:
+        """Each digest once; the operator's order makes a task that waits already more urgent.
+
+        Returns those for which there was no task before and is one now.
+        """
+        async with self._changing:
+            change = self._plan(needs)
+            if change.added or change.upgraded:
+                await self._store.save([*change.added.values(), *change.upgraded.values()], change.dropped)
+            self._apply(change)
+        return set(change.added)
+
+    def _plan(self, needs: Iterable[Need]) -> _Change:
+        now, change = self._clock.now(), _Change({}, {}, set())
+        for need in needs:
+            known = self._tasks.get(need.key)
+            if known is None and need.key not in change.added:
+                change.added[need.key] = Task(need.key, need.reason, now, now)
+            elif known and need.reason is InferenceReason.FORCE and known.reason is not InferenceReason.FORCE:
+                change.upgraded[need.key] = replace(
+                    known, reason=InferenceReason.FORCE, updated_at=now, not_before=None
+                )
+        self._make_room(change)
+        return change
+
+    def _make_room(self, change: _Change) -> None:
+        """The least urgent give way, of those the newest; what is running stays."""
+        excess = len(self._tasks) + len(change.added) - self._capacity
+        if excess <= 0:
+            return
+        waiting = [
+            task
+            for task in (*self._tasks.values(), *change.added.values())
+            if task.status is TaskStatus.QUEUED and task.key not in change.upgraded
+        ]
+        waiting.sort(key=lambda task: (task.reason.urgency, task.enqueued_at))
+        for task in waiting[-excess:]:
+            if change.added.pop(task.key, None) is None:
+                change.dropped.add(task.key)
+        self.dropped += excess
+        log.warning(
+            f"The queue is full: {excess} digests are not looked into for now",
+            action="inference.queue_full",
+            dropped=excess,
+            capacity=self._capacity,
+        )
+
+    def _apply(self, change: _Change) -> None:
+        for key in change.dropped:
+            del self._tasks[key]
+        for key, task in change.upgraded.items():
+            before = self._tasks.get(key)
+            if before is None:
+                continue
+            self._tasks[key] = replace(
+                before, reason=task.reason, updated_at=task.updated_at, not_before=None
+            )
+            self._events.publish_task(
+                "task_reason_upgraded", key, task.reason, {"fromReason": before.reason.value}
+            )
+        for key, task in change.added.items():
+            self._tasks[key] = task
+            self._events.publish_task("task_enqueued", key, task.reason)
+        self._changed.set()
+
+    async def next(self) -> Task:
+        """Waits for a task that may be started now, and starts it. One repository is worked on by one."""
+        while True:
+            self._changed.clear()
+            async with self._changing:
+                if task := self._first():
+                    return await self._start(task)
+            try:
+                async with asyncio.timeout(self._wait_seconds()):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, and nothing may be started now."""
+        running = any(task.status is TaskStatus.RUNNING for task in self._tasks.values())
+        return not running and self._first() is None
+
+    def _first(self) -> Task | None:
+        now = self._clock.now()
+        busy = {task.key.repository for task in self._tasks.values() if task.status is TaskStatus.RUNNING}
+        ready = (
+            task
+            for task in self._tasks.values()
+            if task.status is TaskStatus.QUEUED
+            and task.key.repository not in busy
+            and (task.not_before is None or task.not_before <= now)
+        )
+        return min(ready, key=lambda task: (task.reason.urgency, task.enqueued_at), default=None)
+
+    async def _start(self, task: Task) -> Task:
+        now = self._clock.now()
+        started = replace(
+            task,
+            status=TaskStatus.RUNNING,
+            started_at=now,
+            updated_at=now,
+            attempts=task.attempts + 1,
+            not_before=None,
+        )
+        await self._store.save([started])
+        self._tasks[task.key] = started
+        self._events.publish_task("task_started", task.key, started.reason)
+        return started
+
+    def _wait_seconds(self) -> float:
+        now = self._clock.now()
+        put_off = (task.not_before for task in self._tasks.values() if task.not_before)
+        waits = [(until - now).total_seconds() for until in put_off if until > now]
+        return min([*waits, _LONGEST_WAIT_SECONDS])
+
+    def report(self, key: DigestKey, progress: Progress) -> None:
+        """Progress of a running task; kept in memory alone."""
+        task = self._tasks[key]
+        self._tasks[key] = replace(task, progress=progress, updated_at=progress.updated_at)
+
+    async def put_off(self, key: DigestKey, until: datetime) -> None:
+        """Back into the queue, for its registry or the network asks for patience."""
+        async with self._changing:
+            await self._store.save([self._waiting(key, until)])
+            self.release(key, until)
+
+    def release(self, key: DigestKey, until: datetime) -> None:
+        """The same in memory alone, when nothing can be stored."""
+        self._tasks[key] = self._waiting(key, until)
+        self._changed.set()
+
+    def _waiting(self, key: DigestKey, until: datetime) -> Task:
+        return replace(
+            self._tasks[key],
+            status=TaskStatus.QUEUED,
+            started_at=None,
+            updated_at=self._clock.now(),
+            not_before=until,
+            progress=None,
+        )
+
+    async def finish(self, task: Task, record: Callable[[], Awaitable[None]]) -> bool:
+        """Takes the task out; `record` deletes its row together with the storing of what was found.
+
+        False, and nothing is done, when the operator has asked for more meanwhile.
+        """
+        async with self._changing:
+            if self._tasks[task.key].reason is not task.reason:
+                return False
+            await record()
+            del self._tasks[task.key]
+            self._changed.set()
+        return True

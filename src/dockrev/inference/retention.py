@@ -1,0 +1,61 @@
+"""Snapshots that nobody renewed are deleted after 30 days; how that went is kept for the overview."""
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+
+import structlog
+
+from dockrev.clock import Clock, timestamp
+from dockrev.errors import Json, StorageError
+from dockrev.inference.events import EventRing
+from dockrev.versions.models import RetentionRun
+from dockrev.versions.store import VersionStore
+
+log = structlog.get_logger()
+
+KEPT = timedelta(days=30)
+EVERY = timedelta(hours=24)
+_LOOK_AGAIN_SECONDS = 600.0
+
+
+class SnapshotRetention:
+    def __init__(self, versions: VersionStore, events: EventRing, clock: Clock) -> None:
+        self._versions = versions
+        self._events = events
+        self._clock = clock
+
+    async def run(self) -> None:
+        """At the start and every 24 hours, until cancelled. Looks at the clock often: machines sleep."""
+        due = self._clock.now()
+        while True:
+            if self._clock.now() >= due:
+                await self.purge()
+                due = self._clock.now() + EVERY
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def purge(self) -> RetentionRun:
+        """A failure is part of the report, as far as that can be stored."""
+        now, began = self._clock.now(), time.monotonic()
+        cutoff, deleted, failure = now - KEPT, 0, None
+        try:
+            deleted = await self._versions.delete_before(cutoff)
+        except StorageError as error:
+            failure = error.message
+        run = RetentionRun(now, deleted, round((time.monotonic() - began) * 1000), failure)
+        self._events.publish("gc_ran", _told(run, cutoff))
+        try:
+            await self._versions.record_retention(run)
+        except StorageError as error:
+            log.warning("Old snapshots not deleted", action="inference.purge_failed", cause=error.message)
+        return run
+
+
+def _told(run: RetentionRun, cutoff: datetime) -> dict[str, Json]:
+    told: dict[str, Json] = {
+        "cutoff": timestamp(cutoff),
+        "deleted": run.deleted,
+        "durationMs": run.duration_ms,
+        "ok": run.error is None,
+    }
+    return told if run.error is None else told | {"error": run.error}

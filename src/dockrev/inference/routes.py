@@ -1,0 +1,208 @@
+"""Tags of digests, the overview of version inference, and its events."""
+
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.responses import Response
+
+from dockrev.clock import Clock
+from dockrev.errors import InvalidArgument, NotFound
+from dockrev.inference.asking import Registry
+from dockrev.inference.demand import Demand, Wanted
+from dockrev.inference.events import EventRing
+from dockrev.inference.live import LiveLookup
+from dockrev.inference.overview import RowFilter, RowStatus, page, rows
+from dockrev.inference.queue import TaskQueue
+from dockrev.inference.wire import (
+    DigestTagsAnswer,
+    OverviewAnswer,
+    RefreshAnswer,
+    RefreshRequest,
+    SnapshotAnswer,
+    SnapshotPending,
+    overview_answer,
+    scan_out,
+)
+from dockrev.oci.digest import Digest
+from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.state import Need
+from dockrev.versions.store import VersionStore
+from dockrev.web.body import ApiRouter
+from dockrev.web.errors import invalid
+from dockrev.web.openapi import responses
+from dockrev.web.shutdown import Shutdown
+from dockrev.web.sse import EventStream, ResumeAfter
+from dockrev.web.wire import WireResponse
+
+_EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+_PENDING: dict[int | str, dict[str, Any]] = {
+    202: {"model": SnapshotPending, "description": "The digest is being looked into"}
+}
+
+
+class InferenceRoutes:
+    def __init__(
+        self,
+        queue: TaskQueue,
+        versions: VersionStore,
+        demand: Demand,
+        live: LiveLookup,
+        registry: Registry,
+        events: EventRing,
+        shutdown: Shutdown,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._versions = versions
+        self._demand = demand
+        self._live = live
+        self._registry = registry
+        self._events = events
+        self._shutdown = shutdown
+        self._clock = clock
+        self.router = ApiRouter(tags=["versions"])
+        self._declare()
+
+    def _declare(self) -> None:
+        add, of_service = self.router.add_api_route, "/api/services/{service_id}"
+        missing = responses(404, 503)
+        add(
+            f"{of_service}/digest-tags",
+            self.digest_tags,
+            methods=["GET"],
+            response_model=DigestTagsAnswer,
+            responses=responses(404, 500, 503),
+        )
+        add(
+            f"{of_service}/digest-tags-snapshot",
+            self.snapshot,
+            methods=["GET"],
+            response_model=SnapshotAnswer,
+            responses=missing | _PENDING,
+        )
+        add(
+            f"{of_service}/version-inference/refresh",
+            self.refresh,
+            methods=["POST"],
+            status_code=202,
+            response_model=RefreshAnswer,
+            responses=missing,
+        )
+        add(
+            "/api/version-inference/overview",
+            self.overview,
+            methods=["GET"],
+            response_model=OverviewAnswer,
+            responses=responses(503),
+        )
+        add(
+            "/api/version-inference/events",
+            self.events,
+            methods=["GET"],
+            response_class=Response,
+            responses=_EVENTS,
+        )
+
+    async def digest_tags(self, service_id: str, digest: str = "") -> Response:
+        """Asked now, save what is known for sure. Without a digest: the tags of the repository."""
+        wanted, text = await self._demand.of_service(service_id), normalised(digest)
+        if text:
+            found = await self._live.find(wanted.ref, _parsed(text))
+        else:
+            found = await self._live.names(wanted.ref)
+        return WireResponse(
+            DigestTagsAnswer(
+                digest=text, tags=list(found.tags), repo_tags=list(found.names), scan=scan_out(found.scan)
+            )
+        )
+
+    async def snapshot(self, service_id: str, digest: str = "") -> Response:
+        """202 while there is none, or while the operator's order for a new one is carried out."""
+        key = await self._key(await self._demanded(service_id, digest), digest)
+        snapshot, task = await self._versions.snapshot(key), self._queue.get(key)
+        if snapshot is None and task is None:
+            await self._queue.enqueue([Need(key, InferenceReason.API_SNAPSHOT_READ_MISS)])
+        if snapshot is None or (task and task.reason is InferenceReason.FORCE):
+            return WireResponse(SnapshotPending(digest=key.digest), 202)
+        return WireResponse(
+            SnapshotAnswer(
+                digest=key.digest,
+                tags=list(snapshot.tags),
+                checked_at=snapshot.checked_at,
+                scan=scan_out(snapshot.scan),
+            )
+        )
+
+    async def refresh(self, service_id: str, request: RefreshRequest | None = None) -> RefreshAnswer:
+        digest = (request.digest if request else None) or ""
+        key = await self._key(await self._demanded(service_id, digest), digest)
+        queued = await self._queue.enqueue([Need(key, InferenceReason.FORCE)])
+        return RefreshAnswer(
+            service_id=service_id,
+            image_repo=key.repository,
+            digest=key.digest,
+            reason="force" if key in queued else "running",
+        )
+
+    async def overview(
+        self,
+        q: str = "",
+        status: str = "",
+        page_number: Annotated[int, Query(alias="page", description="Below 1 means 1.")] = 1,
+        per_page: Annotated[int, Query(alias="perPage", description="Held between 1 and 200.")] = 50,
+    ) -> Response:
+        wanted = RowFilter(q.strip(), _row_status(status))
+        found = rows(
+            self._queue.tasks,
+            await self._versions.snapshots(),
+            await self._demand.all(),
+            self._clock.now(),
+        )
+        return WireResponse(
+            overview_answer(
+                queue=self._queue,
+                retention=await self._versions.last_retention(),
+                registries=self._registry.budgets(),
+                rows=found,
+                page=page(found, wanted, page_number, per_page),
+            )
+        )
+
+    async def events(self, after: ResumeAfter) -> Response:
+        """Without a point to resume from the present is taken, before the client hears that it listens."""
+        return EventStream(self._events.after(after or self._events.latest), self._shutdown)
+
+    async def _demanded(self, service_id: str, digest: str) -> Wanted:
+        if not normalised(digest):
+            raise invalid("digest", "digest is required")
+        return await self._demand.of_service(service_id)
+
+    async def _key(self, wanted: Wanted, digest: str) -> DigestKey:
+        text = normalised(digest)
+        if text not in wanted.digests:
+            raise NotFound("digest snapshot not found")
+        return DigestKey(wanted.ref.repository, Digest(text), await self._demand.platform())
+
+
+def normalised(digest: str) -> str:
+    """In lower case, and a bare hash as the sha256 that it is."""
+    text = digest.strip().lower()
+    return text if ":" in text or not text else f"sha256:{text}"
+
+
+def _parsed(text: str) -> Digest:
+    try:
+        return Digest.parse(text)
+    except InvalidArgument as error:
+        raise invalid("digest", "not a digest") from error
+
+
+def _row_status(text: str) -> RowStatus | None:
+    status = text.strip()
+    if status in {"", "all"}:
+        return None
+    if status not in set(RowStatus):
+        raise invalid("status", f"must be one of all, {', '.join(RowStatus)}")
+    return RowStatus(status)

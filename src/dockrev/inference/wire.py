@@ -1,0 +1,273 @@
+"""Version inference as the API shows it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from dockrev.inference.overview import Page, Row, RowStatus
+from dockrev.inference.queue import CONCURRENCY, TaskQueue
+from dockrev.inference.retention import EVERY, KEPT
+from dockrev.registry.budget import RegistryBudget
+from dockrev.versions.models import InferenceReason, Phase, Progress, RetentionRun, Scan, Task, TaskStatus
+from dockrev.web.wire import Timestamp, Wire
+
+RETRY_AFTER_MS = 800
+
+
+class ScanOut(Wire):
+    repo_tags_total: int
+    repo_tags_considered: int
+    manifests_ok: int
+    manifests_timeout: int
+    manifests_error: int
+
+
+class DigestTagsAnswer(Wire):
+    digest: str
+    tags: list[str]
+    repo_tags: list[str]
+    scan: ScanOut
+
+
+class SnapshotAnswer(Wire):
+    digest: str
+    tags: list[str]
+    checked_at: Timestamp
+    scan: ScanOut
+
+
+class SnapshotPending(Wire):
+    status: str = "pending"
+    digest: str
+    retry_after_ms: int = RETRY_AFTER_MS
+
+
+class RefreshRequest(Wire):
+    digest: str | None = None
+
+
+class RefreshAnswer(Wire):
+    """`reason`: `force` when a task was queued, `running` when there was one already."""
+
+    status: str = "pending"
+    service_id: str
+    image_repo: str
+    digest: str
+    reason: str
+
+
+class ProgressOut(Wire):
+    """`assigned*`: tags asked about; `result*`: tags answered, which the plain fields repeat."""
+
+    phase: Phase
+    message: str
+    current: int
+    total: int
+    percent: int
+    assigned_current: int
+    assigned_total: int
+    assigned_percent: int
+    result_current: int
+    result_total: int
+    result_percent: int
+    updated_at: Timestamp
+
+
+class TaskOut(Wire):
+    """`notBefore`: its registry asked for silence until then."""
+
+    key: str
+    image_repo: str
+    host_platform: str
+    status: TaskStatus
+    reason: InferenceReason
+    enqueued_at: Timestamp
+    started_at: Timestamp | None = None
+    updated_at: Timestamp
+    not_before: Timestamp | None = None
+    progress: ProgressOut | None = None
+
+
+class RowOut(Wire):
+    key: str
+    image_repo: str
+    host_platform: str
+    status: RowStatus
+    service_count: int
+    reason: InferenceReason | None = None
+    checked_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
+    progress: ProgressOut | None = None
+
+
+class WorkerOut(Wire):
+    """`dropped`: digests given up since the start, because the queue was full of more urgent ones."""
+
+    max_concurrency: int
+    queued: int
+    running: int
+    in_flight: int
+    dropped: int
+
+
+class RetentionOut(Wire):
+    retention_days: int
+    interval_seconds: int
+    last_run_at: Timestamp | None = None
+    last_deleted: int | None = None
+    last_duration_ms: int | None = None
+    last_error: str | None = None
+
+
+class SummaryOut(Wire):
+    snapshots_total: int
+    queued: int
+    running: int
+    ready: int
+    stale: int
+    all_failed: int
+
+
+class RegistryOut(Wire):
+    """What is absent, the registry does not say."""
+
+    host: str
+    remaining: int | None = None
+    limit: int | None = None
+    resets_at: Timestamp | None = None
+    cool_down_until: Timestamp | None = None
+    requests24h: int
+
+
+class OverviewAnswer(Wire):
+    worker: WorkerOut
+    gc: RetentionOut
+    summary: SummaryOut
+    registries: list[RegistryOut]
+    tasks: list[TaskOut]
+    rows: list[RowOut]
+    page: int
+    per_page: int
+    total: int
+
+
+def scan_out(scan: Scan) -> ScanOut:
+    return ScanOut(
+        repo_tags_total=scan.total,
+        repo_tags_considered=scan.considered,
+        manifests_ok=scan.ok,
+        manifests_timeout=scan.timeout,
+        manifests_error=scan.error,
+    )
+
+
+def progress_out(progress: Progress) -> ProgressOut:
+    done, total = progress.result, progress.total
+    return ProgressOut(
+        phase=progress.phase,
+        message=progress.message,
+        current=done,
+        total=total,
+        percent=_percent(done, total),
+        assigned_current=progress.assigned,
+        assigned_total=total,
+        assigned_percent=_percent(progress.assigned, total),
+        result_current=done,
+        result_total=total,
+        result_percent=_percent(done, total),
+        updated_at=progress.updated_at,
+    )
+
+
+def _percent(part: int, whole: int) -> int:
+    return 100 * part // whole if whole else 0
+
+
+def overview_answer(
+    queue: TaskQueue,
+    retention: RetentionRun | None,
+    registries: Iterable[RegistryBudget],
+    rows: Sequence[Row],
+    page: Page,
+) -> OverviewAnswer:
+    tasks = sorted(queue.tasks, key=lambda task: task.updated_at, reverse=True)
+    running = sum(task.status is TaskStatus.RUNNING for task in tasks)
+    return OverviewAnswer(
+        worker=WorkerOut(
+            max_concurrency=CONCURRENCY,
+            queued=len(tasks) - running,
+            running=running,
+            in_flight=len(tasks),
+            dropped=queue.dropped,
+        ),
+        gc=_retention(retention),
+        summary=_summary(rows),
+        registries=[_registry(budget) for budget in registries],
+        tasks=[_task(task) for task in tasks],
+        rows=[_row(row) for row in page.rows],
+        page=page.number,
+        per_page=page.size,
+        total=page.total,
+    )
+
+
+def _summary(rows: Sequence[Row]) -> SummaryOut:
+    counted = Counter(row.status for row in rows)
+    return SummaryOut(
+        snapshots_total=sum(row.has_snapshot for row in rows),
+        queued=counted[RowStatus.QUEUED],
+        running=counted[RowStatus.RUNNING],
+        ready=counted[RowStatus.READY],
+        stale=counted[RowStatus.STALE],
+        all_failed=counted[RowStatus.ALL_FAILED],
+    )
+
+
+def _retention(run: RetentionRun | None) -> RetentionOut:
+    return RetentionOut(
+        retention_days=KEPT.days,
+        interval_seconds=int(EVERY.total_seconds()),
+        last_run_at=run.ran_at if run else None,
+        last_deleted=run.deleted if run else None,
+        last_duration_ms=run.duration_ms if run else None,
+        last_error=run.error if run else None,
+    )
+
+
+def _registry(budget: RegistryBudget) -> RegistryOut:
+    return RegistryOut(
+        host=budget.host,
+        remaining=budget.remaining,
+        limit=budget.limit,
+        resets_at=budget.resets_at,
+        cool_down_until=budget.cool_down_until,
+        requests24h=budget.requests_24h,
+    )
+
+
+def _task(task: Task) -> TaskOut:
+    return TaskOut(
+        key=str(task.key),
+        image_repo=task.key.repository,
+        host_platform=str(task.key.platform),
+        status=task.status,
+        reason=task.reason,
+        enqueued_at=task.enqueued_at,
+        started_at=task.started_at,
+        updated_at=task.updated_at,
+        not_before=task.not_before,
+        progress=progress_out(task.progress) if task.progress else None,
+    )
+
+
+def _row(row: Row) -> RowOut:
+    return RowOut(
+        key=row.key,
+        image_repo=row.repository,
+        host_platform=str(row.platform),
+        status=row.status,
+        service_count=row.services,
+        reason=row.reason,
+        checked_at=row.checked_at,
+        updated_at=row.updated_at,
+        progress=progress_out(row.progress) if row.progress else None,
+    )

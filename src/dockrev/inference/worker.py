@@ -1,0 +1,155 @@
+"""Works the queue off: two digests at a time, what was learned stored at once, failures told apart."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from dockrev.clock import Clock, timestamp
+from dockrev.errors import Json, StorageError
+from dockrev.inference.demand import DemandBook
+from dockrev.inference.events import EventRing
+from dockrev.inference.look import Looker, Outcome
+from dockrev.inference.queue import CONCURRENCY, TaskQueue
+from dockrev.inference.wire import progress_out, scan_out
+from dockrev.versions.models import InferenceReason, Phase, Progress, Snapshot, Task
+from dockrev.versions.state import RETRY_AFTER
+from dockrev.versions.store import Findings, VersionStore
+
+log = structlog.get_logger()
+
+_THROTTLE_SECONDS = 0.2
+_STORAGE_PAUSE = timedelta(seconds=30)
+
+
+class InferenceWorker:
+    def __init__(
+        self,
+        queue: TaskQueue,
+        looker: Looker,
+        versions: VersionStore,
+        book: DemandBook,
+        events: EventRing,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._looker = looker
+        self._versions = versions
+        self._book = book
+        self._events = events
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Until cancelled; a task that is cut off is queued again by the next process."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CONCURRENCY):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self.work_once()
+            except StorageError as error:
+                log.warning("Versions not stored", action="inference.storage_failed", cause=error.message)
+                await asyncio.sleep(_STORAGE_PAUSE.total_seconds())
+
+    async def work_once(self) -> Task:
+        """Waits for a task and sees it through. Raises StorageError; then the task waits for another try."""
+        task = await self._queue.next()
+        try:
+            while not await self._see_through(task):
+                task = self._queue.get(task.key) or task
+        except StorageError:
+            self._queue.release(task.key, self._clock.now() + _STORAGE_PAUSE)
+            raise
+        return task
+
+    async def _see_through(self, task: Task) -> bool:
+        """False: meanwhile the operator has asked for a more thorough look."""
+        ticker = _Ticker(task, self._queue, self._events)
+        ticker.show(Progress(Phase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now()))
+        target = await self._book.find(task.key)
+        if target is None:
+            return await self._end(task, None, "no service uses this digest any more")
+        outcome = await self._looker.look(task, target, ticker.show)
+        ticker.flush()
+        return await self._settle(task, outcome)
+
+    async def _settle(self, task: Task, outcome: Outcome) -> bool:
+        """A failure never takes the place of a version that was found before."""
+        if not outcome.failed:
+            return await self._end(task, outcome, None)
+        if outcome.put_off_until:
+            return await self._put_off(task, outcome.findings, outcome.put_off_until)
+        before = await self._versions.snapshot(task.key)
+        if before is None or not before.tags:
+            return await self._end(task, outcome, None)
+        if task.reason is InferenceReason.FORCE:
+            message = outcome.error.message if outcome.error else "the registry did not answer"
+            return await self._end(task, replace(outcome, snapshot=before), message)
+        return await self._put_off(task, outcome.findings, self._clock.now() + RETRY_AFTER)
+
+    async def _put_off(self, task: Task, findings: Findings, until: datetime) -> bool:
+        await self._versions.learn(findings)
+        await self._queue.put_off(task.key, until)
+        return True
+
+    async def _end(self, task: Task, outcome: Outcome | None, error: str | None) -> bool:
+        findings = Findings(task.key.repository)
+        if outcome is not None:
+            findings = replace(outcome.findings, snapshots=() if error else (outcome.snapshot,))
+
+        async def record() -> None:
+            await self._versions.learn(findings, done=task.key)
+
+        if not await self._queue.finish(task, record):
+            return False
+        told = _failure(error) if error or outcome is None else _success(outcome.snapshot)
+        self._events.publish_task("task_finished", task.key, task.reason, told)
+        return True
+
+
+class _Ticker:
+    """Shows progress in the queue at once, and in the events not more often than people can see."""
+
+    def __init__(self, task: Task, queue: TaskQueue, events: EventRing) -> None:
+        self._task = task
+        self._queue = queue
+        self._events = events
+        self._now = asyncio.get_running_loop().time
+        self._shown_at = self._now() - _THROTTLE_SECONDS
+        self._phase: Phase | None = None
+        self._held: Progress | None = None
+
+    def show(self, progress: Progress) -> None:
+        self._queue.report(self._task.key, progress)
+        if progress.phase is not self._phase:
+            self.flush()
+        elif self._now() - self._shown_at < _THROTTLE_SECONDS:
+            self._held = progress
+            return
+        self._publish(progress)
+
+    def flush(self) -> None:
+        """The last word of a phase is always told."""
+        if self._held is not None:
+            self._publish(self._held)
+
+    def _publish(self, progress: Progress) -> None:
+        self._held, self._phase, self._shown_at = None, progress.phase, self._now()
+        told = progress_out(progress).model_dump(mode="json", by_alias=True)
+        self._events.publish_task("task_progress", self._task.key, self._task.reason, told)
+
+
+def _success(snapshot: Snapshot) -> dict[str, Json]:
+    return {
+        "status": "success",
+        "checkedAt": timestamp(snapshot.checked_at),
+        "allFailed": snapshot.all_failed,
+        "scan": scan_out(snapshot.scan).model_dump(by_alias=True),
+    }
+
+
+def _failure(error: str | None) -> dict[str, Json]:
+    return {"status": "error", "error": error}

@@ -1,0 +1,1 @@
+"""What some registries answer beyond the distribution spec: many tags with their digests at once."""

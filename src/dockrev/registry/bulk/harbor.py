@@ -1,0 +1,43 @@
+"""Harbor's API (goharbor/harbor, api/v2.0/swagger.yaml, "listArtifacts")."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import ClassVar
+from urllib.parse import quote
+
+from dockrev.errors import Json
+from dockrev.oci.ref import ImageRef
+from dockrev.registry.bulk.api import Page, numbered_after
+from dockrev.registry.bulk.fields import Object, child_of, every, moment_of, objects, tag_digest
+from dockrev.registry.bulk.models import TagDigest
+from dockrev.registry.links import next_page
+from dockrev.registry.transport import Answer
+
+_PAGE_SIZE = 100
+
+
+class Harbor:
+    newest_first: ClassVar[bool] = True
+    accept: ClassVar[str] = "application/json"
+    another_way: ClassVar[frozenset[int]] = frozenset()
+
+    def first_pages(self, ref: ImageRef) -> Sequence[str]:
+        project, _, repository = ref.path.partition("/")
+        # A proxy in front of Harbor decodes the path once, so a slash has to be encoded twice.
+        repository = quote(quote(repository, safe=""), safe="")
+        query = f"with_tag=true&page_size={_PAGE_SIZE}&page=1&sort=-push_time"
+        return (f"/api/v2.0/projects/{project}/repositories/{repository}/artifacts?{query}",)
+
+    def page(self, content: Json, answer: Answer) -> Page:
+        artifacts = every(content)
+        more = next_page(answer.headers.getall("Link", []), answer.url)
+        following = numbered_after(answer) if more else None
+        return Page.of(chain.from_iterable(map(_tags, artifacts)), following)
+
+
+def _tags(artifact: Object) -> Iterator[TagDigest | None]:
+    references = objects(artifact.get("references"))
+    children = (child_of(entry.get("child_digest"), entry.get("platform")) for entry in references)
+    known = tuple(child for child in children if child)
+    for entry in objects(artifact.get("tags")):
+        yield tag_digest(entry.get("name"), artifact.get("digest"), moment_of(entry.get("push_time")), known)

@@ -1,0 +1,185 @@
+"""What is known of the tags of a repository, and of the work that finds it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+
+
+class InferenceReason(StrEnum):
+    """Why a digest is looked into; the most urgent first."""
+
+    FORCE = "force"
+    API_SNAPSHOT_READ_MISS = "api_snapshot_read_miss"
+    CACHE_MISS = "cache_miss"
+    CACHE_STALE = "cache_stale"
+    ALL_FAILED = "all_failed"
+    NEW_VERSION = "new_version"
+    RUNTIME_SCAN_DIGEST_CHANGED = "runtime_scan_digest_changed"
+    UPDATE_DIGEST_CHANGED = "update_digest_changed"
+    STARTUP_WARMUP = "startup_warmup"
+
+    @property
+    def urgency(self) -> int:
+        """0 is the most urgent: the operator asked, then somebody looks, then something changed."""
+        return _URGENCY[self]
+
+
+_URGENCY = {
+    InferenceReason.FORCE: 0,
+    InferenceReason.API_SNAPSHOT_READ_MISS: 1,
+    InferenceReason.CACHE_MISS: 1,
+    InferenceReason.CACHE_STALE: 2,
+    InferenceReason.ALL_FAILED: 2,
+    InferenceReason.NEW_VERSION: 3,
+    InferenceReason.RUNTIME_SCAN_DIGEST_CHANGED: 3,
+    InferenceReason.UPDATE_DIGEST_CHANGED: 3,
+    InferenceReason.STARTUP_WARMUP: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DigestKey:
+    """A digest in a repository (`ImageRef.repository`), as a host of this platform runs it."""
+
+    repository: str
+    digest: Digest
+    platform: Platform
+
+    def __str__(self) -> str:
+        return f"{self.repository}@{self.digest}@{self.platform}"
+
+
+@dataclass(frozen=True, slots=True)
+class TagFact:
+    """What a tag was seen to name. `children`: the platform manifests of an index, where they are known."""
+
+    repository: str
+    tag: str
+    digest: Digest
+    seen_at: datetime
+    children: tuple[Digest, ...] = ()
+
+    def names(self, digest: Digest) -> bool:
+        return digest == self.digest or digest in self.children
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The tag list of a repository. `complete_at`: when the content of every tag in it was known."""
+
+    repository: str
+    names: tuple[str, ...]
+    listed_at: datetime
+    complete_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How much of a repository an answer rests on. `considered` are tags whose content was asked or known."""
+
+    total: int = 0
+    considered: int = 0
+    ok: int = 0
+    timeout: int = 0
+    error: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The tags that name a digest. `former` ones did once and name something else now, or nothing."""
+
+    key: DigestKey
+    tags: tuple[str, ...]
+    checked_at: datetime
+    scan: Scan
+    former: tuple[str, ...] = ()
+
+    @property
+    def all_failed(self) -> bool:
+        return not self.tags and not self.scan.ok and bool(self.scan.timeout + self.scan.error)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRun:
+    """The last time that old snapshots were deleted, or why they were not."""
+
+    ran_at: datetime
+    deleted: int
+    duration_ms: int
+    error: str | None = None
+
+
+class TaskStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+
+
+class Phase(StrEnum):
+    PREPARE = "prepare"
+    LISTING_TAGS = "listing_tags"
+    SCANNING = "scanning"
+    PERSIST = "persist"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`assigned`: tags asked about; `result`: those that were answered."""
+
+    phase: Phase
+    message: str
+    assigned: int
+    result: int
+    total: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A digest that waits or is looked into. `not_before`: its registry asked for silence until then."""
+
+    key: DigestKey
+    reason: InferenceReason
+    enqueued_at: datetime
+    updated_at: datetime
+    status: TaskStatus = TaskStatus.QUEUED
+    started_at: datetime | None = None
+    attempts: int = 0
+    not_before: datetime | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionKnowledge:
+    """All that is known of the digests it was loaded for, on a host of this platform."""
+
+    platform: Platform
+    tags: Mapping[tuple[str, Digest], tuple[str, ...]]
+    snapshots: Mapping[DigestKey, Snapshot]
+    tasks: Mapping[DigestKey, Task]
+
+    @classmethod
+    def nothing(cls, platform: Platform) -> Self:
+        return cls(platform, {}, {}, {})
+
+    def tags_of(self, repository: str, digest: Digest) -> tuple[str, ...]:
+        """The tags that name the digest as far as is known, in no order; what moved away is left out."""
+        snapshot = self.snapshot(repository, digest)
+        seen = self.tags.get((repository, digest), ())
+        return tuple(dict.fromkeys((*seen, *(snapshot.tags if snapshot else ()))))
+
+    def former_tags_of(self, repository: str, digest: Digest) -> tuple[str, ...]:
+        """The tags that once named the digest and do no more."""
+        snapshot = self.snapshot(repository, digest)
+        return snapshot.former if snapshot else ()
+
+    def snapshot(self, repository: str, digest: Digest) -> Snapshot | None:
+        return self.snapshots.get(DigestKey(repository, digest, self.platform))
+
+    def task(self, repository: str, digest: Digest) -> Task | None:
+        """The task for this digest that waits or runs."""
+        return self.tasks.get(DigestKey(repository, digest, self.platform))

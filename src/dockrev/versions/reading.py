@@ -1,0 +1,249 @@
+"""What a tag is made of, before anything is known of its repository. No I/O.
+
+RELEASE.   2024-10-13T13-34-11Z
+amd64-   v 5.14.0.9383          -ls258
+         v 2.0.0      -rc.1     -alpine3.20
+prefix     numbers    pre       family, base, revision
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+MAX_TAG_LENGTH: Final = 128
+"""The distribution specification allows no longer tag."""
+
+Identifier = tuple[int, int, str]
+"""A pre-release identifier that sorts as semver.org 2.0.0 (11) has it: numbers, by value, before words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`loose`: bare numbers behind a hyphen: a pre-release for semver, a packaging revision for many images.
+
+    `base`: the release of the distribution below (`alpine3.20`, `debian-12`).
+    """
+
+    tag: str
+    prefix: str
+    numbers: tuple[int, ...]
+    dashed_date: bool = False
+    padded: bool = False
+    pre: tuple[Identifier, ...] = ()
+    loose: tuple[int, ...] = ()
+    revision: tuple[int, ...] = ()
+    base: tuple[int, ...] = ()
+    family: str = ""
+
+
+_TAG: Final = re.compile(
+    r"(?P<prefix>(?:[a-z]+\.|[a-z][a-z0-9]*[-_])*)(?:v|(?:b|r|build|rev)(?=\d+$))?"
+    r"(?P<numbers>\d+(?:\.\d+)*)(?P<rest>.*)",
+    re.ASCII | re.IGNORECASE,
+)
+_DASHED: Final = re.compile(
+    r"(?P<prefix>(?:[a-z]+\.|[a-z][a-z0-9]*[-_])*)v?(?P<day>\d{4}([-_])\d{2}\3\d{2})"
+    r"(?:[tT-](?P<time>\d\d-?\d\d(?:-?\d\d)?)[zZ]?(?![0-9a-zA-Z]))?(?P<rest>.*)",
+    re.ASCII | re.IGNORECASE,
+)
+_HASH: Final = re.compile(r"(?=.*[a-f])(?=.*\d)[0-9a-f]{7,64}", re.ASCII)
+_DESCRIBED: Final = re.compile(r"g[0-9a-f]{7,40}", re.ASCII)
+"""The last part of what `git describe` says: v1.2.3-14-gabc1234."""
+_ARTIFACT: Final = re.compile(
+    r"\.(sig|att|sbom|cosign|provenance|asc|sha256)$|^sha(256|512)-[0-9a-f]", re.ASCII
+)
+"""Signatures and attestations that cosign and its like keep among the tags."""
+_JUNK_WORD: Final = re.compile(
+    r"sha(256|512)?|commit|git|pr|mr|pull|branch|feat(ure)?|(bug|hot)?fix|chore|renovate|dependabot|revert|merge"
+    r"|refs|(build)?cache|ci|tmp|test|run|latest",
+    re.ASCII,
+)
+
+_PRE_WORDS: Final = (
+    "alpha|beta|rc|cr|pre|preview|prerelease|dev|devel|develop|canary|nightly|snapshot|next|insiders|unstable"
+    "|edge|milestone|ea"
+)
+_PRE: Final = re.compile(rf"(m(?=\.?\d)|{_PRE_WORDS})(?:\.?(\d+))?((?:\.[0-9a-z]+)*)", re.ASCII)
+_GLUED_PRE: Final = re.compile(rf"(a|b|c|m|{_PRE_WORDS})(\d*)((?:\.[0-9a-z]+)*)", re.ASCII)
+_GLUED_NAMES: Final = {"a": "alpha", "b": "beta", "c": "rc"}
+_NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
+_REVISION: Final = re.compile(r"(?:ls|r|p|b|u|pl|sp|cu|rev|build|patch|post|update|hotfix)\.?(\d+)", re.ASCII)
+_REVISION_WORDS: Final = frozenset({"security", "patch", "build", "rev", "update", "hotfix", "post"})
+_RELEASE_WORDS: Final = frozenset({"stable", "final", "ga", "release", "latest"})
+_BASES: Final = (
+    "alpine|debian|ubuntu|fedora|rockylinux|oraclelinux|photon|centos|bullseye|bookworm|trixie|jammy|noble"
+)
+_BASE: Final = re.compile(rf"({_BASES})(\d+(?:\.\d+)*)?", re.ASCII)
+_BASE_RELEASE: Final = re.compile(rf"(?:^|-)(?:{_BASES})-?\d", re.ASCII)
+_EDITION: Final = re.compile(r"([a-z]+)\.(\d+)", re.ASCII)
+"""GitLab's `17.5.1-ce.0`: an edition and its packaging revision."""
+
+
+def read(tag: str) -> Reading | None:
+    """None for what names no version: channels, branches, commits, signatures."""
+    if len(tag) > MAX_TAG_LENGTH or is_artifact(tag):
+        return None
+    lowered = tag.lower().replace("x86_64", "amd64")
+    if _is_hash(lowered):
+        return None
+    return _read_dashed(tag, lowered) or _read_numbered(tag, lowered)
+
+
+def is_artifact(tag: str) -> bool:
+    """A signature, an attestation or the like: it belongs to an image and is none."""
+    return _ARTIFACT.search(tag.lower()) is not None
+
+
+def family_word(part: str) -> str:
+    """`alpine3.20` is of the family `alpine`."""
+    found = _BASE.fullmatch(part)
+    return found[1] if found else part
+
+
+def names_base(tag: str) -> bool:
+    """`1-alpine3.20` and `debian-12` do, `1-alpine` does not."""
+    return _BASE_RELEASE.search(tag.lower()) is not None
+
+
+def is_day(number: int) -> bool:
+    """20241013, but not 20241399."""
+    try:
+        return date(number // 10000, number // 100 % 100, number % 100).year in range(1990, 2100)
+    except ValueError:
+        return False
+
+
+def _is_hash(part: str) -> bool:
+    return _HASH.fullmatch(part) is not None
+
+
+def _read_dashed(tag: str, lowered: str) -> Reading | None:
+    found = _DASHED.fullmatch(lowered)
+    if found is None or (prefix := _prefix(found["prefix"])) is None:
+        return None
+    day = int(re.sub(r"[-_]", "", found["day"]))
+    if not is_day(day):
+        return None
+    time = (int(found["time"].replace("-", "").ljust(6, "0")),) if found["time"] else ()
+    suffix = _Suffix().of(found["rest"])
+    return suffix.reading(tag, prefix, (day, *time), dashed_date=True)
+
+
+def _read_numbered(tag: str, lowered: str) -> Reading | None:
+    found = _TAG.fullmatch(lowered)
+    if found is None or (prefix := _prefix(found["prefix"])) is None:
+        return None
+    numbers, rest = found["numbers"], found["rest"]
+    if rest in {".x", "-x", "x"} or _is_hash(lowered[len(found["prefix"]) :].split("-", 1)[0]):
+        return None
+    parts = numbers.split(".")
+    padded = any(len(part) > 1 and part.startswith("0") for part in parts[1:])
+    return _Suffix().of(rest).reading(tag, prefix, tuple(map(int, parts)), padded=padded)
+
+
+def _prefix(text: str) -> str | None:
+    words = re.split(r"[-_.]", text)[:-1]
+    return None if any(_JUNK_WORD.fullmatch(word) or _is_hash(word) for word in words) else "-".join(words)
+
+
+@dataclass(slots=True)
+class _Suffix:
+    """What follows the numbers, part by part."""
+
+    pre: list[Identifier] = field(default_factory=list)
+    loose: list[int] = field(default_factory=list)
+    revision: list[int] = field(default_factory=list)
+    base: list[int] = field(default_factory=list)
+    family: list[str] = field(default_factory=list)
+    awaited: list[int] | None = None
+    """Where the number goes that the part before announced: `-rc-1`, `-debian-12`, `-security-01`."""
+
+    def of(self, rest: str) -> "_Suffix":
+        if not rest:
+            return self
+        dotted, glued = rest[0] == ".", rest[0] not in "-_+."
+        self.awaited = self.revision if rest[0] in "_+" else None
+        first, *others = re.split(r"[-_+]", rest if glued else rest[1:])
+        if not ((dotted or glued) and self._takes_glued(first, dotted)):
+            self._take(first)
+        for part in others:
+            self._take(part)
+        return self
+
+    def reading(
+        self,
+        tag: str,
+        prefix: str,
+        numbers: tuple[int, ...],
+        *,
+        dashed_date: bool = False,
+        padded: bool = False,
+    ) -> Reading:
+        return Reading(
+            tag,
+            prefix,
+            numbers,
+            dashed_date,
+            padded,
+            tuple(self.pre),
+            tuple(self.loose),
+            tuple(self.revision),
+            tuple(self.base),
+            "-".join(self.family),
+        )
+
+    def _takes_glued(self, part: str, dotted: bool) -> bool:
+        """Python's way: 2024.10.0b3, 17rc1, 2024.11.0.dev20241013, which comes before its alphas."""
+        found = _GLUED_PRE.fullmatch(part)
+        if found is None or (len(found[1]) == 1 and not found[2]):
+            return False
+        name = _GLUED_NAMES.get(found[1], found[1])
+        early = -1 if dotted and name == "dev" else 0
+        self._announce(name, found[2], found[3], early)
+        return True
+
+    def _take(self, part: str) -> None:
+        awaited, self.awaited = self.awaited, None
+        if _NUMBERS.fullmatch(part):
+            self._take_numbers([int(number) for number in part.split(".")], awaited)
+        elif found := _PRE.fullmatch(part):
+            self._announce(found[1], found[2] or "", found[3], 0)
+        elif found := _REVISION.fullmatch(part):
+            self.revision.append(int(found[1]))
+        elif part in _REVISION_WORDS:
+            self.awaited = self.revision
+        elif _DESCRIBED.fullmatch(part) and self.loose:
+            self.revision, self.loose = self.loose, []
+        elif part and part not in _RELEASE_WORDS and not _is_hash(part):
+            self._take_family(part)
+
+    def _take_numbers(self, numbers: list[int], awaited: list[int] | None) -> None:
+        if awaited is not None:
+            awaited.extend(numbers)
+        elif self.pre and not self.family:
+            self.pre.extend((0, number, "") for number in numbers)
+        elif self.family or self.revision:
+            self.revision.extend(numbers)
+        else:
+            self.loose.extend(numbers)
+
+    def _announce(self, name: str, number: str, more: str, early: int) -> None:
+        """`rc10` is read as `rc.10`: nobody who writes rc9 and rc10 means ASCII order."""
+        self.pre.append((1, early, name))
+        self.pre.extend(_identifier(part) for part in (number, *more.split(".")) if part)
+
+    def _take_family(self, part: str) -> None:
+        if found := _BASE.fullmatch(part):
+            self.family.append(found[1])
+            self.base.extend(int(number) for number in (found[2] or "").split(".") if number)
+            self.awaited = None if found[2] else self.base
+        elif found := _EDITION.fullmatch(part):
+            self.family.append(found[1])
+            self.revision.append(int(found[2]))
+        else:
+            self.family.append(part)
+
+
+def _identifier(part: str) -> Identifier:
+    return (0, int(part), "") if part.isdecimal() else (1, 0, part)

@@ -1,0 +1,137 @@
+"""How one repository numbers its versions, learned from its tags. No I/O.
+
+A tag alone can be ambiguous: `20241001` is a day or a build number, `2024.10` a month or a release, `16` a
+major version or the sixteenth build. The other tags of the repository tell.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dockrev.versions.reading import Reading, is_day, read
+from dockrev.versions.version import Scheme, Version
+
+_YEARS: Final = range(2000, 2100)
+_ENOUGH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryScheme:
+    """`highest_major`: a single number above it (and the next one) is a build number; None: every one is."""
+
+    years: bool = True
+    short_years: bool = False
+    days: bool = True
+    short_days: bool = False
+    numeric_revisions: bool = False
+    highest_major: int | None = 999
+    schemes: tuple[Scheme, ...] = tuple(Scheme)
+    """The repository's own scheme first."""
+
+    def version(self, tag: str) -> Version | None:
+        reading = read(tag)
+        return self.version_of(reading) if reading else None
+
+    def version_of(self, reading: Reading) -> Version:
+        scheme = self._scheme(reading)
+        numbers = _days_first(reading) if scheme is Scheme.DATE else reading.numbers
+        pre, revision = reading.pre, reading.revision
+        if reading.loose and (self.numeric_revisions or scheme is not Scheme.SEMVER):
+            revision = (*reading.loose, *revision)
+        else:
+            pre = (*((0, number, "") for number in reading.loose), *pre)
+        return Version(
+            reading.tag, scheme, reading.prefix, reading.family, numbers, pre, revision, reading.base
+        )
+
+    def _scheme(self, reading: Reading) -> Scheme:
+        first = reading.numbers[0]
+        if reading.dashed_date or (self.days and _stamp(first)):
+            return Scheme.DATE
+        if self.years and first in _YEARS:
+            return Scheme.CALVER
+        if len(reading.numbers) == 1:
+            return self._of_single(first)
+        if self.short_years and _month_of_short_year(reading):
+            return Scheme.CALVER
+        return Scheme.SEMVER
+
+    def _of_single(self, number: int) -> Scheme:
+        if self.short_days and _short_day(number):
+            return Scheme.DATE
+        if self.highest_major is None or number > self.highest_major + 1:
+            return Scheme.BUILD
+        return Scheme.SEMVER
+
+
+UNLEARNED: Final = RepositoryScheme()
+"""What most repositories would mean."""
+
+
+def learn_from(readings: Sequence[Reading]) -> RepositoryScheme:
+    dotted = [one for one in readings if len(one.numbers) > 1 and not one.dashed_date]
+    single = [one.numbers[0] for one in readings if len(one.numbers) == 1]
+    years = _prevails(
+        [one.numbers[0] in _YEARS for one in dotted if one.numbers[0] >= 1000 and not _stamp(one.numbers[0])]
+    )
+    majors = [
+        one.numbers[0]
+        for one in dotted
+        if not (_stamp(one.numbers[0]) or (years and one.numbers[0] in _YEARS))
+    ]
+    short = [_short_day(number) for number in single if 10**5 <= number < 10**6]
+    learned = RepositoryScheme(
+        years=years,
+        short_years=any(one.padded and _month_of_short_year(one) for one in dotted),
+        days=_prevails([_stamp(one.numbers[0]) for one in readings if 10**7 <= one.numbers[0] < 10**8]),
+        short_days=len(short) >= _ENOUGH and all(short),
+        numeric_revisions=sum(bool(one.loose) and not one.pre for one in readings) > 1,
+        highest_major=max(majors, default=None),
+    )
+    return _ranked(learned, readings)
+
+
+def learn(tags: Iterable[str]) -> RepositoryScheme:
+    """From all tags of a repository, or as many of them as are known."""
+    return learn_from([reading for tag in tags if (reading := read(tag))])
+
+
+def _ranked(learned: RepositoryScheme, readings: Iterable[Reading]) -> RepositoryScheme:
+    """Projects move from numbers to years, hardly ever back: several years outrank any count of numbers."""
+    months = sum(len(one.numbers) > 1 and learned.version_of(one).scheme is Scheme.CALVER for one in readings)
+    if months < _ENOUGH:
+        return learned
+    ranked = (Scheme.CALVER, *(scheme for scheme in Scheme if scheme is not Scheme.CALVER))
+    return replace(learned, schemes=ranked)
+
+
+def _prevails(signs: Sequence[bool]) -> bool:
+    """A few exceptions do not refute what nearly all tags say."""
+    return sum(signs) * 10 >= len(signs) * 9
+
+
+def _stamp(number: int) -> bool:
+    """A day, perhaps with hours, minutes and seconds: 20241013, 202410131334."""
+    digits = str(number)
+    return len(digits) in {8, 10, 12, 14} and is_day(int(digits[:8]))
+
+
+def _short_day(number: int) -> bool:
+    """241013"""
+    return is_day(20_000_000 + number)
+
+
+def _month_of_short_year(reading: Reading) -> bool:
+    """24.04"""
+    year, month = reading.numbers[:2]
+    return 4 <= year <= 99 and 1 <= month <= 12
+
+
+def _days_first(reading: Reading) -> tuple[int, ...]:
+    """Makes 20241013, 202410131334 and 241013 comparable."""
+    first, *others = reading.numbers
+    if first < 10**6:
+        return (20_000_000 + first, *others)
+    digits = str(first)
+    time = (int(digits[8:].ljust(6, "0")),) if len(digits) > 8 else ()
+    return (int(digits[:8]), *time, *others)

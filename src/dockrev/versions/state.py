@@ -1,0 +1,90 @@
+"""Is the version of a service known, and what has to be looked into for it? No I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from dockrev.oci.digest import Digest
+from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, VersionKnowledge
+
+STALE_AFTER = timedelta(days=7)
+RETRY_AFTER = timedelta(minutes=10)
+"""How long a look that failed altogether stands before the next."""
+
+
+class InferenceStatus(StrEnum):
+    READY = "ready"
+    PENDING = "pending"
+
+
+NOT_REQUIRED = "not_required"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInference:
+    """`reason` is a word of the API: why it is pending, or why nothing is to be expected."""
+
+    status: InferenceStatus
+    reason: str | None = None
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A digest that should be looked into."""
+
+    key: DigestKey
+    reason: InferenceReason
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a service shows: a tag, the digest that runs and the one that its registry offers."""
+
+    repository: str
+    tag: str
+    digests: tuple[Digest, ...]
+    tag_is_version: bool
+    """The tag is a whole version itself (strict semver): nothing has to be found out."""
+
+
+def inference_of(
+    subject: Subject | None, knowledge: VersionKnowledge, now: datetime
+) -> tuple[VersionInference, tuple[Need, ...]]:
+    """None: the image reference cannot be read. The needs are to be enqueued; nothing else is asked."""
+    if subject is None or subject.tag_is_version or not subject.digests:
+        return VersionInference(InferenceStatus.READY, NOT_REQUIRED), ()
+    needs, pending, failed = [], [], False
+    for digest in dict.fromkeys(subject.digests):
+        key = DigestKey(subject.repository, digest, knowledge.platform)
+        task = knowledge.tasks.get(key)
+        if task is not None:
+            if task.reason is not InferenceReason.FORCE:
+                pending.append(task.reason.value)
+            continue
+        snapshot = knowledge.snapshots.get(key)
+        reason = need_of(snapshot, now)
+        if reason is not None:
+            needs.append(Need(key, reason))
+            pending.append(reason.value)
+        failed = failed or (snapshot is not None and snapshot.all_failed)
+    checked_at = _newest(subject, knowledge)
+    if pending:
+        return VersionInference(InferenceStatus.PENDING, pending[0], checked_at), tuple(needs)
+    reason_shown = InferenceReason.ALL_FAILED.value if failed else None
+    return VersionInference(InferenceStatus.READY, reason_shown, checked_at), ()
+
+
+def need_of(snapshot: Snapshot | None, now: datetime) -> InferenceReason | None:
+    """Why this snapshot does not do, if so."""
+    if snapshot is None:
+        return InferenceReason.CACHE_MISS
+    age = now - snapshot.checked_at
+    if snapshot.all_failed:
+        return InferenceReason.ALL_FAILED if age >= RETRY_AFTER else None
+    return InferenceReason.CACHE_STALE if age >= STALE_AFTER else None
+
+
+def _newest(subject: Subject, knowledge: VersionKnowledge) -> datetime | None:
+    found = (knowledge.snapshot(subject.repository, digest) for digest in subject.digests)
+    return max((snapshot.checked_at for snapshot in found if snapshot), default=None)

@@ -1,0 +1,99 @@
+"""Digests that wait to be looked into: the only SQL for this table."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import Column, Index, Integer, Row, String, Table, delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from dockrev.db.database import Database
+from dockrev.db.schema import Moment, metadata
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.versions.models import DigestKey, InferenceReason, Task, TaskStatus
+
+inference_tasks = Table(
+    "inference_tasks",
+    metadata,
+    Column("repository", String, primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("platform", String, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("enqueued_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("updated_at", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Moment),
+    Index(None, "digest"),
+)
+
+_CHANGING = ("reason", "status", "started_at", "updated_at", "attempts", "not_before")
+
+
+class TaskStore:
+    """Progress is not kept: it means nothing to the next process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> list[Task]:
+        """The oldest first."""
+        query = select(inference_tasks).order_by(inference_tasks.c.enqueued_at)
+        async with self._database.read() as connection:
+            return [task_of(row) for row in await connection.execute(query)]
+
+    async def save(self, tasks: Collection[Task], dropped: Iterable[DigestKey] = ()) -> None:
+        async with self._database.write() as connection:
+            for key in dropped:
+                await forget(connection, key)
+            if tasks:
+                statement = insert(inference_tasks)
+                newest = {name: statement.excluded[name] for name in _CHANGING}
+                await connection.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["repository", "digest", "platform"], set_=newest
+                    ),
+                    [_row(task) for task in tasks],
+                )
+
+
+async def forget(connection: AsyncConnection, key: DigestKey) -> None:
+    """Part of the caller's transaction: a task ends together with what it found."""
+    table = inference_tasks.c
+    await connection.execute(
+        delete(inference_tasks).where(
+            table.repository == key.repository,
+            table.digest == key.digest,
+            table.platform == str(key.platform),
+        )
+    )
+
+
+def task_of(row: Row[Any]) -> Task:
+    return Task(
+        key=DigestKey(row.repository, Digest(row.digest), Platform.parse(row.platform)),
+        reason=InferenceReason(row.reason),
+        enqueued_at=row.enqueued_at,
+        updated_at=row.updated_at,
+        status=TaskStatus(row.status),
+        started_at=row.started_at,
+        attempts=row.attempts,
+        not_before=row.not_before,
+    )
+
+
+def _row(task: Task) -> dict[str, object]:
+    return {
+        "repository": task.key.repository,
+        "digest": task.key.digest,
+        "platform": str(task.key.platform),
+        "reason": task.reason.value,
+        "status": task.status.value,
+        "enqueued_at": task.enqueued_at,
+        "started_at": task.started_at,
+        "updated_at": task.updated_at,
+        "attempts": task.attempts,
+        "not_before": task.not_before,
+    }

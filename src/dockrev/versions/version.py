@@ -1,0 +1,122 @@
+"""A tag that names a version, and when two of them can be compared. No I/O."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import total_ordering
+from typing import Final
+
+from dockrev.versions.reading import Identifier
+
+_ARCHITECTURE: Final = re.compile(
+    r"(?:.*-)?(amd64|x64|x86|i386|386|arm|arm32|armhf|arm64|arm(32|64)?v[5-8]|aarch64|ppc64(le)?|s390x|riscv64"
+    r"|mips64(le)?)(?:-.*)?",
+    re.ASCII,
+)
+_NEUTRAL_PREFIXES: Final = frozenset({"version", "release", "ver", "rel", "v"})
+
+
+class Scheme(StrEnum):
+    """How the numbers of a tag count. SEMVER stands for any dotted numbers, four parts too."""
+
+    SEMVER = "semver"
+    CALVER = "calver"
+    DATE = "date"
+    BUILD = "build"
+
+
+Age = tuple[tuple[int, ...], tuple[int, tuple[Identifier, ...]], tuple[int, ...]]
+
+
+Line = tuple[Scheme, str, str]
+Form = tuple[Line, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """A tag that names a version. Comparing across lines raises TypeError; ask `comparable` first."""
+
+    tag: str
+    scheme: Scheme
+    prefix: str
+    family: str
+    numbers: tuple[int, ...]
+    pre: tuple[Identifier, ...] = ()
+    revision: tuple[int, ...] = ()
+    base: tuple[int, ...] = ()
+
+    @property
+    def line(self) -> Line:
+        return (self.scheme, self.prefix, self.family)
+
+    @property
+    def variant(self) -> str:
+        """Prefix and family as one name, without words that set nothing apart (`version-`, `RELEASE.`)."""
+        prefix = "" if self.prefix in _NEUTRAL_PREFIXES else self.prefix
+        return "-".join(filter(None, (prefix, self.family)))
+
+    @property
+    def prerelease(self) -> bool:
+        return bool(self.pre)
+
+    @property
+    def single_architecture(self) -> bool:
+        """It repeats another tag for one architecture."""
+        return any(_ARCHITECTURE.fullmatch(part) for part in (self.prefix, self.family))
+
+    def comparable(self, other: "Version") -> bool:
+        return self.line == other.line
+
+    @property
+    def form(self) -> Form:
+        return (self.line, self.numbers, self.revision, self.base)
+
+    def shorter_forms(self) -> Iterator[Form]:
+        """What moves on to its successors: `1-alpine`, `1.27-alpine3.20`, ... for 1.27.2-alpine3.20."""
+        for base in {self.base, ()}:
+            for length in range(1, len(self.numbers)):
+                yield (self.line, self.numbers[:length], (), base)
+            if not self.pre:
+                for length in range(len(self.revision)):
+                    yield (self.line, self.numbers, self.revision[:length], base)
+
+    def shortens(self, other: "Version") -> bool:
+        return not self.pre and self.form in other.shorter_forms()
+
+    @property
+    def age(self) -> Age:
+        """Older first. Equal for tags that name the same release: 1.2 and v1.2.0."""
+        released = (0, self.pre) if self.pre else (1, ())
+        return (_trimmed(self.numbers), released, self.revision)
+
+    @property
+    def order(self) -> tuple[Age, int, tuple[int, ...], str]:
+        """By age; of equals the less specific first, and the spelling decides last."""
+        return (self.age, len(self.numbers), self.base, self.tag)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Version) and self.tag == other.tag and self.line == other.line
+
+    def __hash__(self) -> int:
+        return hash(self.tag)
+
+    def __lt__(self, other: "Version") -> bool:
+        if not self.comparable(other):
+            return NotImplemented
+        return self.order < other.order
+
+
+def shortened(versions: Collection[Version]) -> frozenset[str]:
+    """The tags that do not name one version, since others begin with them: `1` and `1.27` beside `1.27.2`."""
+    shorter = {form for version in versions for form in version.shorter_forms()}
+    return frozenset(one.tag for one in versions if not one.pre and one.form in shorter)
+
+
+def _trimmed(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """1, 1.0 and 1.0.0 are equally new."""
+    end = len(numbers)
+    while end > 1 and numbers[end - 1] == 0:
+        end -= 1
+    return numbers[:end]

@@ -1,0 +1,165 @@
+"""Registries, services that want to know, and all that finds out for them."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from dockrev.clock import Clock
+from dockrev.config import RegistryConfig
+from dockrev.db.database import Database
+from dockrev.errors import NotFound
+from dockrev.images.models import ImageFacts, TagState
+from dockrev.images.store import ImageStore
+from dockrev.inference.completion import Completion
+from dockrev.inference.demand import DemandBook, Wanted
+from dockrev.inference.events import EventRing
+from dockrev.inference.look import Looker
+from dockrev.inference.queue import TaskQueue
+from dockrev.inference.worker import InferenceWorker
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.transport import Timeouts
+from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, TagFact, Task
+from dockrev.versions.state import Need
+from dockrev.versions.store import VersionStore
+from dockrev.versions.tasks import TaskStore
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+
+AMD64 = Platform("linux", "amd64")
+WEB = "ghcr.io/acme/web"
+
+
+def digest(name: str) -> Digest:
+    return Digest.of(name.encode())
+
+
+def key(name: str = "1.4.0", repository: str = WEB) -> DigestKey:
+    return DigestKey(repository, digest(name), AMD64)
+
+
+def need(name: str, reason: InferenceReason = InferenceReason.CACHE_MISS, repository: str = WEB) -> Need:
+    return Need(key(name, repository), reason)
+
+
+def facts(clock: Clock, repository: str = WEB, **named: str) -> list[TagFact]:
+    """`facts(clock, latest="1.4.1")`: the tag names the content of that name."""
+    return [TagFact(repository, tag, digest(content), clock.now()) for tag, content in named.items()]
+
+
+@dataclass
+class Services:
+    """A demand that tests can set."""
+
+    wanted: list[Wanted] = field(default_factory=list)
+
+    async def all(self) -> Sequence[Wanted]:
+        return tuple(self.wanted)
+
+    async def of_service(self, service_id: str) -> Wanted:
+        found = next((one for one in self.wanted if one.service_id == service_id), None)
+        if found is None:
+            raise NotFound("service not found")
+        return found
+
+    async def platform(self) -> Platform:
+        return AMD64
+
+    def run(
+        self,
+        ref: str,
+        current: Digest | None = None,
+        candidate: Digest | None = None,
+        *labels: str,
+        service_id: str = "svc_web",
+        archived: bool = False,
+    ) -> Wanted:
+        parsed = ImageRef.parse(ref)
+        wanted = Wanted(service_id, parsed, parsed.tag or "", current, candidate, labels, archived)
+        self.wanted.append(wanted)
+        return wanted
+
+
+@dataclass
+class Engine:
+    """Everything of version inference but its routes, over a real database and a real registry client."""
+
+    registry: FakeRegistry
+    client: RegistryClient
+    database: Database
+    images: ImageStore
+    versions: VersionStore
+    queue: TaskQueue
+    events: EventRing
+    worker: InferenceWorker
+    completion: Completion
+    services: Services
+    clock: MovableClock
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, directory: Path, clock: MovableClock, registry: FakeRegistry, services: Services | None = None
+    ) -> AsyncIterator[Self]:
+        """Opened again with the same directory it is the next process."""
+        services = services or Services()
+        config = RegistryConfig(directory / "config.json", retry_base_ms=1, retry_max_ms=10)
+        patience = Timeouts(connect_seconds=1, total_seconds=1)
+        async with (
+            Database.open(directory / "dockrev.sqlite3") as database,
+            RegistryClient.open(config, clock, timeouts=patience) as client,
+        ):
+            images, versions, events = ImageStore(database, clock), VersionStore(database), EventRing(clock)
+            queue = TaskQueue(TaskStore(database), events, clock)
+            await queue.load()
+            book = DemandBook(services, clock)
+            looker = Looker(client, versions, images, clock)
+            yield cls(
+                registry=registry,
+                client=client,
+                database=database,
+                images=images,
+                versions=versions,
+                queue=queue,
+                events=events,
+                worker=InferenceWorker(queue, looker, versions, book, events, clock),
+                completion=Completion(client, versions, images, queue, book, clock),
+                services=services,
+                clock=clock,
+            )
+
+    def repository(self, path: str) -> str:
+        return f"{self.registry.host}/{path}"
+
+    def key(self, path: str, content: Digest) -> DigestKey:
+        return DigestKey(self.repository(path), content, AMD64)
+
+    async def look(
+        self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
+    ) -> Snapshot:
+        """Has the digest looked into, and returns what is known of it then."""
+        wanted = self.key(path, content)
+        await self.queue.enqueue([Need(wanted, reason)])
+        await self.worker.work_once()
+        found = await self.versions.snapshot(wanted)
+        assert found is not None
+        return found
+
+    async def task(self, path: str, content: Digest) -> Task | None:
+        return self.queue.get(self.key(path, content))
+
+    async def checked(self, path: str, tag: str, content: Digest, known: Iterable[ImageFacts] = ()) -> None:
+        """A check saw the tag name this content just now."""
+        state = TagState(self.repository(path), tag, content, self.clock.now())
+        async with self.database.write() as connection:
+            await self.images.record(connection, [state], known)
+        self.images.changed()
+
+    @property
+    def asked(self) -> int:
+        """Requests to the registry since they were last forgotten."""
+        return len(self.registry.requests)

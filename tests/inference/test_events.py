@@ -1,0 +1,98 @@
+"""The ring of events: numbers, resuming, and what happens to readers that fall behind."""
+
+import asyncio
+from contextlib import aclosing
+
+import orjson
+
+from dockrev.inference.events import EventRing
+from tests.fakes.clock import MovableClock
+from tests.inference.building import need
+
+
+async def read(ring: EventRing, after: int, count: int) -> list[tuple[int | None, str]]:
+    """The next events as (id, type)."""
+    found: list[tuple[int | None, str]] = []
+    async with asyncio.timeout(5), aclosing(ring.after(after)) as events:
+        async for event in events:
+            assert event.event == "version_inference_event"
+            found.append((event.id, orjson.loads(event.data)["type"]))
+            if len(found) == count:
+                break
+    return found
+
+
+def ring_of(count: int, kept: int = 2_000) -> EventRing:
+    ring = EventRing(MovableClock(), kept)
+    for number in range(1, count + 1):
+        ring.publish(f"event {number}", {})
+    return ring
+
+
+async def test_events_are_numbered_from_one() -> None:
+    assert await read(ring_of(2), 0, 2) == [(1, "event 1"), (2, "event 2")]
+
+
+async def test_a_reader_goes_on_after_the_id_it_names() -> None:
+    assert await read(ring_of(5), 3, 2) == [(4, "event 4"), (5, "event 5")]
+
+
+async def test_the_oldest_that_is_kept_needs_no_resync() -> None:
+    assert await read(ring_of(5, kept=3), 2, 3) == [(3, "event 3"), (4, "event 4"), (5, "event 5")]
+
+
+async def test_a_reader_from_before_the_ring_is_told_to_look_anew() -> None:
+    ring = ring_of(5, kept=3)
+    assert await read(ring, 1, 1) == [(6, "resync_required")]
+    document = orjson.loads(ring.kept[-1].data)
+    assert {name: document[name] for name in document if name != "ts"} == {
+        "type": "resync_required",
+        "requestedAfterId": 1,
+        "oldestAvailableId": 3,
+        "latestEventId": 5,
+        "reason": "buffer_overflow",
+    }
+
+
+async def test_every_reader_sees_that_one_had_to_resync() -> None:
+    ring = ring_of(5, kept=3)
+    await read(ring, 1, 1)
+    assert await read(ring, 5, 1) == [(6, "resync_required")]
+
+
+async def test_a_reader_that_falls_behind_while_it_reads_is_told_too() -> None:
+    ring = ring_of(1, kept=3)
+    async with asyncio.timeout(5), aclosing(ring.after(0)) as events:
+        assert (await anext(events)).id == 1
+        for number in range(2, 9):
+            ring.publish(f"event {number}", {})
+        told = await anext(events)
+    assert orjson.loads(told.data)["type"] == "resync_required"
+    assert told.id == 9
+
+
+async def test_an_id_of_an_earlier_process_gets_nothing_until_the_numbers_catch_up() -> None:
+    ring = ring_of(2)
+    async with asyncio.timeout(5), aclosing(ring.after(3)) as events:
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        ring.publish("event 3", {})
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        ring.publish("event 4", {})
+        assert (await waiting).id == 4
+
+
+async def test_a_task_is_named_in_its_events() -> None:
+    ring, wanted = EventRing(MovableClock()), need("1.4.0")
+    ring.publish_task("task_enqueued", wanted.key, wanted.reason)
+    document = orjson.loads(ring.kept[0].data)
+    assert document == {
+        "type": "task_enqueued",
+        "ts": "2026-01-02T03:04:05.000000Z",
+        "key": str(wanted.key),
+        "imageRepo": "ghcr.io/acme/web",
+        "digest": wanted.key.digest,
+        "hostPlatform": "linux/amd64",
+        "reason": "cache_miss",
+    }

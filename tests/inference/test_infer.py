@@ -1,0 +1,224 @@
+"""The order in which a digest is looked for, without any I/O: questions out, answers in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from dockrev.inference.infer import AskHeads, AskList, AskPage, Case, Question, infer, label_guesses
+from dockrev.inference.picture import Answer
+from dockrev.oci.digest import Digest
+from dockrev.versions.models import TagFact
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def digest(name: str) -> Digest:
+    return Digest.of(name.encode())
+
+
+def fact(tag: str, content: str) -> TagFact:
+    return TagFact("r", tag, digest(content), NOON)
+
+
+@dataclass
+class Oracle:
+    """Answers like a registry that holds `tags`, and remembers what it was asked."""
+
+    tags: Mapping[str, str]
+    pages: list[list[str]] = field(default_factory=list)
+    failing: frozenset[str] = frozenset()
+    asked: list[Question] = field(default_factory=list)
+
+    def answer(self, question: Question) -> Answer:
+        self.asked.append(question)
+        match question:
+            case AskList():
+                return Answer(names=sorted(self.tags))
+            case AskPage():
+                page = self.pages.pop(0) if self.pages else []
+                return Answer({tag: fact(tag, self.tags[tag]) for tag in page}, more=bool(self.pages))
+            case AskHeads(tags):
+                known = {tag: fact(tag, self.tags[tag]) for tag in tags if tag in self.tags}
+                facts = {tag: one for tag, one in known.items() if tag not in self.failing}
+                errors = self.failing & known.keys()
+                return Answer(facts, gone=[tag for tag in tags if tag not in self.tags], errors=errors)
+
+    def requests(self) -> int:
+        return sum(len(one.tags) if isinstance(one, AskHeads) else 1 for one in self.asked)
+
+    def heads(self) -> list[str]:
+        return [tag for one in self.asked if isinstance(one, AskHeads) for tag in one.tags]
+
+    def run(self, case: Case) -> set[str]:
+        """The tags found to name the digest."""
+        picture = case.picture()
+        inquiry = infer(case, picture)
+        try:
+            question = next(inquiry)
+            while True:
+                question = inquiry.send(self.answer(question))
+        except StopIteration:
+            return set(picture.matches)
+
+
+SEMVER = {f"1.{minor}.{patch}": f"1.{minor}.{patch}" for minor in range(12) for patch in range(12)}
+SEMVER |= {f"1.{minor}": f"1.{minor}.11" for minor in range(12)} | {"1": "1.11.11", "latest": "1.11.11"}
+WITH_V = {f"v{tag}" if tag[0].isdigit() else tag: content for tag, content in SEMVER.items()}
+ALPINE = SEMVER | {f"{tag}-alpine": f"{content}-alpine" for tag, content in SEMVER.items() if tag != "latest"}
+ALPINE |= {"alpine": "1.11.11-alpine"}
+TWO_PART = {f"{major}.{minor}": f"{major}.{minor}" for major in (15, 16, 17) for minor in range(8)}
+TWO_PART |= {str(major): f"{major}.7" for major in (15, 16, 17)} | {"latest": "17.7"}
+CALENDAR = {
+    f"{year}.{month}.{n}": f"{year}.{month}.{n}"
+    for year in (2024, 2025)
+    for month in range(1, 13)
+    for n in range(4)
+}
+CALENDAR |= {"stable": "2025.12.3", "dev": "dev", "2025.12": "2025.12.3"}
+MINIO = {f"RELEASE.2025-0{n}-13T01-02-03Z": f"release {n}" for n in range(1, 9)} | {
+    "latest": "release 8",
+    "edge": "x",
+}
+JUNK = (
+    SEMVER
+    | {f"sha-{n:07x}": f"commit {n}" for n in range(300)}
+    | {f"sha256-{n:064x}.sig": f"s{n}" for n in range(300)}
+)
+JUNK |= {"nightly": "nightly", "main": "main", "pr-12": "pr"}
+LARGE = {f"{a}.{b}.{c}": f"{a}.{b}.{c}" for a in range(1, 11) for b in range(20) for c in range(25)}
+
+
+@pytest.mark.parametrize(
+    ("tags", "raw", "content", "version", "most"),
+    [
+        (SEMVER, "latest", "1.11.11", "1.11.11", 2),
+        (SEMVER, "latest", "1.11.10", "1.11.10", 6),
+        (SEMVER, "1.3", "1.3.11", "1.3.11", 2),
+        (SEMVER, "1.3", "1.3.8", "1.3.8", 6),
+        (WITH_V, "latest", "1.11.11", "v1.11.11", 2),
+        (ALPINE, "alpine", "1.11.11-alpine", "1.11.11-alpine", 2),
+        (ALPINE, "1.5-alpine", "1.5.11-alpine", "1.5.11-alpine", 2),
+        (TWO_PART, "latest", "17.7", "17.7", 2),
+        (TWO_PART, "16", "16.7", "16.7", 2),
+        (CALENDAR, "stable", "2025.12.3", "2025.12.3", 2),
+        (MINIO, "latest", "release 8", "RELEASE.2025-08-13T01-02-03Z", 2),
+        (MINIO, "latest", "release 7", "RELEASE.2025-07-13T01-02-03Z", 6),
+        (JUNK, "latest", "1.11.11", "1.11.11", 2),
+        (JUNK, "latest", "1.11.9", "1.11.9", 6),
+        (LARGE, "latest", "10.19.24", "10.19.24", 2),
+    ],
+)
+def test_a_digest_never_seen_is_named_for_few_requests(
+    tags: Mapping[str, str], raw: str, content: str, version: str, most: int
+) -> None:
+    oracle = Oracle(tags)
+    assert version in oracle.run(Case(digest(content), raw_tags=(raw,)))
+    assert oracle.requests() <= most
+
+
+def test_what_is_known_is_not_asked() -> None:
+    oracle = Oracle(SEMVER)
+    case = Case(digest("1.4.0"), ("latest",), ("1.4.0",), facts={"1.4.0": fact("1.4.0", "1.4.0")}, bulk=True)
+    assert oracle.run(case) == {"1.4.0"}
+    assert oracle.asked == []
+
+
+def test_a_tag_that_moves_with_every_release_is_not_enough() -> None:
+    """`16` names the digest, but the list has 16.7: that has to be found."""
+    oracle = Oracle(TWO_PART)
+    known = {"16": fact("16", "16.7")}
+    assert oracle.run(Case(digest("16.7"), ("16",), facts=known)) == {"16", "16.7"}
+
+
+def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> None:
+    oracle = Oracle(TWO_PART)
+    known = {"16.7": fact("16.7", "16.7")}
+    case = Case(digest("16.7"), ("16",), facts=known, names=tuple(TWO_PART), listed=False)
+    assert oracle.run(case) == {"16.7"}
+    assert oracle.asked == []
+
+
+def test_one_page_of_a_bulk_api_answers() -> None:
+    oracle = Oracle(SEMVER, pages=[["latest", "1.11.11", "1.11", "1", "1.11.10"], ["1.11.9"]])
+    assert oracle.run(Case(digest("1.11.10"), ("latest",), bulk=True)) == {"1.11.10"}
+    assert oracle.asked == [AskPage()]
+
+
+def test_a_bulk_api_that_does_not_know_the_digest_is_read_five_pages_deep_then_the_list() -> None:
+    oracle = Oracle(SEMVER, pages=[["latest"]] * 9)
+    assert "1.11.9" in oracle.run(Case(digest("1.11.9"), ("latest",), bulk=True))
+    assert oracle.asked[:6] == [AskPage()] * 5 + [AskList()]
+
+
+def test_a_bulk_api_without_an_answer_gives_way_to_the_list() -> None:
+    oracle = Oracle(SEMVER)
+    assert "1.11.11" in oracle.run(Case(digest("1.11.11"), ("latest",), bulk=True))
+    assert oracle.asked[:2] == [AskPage(), AskList()]
+
+
+def test_a_label_goes_before_everything_that_costs_more() -> None:
+    oracle = Oracle(WITH_V)
+    assert oracle.run(Case(digest("1.2.3"), ("latest",), ("1.2.3",))) == {"v1.2.3"}
+    assert oracle.heads() == ["1.2.3", "v1.2.3"]
+    assert oracle.requests() == 2
+
+
+def test_a_label_that_lies_by_a_little_shows_where_to_look() -> None:
+    """The build says 1.4; its tag is 1.4.7, far from the newest."""
+    oracle = Oracle(SEMVER)
+    assert "1.4.7" in oracle.run(Case(digest("1.4.7"), ("latest",), ("1.4",)))
+    assert all(tag.startswith(("1.4", "v1.4")) for tag in oracle.heads())
+
+
+def test_failed_tags_are_passed_over_and_counted() -> None:
+    oracle = Oracle(SEMVER, failing=frozenset({"1.11.11"}))
+    case = Case(digest("1.11.10"), ("latest",))
+    picture = case.picture()
+    inquiry = infer(case, picture)
+    question = next(inquiry)
+    while True:
+        try:
+            question = inquiry.send(oracle.answer(question))
+        except StopIteration:
+            break
+    assert "1.11.10" in picture.matches
+    assert picture.scan().error == 1
+    assert oracle.heads().count("1.11.11") == 1
+
+
+def test_doubted_tags_are_asked_again_first_and_one_that_stands_is_enough() -> None:
+    oracle = Oracle(SEMVER)
+    case = Case(digest("1.4.0"), doubted=("1.4", "1.4.0"), names=tuple(SEMVER))
+    assert oracle.run(case) == {"1.4.0"}
+    assert oracle.heads() == ["1.4.0"]
+
+
+def test_an_older_list_is_read_anew_before_it_is_asked_through() -> None:
+    oracle = Oracle(SEMVER)
+    case = Case(digest("1.11.11"), ("latest",), names=("1.11.10", "latest"), listed=False)
+    assert "1.11.11" in oracle.run(case)
+    assert oracle.asked[0] == AskList()
+
+
+@pytest.mark.parametrize(
+    ("label", "raw", "guesses"),
+    [
+        ("1.2.3", "latest", ["1.2.3", "v1.2.3"]),
+        ("v1.2.3", "latest", ["v1.2.3", "1.2.3"]),
+        (" 1.2.3 ", "1.2", ["1.2.3", "v1.2.3"]),
+        ("1.2.3", "alpine", ["1.2.3-alpine", "v1.2.3-alpine", "1.2.3", "v1.2.3"]),
+        ("1.2.3", "stable-alpine", ["1.2.3-alpine", "v1.2.3-alpine", "1.2.3", "v1.2.3"]),
+        ("1.2.3", "1-alpine", ["1.2.3-alpine", "v1.2.3-alpine", "1.2.3", "v1.2.3"]),
+        ("1.2.3-alpine", "latest-alpine", ["1.2.3-alpine", "v1.2.3-alpine"]),
+        ("1.2.3+build", "latest", ["1.2.3-build", "v1.2.3-build"]),
+        ("main", "latest", []),
+        ("sha-0a1b2c3", "latest", []),
+        ("", "latest", []),
+        ("1.2.3 (final)", "latest", []),
+        ("1/../../2", "latest", []),
+    ],
+)
+def test_what_a_label_may_mean(label: str, raw: str, guesses: list[str]) -> None:
+    assert label_guesses([label], [raw]) == guesses

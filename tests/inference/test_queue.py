@@ -1,0 +1,174 @@
+"""The queue: order of need, bounds, and what a restart finds."""
+
+import asyncio
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from dockrev.db.database import Database
+from dockrev.inference.events import EventRing
+from dockrev.inference.queue import TaskQueue
+from dockrev.versions.models import InferenceReason, Task, TaskStatus
+from dockrev.versions.state import Need
+from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.tasks import TaskStore
+from tests.fakes.clock import MovableClock
+from tests.inference.building import key, need
+
+FORCE, WARMUP, MISS = (
+    InferenceReason.FORCE,
+    InferenceReason.STARTUP_WARMUP,
+    InferenceReason.CACHE_MISS,
+)
+
+
+async def queue_of(database: Database, clock: MovableClock, capacity: int = 2_000) -> TaskQueue:
+    queue = TaskQueue(TaskStore(database), EventRing(clock), clock, capacity)
+    await queue.load()
+    return queue
+
+
+@pytest.fixture
+async def queue(database: Database, clock: MovableClock) -> TaskQueue:
+    return await queue_of(database, clock)
+
+
+def own(name: str, reason: InferenceReason = MISS) -> Need:
+    """In a repository of its own, so that nothing waits for another one."""
+    return need(name, reason, f"ghcr.io/acme/{name}")
+
+
+async def end(queue: TaskQueue, database: Database, task: Task) -> bool:
+    async def record() -> None:
+        await VersionStore(database).learn(Findings(task.key.repository), done=task.key)
+
+    return await queue.finish(task, record)
+
+
+async def test_the_most_urgent_comes_first_and_of_those_the_oldest(
+    queue: TaskQueue, clock: MovableClock
+) -> None:
+    for name, reason in (
+        ("a", WARMUP),
+        ("b", InferenceReason.NEW_VERSION),
+        ("c", MISS),
+        ("d", InferenceReason.API_SNAPSHOT_READ_MISS),
+        ("e", FORCE),
+    ):
+        await queue.enqueue([own(name, reason)])
+        clock.advance(1)
+    order = [(await queue.next()).key.repository[-1] for _ in range(5)]
+    assert order == ["e", "c", "d", "b", "a"]
+
+
+async def test_a_digest_is_enqueued_once(queue: TaskQueue) -> None:
+    assert await queue.enqueue([own("a"), own("a")]) == {own("a").key}
+    assert await queue.enqueue([own("a", WARMUP)]) == set()
+    assert len(queue.tasks) == 1
+
+
+async def test_an_order_upgrades_the_task_that_waits(database: Database, clock: MovableClock) -> None:
+    events = EventRing(clock)
+    queue = TaskQueue(TaskStore(database), events, clock)
+    await queue.enqueue([own("a", WARMUP)])
+    assert await queue.enqueue([own("a", FORCE)]) == set()
+    assert queue.tasks[0].reason is FORCE
+    last = orjson.loads(events.kept[-1].data)
+    assert (last["type"], last["fromReason"], last["reason"]) == (
+        "task_reason_upgraded",
+        "startup_warmup",
+        "force",
+    )
+
+
+async def test_tasks_survive_a_restart_and_what_ran_waits_again(
+    queue: TaskQueue, database: Database, clock: MovableClock
+) -> None:
+    await queue.enqueue([own("a"), own("b", WARMUP)])
+    running = await queue.next()
+    again = await queue_of(database, clock)
+    assert {(task.key, task.status) for task in again.tasks} == {
+        (own("a").key, TaskStatus.QUEUED),
+        (own("b").key, TaskStatus.QUEUED),
+    }
+    assert (await again.next()).key == running.key
+
+
+async def test_what_is_finished_does_not_come_back(
+    queue: TaskQueue, database: Database, clock: MovableClock
+) -> None:
+    await queue.enqueue([own("a")])
+    assert await end(queue, database, await queue.next())
+    assert queue.tasks == ()
+    assert (await queue_of(database, clock)).tasks == ()
+
+
+async def test_an_order_given_while_a_task_runs_keeps_it_from_ending(
+    queue: TaskQueue, database: Database
+) -> None:
+    await queue.enqueue([own("a")])
+    task = await queue.next()
+    await queue.enqueue([own("a", FORCE)])
+    assert not await end(queue, database, task)
+    upgraded = queue.get(task.key)
+    assert upgraded is not None
+    assert (upgraded.reason, upgraded.status) == (FORCE, TaskStatus.RUNNING)
+    assert await end(queue, database, upgraded)
+
+
+async def test_a_full_queue_gives_up_the_least_urgent(database: Database, clock: MovableClock) -> None:
+    queue = await queue_of(database, clock, capacity=3)
+    await queue.enqueue([own("a", WARMUP), own("b"), own("c")])
+    assert await queue.enqueue([own("d")]) == {own("d").key}
+    assert {task.key for task in queue.tasks} == {own("b").key, own("c").key, own("d").key}
+    assert queue.dropped == 1
+    assert await queue.enqueue([own("e", WARMUP)]) == set()
+    assert queue.dropped == 2
+    assert {task.key for task in (await queue_of(database, clock)).tasks} == {
+        task.key for task in queue.tasks
+    }
+
+
+async def test_what_runs_is_not_given_up(database: Database, clock: MovableClock) -> None:
+    queue = await queue_of(database, clock, capacity=1)
+    await queue.enqueue([own("a", WARMUP)])
+    running = await queue.next()
+    await queue.enqueue([own("b", FORCE)])
+    assert [task.key for task in queue.tasks] == [running.key]
+
+
+async def test_one_repository_is_worked_on_once_at_a_time(queue: TaskQueue, database: Database) -> None:
+    await queue.enqueue([need("1.4.0"), need("1.4.1", WARMUP)])
+    first = await queue.next()
+    waiting = asyncio.ensure_future(queue.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await end(queue, database, first)
+    async with asyncio.timeout(5):
+        assert (await waiting).key == key("1.4.1")
+
+
+async def test_what_was_put_off_waits_for_its_time_restart_included(
+    queue: TaskQueue, database: Database, clock: MovableClock
+) -> None:
+    await queue.enqueue([own("a")])
+    task = await queue.next()
+    await queue.put_off(task.key, clock.now() + timedelta(seconds=60))
+    assert queue.idle
+    again = await queue_of(database, clock)
+    assert again.idle
+    clock.advance(60)
+    assert not again.idle
+    started = await again.next()
+    assert (started.key, started.attempts, started.not_before) == (task.key, 2, None)
+
+
+async def test_an_order_does_not_wait_for_the_time_of_what_was_put_off(
+    queue: TaskQueue, clock: MovableClock
+) -> None:
+    await queue.enqueue([own("a")])
+    await queue.put_off((await queue.next()).key, clock.now() + timedelta(hours=1))
+    await queue.enqueue([own("a", FORCE)])
+    async with asyncio.timeout(5):
+        assert (await queue.next()).reason is FORCE

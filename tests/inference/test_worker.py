@@ -1,0 +1,307 @@
+"""Finding versions against a registry: what is asked, what is stored, what happens when it fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from dockrev.images.models import ImageFacts
+from dockrev.oci.digest import Digest
+from dockrev.oci.manifest import Child
+from dockrev.versions.models import InferenceReason, TaskStatus
+from dockrev.versions.state import Need
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import AMD64, Engine, digest
+
+APP = "acme/app"
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[FakeRegistry]:
+    async with FakeRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture
+async def engine(tmp_path: Path, clock: MovableClock, registry: FakeRegistry) -> AsyncIterator[Engine]:
+    async with Engine.open(tmp_path, clock, registry) as engine:
+        yield engine
+
+
+def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Digest]:
+    """One image for each version, the oldest first; `latest` is the last one."""
+    made = [registry.push(path, version) for version in versions]
+    registry.retag(path, "latest", made[-1])
+    return made
+
+
+def told(engine: Engine, kind: str) -> list[dict[str, object]]:
+    documents = [orjson.loads(event.data) for event in engine.events.kept]
+    return [document for document in documents if document["type"] == kind]
+
+
+async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    await engine.checked(APP, "latest", new)
+    found = await engine.look(APP, new)
+    assert found.tags == ("1.4.1", "latest")
+    assert registry.counts["tags"] == 1
+    assert registry.counts["head"] == 1
+
+
+async def test_what_runs_is_named_from_the_same_list(engine: Engine, registry: FakeRegistry) -> None:
+    old, new = release(registry, "1.3.0", "1.4.0", "1.4.1")[1:]
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    await engine.look(APP, new)
+    registry.forget_counts()
+    assert (await engine.look(APP, old)).tags == ("1.4.0",)
+    assert engine.asked == 1
+
+
+async def test_a_label_that_tells_the_truth_is_proved_by_one_head(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "v1.4.0", "v1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, None, "v1.4.0")
+    assert (await engine.look(APP, old)).tags == ("v1.4.0",)
+    assert registry.requests[-1] == f"HEAD /v2/{APP}/manifests/v1.4.0"
+    assert engine.asked == 1
+
+
+async def test_a_label_that_lies_costs_two_heads_and_the_truth_is_found(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, None, "1.4.1")
+    assert (await engine.look(APP, old)).tags == ("1.4.0",)
+    assert engine.asked <= 4
+
+
+async def test_what_was_seen_before_costs_nothing_restart_included(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    async with Engine.open(tmp_path, clock, registry) as engine:
+        engine.services.run(f"{registry.host}/{APP}", old, new)
+        await engine.look(APP, new)
+        await engine.look(APP, old)
+        services = engine.services
+    registry.forget_counts()
+    clock.advance(3600)
+    async with Engine.open(tmp_path, clock, registry, services) as again:
+        assert (await again.look(APP, new)).tags == ("1.4.1",)
+        assert (await again.look(APP, old)).tags == ("1.4.0",)
+        assert again.asked == 0
+
+
+async def test_a_fact_of_last_week_is_asked_again_and_not_learned_again(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    first = await engine.look(APP, old)
+    registry.forget_counts()
+    clock.advance(8 * 86_400)
+    again = await engine.look(APP, old, InferenceReason.CACHE_STALE)
+    assert again.tags == first.tags
+    assert again.checked_at == clock.now()
+    assert registry.requests == [f"HEAD /v2/{APP}/manifests/1.4.0"]
+
+
+async def test_a_version_that_was_pushed_again_leaves_the_digest_it_named(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    await engine.look(APP, old)
+    registry.push(APP, "1.4.0", revision="2")
+    clock.advance(8 * 86_400)
+    again = await engine.look(APP, old, InferenceReason.CACHE_STALE)
+    assert again.tags == ()
+    assert again.former == ("1.4.0",)
+
+
+async def test_junk_and_parts_of_versions_are_not_asked_about(engine: Engine, registry: FakeRegistry) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    for tag in ("nightly", "sha-0a1b2c3", f"sha256-{'0' * 64}.sig", "edge", "pr-17"):
+        registry.push(APP, tag)
+    registry.retag(APP, "1.4", new)
+    registry.retag(APP, "1", new)
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.look(APP, old)
+    heads = {line.rpartition("/")[2] for line in registry.requests if line.startswith("HEAD")}
+    assert heads == {"1.4.1", "1.4.0"}
+
+
+async def test_the_family_of_the_raw_tag_is_asked_about_first(engine: Engine, registry: FakeRegistry) -> None:
+    release(registry, "1.4.0", "1.4.1")
+    slim, _ = release(registry, "1.4.0-alpine", "1.4.1-alpine")
+    engine.services.run(f"{registry.host}/{APP}:alpine", slim)
+    assert (await engine.look(APP, slim)).tags == ("1.4.0-alpine",)
+    heads = [line.rpartition("/")[2] for line in registry.requests if line.startswith("HEAD")]
+    assert heads[:2] == ["1.4.1-alpine", "1.4.0-alpine"]
+
+
+async def test_another_spelling_of_the_version_is_found_too(engine: Engine, registry: FakeRegistry) -> None:
+    _, new = release(registry, "1.4.0", "1.4.1")
+    registry.retag(APP, "v1.4.1", new)
+    engine.services.run(f"{registry.host}/{APP}", None, new)
+    assert set((await engine.look(APP, new)).tags) == {"1.4.1", "v1.4.1"}
+
+
+async def test_a_digest_without_a_version_is_given_up_after_forty_heads(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    release(registry, *(f"1.{minor}.0" for minor in range(60)))
+    lost = digest("a build that no tag names any more")
+    engine.services.run(f"{registry.host}/{APP}", lost)
+    found = await engine.look(APP, lost)
+    assert registry.counts["head"] == 40
+    assert (found.tags, found.all_failed) == ((), False)
+    assert (found.scan.total, found.scan.considered) == (61, 40)
+
+
+async def test_a_platform_manifest_is_found_through_the_index_that_holds_it(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    release(registry, "1.4.0", "1.4.1")
+    index = Digest(registry.content(APP).tags["1.4.0"])
+    child = next(Digest(one) for one in registry.content(APP).manifests if one != index)
+    await engine.checked(APP, "old", index, [ImageFacts(index, (Child(AMD64, child),))])
+    engine.services.run(f"{registry.host}/{APP}", child)
+    assert "1.4.0" in (await engine.look(APP, child)).tags
+
+
+async def test_a_list_that_cannot_be_read_is_an_all_failed_snapshot(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    registry.faults.status = 500
+    found = await engine.look(APP, old)
+    assert found.all_failed
+    assert (found.scan.total, found.scan.considered, found.scan.error) == (0, 0, 1)
+    assert told(engine, "task_finished")[-1]["allFailed"] is True
+
+
+async def test_a_failure_never_replaces_a_version_that_is_known(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    before = await engine.look(APP, old)
+    clock.advance(8 * 86_400)
+    registry.faults.status = 500
+    assert await engine.look(APP, old, InferenceReason.CACHE_STALE) == before
+    waiting = await engine.task(APP, old)
+    assert waiting is not None
+    assert waiting.status is TaskStatus.QUEUED
+    assert waiting.not_before is not None
+    assert (waiting.not_before - clock.now()).total_seconds() == 600
+
+
+async def test_an_order_that_fails_says_so_and_keeps_what_was_known(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    before = await engine.look(APP, old)
+    clock.advance(1)
+    registry.faults.status = 500
+    assert await engine.look(APP, old, InferenceReason.FORCE) == before
+    finished = told(engine, "task_finished")[-1]
+    assert finished["status"] == "error"
+    assert "HTTP 500" in str(finished["error"])
+    assert not engine.queue.tasks
+
+
+async def test_a_registry_that_asks_for_silence_has_the_task_put_off(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    registry.faults.status, registry.limits.retry_after = 429, "120"
+    await engine.queue.enqueue([Need(engine.key(APP, old), InferenceReason.CACHE_MISS)])
+    await engine.worker.work_once()
+    waiting = await engine.task(APP, old)
+    assert waiting is not None
+    assert waiting.not_before is not None
+    assert (waiting.not_before - clock.now()).total_seconds() == 120
+    assert await engine.versions.snapshot(engine.key(APP, old)) is None
+    registry.heal()
+    clock.advance(121)
+    await engine.worker.work_once()
+    assert not engine.queue.tasks
+
+
+async def test_the_operators_order_reads_the_list_again_and_asks_the_known_tag_again(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.look(APP, old)
+    registry.retag(APP, "v1.4.0", old)
+    registry.forget_counts()
+    clock.advance(60)
+    found = await engine.look(APP, old, InferenceReason.FORCE)
+    assert set(found.tags) == {"1.4.0", "v1.4.0"}
+    assert registry.counts["tags"] == 1
+
+
+async def test_a_digest_that_nobody_runs_any_more_is_not_asked_about(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    await engine.queue.enqueue([Need(engine.key(APP, digest("gone")), InferenceReason.CACHE_MISS)])
+    await engine.worker.work_once()
+    assert engine.asked == 0
+    assert told(engine, "task_finished")[-1]["status"] == "error"
+
+
+async def test_two_services_of_one_repository_are_looked_into_one_after_the_other(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    keys = [engine.key(APP, one) for one in (new, old)]
+    await engine.queue.enqueue(Need(each, InferenceReason.CACHE_MISS) for each in keys)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine.worker.work_once())
+        group.create_task(engine.worker.work_once())
+    assert registry.counts["tags"] == 1
+    assert not engine.queue.tasks
+
+
+async def test_a_five_thousand_tag_repository_is_not_scanned_through(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    versions = [
+        f"{major}.{minor}.{patch}" for major in range(10) for minor in range(20) for patch in range(25)
+    ]
+    image = registry.push(APP, versions[0])
+    for version in versions:
+        registry.retag(APP, version, image)
+    newest = registry.push(APP, "10.0.0")
+    engine.services.run(f"{registry.host}/{APP}", None, newest)
+    assert (await engine.look(APP, newest)).tags == ("10.0.0",)
+    assert engine.asked <= 8
+
+
+async def test_progress_is_told_in_the_phases_of_a_look(engine: Engine, registry: FakeRegistry) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.look(APP, old)
+    phases = [document["phase"] for document in told(engine, "task_progress")]
+    assert list(dict.fromkeys(phases)) == ["prepare", "listing_tags", "scanning", "persist"]
+    last = [one for one in told(engine, "task_progress") if one["phase"] == "scanning"][-1]
+    assert (last["assignedCurrent"], last["resultCurrent"], last["message"]) == (
+        2,
+        2,
+        "scanning manifests (2/2)",
+    )
+    assert new != old

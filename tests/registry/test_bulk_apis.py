@@ -1,0 +1,221 @@
+"""Bulk APIs at their best: many tags with their digests for one request, and no request too many."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dockrev.oci.manifest import Child
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
+from dockrev.registry.bulk.choice import KNOWN, api_behind, api_of
+from dockrev.registry.bulk.gitlab import GitLab
+from dockrev.registry.bulk.google import Google
+from dockrev.registry.challenge import Basic, Bearer
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.transport import RequestKind
+from tests.fakes.bulk_apis import FakeDockerHub, FakeGitHub, FakeGitLab, FakeHarbor
+from tests.registry.bulk_cases import CASES, Case, Opened, log_in, opened
+from tests.registry.conftest import OpenClient
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    assert isinstance(request.param, Case)
+    return request.param
+
+
+@pytest.fixture
+async def api(case: Case, open_client: OpenClient, docker_config: Path) -> AsyncIterator[Opened]:
+    async with opened(case, open_client, docker_config) as given:
+        yield given
+
+
+async def test_one_request_names_what_each_tag_points_at(api: Opened) -> None:
+    old = api.server.push("acme/app", "1.0.0")
+    new = api.server.push("acme/app", "latest")
+
+    tags = await api.all()
+
+    assert [(tag.tag, tag.digest) for tag in tags] == [("latest", new), ("1.0.0", old)]
+    assert [tag.updated_at for tag in tags] == [one.at for one in api.server.newest_first("acme/app")]
+    assert len(api.server.listings) <= 2
+    assert api.client.requests_made[RequestKind.BULK] <= 2
+
+    api.server.forget_requests()
+    await api.all()
+
+    assert len(api.server.requests) == 1
+
+
+async def test_every_page_is_read_when_every_page_is_wanted(api: Opened, case: Case) -> None:
+    pushed = {"latest": api.server.push("acme/app", "latest")}
+    pushed |= {f"1.{number}": api.server.push("acme/app", f"1.{number}") for number in range(249)}
+    await api.all()
+    api.server.forget_requests()
+
+    tags = await api.all()
+
+    assert {tag.tag: tag.digest for tag in tags} == pushed
+    assert [tag.updated_at for tag in tags] == [one.at for one in api.server.newest_first("acme/app")]
+    assert len(api.server.requests) == case.pages
+
+
+async def test_no_further_page_is_asked_for_when_the_first_is_enough(api: Opened) -> None:
+    for number in range(250):
+        newest = api.server.push("acme/app", f"1.{number}")
+    await api.all()
+    api.server.forget_requests()
+
+    async for page in api.bulk.pages(api.ref):
+        assert page[0].digest == newest
+        break
+
+    assert len(api.server.requests) == 1
+
+
+async def test_nothing_but_this_server_is_asked(api: Opened) -> None:
+    for number in range(150):
+        api.server.push("acme/app", f"1.{number}")
+
+    await api.all()
+
+    assert sum(api.client.requests_made.values()) == len(api.server.requests)
+    assert sum(budget.requests_24h for budget in api.client.budgets()) == len(api.server.requests)
+
+
+@pytest.mark.parametrize("case", [each for each in CASES if each.name in {"docker hub", "harbor"}], ids=str)
+async def test_the_images_of_an_index_are_given_where_the_api_lists_them(api: Opened) -> None:
+    api.server.push("acme/app", "single", ())
+
+    single, multi = await api.all()
+
+    children = dict(api.server.newest_first("acme/app")[1].children)
+    assert single.children == ()
+    assert multi.children == tuple(
+        Child(Platform("linux", architecture), digest) for architecture, digest in children.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.name in {"harbor", "ghcr", "gitlab"}], ids=str
+)
+async def test_repositories_below_others_are_found(api: Opened) -> None:
+    digest = api.server.push("acme/tools/app/web", "1")
+
+    (tag,) = await api.all(api.repository("acme/tools/app/web"))
+
+    assert tag.digest == digest
+
+
+async def test_an_owner_on_ghcr_is_looked_up_as_organisation_and_as_user_once(
+    open_client: OpenClient, docker_config: Path
+) -> None:
+    case = Case("user", lambda: FakeGitHub(users=("ann",)), "ghcr.io")
+    async with opened(case, open_client, docker_config) as api:
+        api.server.push("ann/one", "1")
+        api.server.push("ann/two", "1")
+
+        await api.all(api.repository("ann/one"))
+        assert [line.split("/")[1] for line in api.server.requests] == ["orgs", "users"]
+        await api.all(api.repository("ann/two"))
+
+        assert [line.split("/")[1] for line in api.server.requests] == ["orgs", "users", "users"]
+
+
+async def test_a_missing_package_does_not_make_an_organisation_a_user(
+    open_client: OpenClient, docker_config: Path
+) -> None:
+    async with opened(Case("org", FakeGitHub, "ghcr.io"), open_client, docker_config) as api:
+        with pytest.raises(Exception, match="found nothing"):
+            await api.all(api.repository("acme/missing"))
+        api.server.forget_requests()
+
+        assert await api.all()
+        assert len(api.server.requests) == 1
+
+
+async def test_a_gitlab_that_cannot_sort_by_time_is_asked_that_order_from_then_on(
+    open_client: OpenClient, docker_config: Path
+) -> None:
+    async with opened(Case("old gitlab", FakeGitLab), open_client, docker_config) as api:
+        assert isinstance(api.server, FakeGitLab)
+        api.server.sorts = False
+        digests = {f"{number:04}": api.server.push("acme/many", f"{number:04}") for number in range(1500)}
+
+        tags = await api.all(api.repository("acme/many"))
+
+        assert {tag.tag: tag.digest for tag in tags} == digests
+        assert [tag.tag for tag in tags[:2]] == ["0999", "0998"]
+        assert [line.count("sort=") for line in api.server.listings] == [1, 0, 0]
+
+        await api.all()
+
+        assert "sort=" not in api.server.listings[-1]
+
+
+async def test_harbor_gets_the_login_of_its_registry(open_client: OpenClient, docker_config: Path) -> None:
+    async with FakeHarbor() as server, open_client() as client:
+        server.login = log_in(docker_config, server.host, "robot$ann", "geheim")
+        digest = server.push("acme/app", "1")
+        api = Opened(server, client, ImageRef.parse(f"{server.host}/acme/app"))
+
+        assert [tag.digest for tag in await api.all()] == [digest]
+        assert server.authorizations == [None, server.login]
+
+
+async def test_docker_hub_is_never_told_the_login_of_the_registry(
+    open_client: OpenClient, docker_config: Path
+) -> None:
+    async with opened(Case("hub", FakeDockerHub, "docker.io"), open_client, docker_config) as api:
+        log_in(docker_config, "https://index.docker.io/v1/", "ann", "geheim")
+
+        await api.all()
+
+        assert api.server.authorizations == [None]
+
+
+async def test_github_gets_the_token_and_not_the_login_of_ghcr(
+    open_client: OpenClient, docker_config: Path
+) -> None:
+    async with opened(Case("ghcr", FakeGitHub, "ghcr.io"), open_client, docker_config) as api:
+        await api.all()
+
+        assert api.server.authorizations == ["Bearer ghp_good"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "api"),
+    [
+        ("docker.io", "DockerHub"),
+        ("gcr.io", "Google"),
+        ("eu.gcr.io", "Google"),
+        ("europe-west1-docker.pkg.dev", "Google"),
+        ("registry.k8s.io", "Google"),
+        ("evilgcr.io", None),
+        ("a.b.gcr.io", "Google"),
+        ("123456.dkr.ecr.eu-west-1.amazonaws.com", None),
+        ("public.ecr.aws", None),
+        ("registry.example", None),
+    ],
+)
+def test_which_registry_has_which_api_by_name(registry: str, api: str | None) -> None:
+    found = api_of(registry)
+
+    assert (type(found).__name__ if found else None) == api
+
+
+def test_a_realm_tells_who_made_the_registry() -> None:
+    assert isinstance(api_behind(Bearer("https://gitlab.example/jwt/auth", "container_registry")), GitLab)
+    assert isinstance(api_behind(Bearer("https://gcr.example/v2/token", "gcr.example")), Google)
+    assert api_behind(Bearer("https://gitea.example/v2/token", "container_registry")) is None
+    assert api_behind(Bearer("https://auth.example/token", "registry")) is None
+    assert api_behind(Basic()) is None
+
+
+async def test_registries_without_a_bulk_api_are_known_without_a_request(client: RegistryClient) -> None:
+    without = [name for name, api in KNOWN.items() if api is None and not name.startswith(".")]
+
+    for registry in [*without, "1.dkr.ecr.eu-west-1.amazonaws.com", "acme.azurecr.io"]:
+        assert client.bulk(ImageRef.parse(f"{registry}/acme/app")) is None
+    assert sum(client.requests_made.values()) == 0

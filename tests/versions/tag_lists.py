@@ -1,0 +1,31 @@
+"""The shape of a table: a repository's tags, the order of its lines, what stands behind its digests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """The tags that name one digest, the one that is used, and the versions to show for it."""
+
+    used: str
+    tags: str
+    expected: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """`lines`: for a used tag, what has to come first, in this order."""
+
+    name: str
+    tags: str
+    lines: Mapping[str, str]
+    questions: tuple[Question, ...]
+    nameless: str = ""
+    """Tags that name no version."""
+
+    def all(self) -> list[str]:
+        return self.tags.split()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,79 @@
+"""What the other tags of a repository tell about an ambiguous one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockrev.versions.tags import Scheme, learn, newest_first, parse_version
+
+
+def scheme_of(tag: str, others: str) -> Scheme:
+    found = learn([tag, *others.split()]).version(tag)
+    assert found is not None
+    return found.scheme
+
+
+@pytest.mark.parametrize(
+    ("tag", "others", "expected"),
+    [
+        ("20241001", "20240930 20240829", Scheme.DATE),
+        ("20241001", "20240044 20241399 20249999", Scheme.BUILD),
+        ("20241001", "1.2.3", Scheme.DATE),
+        ("2024.10", "2024.9 2024.8.1", Scheme.CALVER),
+        ("2024.10", "1999.4 2250.1 2301.7", Scheme.SEMVER),
+        ("24.04", "22.04 20.04 23.10", Scheme.CALVER),
+        ("24.10", "22.04 20.04 23.10", Scheme.CALVER),
+        ("24.8", "24.8.4.13 24.7.1.1", Scheme.SEMVER),
+        ("16", "16.3 15.2 17.0", Scheme.SEMVER),
+        ("18", "17.0 16.3", Scheme.SEMVER),
+        ("1042", "1.2.3 1.3.0", Scheme.BUILD),
+        ("16", "15 14 13", Scheme.BUILD),
+        ("240915", "240910 240801 240701", Scheme.DATE),
+        ("240915", "240910 249999 251301", Scheme.BUILD),
+        ("240915", "1.2.3", Scheme.BUILD),
+        ("20241013.1", "20241012", Scheme.DATE),
+    ],
+)
+def test_the_other_tags_decide(tag: str, others: str, expected: Scheme) -> None:
+    assert scheme_of(tag, others) is expected
+
+
+def test_short_and_long_days_are_in_one_order() -> None:
+    tags = ["240910", "240801", "240701", "20241001", "20240101"]
+    assert newest_first(tags) == ["20241001", "240910", "240801", "240701", "20240101"]
+
+
+def test_a_bare_number_behind_a_hyphen_is_a_revision_where_it_is_a_habit() -> None:
+    assert newest_first(["1.0.0", "1.0.0-1"]) == ["1.0.0", "1.0.0-1"]
+    assert newest_first(["1.0.0", "1.0.0-1", "1.0.0-2", "1.1.0-1"]) == [
+        "1.1.0-1",
+        "1.0.0-2",
+        "1.0.0-1",
+        "1.0.0",
+    ]
+
+
+def test_a_project_that_went_over_to_years_is_led_by_them() -> None:
+    tags = ["0.118.5", "0.117.0", "0.99.3", "0.98.0", "2020.12.1", "2021.1.0", "2021.2.3"]
+    assert newest_first(tags)[:4] == ["2021.2.3", "2021.1.0", "2020.12.1", "0.118.5"]
+
+
+def test_a_lone_year_does_not_lead() -> None:
+    assert newest_first(["1.2.3", "1.1.0", "2020.12.1"]) == ["1.2.3", "1.1.0", "2020.12.1"]
+
+
+def test_a_few_exceptions_refute_nothing() -> None:
+    days = [f"202410{day:02}" for day in range(1, 29)]
+    assert scheme_of("20241001", " ".join([*days[1:], "20241399"])) is Scheme.DATE
+
+
+def test_nothing_is_learned_from_nothing() -> None:
+    assert learn([]).version("1.2.3") == parse_version("1.2.3")
+    assert learn(["latest", "edge"]).version("edge") is None
+
+
+@given(st.lists(st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,4}){0,3}(-[0-9]{1,3})?", fullmatch=True), max_size=20))
+def test_what_is_learned_does_not_depend_on_the_order_of_the_tags(tags: list[str]) -> None:
+    learned = learn(tags)
+    assert learn(reversed(tags)) == learned
+    assert all(learned.version(tag) is not None for tag in tags)

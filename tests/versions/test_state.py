@@ -1,0 +1,102 @@
+"""When a service's version is known, when it is being found out, and what has to be enqueued for it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.versions.models import (
+    DigestKey,
+    InferenceReason,
+    Scan,
+    Snapshot,
+    Task,
+    VersionKnowledge,
+)
+from dockrev.versions.state import InferenceStatus, Need, Subject, VersionInference, inference_of
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+AMD64 = Platform("linux", "amd64")
+REPO = "ghcr.io/acme/web"
+OLD, NEW = Digest.of(b"old"), Digest.of(b"new")
+READY, PENDING = InferenceStatus.READY, InferenceStatus.PENDING
+
+
+def key(digest: Digest) -> DigestKey:
+    return DigestKey(REPO, digest, AMD64)
+
+
+def snapshot(digest: Digest, age: timedelta, *, failed: bool = False) -> Snapshot:
+    scan = Scan(error=1) if failed else Scan(1, 1, 1)
+    return Snapshot(key(digest), () if failed else ("1.4.0",), NOON - age, scan)
+
+
+def task(digest: Digest, reason: InferenceReason) -> Task:
+    return Task(key(digest), reason, NOON, NOON)
+
+
+def knowledge(snapshots: Sequence[Snapshot] = (), tasks: Sequence[Task] = ()) -> VersionKnowledge:
+    return VersionKnowledge(AMD64, {}, {one.key: one for one in snapshots}, {one.key: one for one in tasks})
+
+
+SUBJECT = Subject(REPO, "latest", (OLD,), tag_is_version=False)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "tasks", "status", "reason", "enqueued"),
+    [
+        ([], [], PENDING, "cache_miss", ["cache_miss"]),
+        ([snapshot(OLD, DAY)], [], READY, None, []),
+        ([snapshot(OLD, 7 * DAY)], [], PENDING, "cache_stale", ["cache_stale"]),
+        ([snapshot(OLD, MINUTE, failed=True)], [], READY, "all_failed", []),
+        ([snapshot(OLD, 10 * MINUTE, failed=True)], [], PENDING, "all_failed", ["all_failed"]),
+        ([], [task(OLD, InferenceReason.STARTUP_WARMUP)], PENDING, "startup_warmup", []),
+        ([snapshot(OLD, DAY)], [task(OLD, InferenceReason.FORCE)], READY, None, []),
+        ([], [task(OLD, InferenceReason.FORCE)], READY, None, []),
+        ([snapshot(OLD, 8 * DAY)], [task(OLD, InferenceReason.CACHE_STALE)], PENDING, "cache_stale", []),
+    ],
+)
+def test_the_state_of_one_digest(
+    snapshots: Sequence[Snapshot],
+    tasks: Sequence[Task],
+    status: InferenceStatus,
+    reason: str | None,
+    enqueued: list[str],
+) -> None:
+    found, needs = inference_of(SUBJECT, knowledge(snapshots, tasks), NOON)
+    assert (found.status, found.reason) == (status, reason)
+    assert [need.reason.value for need in needs] == enqueued
+
+
+def test_either_digest_of_a_service_can_make_it_pending() -> None:
+    both = Subject(REPO, "latest", (OLD, NEW), tag_is_version=False)
+    found, needs = inference_of(both, knowledge([snapshot(OLD, DAY)]), NOON)
+    assert found == VersionInference(PENDING, "cache_miss", NOON - DAY)
+    assert needs == (Need(key(NEW), InferenceReason.CACHE_MISS),)
+
+
+def test_the_newest_snapshot_gives_the_age() -> None:
+    both = Subject(REPO, "latest", (OLD, NEW), tag_is_version=False)
+    found, _ = inference_of(both, knowledge([snapshot(OLD, 3 * DAY), snapshot(NEW, DAY)]), NOON)
+    assert found == VersionInference(READY, None, NOON - DAY)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        None,
+        Subject(REPO, "1.4.0", (OLD,), tag_is_version=True),
+        Subject(REPO, "latest", (), tag_is_version=False),
+    ],
+)
+def test_nothing_is_required_of_versions_and_unknown_digests(subject: Subject | None) -> None:
+    assert inference_of(subject, knowledge(), NOON) == (VersionInference(READY, "not_required"), ())
+
+
+def test_a_reason_of_each_kind_has_its_urgency() -> None:
+    ordered = sorted(InferenceReason, key=lambda reason: reason.urgency)
+    assert ordered[0] is InferenceReason.FORCE
+    assert ordered[-1] is InferenceReason.STARTUP_WARMUP

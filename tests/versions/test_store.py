@@ -1,0 +1,229 @@
+"""What is kept of tags and digests, and what follows when a tag moves."""
+
+from datetime import timedelta
+
+import pytest
+
+from dockrev.db.database import Database
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.registry.spending import Spend, Spending
+from dockrev.versions.models import (
+    DigestKey,
+    InferenceReason,
+    Listing,
+    RetentionRun,
+    Scan,
+    Snapshot,
+    TagFact,
+    Task,
+)
+from dockrev.versions.spend import SpendStore
+from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.tasks import TaskStore
+from tests.fakes.clock import MovableClock
+
+WEB = "ghcr.io/acme/web"
+AMD64 = Platform("linux", "amd64")
+
+
+def digest(name: str) -> Digest:
+    return Digest.of(name.encode())
+
+
+@pytest.fixture
+def store(database: Database) -> VersionStore:
+    return VersionStore(database)
+
+
+class Facts:
+    """`facts(latest="new")`: the tag names the content `new`, as seen now."""
+
+    def __init__(self, clock: MovableClock) -> None:
+        self._clock = clock
+
+    def __call__(self, repository: str = WEB, **named: str) -> list[TagFact]:
+        return [TagFact(repository, tag, digest(name), self._clock.now()) for tag, name in named.items()]
+
+    def snapshot(self, name: str, *tags: str, repository: str = WEB, scan: Scan = Scan(3, 3, 3)) -> Snapshot:  # noqa: B008
+        return Snapshot(DigestKey(repository, digest(name), AMD64), tags, self._clock.now(), scan)
+
+
+@pytest.fixture
+def facts(clock: MovableClock) -> Facts:
+    return Facts(clock)
+
+
+async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
+    store: VersionStore, facts: Facts
+) -> None:
+    await store.learn(
+        Findings(WEB, facts(latest="new", v1="new"), snapshots=[facts.snapshot("new", "1.4.1", "latest")])
+    )
+    known = await store.known([(WEB, digest("new"))], AMD64)
+    assert set(known.tags_of(WEB, digest("new"))) == {"latest", "v1", "1.4.1"}
+    assert known.snapshot(WEB, digest("new")) == facts.snapshot("new", "1.4.1", "latest")
+
+
+async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Facts) -> None:
+    other = "ghcr.io/acme/other"
+    await store.learn(
+        Findings(WEB, facts(latest="new", old="old"), snapshots=[facts.snapshot("new", "latest")])
+    )
+    await store.learn(
+        Findings(
+            other,
+            facts(other, latest="new"),
+            snapshots=[facts.snapshot("new", "latest", repository=other)],
+        )
+    )
+    known = await store.known([(WEB, digest("new"))], AMD64)
+    assert set(known.tags) == {(WEB, digest("new"))}
+    assert [key.repository for key in known.snapshots] == [WEB]
+    assert known.tags_of(other, digest("new")) == ()
+
+
+async def test_another_platforms_snapshot_is_not_this_hosts(store: VersionStore, facts: Facts) -> None:
+    await store.learn(Findings(WEB, snapshots=[facts.snapshot("new", "1.4.1")]))
+    known = await store.known([(WEB, digest("new"))], Platform("linux", "arm64"))
+    assert known.snapshot(WEB, digest("new")) is None
+
+
+async def test_a_task_is_known_until_it_ends(
+    store: VersionStore, database: Database, clock: MovableClock
+) -> None:
+    key = DigestKey(WEB, digest("new"), AMD64)
+    task = Task(key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+    await TaskStore(database).save([task])
+    assert (await store.known([(WEB, key.digest)], AMD64)).task(WEB, key.digest) == task
+    await store.learn(Findings(WEB), done=key)
+    assert (await store.known([(WEB, key.digest)], AMD64)).task(WEB, key.digest) is None
+
+
+async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: VersionStore, facts: Facts) -> None:
+    await store.learn(
+        Findings(WEB, facts(latest="old", v1="old"), snapshots=[facts.snapshot("old", "v1", "latest")])
+    )
+    await store.learn(Findings(WEB, facts(latest="new")))
+    known = await store.known([(WEB, digest("old")), (WEB, digest("new"))], AMD64)
+    assert known.tags_of(WEB, digest("old")) == ("v1",)
+    assert known.former_tags_of(WEB, digest("old")) == ("latest",)
+    assert known.tags_of(WEB, digest("new")) == ("latest",)
+
+
+async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts: Facts) -> None:
+    await store.learn(Findings(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
+    await store.learn(Findings(WEB, facts(latest="new")))
+    await store.learn(Findings(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
+    known = await store.known([(WEB, digest("old"))], AMD64)
+    assert (known.tags_of(WEB, digest("old")), known.former_tags_of(WEB, digest("old"))) == (("latest",), ())
+
+
+async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    await store.learn(Findings(WEB, facts(v1="first"), snapshots=[facts.snapshot("child", "v1")]))
+    moved = TagFact(WEB, "v1", digest("second"), clock.now(), (digest("child"),))
+    await store.learn(Findings(WEB, [moved]))
+    known = await store.known([(WEB, digest("child"))], AMD64)
+    assert known.tags_of(WEB, digest("child")) == ("v1",)
+
+
+async def test_a_tag_that_the_list_no_longer_holds_is_forgotten(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    await store.learn(Findings(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
+    await store.learn(Findings(WEB, listing=Listing(WEB, ("v2",), clock.now())))
+    assert set(await store.facts(WEB)) == {"v2"}
+    assert (await store.known([(WEB, digest("old"))], AMD64)).tags_of(WEB, digest("old")) == ()
+
+
+async def test_a_tag_asked_for_in_vain_is_forgotten(store: VersionStore, facts: Facts) -> None:
+    await store.learn(Findings(WEB, facts(v1="old", v2="new")))
+    await store.learn(Findings(WEB, gone=["v1"]))
+    assert set(await store.facts(WEB)) == {"v2"}
+
+
+async def test_a_list_is_kept_with_its_age(store: VersionStore, clock: MovableClock) -> None:
+    assert await store.listing(WEB) is None
+    listing = Listing(WEB, ("b", "a"), clock.now())
+    await store.learn(Findings(WEB, listing=listing))
+    assert await store.listing(WEB) == listing
+    assert await store.complete() == set()
+    whole = Listing(WEB, ("b", "a"), clock.now(), clock.now())
+    await store.learn(Findings(WEB, listing=whole))
+    assert await store.complete() == {WEB}
+
+
+async def test_thousands_of_tags_are_learned_and_found_again(
+    store: VersionStore, clock: MovableClock
+) -> None:
+    seen = [TagFact(WEB, f"1.0.{n}", digest(str(n)), clock.now()) for n in range(5_000)]
+    await store.learn(Findings(WEB, seen))
+    known = await store.known(((WEB, fact.digest) for fact in seen), AMD64)
+    assert all(known.tags_of(WEB, fact.digest) == (fact.tag,) for fact in seen)
+
+
+async def test_the_revision_grows_when_a_version_may_have_changed_and_only_then(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    findings = Findings(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")])
+    await store.learn(findings)
+    first = store.revision
+    assert first > 0
+    clock.advance(60)
+    await store.learn(Findings(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")]))
+    assert store.revision == first
+    await store.learn(Findings(WEB, facts(latest="newer")))
+    assert store.revision > first
+
+
+async def test_old_snapshots_are_deleted_and_facts_that_serve_none(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    other = "ghcr.io/acme/other"
+    await store.learn(Findings(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
+    await store.learn(
+        Findings(
+            other,
+            facts(other, v1="x"),
+            (),
+            Listing(other, ("v1",), clock.now()),
+            [facts.snapshot("x", repository=other)],
+        )
+    )
+    clock.advance(31 * 86_400)
+    await store.learn(Findings(WEB, snapshots=[facts.snapshot("new", "v2")]))
+    assert await store.delete_before(clock.now() - timedelta(days=30)) == 2
+    assert [one.tags for one in await store.snapshots()] == [("v2",)]
+    assert set(await store.facts(WEB)) == {"v1", "v2"}
+    assert await store.facts(other) == {}
+    assert await store.listing(other) is None
+
+
+async def test_the_last_retention_is_reported(store: VersionStore, clock: MovableClock) -> None:
+    assert await store.last_retention() is None
+    await store.record_retention(RetentionRun(clock.now(), 3, 12))
+    failed = RetentionRun(clock.now(), 0, 5, "the disk is full")
+    await store.record_retention(failed)
+    assert await store.last_retention() == failed
+
+
+async def test_what_registries_were_asked_survives_a_restart(database: Database, clock: MovableClock) -> None:
+    log, before, after = SpendStore(database), Spending(), Spending()
+    for _ in range(3):
+        before.add("ghcr.io", clock.now())
+    await before.flush(log)
+    before.add("ghcr.io", clock.now())
+    await before.flush(log)
+    await after.restore(log, clock.now())
+    assert after.last_24h(clock.now()) == {"ghcr.io": 4}
+
+
+async def test_what_was_asked_days_ago_is_forgotten(database: Database, clock: MovableClock) -> None:
+    log, start = SpendStore(database), clock.now()
+    await log.save([Spend("ghcr.io", start, 7)])
+    clock.advance(3 * 86_400)
+    await log.save([Spend("ghcr.io", clock.now(), 1)])
+    await log.save([])
+    assert [one.requests for one in await log.load(start)] == [1]

@@ -1,0 +1,74 @@
+"""Tables of tag lists as they are in the world, with what has to be made of them."""
+
+import random
+
+import pytest
+
+from dockrev.versions.tags import learn, newest_first, resolved
+from tests.versions.community_images import COMMUNITY_IMAGES
+from tests.versions.official_images import OFFICIAL_IMAGES
+from tests.versions.project_images import PROJECT_IMAGES
+from tests.versions.tag_lists import Question, Repository
+
+REPOSITORIES = (*OFFICIAL_IMAGES, *PROJECT_IMAGES, *COMMUNITY_IMAGES)
+LINES = [
+    pytest.param(one, used, expected.split(), id=f"{one}:{used}")
+    for one in REPOSITORIES
+    for used, expected in one.lines.items()
+]
+QUESTIONS = [
+    pytest.param(one, question, id=f"{one}:{question.used}")
+    for one in REPOSITORIES
+    for question in one.questions
+]
+
+
+def shuffled(tags: list[str], seed: int) -> list[str]:
+    return random.Random(seed).sample(tags, len(tags))
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES, ids=str)
+def test_the_table_is_large_and_names_every_tag_once(repository: Repository) -> None:
+    tags = repository.all()
+    assert len(tags) >= 30
+    assert len(tags) == len(set(tags))
+
+
+@pytest.mark.parametrize(("repository", "used", "expected"), LINES)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_line_of_the_used_tag_comes_first_newest_first(
+    repository: Repository, used: str, expected: list[str], seed: int
+) -> None:
+    assert set(expected) <= set(repository.all())
+    found = newest_first(shuffled(repository.all(), seed), used)
+    assert found[: len(expected)] == expected
+
+
+@pytest.mark.parametrize(("repository", "question"), QUESTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_version_behind_a_digest_is_named(repository: Repository, question: Question, seed: int) -> None:
+    tags = shuffled(question.tags.split(), seed)
+    assert resolved(tags, question.used, learn(repository.all())) == question.expected.split()
+
+
+@pytest.mark.parametrize(("repository", "question"), QUESTIONS)
+def test_it_is_named_without_knowing_the_repository_too(repository: Repository, question: Question) -> None:
+    found = resolved(question.tags.split(), question.used)
+    assert found == question.expected.split()
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES, ids=str)
+def test_what_names_no_version_is_told_apart(repository: Repository) -> None:
+    scheme = learn(repository.all())
+    nameless = set(repository.nameless.split())
+    assert {tag for tag in nameless if scheme.version(tag)} == set()
+    named = {tag for used in repository.lines.values() for tag in used.split()}
+    assert {tag for tag in named if not scheme.version(tag)} == set()
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES, ids=str)
+def test_every_tag_is_kept_and_signatures_come_last(repository: Repository) -> None:
+    found = newest_first(repository.all(), "latest")
+    assert sorted(found) == sorted(repository.all())
+    signatures = [tag for tag in found if tag.endswith((".sig", ".att"))]
+    assert found[len(found) - len(signatures) :] == signatures
