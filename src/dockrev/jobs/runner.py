@@ -115,8 +115,9 @@ class JobRunner:
     async def start(self) -> None:
         """First closes what an earlier process left unfinished, then takes new jobs."""
         await self._close_unfinished(Termination.SERVER_RESTART)
-        self._workflows = DurableWorkflows(self._path, self._run)
-        self._workflows.launch()
+        workflows = DurableWorkflows(self._path, self._run)
+        workflows.launch()
+        self._workflows = workflows
 
     async def probe(self) -> str:
         """For readiness. Raises AppError while no job can run."""
