@@ -1,8 +1,10 @@
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Cli
+from tests.cli.command import Cli, outcome
 
 COMMANDS = ("serve", "check", "doctor")
 
@@ -49,3 +51,22 @@ async def test_what_it_does_not_know_ends_with_2_and_says_how_to_ask(
     assert (said.code, said.out) == (2, "")
     assert "--help" in said.err
     assert "Traceback" not in said.err
+
+
+async def test_a_fault_of_its_own_ends_with_2_because_1_means_that_updates_wait(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from dockrev.__main__ import main\n"
+        "from dockrev.cli.main import cli\n"
+        "@cli.command()\n"
+        "def stumble() -> None:\n"
+        "    raise ZeroDivisionError('over a stone')\n"
+        "sys.argv = ['dockrev', 'stumble']\n"
+        "main()\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    said = await outcome(process)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("ZeroDivisionError: over a stone\n")

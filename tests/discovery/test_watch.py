@@ -98,6 +98,22 @@ async def test_a_burst_of_events_is_one_scan(host: DiscoveryHost) -> None:
         assert watched.scanner.ended == 3
 
 
+async def test_a_scan_waits_until_things_are_quiet(host: DiscoveryHost) -> None:
+    pace = replace(QUICK, quiet_seconds=0.5, busy_seconds=0.6, max_busy_seconds=0.6)
+    host.deploy("blog", WEB, "web")
+    async with watching(host, pace=pace) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+        await asyncio.sleep(pace.busy_seconds)  # from now on a scan may follow an event at once
+
+        for _ in range(2):
+            host.fake.emit("start", host.fake.containers[0])
+            await asyncio.sleep(0.1)
+            assert watched.scanner.ended == 1
+
+        await watched.scanner.reached(2)
+
+
 async def test_events_without_end_do_not_put_a_scan_off_for_ever(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
 
