@@ -19,6 +19,8 @@ from dockrev.errors import StorageError
 
 _WORKFLOW_VERSION = "1"
 
+START_SECONDS = 10.0
+
 
 class DurableWorkflows:
     """Runs `body(job_id)` as a workflow of that id. One instance a process, which is DBOS' own rule.
@@ -26,8 +28,11 @@ class DurableWorkflows:
     Raises StorageError when the file cannot be used.
     """
 
-    def __init__(self, path: Path, body: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, path: Path, body: Callable[[str], Awaitable[None]], start_seconds: float = START_SECONDS
+    ) -> None:
         self._path = path
+        self._start_seconds = start_seconds
         DBOS(
             config=DBOSConfig(
                 name="dockrev",
@@ -53,8 +58,15 @@ class DurableWorkflows:
             raise
 
     async def start(self, job_id: str) -> None:
-        with storage_errors(self._path), SetWorkflowID(job_id):
-            await DBOS.start_workflow_async(self._run, job_id)
+        """DBOS itself would wait for ever for a locked file; what it starts too late finds its job ended."""
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                with storage_errors(self._path), SetWorkflowID(job_id):
+                    await DBOS.start_workflow_async(self._run, job_id)
+        except TimeoutError as error:
+            raise StorageError(
+                f"database {self._path}: it does not answer; another program may hold its lock"
+            ) from error
 
     async def forget(self, job_ids: Sequence[str]) -> None:
         if job_ids:
