@@ -1,4 +1,4 @@
-"""Another program may hold the lock of the workflows' file: nobody waits for ever, and nothing stays running."""
+"""Another program may hold the lock of the workflows file: nobody waits for ever, no job stays running."""
 
 import sqlite3
 from contextlib import closing
