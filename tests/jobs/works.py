@@ -34,7 +34,8 @@ class Works:
         clock = clock or SystemClock()
         async with Database.open(directory / "dockrev.sqlite3", busy_timeout_ms=50) as database:
             jobs = Jobs.of(database, clock)
-            runner = JobRunner(jobs.store, clock, directory / "workflows.sqlite3", retry_seconds=0.05)
+            workflows = directory / "workflows.sqlite3"
+            runner = JobRunner(jobs.store, clock, workflows, retry_seconds=0.05, start_seconds=3)
             works = cls(jobs, runner, database)
             await runner.start()
             try:

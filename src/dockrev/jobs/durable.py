@@ -15,8 +15,11 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from dockrev.db.database import storage_errors
+from dockrev.errors import StorageError
 
 _WORKFLOW_VERSION = "1"
+
+START_SECONDS = 10.0
 
 
 class DurableWorkflows:
@@ -25,8 +28,11 @@ class DurableWorkflows:
     Raises StorageError when the file cannot be used.
     """
 
-    def __init__(self, path: Path, body: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, path: Path, body: Callable[[str], Awaitable[None]], start_seconds: float = START_SECONDS
+    ) -> None:
         self._path = path
+        self._start_seconds = start_seconds
         DBOS(
             config=DBOSConfig(
                 name="dockrev",
@@ -44,12 +50,23 @@ class DurableWorkflows:
 
     def launch(self) -> None:
         """Call it inside the running loop: the workflows run there. Recovers what a crash interrupted."""
-        with storage_errors(self._path), _untold():
-            DBOS.launch()
+        try:
+            with storage_errors(self._path), _untold():
+                DBOS.launch()
+        except StorageError:
+            DBOS.destroy(destroy_registry=True)  # else it answers for this file in the next attempt, too
+            raise
 
     async def start(self, job_id: str) -> None:
-        with storage_errors(self._path), SetWorkflowID(job_id):
-            await DBOS.start_workflow_async(self._run, job_id)
+        """DBOS itself would wait for ever for a locked file; what it starts too late finds its job ended."""
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                with storage_errors(self._path), SetWorkflowID(job_id):
+                    await DBOS.start_workflow_async(self._run, job_id)
+        except TimeoutError as error:
+            raise StorageError(
+                f"database {self._path}: it does not answer; another program may hold its lock"
+            ) from error
 
     async def forget(self, job_ids: Sequence[str]) -> None:
         if job_ids:

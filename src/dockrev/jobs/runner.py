@@ -10,7 +10,7 @@ import structlog
 
 from dockrev.clock import Clock, timestamp
 from dockrev.errors import AppError, Json, StorageError, Unavailable
-from dockrev.jobs.durable import DurableWorkflows
+from dockrev.jobs.durable import START_SECONDS, DurableWorkflows
 from dockrev.jobs.models import (
     Exclusive,
     Job,
@@ -97,11 +97,13 @@ class JobRunner:
         workflows_path: Path,
         *,
         retry_seconds: float = _RETRY_SECONDS,
+        start_seconds: float = START_SECONDS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._path = workflows_path
         self._retry_seconds = retry_seconds
+        self._start_seconds = start_seconds
         self._handlers: dict[str, Handler] = {}
         self._workflows: DurableWorkflows | None = None
         self._working: set[asyncio.Task[None]] = set()
@@ -115,8 +117,9 @@ class JobRunner:
     async def start(self) -> None:
         """First closes what an earlier process left unfinished, then takes new jobs."""
         await self._close_unfinished(Termination.SERVER_RESTART)
-        self._workflows = DurableWorkflows(self._path, self._run)
-        self._workflows.launch()
+        workflows = DurableWorkflows(self._path, self._run, self._start_seconds)
+        workflows.launch()
+        self._workflows = workflows
 
     async def probe(self) -> str:
         """For readiness. Raises AppError while no job can run."""
