@@ -19,6 +19,13 @@ class ExcessScopes(StrEnum):
     """A token for the first ones, and no word about the others."""
 
 
+class TagList(StrEnum):
+    PLAIN = "plain"
+    """Names alone, page by page."""
+    GOOGLE = "google"
+    """Names and what they point at, all at once, as Google's registries answer; so is the token's address."""
+
+
 BASIC_USER, BASIC_PASSWORD = "bench", "synthetic"
 
 
@@ -43,6 +50,7 @@ class Behaviour:
     handshake_rtts: float = 2.0
     """Round trips that a new connection costs before its first answer."""
     auth: Auth = Auth.BEARER
+    tag_list: TagList = TagList.PLAIN
     expires_in: int = 300
     max_scopes: int | None = None
     excess_scopes: ExcessScopes = ExcessScopes.REFUSE

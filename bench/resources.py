@@ -11,11 +11,12 @@ import orjson
 from bench.catalogue import Quirk
 from bench.content import DOCKER_MANIFEST, Document
 from bench.limits import QUOTA_WINDOW_SECONDS, PullQuota
+from bench.registry_options import TagList
 from bench.shelf import Shelf
 from bench.traffic import Kind
 from bench.wire import Answer, Request
 
-_FIXED = {"/token": Kind.TOKEN, "/v2/": Kind.PING, "/v2": Kind.PING}
+_FIXED = {"/token": Kind.TOKEN, "/v2/token": Kind.TOKEN, "/v2/": Kind.PING, "/v2": Kind.PING}
 _RESOURCE = re.compile(r"/v2/(.+)/(manifests|blobs|tags)/([^/]+)")
 _JSON = b"content-type: application/json\r\n"
 
@@ -51,8 +52,10 @@ def _manifest_kind(method: str, reference: str) -> Kind:
 
 
 class Resources:
-    def __init__(self, shelves: Mapping[str, Shelf], page: int, quota: PullQuota | None) -> None:
-        self._shelves, self._page, self._quota = shelves, page, quota
+    def __init__(
+        self, shelves: Mapping[str, Shelf], page: int, quota: PullQuota | None, tag_list: TagList
+    ) -> None:
+        self._shelves, self._page, self._quota, self._tag_list = shelves, page, quota, tag_list
 
     def answer(self, request: Request, asked: Question) -> Answer:
         if asked.kind is Kind.PING:
@@ -66,6 +69,8 @@ class Resources:
 
     def _content(self, shelf: Shelf, request: Request, asked: Question) -> Answer:
         match asked.kind:
+            case Kind.TAGS if self._tag_list is TagList.GOOGLE:
+                return _tags_with_digests(shelf)
             case Kind.TAGS:
                 return self._tags(shelf, request)
             case Kind.BLOB:
@@ -108,6 +113,23 @@ class Resources:
             following = f"/v2/{shelf.repository.name}/tags/list?last={quote(page[-1])}&n={count}"
             link = f'link: <{following}>; rel="next"\r\n'.encode()
         return Answer(200, _JSON + link, body, Kind.TAGS)
+
+
+def _tags_with_digests(shelf: Shelf) -> Answer:
+    """google/go-containerregistry, pkg/v1/google/list.go."""
+    tags: dict[str, list[str]] = {}
+    named: dict[str, dict[str, object]] = {}
+    for number, tag in enumerate(shelf.tags()):
+        document = shelf.named(tag)
+        if document is not None:
+            tags.setdefault(document.digest, []).append(tag)
+            named[document.digest] = {
+                "mediaType": document.media_type,
+                "tag": tags[document.digest],
+                "timeUploadedMs": str(1_700_000_000_000 + number),
+            }
+    body = {"name": shelf.repository.name, "tags": shelf.tags(), "child": [], "manifest": named}
+    return json_answer(orjson.dumps(body), Kind.TAGS)
 
 
 def _after(shelf: Shelf, last: str) -> int:

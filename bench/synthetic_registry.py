@@ -19,7 +19,16 @@ import orjson
 from bench.catalogue import repositories
 from bench.child import add_child_flags, serve_as_child
 from bench.limits import FailureRate, PullQuota, RateBucket
-from bench.registry_options import BASIC_PASSWORD, BASIC_USER, Auth, Behaviour, Stock, add_flags, read_flags
+from bench.registry_options import (
+    BASIC_PASSWORD,
+    BASIC_USER,
+    Auth,
+    Behaviour,
+    Stock,
+    TagList,
+    add_flags,
+    read_flags,
+)
 from bench.resources import Question, Resources, error, json_answer, question
 from bench.shelf import Shelf
 from bench.tokens import ScopeRefused, Tokens
@@ -45,7 +54,8 @@ class SyntheticRegistry:
         self._bucket = None if behaviour.rate is None else RateBucket(behaviour.rate, now)
         self._failures = FailureRate(behaviour.fail_rate)
         self._tokens = Tokens(behaviour.expires_in, behaviour.max_scopes, behaviour.excess_scopes, now)
-        self._resources = Resources(self.shelves, behaviour.page, self._quota)
+        self._resources = Resources(self.shelves, behaviour.page, self._quota, behaviour.tag_list)
+        self._realm = "/v2/token" if behaviour.tag_list is TagList.GOOGLE else "/token"
 
     def answer(self, request: Request) -> Answer:
         if request.target.startswith("/__"):
@@ -89,7 +99,7 @@ class SyntheticRegistry:
         host = request.headers.get("host", "localhost")
         scope = f',scope="repository:{asked.repository}:pull"' if asked.repository else ""
         reason = f',error="{fault}"' if fault else ""
-        return _challenge(asked, f'Bearer realm="http://{host}/token",service="{host}"{scope}{reason}')
+        return _challenge(asked, f'Bearer realm="http://{host}{self._realm}",service="{host}"{scope}{reason}')
 
     def _token(self, request: Request) -> Answer:
         try:

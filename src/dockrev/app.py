@@ -1,34 +1,27 @@
 """The composition root: everything is built here, once, and stopped in reverse order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 import tzlocal
 from fastapi import FastAPI
 
-from dockrev.checks.checker import Checker
+from dockrev.assembly import Core, open_core
 from dockrev.checks.deferred import DeferredChecks
 from dockrev.checks.jobs import CheckJobs
 from dockrev.checks.routes import CheckRoutes
 from dockrev.clock import Clock
 from dockrev.config import Config
-from dockrev.db.database import Database
 from dockrev.db.lock import only_server
-from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.jobs import JOB_TYPE as DISCOVERY
 from dockrev.discovery.jobs import DiscoveryJob
-from dockrev.discovery.observe import Observer
 from dockrev.discovery.routes import DiscoveryRoutes
-from dockrev.discovery.scan import Scanner
-from dockrev.discovery.store import ProjectStore
 from dockrev.discovery.watch import DiscoveryWatch
-from dockrev.docker.engine import Engine
-from dockrev.docker.host import HostPlatform
-from dockrev.images.store import ImageStore
+from dockrev.ignores.routes import IgnoreRoutes
+from dockrev.inference.routes import InferenceRoutes
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.retention import JobRetention
 from dockrev.jobs.routes import JobRoutes
@@ -37,61 +30,17 @@ from dockrev.jobs.schedules import Plan, Schedule
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.jobs.ticks import TickStore
-from dockrev.registry.client import RegistryClient
-from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.routes import StackRoutes
-from dockrev.stacks.store import StackStore
 from dockrev.system.readiness import Readiness, database_probe
 from dockrev.system.routes import SystemRoutes
 from dockrev.system.settings import SettingsStore
 from dockrev.web.application import create_web_app
+from dockrev.web.body import ApiRouter
 from dockrev.web.listen import listen
 from dockrev.web.server import WebServer
 from dockrev.web.shutdown import Shutdown
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """What finds and checks, without a server around it."""
-
-    config: Config
-    clock: Clock
-    database: Database
-    engine: Engine
-    stacks: StackStore
-    projects: ProjectStore
-    images: ImageStore
-    appraiser: Appraiser
-    scanner: Scanner
-    checker: Checker
-
-
-@asynccontextmanager
-async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterator[Core]:
-    """Raises StorageError for the database, ConfigError for what the environment names and is not there."""
-    async with (
-        Database.open(db_path) as database,
-        Engine.open(config.docker) as engine,
-        RegistryClient.open(config.registry, clock) as registry,
-    ):
-        stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
-        images = ImageStore(database, clock)
-        appraiser = Appraiser(stacks, images, HostPlatform(engine, config.docker.platform))
-        observer = Observer(FoundCompose(config.docker, clock))
-        yield Core(
-            config=config,
-            clock=clock,
-            database=database,
-            engine=engine,
-            stacks=stacks,
-            projects=projects,
-            images=images,
-            appraiser=appraiser,
-            scanner=Scanner(engine, observer, stacks, projects, clock),
-            checker=Checker(registry, database, stacks, images, appraiser, clock),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +60,18 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
             jobs = JobStore(core.database, feed, clock)
             runner = JobRunner(jobs, clock, config.db_path.with_suffix(".workflows.sqlite3"))
             runner.handles(DISCOVERY, DiscoveryJob(core.scanner, config.discovery.max_actions).run)
-            checks = CheckJobs(runner, core.checker, core.stacks, core.scanner.scan)
+            checks = CheckJobs(runner, core.checker, core.stacks, core.scanner.scan, core.inference.names.of)
+            await core.inference.load()
             await runner.start()
             try:
                 async with _in_background(core, jobs, runner, checks) as watch:
                     shutdown = Shutdown()
-                    routes = JobRoutes(jobs, JobStreams(jobs, feed), shutdown)
-                    yield Dockrev(_web(core, runner, checks, watch, routes), shutdown)
+                    routers = [
+                        *_feature_routers(core, runner, checks, shutdown),
+                        SystemRoutes(config.version, _readiness(core, runner, watch)).router,
+                        JobRoutes(jobs, JobStreams(jobs, feed), shutdown).router,
+                    ]
+                    yield Dockrev(create_web_app(routers, config.auth, config.version), shutdown)
             finally:
                 await runner.stop()
 
@@ -142,6 +96,7 @@ async def _in_background(
             group.create_task(scheduled.run()),
             group.create_task(DeferredChecks(checks, core.images, core.clock).run()),
             group.create_task(JobRetention(jobs, runner, core.clock).run()),
+            group.create_task(core.inference.run()),
         ]
         try:
             yield watch
@@ -155,14 +110,35 @@ async def _check_plan(settings: SettingsStore) -> Plan:
     return Plan(schedule.enabled, schedule.cron)
 
 
-def _web(
-    core: Core, runner: JobRunner, checks: CheckJobs, watch: DiscoveryWatch, job_routes: JobRoutes
-) -> FastAPI:
+def _feature_routers(
+    core: Core, runner: JobRunner, checks: CheckJobs, shutdown: Shutdown
+) -> Sequence[ApiRouter]:
+    inference = core.inference
+    versions = InferenceRoutes(
+        inference.queue,
+        core.versions,
+        core.demand,
+        inference.live,
+        core.registry,
+        inference.events,
+        shutdown,
+        core.clock,
+    )
+    return [
+        StackRoutes(core.stacks, core.appraiser, inference.look_into).router,
+        IgnoreRoutes(core.ignores).router,
+        versions.router,
+        DiscoveryRoutes(core.projects, runner).router,
+        CheckRoutes(checks).router,
+    ]
+
+
+def _readiness(core: Core, runner: JobRunner, watch: DiscoveryWatch) -> Readiness:
     async def engine() -> str:
         found = await core.engine.describe()
         return f"{found.name} {found.version} ({found.platform})"
 
-    readiness = Readiness(
+    return Readiness(
         {
             "engine": engine,
             "database": database_probe(core.database),
@@ -170,14 +146,6 @@ def _web(
             "discovery": watch.probe,
         }
     )
-    routes = (
-        SystemRoutes(core.config.version, readiness),
-        StackRoutes(core.stacks, core.appraiser),
-        DiscoveryRoutes(core.projects, runner),
-        CheckRoutes(checks),
-        job_routes,
-    )
-    return create_web_app([one.router for one in routes], core.config.auth, core.config.version)
 
 
 async def serve(config: Config, clock: Clock) -> None:

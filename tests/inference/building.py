@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from dockrev.clock import Clock
 from dockrev.config import RegistryConfig
 from dockrev.db.database import Database
 from dockrev.errors import NotFound
@@ -23,7 +22,7 @@ from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
 from dockrev.registry.transport import Timeouts
-from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, TagFact, Task
+from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, Task
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
@@ -32,6 +31,8 @@ from tests.fakes.registry import FakeRegistry
 
 AMD64 = Platform("linux", "amd64")
 WEB = "ghcr.io/acme/web"
+APP = "acme/app"
+"""In the fake registry."""
 
 
 def digest(name: str) -> Digest:
@@ -46,9 +47,11 @@ def need(name: str, reason: InferenceReason = InferenceReason.CACHE_MISS, reposi
     return Need(key(name, repository), reason)
 
 
-def facts(clock: Clock, repository: str = WEB, **named: str) -> list[TagFact]:
-    """`facts(clock, latest="1.4.1")`: the tag names the content of that name."""
-    return [TagFact(repository, tag, digest(content), clock.now()) for tag, content in named.items()]
+def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Digest]:
+    """One image for each version, the oldest first; `latest` is the last one."""
+    made = [registry.push(path, version) for version in versions]
+    registry.retag(path, "latest", made[-1])
+    return made
 
 
 @dataclass
@@ -142,14 +145,18 @@ class Engine:
         self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
     ) -> Snapshot:
         """Has the digest looked into, and returns what is known of it then."""
-        wanted = self.key(path, content)
-        await self.queue.enqueue([Need(wanted, reason)])
+        await self.enqueue(path, content, reason)
         await self.worker.work_once()
-        found = await self.versions.snapshot(wanted)
+        found = await self.versions.snapshot(self.key(path, content))
         assert found is not None
         return found
 
-    async def task(self, path: str, content: Digest) -> Task | None:
+    async def enqueue(
+        self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
+    ) -> None:
+        await self.queue.enqueue([Need(self.key(path, content), reason)])
+
+    def task(self, path: str, content: Digest) -> Task | None:
         return self.queue.get(self.key(path, content))
 
     async def checked(self, path: str, tag: str, content: Digest, known: Iterable[ImageFacts] = ()) -> None:

@@ -1,11 +1,9 @@
 """Finding versions against a registry: what is asked, what is stored, what happens when it fails."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
-import pytest
 
 from dockrev.images.models import ImageFacts
 from dockrev.oci.digest import Digest
@@ -14,28 +12,7 @@ from dockrev.versions.models import InferenceReason, TaskStatus
 from dockrev.versions.state import Need
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
-from tests.inference.building import AMD64, Engine, digest
-
-APP = "acme/app"
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[FakeRegistry]:
-    async with FakeRegistry() as registry:
-        yield registry
-
-
-@pytest.fixture
-async def engine(tmp_path: Path, clock: MovableClock, registry: FakeRegistry) -> AsyncIterator[Engine]:
-    async with Engine.open(tmp_path, clock, registry) as engine:
-        yield engine
-
-
-def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Digest]:
-    """One image for each version, the oldest first; `latest` is the last one."""
-    made = [registry.push(path, version) for version in versions]
-    registry.retag(path, "latest", made[-1])
-    return made
+from tests.inference.building import AMD64, APP, Engine, digest, release
 
 
 def told(engine: Engine, kind: str) -> list[dict[str, object]]:
@@ -199,7 +176,7 @@ async def test_a_failure_never_replaces_a_version_that_is_known(
     clock.advance(8 * 86_400)
     registry.faults.status = 500
     assert await engine.look(APP, old, InferenceReason.CACHE_STALE) == before
-    waiting = await engine.task(APP, old)
+    waiting = engine.task(APP, old)
     assert waiting is not None
     assert waiting.status is TaskStatus.QUEUED
     assert waiting.not_before is not None
@@ -227,9 +204,9 @@ async def test_a_registry_that_asks_for_silence_has_the_task_put_off(
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     registry.faults.status, registry.limits.retry_after = 429, "120"
-    await engine.queue.enqueue([Need(engine.key(APP, old), InferenceReason.CACHE_MISS)])
+    await engine.enqueue(APP, old)
     await engine.worker.work_once()
-    waiting = await engine.task(APP, old)
+    waiting = engine.task(APP, old)
     assert waiting is not None
     assert waiting.not_before is not None
     assert (waiting.not_before - clock.now()).total_seconds() == 120
@@ -257,7 +234,7 @@ async def test_the_operators_order_reads_the_list_again_and_asks_the_known_tag_a
 async def test_a_digest_that_nobody_runs_any_more_is_not_asked_about(
     engine: Engine, registry: FakeRegistry
 ) -> None:
-    await engine.queue.enqueue([Need(engine.key(APP, digest("gone")), InferenceReason.CACHE_MISS)])
+    await engine.enqueue(APP, digest("gone"))
     await engine.worker.work_once()
     assert engine.asked == 0
     assert told(engine, "task_finished")[-1]["status"] == "error"

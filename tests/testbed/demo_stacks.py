@@ -64,9 +64,13 @@ def _service(bed: Bed, name: str) -> dict[str, object]:
 
 
 def _push(bed: Bed, repository: str, version: str, tag: str) -> None:
-    bed.registry.push(bed.images.build(repository, version=version), f"{repository}:{tag}")
+    """Under its own version too, as projects do, so that it can be told what is behind the tag."""
+    image = bed.images.build(repository, version=version)
+    for name in {version, tag}:
+        bed.registry.push(image, f"{repository}:{name}")
 
 
 def _push_index(bed: Bed, repository: str, version: str, tag: str) -> None:
     images = [bed.images.build(repository, version=version, platform=platform) for platform in _PLATFORMS]
-    bed.registry.push_index(images, f"{repository}:{tag}", attestations=True)
+    for name in {version, tag}:
+        bed.registry.push_index(images, f"{repository}:{name}", attestations=True)

@@ -91,23 +91,27 @@ def test_a_full_semantic_version_is_strict(tag: str) -> None:
         "1.2.3-",
         " 1.2.3",
         "1.2.3\n",
-    ]
-    + ["release-1.2.3", "2024.01.1", "1.2.x", "1.2.٣"],
+        "release-1.2.3",
+        "2024.01.1",
+        "1.2.x",
+        "1.2.٣",
+    ],
 )
 def test_nothing_else_is_strict(tag: str) -> None:
     assert not is_strict_semver(tag)
 
 
 JUNK = """
-latest nightly edge dev develop main master stable canary alpine stable-alpine alpine3.20 mainline-alpine3.20 jdk17
-sha-abc1234 sha-1234567 sha256-9d6b58feebd2dbd3c56ab5853333d627.sig sha256-9d6b58feebd2dbd3c56ab5853333d627.att
-sha256-9d6b58feebd2dbd3c56ab5853333d627 1.2.3.sig 1.2.3.sbom abc1234 7e1a2b3 0e3a37bf2
-1f3af5a0c7d08aa1c5b2b5f0cb9f1c1a1dbd4ff0 main-abc1234 main-1abc234 pr-12 pr-12-cuda PR-7 feature-2fa
-renovate-node-22.x fix-123 buildcache-amd64 commit-1f3af5a 1.x 1.2.x latest-12 latest-debian-12 php8.3-fpm
-""".split()
+latest nightly edge dev develop main master stable canary alpine stable-alpine alpine3.20
+mainline-alpine3.20 jdk17 sha-abc1234 sha-1234567 sha256-9d6b58feebd2dbd3c56ab5853333d627.sig
+sha256-9d6b58feebd2dbd3c56ab5853333d627.att sha256-9d6b58feebd2dbd3c56ab5853333d627 1.2.3.sig 1.2.3.sbom
+abc1234 7e1a2b3 0e3a37bf2 1f3af5a0c7d08aa1c5b2b5f0cb9f1c1a1dbd4ff0 main-abc1234 main-1abc234 pr-12
+pr-12-cuda PR-7 feature-2fa renovate-node-22.x fix-123 buildcache-amd64 commit-1f3af5a 1.x 1.2.x latest-12
+latest-debian-12 php8.3-fpm
+"""
 
 
-@pytest.mark.parametrize("tag", JUNK)
+@pytest.mark.parametrize("tag", JUNK.split())
 def test_what_names_no_version_is_none(tag: str) -> None:
     assert parse_version(tag) is None
 
@@ -157,6 +161,11 @@ ASCENDING = [
     "1.27.2-debian-12-r3 1.27.2-debian-12-r10 1.27.3-debian-12-r0",
     "8.0-M01 8.0-M02 8.0-rc1 8.0",
     "1 1.0 1.0.0",
+    "v0.108.0-a.967 v0.108.0-b.9 v0.108.0-b.54 v0.108.0",
+    "v1.31.1-rc1-k3s1 v1.31.1-k3s1 v1.31.1-k3s2 v1.31.1-k3s10",
+    "5.0.1_v2.0.9-ls362 5.0.1_v2.0.10-ls1 5.0.2_v2.0.1-ls1",
+    "8u402-b06 8u422-b05 8u422-b10",
+    "1.2.3.RELEASE 1.2.4.Final",
     "1.0.0 v1.0.0",
     "0.0.1-1 0.0.1-2 0.0.1-10 0.0.1-alpha 0.0.1",
     "16.3-alpine3.9 16.3-alpine3.20 16.4-alpine",
@@ -170,7 +179,8 @@ ASCENDING = [
 def test_versions_of_a_line_are_in_order(tags: str) -> None:
     ascending = [version(tag) for tag in tags.split()]
     assert len({one.line for one in ascending}) == 1
-    assert sorted(reversed(ascending)) == ascending
+    mixed = [*ascending[1::2], *ascending[0::2]]
+    assert sorted(mixed) == ascending
 
 
 @pytest.mark.parametrize(
@@ -205,8 +215,8 @@ def test_the_order_within_a_line_is_total(first: str, second: str, third: str) -
     assert a.comparable(b)
     assert b.comparable(c)
     assert (a < b) + (b < a) + (a == b) == 1
-    assert not (a <= b and b <= a) or a == b
-    assert not (a <= b and b <= c) or a <= c
+    assert not (a <= b <= a) or a == b
+    assert not (a <= b <= c) or a <= c
 
 
 @given(st.one_of(LIKELY_TAG, ANY_TAG), st.one_of(LIKELY_TAG, ANY_TAG))
@@ -221,19 +231,13 @@ def test_any_two_tags_are_compared_or_refused(first: str, second: str) -> None:
             assert one < other
 
 
-@given(
-    st.lists(st.one_of(LIKELY_TAG, ANY_TAG), unique=True, max_size=30),
-    st.one_of(LIKELY_TAG, ANY_TAG),
-    st.randoms(),
-)
-def test_orders_keep_every_tag_and_do_not_depend_on_the_input_order(
-    tags: list[str], like: str, random: st.DataObject
-) -> None:
-    shuffled = sorted(tags, key=lambda tag: hash((tag, str(random))))
-    for order in (display_order, lambda given_tags: newest_first(given_tags, like)):
-        assert sorted(order(tags)) == sorted(tags)
-        assert order(shuffled) == order(tags)
-    assert resolved(shuffled, like) == resolved(tags, like)
+@given(st.lists(st.one_of(LIKELY_TAG, ANY_TAG), unique=True, max_size=30), st.one_of(LIKELY_TAG, ANY_TAG))
+def test_every_tag_is_kept_and_the_order_of_the_input_does_not_matter(tags: list[str], like: str) -> None:
+    turned = sorted(tags, key=lambda tag: tag[::-1])
+    assert sorted(newest_first(tags, like)) == sorted(display_order(tags)) == sorted(tags)
+    assert newest_first(turned, like) == newest_first(tags, like)
+    assert display_order(turned) == display_order(tags)
+    assert resolved(turned, like) == resolved(tags, like)
     assert like not in resolved(tags, like)
 
 
@@ -287,8 +291,8 @@ def test_other_families_follow_and_single_architectures_come_last() -> None:
 
 
 def test_shortened_tags_are_those_that_others_begin_with() -> None:
-    tags = "1 1.27 1.27.2 1.26 1-alpine 1.27.2-alpine 1.27.2-alpine3.20 2.0 2.1-rc1 2.1 4.0.9 4.0.9.2244-ls1".split()
-    versions = [version(tag) for tag in tags]
+    tags = "1 1.27 1.27.2 1.26 1-alpine 1.27.2-alpine 1.27.2-alpine3.20 2.0 2.1-rc1 2.1 4.0.9 4.0.9.2244-ls1"
+    versions = [version(tag) for tag in tags.split()]
     assert shortened(versions) == {"1", "1.27", "1-alpine", "4.0.9"}
     assert version("1.27").shortens(version("1.27.2"))
     assert not version("1.2").shortens(version("1.27.2"))

@@ -1,6 +1,6 @@
 """Checks as jobs: started by people, by a schedule, or because a registry may be asked again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from dockrev.checks.checker import Checker
@@ -27,6 +27,10 @@ JOB_TYPE = "check"
 _STALE_AFTER = timedelta(hours=2)
 
 
+Names = Callable[[Collection[str]], Awaitable[Mapping[str, tuple[str, str]]]]
+"""By service id: what runs and what is offered, as people call it. May take a few seconds to find out."""
+
+
 class CheckJobs:
     """`look_around` brings what runs on this host up to date; it may raise UpstreamError."""
 
@@ -36,11 +40,13 @@ class CheckJobs:
         checker: Checker,
         stacks: StackStore,
         look_around: Callable[[], Awaitable[object]],
+        names: Names,
     ) -> None:
         self._runner = runner
         self._checker = checker
         self._stacks = stacks
         self._look_around = look_around
+        self._names = names
         runner.handles(JOB_TYPE, self._run)
 
     async def start(self, target: Target, created_by: str, reason: Reason) -> str:
@@ -78,8 +84,9 @@ class CheckJobs:
             await context.log(f"comparing with what ran when last seen: {error.message}", Level.WARN)
         selected = await self._select(context.job.target)
         report = await self._checker.check(selected, _JobWatcher(context))
+        names = await self._names([one.service.id for one in report.new_versions])
         await _log_report(context, report)
-        return Outcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report))
+        return Outcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report, names))
 
     async def _select(self, target: Target) -> list[Service]:
         if target.scope is Scope.ALL:
@@ -124,7 +131,9 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
     )
 
 
-def _summary(target: Target, selected: list[Service], report: CheckReport) -> dict[str, Json]:
+def _summary(
+    target: Target, selected: list[Service], report: CheckReport, names: Mapping[str, tuple[str, str]]
+) -> dict[str, Json]:
     return {
         "hostPlatform": str(report.host),
         "scope": target.scope.value,
@@ -135,7 +144,7 @@ def _summary(target: Target, selected: list[Service], report: CheckReport) -> di
         "servicesDeferred": len(report.deferred),
         "newVersions": {
             "count": len(report.new_versions),
-            "services": [_new_version(one) for one in report.new_versions],
+            "services": [_new_version(one, names.get(one.service.id)) for one in report.new_versions],
         },
         "failures": [_unanswered(one) for one in report.failed],
         "deferrals": [
@@ -145,7 +154,8 @@ def _summary(target: Target, selected: list[Service], report: CheckReport) -> di
     }
 
 
-def _new_version(one: NewVersion) -> dict[str, Json]:
+def _new_version(one: NewVersion, names: tuple[str, str] | None) -> dict[str, Json]:
+    current, candidate = names or (one.tag, one.candidate.tag)
     return {
         "stackId": one.service.stack_id,
         "serviceId": one.service.id,
@@ -153,9 +163,9 @@ def _new_version(one: NewVersion) -> dict[str, Json]:
         "imageRef": one.service.image_ref,
         "currentTag": one.tag,
         "currentDigest": one.current,
-        "currentDisplayTag": one.tag,
+        "currentDisplayTag": current,
         "candidateTag": one.candidate.tag,
-        "candidateDisplayTag": one.candidate.tag,
+        "candidateDisplayTag": candidate,
         "candidateDigest": one.candidate.digest,
     }
 

@@ -1,5 +1,6 @@
 """`dockrev check`: one look at the host and its registries, without a server."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from dockrev.app import Core, open_core
+from dockrev.assembly import Core, open_core
 from dockrev.checks.models import Step
 from dockrev.cli.rows import Row, rows_of, select, summary_of
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.errors import Json
+
+_NAMING_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,21 @@ async def _check(core: Core, names: Sequence[str], bar: "_ProgressBar") -> Findi
     selected = select(await core.stacks.all(), names)
     bar.say("asking the registries")
     report = await core.checker.check(selected, bar)
+    bar.say("finding out versions")
+    await _name(core, [service.id for service in selected])
     rows = rows_of(await core.appraiser.all(), selected, report.host)
     projects = await core.projects.all()
     problems = (f"{one.project}: {one.last_error}" for one in projects if one.last_error)
     return Findings(tuple(rows), tuple(problems))
+
+
+async def _name(core: Core, service_ids: Sequence[str]) -> None:
+    """Versions are worth a short wait, and no more: the table is right without them."""
+    await core.inference.load()
+    async with asyncio.TaskGroup() as group:
+        finding = group.create_task(core.inference.run())
+        await core.inference.names.of(service_ids, _NAMING_SECONDS)
+        finding.cancel()
 
 
 class _ProgressBar:

@@ -10,6 +10,7 @@ from dockrev.oci.platform import Platform
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch
 from dockrev.stacks.models import Service, Stack
+from dockrev.versions.tags import is_strict_semver
 
 
 class RowStatus(StrEnum):
@@ -30,7 +31,9 @@ class Row:
     image: str
     tag: str
     running: Digest | None
+    running_version: str | None
     available: Digest | None
+    available_version: str | None
     platforms: tuple[str, ...]
     host_platform: str
     status: RowStatus
@@ -43,7 +46,9 @@ class Row:
             "image": self.image,
             "tag": self.tag,
             "running": self.running,
+            "runningVersion": self.running_version,
             "available": self.available,
+            "availableVersion": self.available_version,
             "platforms": list(self.platforms),
             "hostPlatform": self.host_platform,
             "status": self.status.value,
@@ -72,12 +77,23 @@ def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
         image=one.service.image_ref or "(built here)",
         tag=verdict.tag,
         running=verdict.digest,
+        running_version=_running_version(one),
         available=candidate.digest if candidate else None,
+        available_version=one.version.candidate[0] if candidate and one.version.candidate else None,
         platforms=tuple(str(platform) for platform in candidate.platforms) if candidate else (),
         host_platform=str(host),
         status=_status(one),
         note=_note(one),
     )
+
+
+def _running_version(one: AppraisedService) -> str | None:
+    """With a question mark when only the image itself says so."""
+    if one.version.current:
+        return one.version.current[0]
+    label, tag = one.version.label, one.verdict.tag
+    told = label and label != tag and not is_strict_semver(tag) and one.verdict.digest
+    return f"{label}?" if told else None
 
 
 def _status(one: AppraisedService) -> RowStatus:

@@ -36,7 +36,7 @@ def table_of(rows: Sequence[Row]) -> Table:
             row.stack,
             row.service,
             row.image,
-            _version(row.tag, row.running),
+            _version(row.tag, row.running_version, row.running),
             _available(row),
             _platforms(row),
             row.note,
@@ -53,13 +53,16 @@ def _platforms(row: Row) -> str:
     return f"{row.host_platform} +{more}" if more else row.host_platform
 
 
-def _version(tag: str, digest: Digest | None) -> str:
-    return f"{tag} {digest.short}" if digest else "?"
+def _version(tag: str, version: str | None, digest: Digest | None) -> str:
+    """The version behind the tag, or the digest where it is not known."""
+    if digest is None:
+        return "?"
+    return f"{tag} ({version})" if version else f"{tag} {digest.short}"
 
 
 def _available(row: Row) -> str:
     if row.available:
-        return _version(row.tag, row.available)
+        return _version(row.tag, row.available_version, row.available)
     return (
         "up to date"
         if row.status is RowStatus.CURRENT

@@ -7,6 +7,8 @@ from dockrev.errors import InvalidArgument
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.models import RunningImage, Runtime
 
+_VERSION = "org.opencontainers.image.version"
+
 
 def runtime_of(replicas: tuple[Container, ...], image_ref: str | None, snapshot: HostSnapshot) -> Runtime:
     """`replicas` in the order of their numbers; only digests of the reference's own repository count."""
@@ -26,7 +28,8 @@ def _images(
 ) -> Iterator[RunningImage]:
     for image_id in image_ids:
         image = snapshot.images.get(image_id)
-        yield RunningImage(image_id, image.digests_of(repository) if image and repository else ())
+        digests = image.digests_of(repository) if image and repository else ()
+        yield RunningImage(image_id, digests, image.labels.get(_VERSION) or None if image else None)
 
 
 def _repository(image_ref: str | None) -> str | None:

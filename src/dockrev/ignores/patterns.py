@@ -28,9 +28,13 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """Raises ValueError for what does not compile or could take too long."""
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise ValueError(f"longer than {MAX_PATTERN_LENGTH} characters")
-    tree, result = _parsed(pattern)
-    starts = 1 if tree and tree[0] == (syntax.AT, syntax.AT_BEGINNING) else MAX_TAG_LENGTH
-    if starts * _ways(tree) > _MAX_WAYS:
+    try:
+        tree, result = _parsed(pattern)
+        starts = 1 if tree and tree[0] == (syntax.AT, syntax.AT_BEGINNING) else MAX_TAG_LENGTH
+        ways = starts * _ways(tree)
+    except RecursionError as error:
+        raise ValueError("its groups are nested too deeply") from error
+    if ways > _MAX_WAYS:
         raise ValueError("its repetitions could match the same text in too many ways")
     return result
 
@@ -41,8 +45,6 @@ def _parsed(pattern: str) -> tuple[list[Node], re.Pattern[str]]:
             return list(syntax.parse(pattern, re.ASCII)), re.compile(pattern, re.ASCII)
     except (re.error, ValueError, OverflowError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
-    except RecursionError as error:
-        raise ValueError("its groups are nested too deeply") from error
 
 
 def _ways(nodes: list[Node]) -> int:

@@ -1,13 +1,12 @@
 """Carries the questions about one repository to its registry."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol, assert_never
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
-from dockrev.images.models import ImageFacts
+from dockrev.images.models import ImageFacts, TagState
 from dockrev.inference.infer import AskHeads, AskList, AskPage, Question
 from dockrev.inference.picture import Answer
 from dockrev.oci.digest import Digest
@@ -39,6 +38,14 @@ class Registry(Protocol):
     def budgets(self) -> Sequence[RegistryBudget]: ...
 
 
+class Images(Protocol):
+    """What checks have learned of images."""
+
+    async def tags(self) -> dict[tuple[str, str], TagState]: ...
+
+    async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]: ...
+
+
 class Asker:
     """One look at one repository: its bulk API is read on from where it was left.
 
@@ -46,9 +53,7 @@ class Asker:
     tags that were asked along with it had brought.
     """
 
-    def __init__(
-        self, registry: Registry, ref: ImageRef, images: Mapping[Digest, ImageFacts], clock: Clock
-    ) -> None:
+    def __init__(self, registry: Registry, ref: ImageRef, images: Images, clock: Clock) -> None:
         self._registry = registry
         self._ref = ref
         self._images = images
@@ -73,24 +78,20 @@ class Asker:
                 assert_never(question)
 
     async def _heads(self, tags: Sequence[str], answered: Callable[[bool], None]) -> Answer:
-        found: dict[str, TagFact | RegistryError] = {}
+        found: dict[str, Digest] = {}
+        failed: dict[str, RegistryError] = {}
 
         async def ask(tag: str) -> None:
             try:
-                found[tag] = self._fact(tag, await self._registry.head(self._at(tag)))
+                found[tag] = await self._registry.head(ImageRef(self._ref.registry, self._ref.path, tag))
             except RegistryError as error:
-                found[tag] = error
-            answered(isinstance(found[tag], TagFact))
+                failed[tag] = error
+            answered(tag in found)
 
         async with asyncio.TaskGroup() as group:
             for tag in tags:
                 group.create_task(ask(tag))
-        return self._sorted_out(found)
-
-    def _sorted_out(self, found: Mapping[str, TagFact | RegistryError]) -> Answer:
-        facts = {tag: fact for tag, fact in found.items() if isinstance(fact, TagFact)}
-        self.saved.update(facts)
-        failed = {tag: error for tag, error in found.items() if isinstance(error, RegistryError)}
+        facts = await self._facts(found, {})
         for error in failed.values():
             if error.reason not in _OF_ONE_TAG:
                 raise error
@@ -110,22 +111,31 @@ class Asker:
             return Answer()
         if page is None:
             return Answer()
-        facts = {entry.tag: self._bulk_fact(entry) for entry in page}
+        children = {one.digest: tuple(child.digest for child in one.children) for one in page}
+        return Answer(await self._facts({one.tag: one.digest for one in page}, children), more=True)
+
+    async def _facts(
+        self, found: Mapping[str, Digest], children: Mapping[Digest, tuple[Digest, ...]]
+    ) -> dict[str, TagFact]:
+        """`children` are those that the answer itself named."""
+        known, now = await self._images.facts(set(found.values())), self._clock.now()
+        facts = {
+            tag: TagFact(
+                self._ref.repository,
+                tag,
+                digest,
+                now,
+                children_of(known[digest]) if digest in known else children.get(digest, ()),
+            )
+            for tag, digest in found.items()
+        }
         self.saved.update(facts)
-        return Answer(facts, more=True)
-
-    def _at(self, tag: str) -> ImageRef:
-        return ImageRef(self._ref.registry, self._ref.path, tag)
-
-    def _fact(self, tag: str, digest: Digest) -> TagFact:
-        known = self._images.get(digest)
-        children = tuple(child.digest for child in known.children) if known else ()
-        return TagFact(self._ref.repository, tag, digest, self._clock.now(), children)
-
-    def _bulk_fact(self, entry: TagDigest) -> TagFact:
-        fact = self._fact(entry.tag, entry.digest)
-        return fact if fact.children else replace(fact, children=tuple(one.digest for one in entry.children))
+        return facts
 
 
 def _nobody(_: bool) -> None:
     """Hears that a tag was answered for, and does nothing with it."""
+
+
+def children_of(facts: ImageFacts) -> tuple[Digest, ...]:
+    return tuple(child.digest for child in facts.children)

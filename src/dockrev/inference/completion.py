@@ -9,10 +9,9 @@ import structlog
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, StorageError
-from dockrev.inference.asking import Asker, Registry
+from dockrev.inference.asking import Asker, Images, Registry
 from dockrev.inference.demand import DemandBook
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
-from dockrev.inference.look import Images
 from dockrev.inference.picture import Answer
 from dockrev.inference.queue import TaskQueue
 from dockrev.oci.digest import Digest
@@ -108,7 +107,7 @@ class Completion:
     async def _go_on(self, ref: ImageRef) -> None:
         repository, now = ref.repository, self._clock.now()
         listing, facts = await self._versions.listing(repository), await self._versions.facts(repository)
-        course = await self._course(ref)
+        course = self._course(ref)
         try:
             answer = await course.ask(listing, facts)
         except RegistryError as error:
@@ -120,9 +119,9 @@ class Completion:
             del self._courses[repository]
             await course.asker.close()
 
-    async def _course(self, ref: ImageRef) -> _Course:
+    def _course(self, ref: ImageRef) -> _Course:
         if ref.repository not in self._courses:
-            asker = Asker(self._registry, ref, await self._images.facts(), self._clock)
+            asker = Asker(self._registry, ref, self._images, self._clock)
             self._courses[ref.repository] = _Course(asker, self._registry.bulk(ref) is not None)
         return self._courses[ref.repository]
 

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, RegistryError, RegistryErrorCode
-from dockrev.inference.asking import Asker, Registry
+from dockrev.inference.asking import Asker, Images, Registry
 from dockrev.inference.infer import AskHeads, AskPage
-from dockrev.inference.look import LIST_FRESH, MOVING_FRESH, Images
+from dockrev.inference.look import LIST_FRESH, MOVING_FRESH
 from dockrev.inference.picture import Answer, Picture
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
@@ -56,33 +55,37 @@ class LiveLookup:
         self._patience = patience
 
     async def names(self, ref: ImageRef) -> LiveTags:
-        names, _ = await self._names(ref)
-        return LiveTags(names, (), Scan(total=len(names)))
+        listing = await self._listing(ref)
+        return LiveTags(listing.names, (), Scan(total=len(listing.names)))
 
     async def find(self, ref: ImageRef, digest: Digest) -> LiveTags:
         """What is not reached in time counts as such. Raises AppError when there is no tag list."""
-        names, listed_at = await self._names(ref)
-        picture = await self._picture(ref, digest, names)
-        asker = Asker(self._registry, ref, await self._images.facts(), self._clock)
+        listing = await self._listing(ref)
+        picture = await self._picture(ref, digest, listing.names)
+        asker = Asker(self._registry, ref, self._images, self._clock)
         scan = _Scan(picture, asker, self._patience.manifest_seconds)
         try:
             async with asyncio.timeout(self._patience.scan_seconds):
-                await scan.run(names, paged=self._registry.bulk(ref) is not None)
+                await scan.run(listing.names, paged=self._registry.bulk(ref) is not None)
         except TimeoutError:
-            picture.add(Answer(timeouts=picture.unknown(names)))
+            picture.add(Answer(timeouts=picture.unknown(listing.names)))
         finally:
             await asker.close()
-        await self._store(ref, picture, asker, listed_at)
-        counted = picture.scan()
-        return LiveTags(names, tuple(display_order(picture.matches)), counted)
+        await self._store(listing, picture, asker)
+        return LiveTags(listing.names, tuple(display_order(picture.matches)), picture.scan())
 
-    async def _names(self, ref: ImageRef) -> tuple[tuple[str, ...], datetime]:
-        listing, now = await self._versions.listing(ref.repository), self._clock.now()
-        if listing is not None and now - listing.listed_at < LIST_FRESH:
-            return listing.names, listing.listed_at
+    async def _listing(self, ref: ImageRef) -> Listing:
+        known, now = await self._versions.listing(ref.repository), self._clock.now()
+        if known is not None and now - known.listed_at < LIST_FRESH:
+            return known
+        listing = Listing(ref.repository, await self._names(ref), now)
+        await self._versions.learn(Findings(ref.repository, listing=listing))
+        return listing
+
+    async def _names(self, ref: ImageRef) -> tuple[str, ...]:
         try:
             async with asyncio.timeout(self._patience.list_seconds):
-                return tuple(await self._registry.tags(ref)), now
+                return tuple(await self._registry.tags(ref))
         except TimeoutError as error:
             raise AppError("registry timeout", {"op": "list_tags"}) from error
         except RegistryError as error:
@@ -101,15 +104,15 @@ class LiveLookup:
         picture.add(Answer({tag: fact for tag, fact in valid.items() if tag in set(names)}))
         return picture
 
-    async def _store(self, ref: ImageRef, picture: Picture, asker: Asker, listed_at: datetime) -> None:
-        names = tuple(name for name in picture.names or () if name not in picture.gone)
-        complete_at = self._clock.now() if picture.complete else None
+    async def _store(self, listing: Listing, picture: Picture, asker: Asker) -> None:
+        names = tuple(name for name in listing.names if name not in picture.gone)
+        complete_at = self._clock.now() if picture.complete else listing.complete_at
         await self._versions.learn(
             Findings(
-                ref.repository,
+                listing.repository,
                 tuple(asker.saved.values()),
                 picture.gone,
-                Listing(ref.repository, names, listed_at, complete_at),
+                replace(listing, names=names, complete_at=complete_at),
             )
         )
 

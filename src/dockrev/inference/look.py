@@ -1,18 +1,15 @@
 """One look at a repository for the sake of one digest: what is known, what is asked, what follows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
-from dockrev.images.models import ImageFacts, TagState
-from dockrev.inference.asking import Asker, Registry
+from dockrev.inference.asking import Asker, Images, Registry, children_of
 from dockrev.inference.demand import Target
 from dockrev.inference.infer import AskHeads, Case, Question, infer
 from dockrev.inference.picture import Answer, Picture
-from dockrev.oci.digest import Digest
 from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
@@ -31,14 +28,6 @@ from dockrev.versions.tags import display_order
 LIST_FRESH = timedelta(minutes=10)
 MOVING_FRESH = timedelta(days=1)
 """How long it is believed what a tag names that is no whole version, such as `1.27` or `nightly`."""
-
-
-class Images(Protocol):
-    """What checks have learned of images."""
-
-    async def tags(self) -> dict[tuple[str, str], TagState]: ...
-
-    async def facts(self) -> dict[Digest, ImageFacts]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +58,14 @@ class Looker:
 
     async def look(self, task: Task, target: Target, watch: Watch) -> Outcome:
         """Stores nothing. Never raises RegistryError: that is an outcome."""
-        repository, images = task.key.repository, await self._images.facts()
+        repository = task.key.repository
         stored = await self._versions.facts(repository)
-        known = stored | _seen_by_checks(await self._images.tags(), repository, stored, images)
+        known = stored | await self._seen_by_checks(repository, stored)
         listing = await self._versions.listing(repository)
         bulk = self._registry.bulk(target.ref) is not None
         case = build_case(task, target, known, listing, self._clock.now(), bulk=bulk)
         picture = case.picture()
-        asker = Asker(self._registry, target.ref, images, self._clock)
+        asker = Asker(self._registry, target.ref, self._images, self._clock)
         report = _Reporter(watch, self._clock)
         try:
             error = await self._ask(case, picture, asker, report)
@@ -85,6 +74,23 @@ class Looker:
         report.phase(Phase.PERSIST, "storing what was found")
         evidence = _Evidence(task.key, case, picture, stored, known | asker.saved, listing, error)
         return evidence.outcome(self._clock.now())
+
+    async def _seen_by_checks(self, repository: str, stored: Mapping[str, TagFact]) -> dict[str, TagFact]:
+        """What checks saw the watched tags name, where that is news."""
+        news: list[TagFact] = []
+        for state in (await self._images.tags()).values():
+            if state.repository != repository or state.digest is None or state.checked_at is None:
+                continue
+            before = stored.get(state.tag)
+            if before is None or before.seen_at < state.checked_at:
+                news.append(TagFact(repository, state.tag, state.digest, state.checked_at))
+        images = await self._images.facts({fact.digest for fact in news})
+        return {
+            fact.tag: replace(fact, children=children_of(images[fact.digest]))
+            if fact.digest in images
+            else fact
+            for fact in news
+        }
 
     async def _ask(
         self, case: Case, picture: Picture, asker: Asker, report: "_Reporter"
@@ -183,24 +189,6 @@ def build_case(
         bulk=bulk,
         force=force,
     )
-
-
-def _seen_by_checks(
-    states: Mapping[tuple[str, str], TagState],
-    repository: str,
-    stored: Mapping[str, TagFact],
-    images: Mapping[Digest, ImageFacts],
-) -> dict[str, TagFact]:
-    """What checks saw the watched tags name, where that is news."""
-    seen = {}
-    for (of, tag), state in states.items():
-        if of != repository or state.digest is None or state.checked_at is None:
-            continue
-        before, facts = stored.get(tag), images.get(state.digest)
-        if before is None or before.seen_at < state.checked_at:
-            children = tuple(child.digest for child in facts.children) if facts else ()
-            seen[tag] = TagFact(repository, tag, state.digest, state.checked_at, children)
-    return seen
 
 
 def _failed_scan(picture: Picture, error: RegistryError | None) -> Scan:

@@ -23,12 +23,16 @@ class Triggers:
     async def warm_up(self) -> int:
         """At the start: everything that runs. Returns how many digests were enqueued."""
         wanted = await self._demand.all()
-        return await self._enqueue(
+        needed = await self._enqueue(
             wanted, InferenceReason.STARTUP_WARMUP, lambda one: (one.current,) if one.current else ()
         )
+        return len(needed)
 
-    async def changed(self, service_ids: Collection[str], reason: InferenceReason) -> int:
-        """Of these services another digest runs, or is offered, than before. The candidate goes first."""
+    async def changed(self, service_ids: Collection[str], reason: InferenceReason) -> set[DigestKey]:
+        """Of these services another digest runs, or is offered, than before. The candidate goes first.
+
+        Returns what has to be looked into now, whoever asked for it first.
+        """
         wanted = [one for one in await self._demand.all() if one.service_id in service_ids]
         return await self._enqueue(wanted, reason, lambda one: one.digests)
 
@@ -37,7 +41,7 @@ class Triggers:
         wanted: Iterable[Wanted],
         reason: InferenceReason,
         digests_of: Callable[[Wanted], Iterable[Digest]],
-    ) -> int:
+    ) -> set[DigestKey]:
         platform = await self._demand.platform()
         keys = [
             DigestKey(one.ref.repository, digest, platform)
@@ -48,4 +52,5 @@ class Triggers:
         knowledge = await self._versions.known(((key.repository, key.digest) for key in keys), platform)
         now = self._clock.now()
         needed = [key for key in dict.fromkeys(keys) if need_of(knowledge.snapshots.get(key), now)]
-        return len(await self._queue.enqueue(Need(key, reason) for key in needed))
+        await self._queue.enqueue(Need(key, reason) for key in needed)
+        return set(needed)

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from pydantic import Field
+
 from dockrev.inference.overview import Page, Row, RowStatus
 from dockrev.inference.queue import CONCURRENCY, TaskQueue
 from dockrev.inference.retention import EVERY, KEPT
@@ -135,7 +137,7 @@ class RegistryOut(Wire):
     limit: int | None = None
     resets_at: Timestamp | None = None
     cool_down_until: Timestamp | None = None
-    requests24h: int
+    requests_24h: int = Field(alias="requests24h")
 
 
 class OverviewAnswer(Wire):

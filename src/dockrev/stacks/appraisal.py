@@ -1,19 +1,33 @@
-"""Puts stacks and registry knowledge side by side, for everyone who needs verdicts."""
+"""Puts stacks, registry knowledge, versions and rules side by side, for everyone who needs verdicts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from dockrev.clock import Clock
 from dockrev.docker.host import HostPlatform
+from dockrev.ignores.models import IgnoreRule
+from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.stacks.candidates import Knowledge, Verdict, judge
 from dockrev.stacks.models import Service, Stack
+from dockrev.stacks.shown_version import ShownVersion, ignored_by, subject_of, version_of
 from dockrev.stacks.store import StackStore
+from dockrev.versions.models import VersionKnowledge
+from dockrev.versions.state import Need
+from dockrev.versions.store import VersionStore
 
 
 @dataclass(frozen=True, slots=True)
 class AppraisedService:
     service: Service
     verdict: Verdict
+    version: ShownVersion
+    ignored_by: IgnoreRule | None = None
+
+    @property
+    def counts_as_update(self) -> bool:
+        return self.verdict.counts_as_update and self.ignored_by is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +37,47 @@ class AppraisedStack:
 
     @property
     def updates(self) -> int:
-        return sum(one.verdict.counts_as_update for one in self.services)
+        return sum(one.counts_as_update for one in self.services)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What has to be looked into so that every version of the stack is known."""
+        return tuple(need for one in self.services for need in one.version.needs)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything beside the stacks themselves that an appraisal rests on. `rules` by service."""
+
+    images: Knowledge
+    versions: VersionKnowledge
+    rules: Mapping[str, Sequence[IgnoreRule]]
+    now: datetime
 
 
 class Appraiser:
     """`revision` grows whenever an appraisal may turn out differently."""
 
-    def __init__(self, stacks: StackStore, images: ImageStore, host: HostPlatform) -> None:
+    def __init__(
+        self,
+        stacks: StackStore,
+        images: ImageStore,
+        versions: VersionStore,
+        ignores: IgnoreStore,
+        host: HostPlatform,
+        clock: Clock,
+    ) -> None:
         self._stacks = stacks
         self._images = images
+        self._versions = versions
+        self._ignores = ignores
         self._host = host
+        self._clock = clock
 
     @property
     def revision(self) -> int:
-        return self._stacks.revision + self._images.revision
+        stores = (self._stacks, self._images, self._versions, self._ignores)
+        return sum(store.revision for store in stores)
 
     async def knowledge(self, stacks: Iterable[Stack]) -> Knowledge:
         """As much as it takes to judge these stacks."""
@@ -48,16 +89,34 @@ class Appraiser:
         return Knowledge(tags, await self._images.facts(digests), await self._host.get())
 
     async def all(self) -> list[AppraisedStack]:
-        stacks = await self._stacks.all()
-        return appraise(stacks, await self.knowledge(stacks))
+        return await self.of(await self._stacks.all())
 
     async def one(self, stack_id: str) -> AppraisedStack:
-        stack = await self._stacks.get(stack_id)
-        return appraise([stack], await self.knowledge([stack]))[0]
+        return (await self.of([await self._stacks.get(stack_id)]))[0]
+
+    async def of(self, stacks: Sequence[Stack]) -> list[AppraisedStack]:
+        images = await self.knowledge(stacks)
+        subjects = (
+            subject_of(service, judge(service, images)) for stack in stacks for service in stack.services
+        )
+        wanted = {
+            (subject.repository, digest) for subject in subjects if subject for digest in subject.digests
+        }
+        versions = await self._versions.known(wanted, images.host)
+        return appraise(
+            stacks, Context(images, versions, await self._ignores.by_service(), self._clock.now())
+        )
 
 
-def appraise(stacks: Iterable[Stack], knowledge: Knowledge) -> list[AppraisedStack]:
+def appraise(stacks: Iterable[Stack], context: Context) -> list[AppraisedStack]:
     return [
-        AppraisedStack(stack, tuple(AppraisedService(one, judge(one, knowledge)) for one in stack.services))
+        AppraisedStack(stack, tuple(_appraised(service, context) for service in stack.services))
         for stack in stacks
     ]
+
+
+def _appraised(service: Service, context: Context) -> AppraisedService:
+    verdict = judge(service, context.images)
+    version = version_of(service, verdict, context.versions, context.now)
+    rule = ignored_by(verdict, version, context.rules.get(service.id, ()))
+    return AppraisedService(service, verdict, version, rule)

@@ -26,6 +26,8 @@ class RunningImage:
 
     image_id: str
     digests: tuple[Digest, ...]
+    version: str | None = None
+    """What the image calls its own version (`org.opencontainers.image.version`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Reading, archiving and restoring stacks and services."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -14,15 +16,21 @@ from dockrev.stacks.wire import (
     stack_detail,
     stack_list_item,
 )
+from dockrev.versions.state import Need
 from dockrev.web.body import ApiRouter
 from dockrev.web.openapi import responses
 from dockrev.web.rendered import Prepared, RenderedCache
 from dockrev.web.wire import Done, WireResponse, dump
 
+LookInto = Callable[[Sequence[Need]], Awaitable[object]]
+
 
 class StackRoutes:
-    def __init__(self, stacks: StackStore, appraiser: Appraiser) -> None:
+    """`look_into` is told what a reader would like to know; it must be cheap and ask no registry itself."""
+
+    def __init__(self, stacks: StackStore, appraiser: Appraiser, look_into: LookInto) -> None:
         self._stacks = stacks
+        self._look_into = look_into
         self._appraiser = appraiser
         self._rendered = RenderedCache()
         self.router = ApiRouter(tags=["stacks"], lanes={"/api/stacks": self._list_at_once})
@@ -66,7 +74,9 @@ class StackRoutes:
         )
 
     async def get(self, stack_id: str) -> Response:
-        return WireResponse(StackAnswer(stack=stack_detail(await self._appraiser.one(stack_id))))
+        appraised = await self._appraiser.one(stack_id)
+        await self._look_into(appraised.needs)
+        return WireResponse(StackAnswer(stack=stack_detail(appraised)))
 
     async def archive(self, stack_id: str) -> Done:
         await self._stacks.archive(stack_id, archived=True)

@@ -315,7 +315,10 @@ def _service(row: Row[Any]) -> Service:
 
 
 def _runtime_json(runtime: Runtime) -> dict[str, object]:
-    images = [{"id": image.image_id, "digests": list(image.digests)} for image in runtime.images]
+    images = [
+        {"id": image.image_id, "digests": list(image.digests), "version": image.version}
+        for image in runtime.images
+    ]
     return {
         "total": runtime.total,
         "running": runtime.running,
@@ -326,7 +329,7 @@ def _runtime_json(runtime: Runtime) -> dict[str, object]:
 
 def _runtime(document: dict[str, Any]) -> Runtime:
     images = (
-        RunningImage(image["id"], tuple(Digest(digest) for digest in image["digests"]))
+        RunningImage(image["id"], tuple(map(Digest, image["digests"])), image.get("version"))
         for image in document["images"]
     )
     return Runtime(document["total"], document["running"], document["unhealthy"], tuple(images))

@@ -4,6 +4,8 @@ from dockrev.images.models import CheckError
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Candidate
 from dockrev.stacks.models import BackupChoice, Runtime, ServiceSettings, StackStatus
+from dockrev.stacks.shown_version import ShownVersion
+from dockrev.versions.state import InferenceStatus, VersionInference
 from dockrev.web.wire import Nullable, Timestamp, Wire
 
 
@@ -23,13 +25,19 @@ class StackListAnswer(Wire):
 
 
 class ImageOut(Wire):
+    """`resolvedTags` when there are several. `labelVersion`: the image's own word, not proven."""
+
     ref: str
     tag: str
     digest: str | None = None
+    resolved_tag: str | None = None
+    resolved_tags: list[str] | None = None
+    label_version: str | None = None
 
 
 class CandidateOut(Wire):
     tag: str
+    resolved_tag: str | None = None
     digest: str
     arch_match: ArchMatch
     arch: list[str]
@@ -42,6 +50,18 @@ class CheckErrorOut(Wire):
     message: str
     at: Timestamp
     retry_at: Timestamp | None = None
+
+
+class IgnoreOut(Wire):
+    matched: bool
+    rule_id: str
+    reason: str
+
+
+class VersionInferenceOut(Wire):
+    status: InferenceStatus
+    reason: str | None = None
+    checked_at: Timestamp | None = None
 
 
 class ContainersOut(Wire):
@@ -69,6 +89,8 @@ class ServiceOut(Wire):
     name: str
     image: ImageOut
     candidate: CandidateOut | None = None
+    ignore: IgnoreOut | None = None
+    version_inference: VersionInferenceOut
     settings: SettingsOut
     archived: bool
     removed: bool
@@ -127,8 +149,10 @@ def service_out(appraised: AppraisedService) -> ServiceOut:
     return ServiceOut(
         id=service.id,
         name=service.name,
-        image=ImageOut(ref=service.image_ref or "", tag=verdict.tag, digest=verdict.digest),
-        candidate=_candidate(verdict.candidate),
+        image=_image(appraised),
+        candidate=_candidate(verdict.candidate, appraised.version),
+        ignore=_ignore(appraised),
+        version_inference=_inference(appraised.version.inference),
         settings=_settings(service.settings),
         archived=service.archived or service.removed,
         removed=service.removed,
@@ -139,11 +163,39 @@ def service_out(appraised: AppraisedService) -> ServiceOut:
     )
 
 
-def _candidate(candidate: Candidate | None) -> CandidateOut | None:
+def _image(appraised: AppraisedService) -> ImageOut:
+    verdict, version = appraised.verdict, appraised.version
+    several = len(version.current) > 1
+    return ImageOut(
+        ref=appraised.service.image_ref or "",
+        tag=verdict.tag,
+        digest=verdict.digest,
+        resolved_tag=version.current[0] if version.current else None,
+        resolved_tags=list(version.current) if several else None,
+        label_version=version.label,
+    )
+
+
+def _ignore(appraised: AppraisedService) -> IgnoreOut | None:
+    rule, candidate = appraised.ignored_by, appraised.verdict.candidate
+    if rule is None or candidate is None:
+        return None
+    names = ", ".join((candidate.tag, *appraised.version.candidate))
+    return IgnoreOut(matched=True, rule_id=rule.id, reason=f"matched ignore rule for tag {names}")
+
+
+def _inference(inference: VersionInference) -> VersionInferenceOut:
+    return VersionInferenceOut(
+        status=inference.status, reason=inference.reason, checked_at=inference.checked_at
+    )
+
+
+def _candidate(candidate: Candidate | None, version: ShownVersion) -> CandidateOut | None:
     if candidate is None:
         return None
     return CandidateOut(
         tag=candidate.tag,
+        resolved_tag=version.candidate[0] if version.candidate else None,
         digest=candidate.digest,
         arch_match=candidate.arch_match,
         arch=[str(platform) for platform in candidate.platforms],

@@ -38,12 +38,12 @@ class Reading:
 
 
 _TAG: Final = re.compile(
-    r"(?P<prefix>(?:[a-z]+\.|[a-z][a-z0-9]*[-_])*)(?:v|(?:b|r|build|rev)(?=\d+$))?"
+    r"(?P<prefix>(?:[a-z]+\.|(?!v\d)[a-z][a-z0-9]*[-_])*)(?:v|(?:b|r|build|rev)(?=\d+$))?"
     r"(?P<numbers>\d+(?:\.\d+)*)(?P<rest>.*)",
     re.ASCII | re.IGNORECASE,
 )
 _DASHED: Final = re.compile(
-    r"(?P<prefix>(?:[a-z]+\.|[a-z][a-z0-9]*[-_])*)v?(?P<day>\d{4}([-_])\d{2}\3\d{2})"
+    r"(?P<prefix>(?:[a-z]+\.|(?!v\d)[a-z][a-z0-9]*[-_])*)v?(?P<day>\d{4}([-_])\d{2}\3\d{2})"
     r"(?:[tT-](?P<time>\d\d-?\d\d(?:-?\d\d)?)[zZ]?(?![0-9a-zA-Z]))?(?P<rest>.*)",
     re.ASCII | re.IGNORECASE,
 )
@@ -64,11 +64,15 @@ _PRE_WORDS: Final = (
     "alpha|beta|rc|cr|pre|preview|prerelease|dev|devel|develop|canary|nightly|snapshot|next|insiders|unstable"
     "|edge|milestone|ea"
 )
-_PRE: Final = re.compile(rf"(m(?=\.?\d)|{_PRE_WORDS})(?:\.?(\d+))?((?:\.[0-9a-z]+)*)", re.ASCII)
+_PRE: Final = re.compile(rf"([abm](?=\.?\d)|{_PRE_WORDS})(?:\.?(\d+))?((?:\.[0-9a-z]+)*)", re.ASCII)
 _GLUED_PRE: Final = re.compile(rf"(a|b|c|m|{_PRE_WORDS})(\d*)((?:\.[0-9a-z]+)*)", re.ASCII)
-_GLUED_NAMES: Final = {"a": "alpha", "b": "beta", "c": "rc"}
-_NUMBERS: Final = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
-_REVISION: Final = re.compile(r"(?:ls|r|p|b|u|pl|sp|cu|rev|build|patch|post|update|hotfix)\.?(\d+)", re.ASCII)
+_FULL_NAMES: Final = {"a": "alpha", "b": "beta", "c": "rc"}
+_NUMBERS: Final = re.compile(r"v?(\d+(?:\.\d+)*)", re.ASCII)
+_REVISION: Final = re.compile(
+    r"(?:ls|r|p|u|pl|sp|cu|k3s|rke2r|rev|build|patch|post|update|hotfix)\.?(\d+)", re.ASCII
+)
+_BUILD: Final = re.compile(r"b(\d+)", re.ASCII)
+"""Java's `8u422-b05`, behind an update; elsewhere `b5` is a beta."""
 _REVISION_WORDS: Final = frozenset({"security", "patch", "build", "rev", "update", "hotfix", "post"})
 _RELEASE_WORDS: Final = frozenset({"stable", "final", "ga", "release", "latest"})
 _BASES: Final = (
@@ -198,19 +202,18 @@ class _Suffix:
         found = _GLUED_PRE.fullmatch(part)
         if found is None or (len(found[1]) == 1 and not found[2]):
             return False
-        name = _GLUED_NAMES.get(found[1], found[1])
-        early = -1 if dotted and name == "dev" else 0
-        self._announce(name, found[2], found[3], early)
+        early = -1 if dotted and found[1] == "dev" else 0
+        self._announce(found[1], found[2], found[3], early)
         return True
 
     def _take(self, part: str) -> None:
         awaited, self.awaited = self.awaited, None
-        if _NUMBERS.fullmatch(part):
-            self._take_numbers([int(number) for number in part.split(".")], awaited)
+        if found := _NUMBERS.fullmatch(part):
+            self._take_numbers([int(number) for number in found[1].split(".")], awaited)
+        elif found := _REVISION.fullmatch(part) or (_BUILD.fullmatch(part) if self.revision else None):
+            self.revision.append(int(found[1]))
         elif found := _PRE.fullmatch(part):
             self._announce(found[1], found[2] or "", found[3], 0)
-        elif found := _REVISION.fullmatch(part):
-            self.revision.append(int(found[1]))
         elif part in _REVISION_WORDS:
             self.awaited = self.revision
         elif _DESCRIBED.fullmatch(part) and self.loose:
@@ -230,7 +233,7 @@ class _Suffix:
 
     def _announce(self, name: str, number: str, more: str, early: int) -> None:
         """`rc10` is read as `rc.10`: nobody who writes rc9 and rc10 means ASCII order."""
-        self.pre.append((1, early, name))
+        self.pre.append((1, early, _FULL_NAMES.get(name, name)))
         self.pre.extend(_identifier(part) for part in (number, *more.split(".")) if part)
 
     def _take_family(self, part: str) -> None:

@@ -1,0 +1,113 @@
+"""All that finds versions, put together: one queue, its worker, and those who fill it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import structlog
+
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.errors import StorageError
+from dockrev.inference.asking import Images, Registry
+from dockrev.inference.completion import Completion
+from dockrev.inference.demand import Demand, DemandBook
+from dockrev.inference.events import EventRing
+from dockrev.inference.live import LiveLookup
+from dockrev.inference.look import Looker
+from dockrev.inference.naming import VersionNames
+from dockrev.inference.queue import TaskQueue
+from dockrev.inference.retention import SnapshotRetention
+from dockrev.inference.triggers import Triggers
+from dockrev.inference.worker import InferenceWorker
+from dockrev.registry.spending import Spending
+from dockrev.stacks.appraisal import Appraiser
+from dockrev.versions.spend import SpendStore
+from dockrev.versions.state import Need
+from dockrev.versions.store import VersionStore
+from dockrev.versions.tasks import TaskStore
+
+log = structlog.get_logger()
+
+_FLUSH_SECONDS = 60.0
+
+
+class SpendingRegistry(Registry, Protocol):
+    @property
+    def spent(self) -> Spending: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceParts:
+    registry: SpendingRegistry
+    events: EventRing
+    queue: TaskQueue
+    triggers: Triggers
+    names: VersionNames
+    live: LiveLookup
+    worker: InferenceWorker
+    completion: Completion
+    retention: SnapshotRetention
+    spend: SpendStore
+    clock: Clock
+
+    @classmethod
+    def assemble(
+        cls,
+        database: Database,
+        registry: SpendingRegistry,
+        images: Images,
+        versions: VersionStore,
+        appraiser: Appraiser,
+        demand: Demand,
+        clock: Clock,
+    ) -> Self:
+        events = EventRing(clock)
+        queue = TaskQueue(TaskStore(database), events, clock)
+        book = DemandBook(demand, clock)
+        triggers = Triggers(queue, demand, versions, clock)
+        looker = Looker(registry, versions, images, clock)
+        return cls(
+            registry=registry,
+            events=events,
+            queue=queue,
+            triggers=triggers,
+            names=VersionNames(triggers, queue, events, appraiser),
+            live=LiveLookup(registry, versions, images, clock),
+            worker=InferenceWorker(queue, looker, versions, book, events, clock),
+            completion=Completion(registry, versions, images, queue, book, clock),
+            retention=SnapshotRetention(versions, events, clock),
+            spend=SpendStore(database),
+            clock=clock,
+        )
+
+    async def look_into(self, needs: Sequence[Need]) -> None:
+        await self.queue.enqueue(needs)
+
+    async def load(self) -> None:
+        """First of all: what an earlier process left to do, and had spent. Raises StorageError."""
+        await self.queue.load()
+        await self.registry.spent.restore(self.spend, self.clock.now())
+        await self.triggers.warm_up()
+
+    async def run(self) -> None:
+        """Until cancelled. What was counted of requests is saved once a minute, and at the end."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self.worker, self.completion, self.retention):
+                    group.create_task(work.run())
+                group.create_task(self._keep_accounts())
+        finally:
+            await self._save_spend()
+
+    async def _keep_accounts(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            await self._save_spend()
+
+    async def _save_spend(self) -> None:
+        try:
+            await self.registry.spent.flush(self.spend)
+        except StorageError as error:
+            log.warning("Request counts not saved", action="inference.spend_unsaved", cause=error.message)

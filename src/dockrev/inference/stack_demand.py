@@ -1,0 +1,51 @@
+"""What the services of this host want to know, read from the appraisal of their stacks."""
+
+from collections.abc import Sequence
+
+from dockrev.docker.host import HostPlatform
+from dockrev.errors import InvalidArgument
+from dockrev.inference.demand import Wanted
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
+from dockrev.stacks.appraisal import AppraisedService, Appraiser
+from dockrev.stacks.store import StackStore
+
+
+class StackDemand:
+    def __init__(self, stacks: StackStore, appraiser: Appraiser, host: HostPlatform) -> None:
+        self._stacks = stacks
+        self._appraiser = appraiser
+        self._host = host
+
+    async def all(self) -> Sequence[Wanted]:
+        services = [one for stack in await self._appraiser.all() for one in stack.services]
+        return [wanted for one in services if one.verdict.unchecked is None and (wanted := _wanted(one))]
+
+    async def of_service(self, service_id: str) -> Wanted:
+        service = await self._stacks.service(service_id)
+        stack = await self._appraiser.one(service.stack_id)
+        wanted = next((_wanted(one) for one in stack.services if one.service.id == service_id), None)
+        if wanted is None:
+            raise InvalidArgument(f"the service has no usable image reference ({service.image_ref!r})")
+        return wanted
+
+    async def platform(self) -> Platform:
+        return await self._host.get()
+
+
+def _wanted(one: AppraisedService) -> Wanted | None:
+    """None when its image reference cannot be read."""
+    service, verdict = one.service, one.verdict
+    try:
+        ref = ImageRef.parse(service.image_ref or "")
+    except InvalidArgument:
+        return None
+    return Wanted(
+        service_id=service.id,
+        ref=ref,
+        tag=verdict.tag,
+        current=verdict.digest,
+        candidate=verdict.candidate.digest if verdict.candidate else None,
+        labels=tuple(image.version for image in service.runtime.images if image.version),
+        archived=service.archived or service.removed,
+    )

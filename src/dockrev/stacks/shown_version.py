@@ -1,0 +1,75 @@
+"""Which version is behind a service's tag, from what is known; what would have to be found out. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dockrev.errors import InvalidArgument
+from dockrev.ignores.matching import first_match
+from dockrev.ignores.models import IgnoreRule
+from dockrev.oci.digest import Digest
+from dockrev.oci.ref import ImageRef
+from dockrev.stacks.candidates import Verdict
+from dockrev.stacks.models import Service
+from dockrev.versions.models import VersionKnowledge
+from dockrev.versions.state import Need, Subject, VersionInference, inference_of
+from dockrev.versions.tags import is_strict_semver, resolved
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVersion:
+    """`current` and `candidate`: the version tags of the digests, the best first.
+
+    `label` is what the image that runs says of itself, which nothing proves.
+    """
+
+    current: tuple[str, ...]
+    candidate: tuple[str, ...]
+    label: str | None
+    inference: VersionInference
+    needs: tuple[Need, ...] = ()
+
+    def of_current(self, tag: str) -> str:
+        return self.current[0] if self.current else tag
+
+    def of_candidate(self, tag: str) -> str:
+        return self.candidate[0] if self.candidate else tag
+
+
+def version_of(
+    service: Service, verdict: Verdict, knowledge: VersionKnowledge, now: datetime
+) -> ShownVersion:
+    subject = subject_of(service, verdict)
+    inference, needs = inference_of(subject, knowledge, now)
+    label = next((image.version for image in service.runtime.images if image.version), None)
+    if subject is None or subject.tag_is_version:
+        return ShownVersion((), (), label, inference, needs)
+    candidate = verdict.candidate.digest if verdict.candidate else None
+    current, offered = (_tags(subject, digest, knowledge) for digest in (verdict.digest, candidate))
+    return ShownVersion(current, offered, label, inference, needs)
+
+
+def subject_of(service: Service, verdict: Verdict) -> Subject | None:
+    """None: there is nothing in a registry to look into."""
+    if verdict.unchecked or service.image_ref is None:
+        return None
+    try:
+        repository = ImageRef.parse(service.image_ref).repository
+    except InvalidArgument:
+        return None
+    candidate = verdict.candidate.digest if verdict.candidate else None
+    digests = tuple(digest for digest in (candidate, verdict.digest) if digest)
+    return Subject(repository, verdict.tag, digests, is_strict_semver(verdict.tag))
+
+
+def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) -> tuple[str, ...]:
+    if digest is None:
+        return ()
+    return tuple(resolved(knowledge.tags_of(subject.repository, digest), subject.tag))
+
+
+def ignored_by(verdict: Verdict, version: ShownVersion, rules: Sequence[IgnoreRule]) -> IgnoreRule | None:
+    """The rule that silences the candidate, by its raw tag or by its version."""
+    if verdict.candidate is None:
+        return None
+    return first_match(rules, verdict.candidate.tag, version.candidate)

@@ -1,0 +1,83 @@
+"""Which rule silences a candidate."""
+
+import pytest
+
+from dockrev.ignores.matching import fault, first_match
+from dockrev.ignores.models import IgnoreRule, MatchKind
+from tests.ignores.building import rule
+
+EXACT, PREFIX, REGEX, SEMVER = MatchKind.EXACT, MatchKind.PREFIX, MatchKind.REGEX, MatchKind.SEMVER
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "matched", "others"),
+    [
+        (EXACT, "1.2.3", "1.2.3", "1.2.30 v1.2.3 1.2"),
+        (EXACT, "latest", "latest", "Latest latest-alpine"),
+        (PREFIX, "1.2.", "1.2. 1.2.3 1.2.x", "1.20.0 v1.2.3 11.2.3"),
+        (PREFIX, "", "latest 1", ""),
+        (REGEX, r"rc\d", "1.2.3-rc1 rc2", "1.2.3 rcx"),
+        (REGEX, r"^2\.", "2.0.0", "1.2.0 12.0.0"),
+        (REGEX, ".*", "latest 1.2.3", ""),
+        (SEMVER, ">=2.0, <3.0", "2.0.0 v2.1 2", "1.9.9 3.0.0 latest 2.1.0-rc.1"),
+    ],
+)
+def test_each_kind_in_its_way(kind: MatchKind, value: str, matched: str, others: str) -> None:
+    one = rule(kind, value)
+    assert [tag for tag in matched.split() if first_match([one], tag, []) is not one] == []
+    assert [tag for tag in others.split() if first_match([one], tag, []) is not None] == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [rule(EXACT, "1.5.1"), rule(PREFIX, "1.5"), rule(REGEX, r"^1\.5"), rule(SEMVER, "^1.5")],
+    ids=lambda one: str(one.kind),
+)
+def test_the_version_behind_a_floating_tag_counts_too(one: IgnoreRule) -> None:
+    assert first_match([rule(EXACT, "x"), one], "latest", ["v1.5.1", "1.5.1"]) is one
+    assert first_match([one], "latest", ["1.4.0"]) is None
+    assert first_match([one], "latest", []) is None
+
+
+def test_the_newest_enabled_rule_is_named() -> None:
+    old = rule(REGEX, ".*", name="old")
+    new = rule(EXACT, "1", name="new", minutes=1)
+    off = rule(EXACT, "1", name="off", minutes=2, enabled=False)
+    other = rule(EXACT, "2", name="other", minutes=3)
+    for order in ([old, new, off, other], [other, off, new, old]):
+        assert first_match(order, "1", []) is new
+        assert first_match(order, "3", []) is old
+    assert first_match([off], "1", []) is None
+
+
+def test_of_rules_of_one_moment_the_greater_id_is_newer() -> None:
+    first, second = rule(EXACT, "1", name="01"), rule(EXACT, "1", name="02")
+    assert first_match([second, first], "1", []) is second
+
+
+def test_longer_texts_than_a_tag_can_be_match_nothing() -> None:
+    one = rule(REGEX, ".*")
+    assert first_match([one], "a" * 128, []) is one
+    assert first_match([one], "a" * 129, []) is None
+    assert first_match([one], "a" * 129, ["1.0.0"]) is one
+
+
+@pytest.mark.parametrize("one", [rule(REGEX, "("), rule(REGEX, "(a+)+$"), rule(SEMVER, "no")], ids=str)
+def test_a_stored_value_that_cannot_be_read_any_more_matches_nothing(one: IgnoreRule) -> None:
+    other = rule(REGEX, ".*")
+    assert first_match([one, other], "a", []) is other
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "word"),
+    [(REGEX, "(", "regular expression"), (REGEX, "(a+)+", "repeated"), (SEMVER, ">=x", "requirement")],
+)
+def test_a_value_that_could_never_work_has_a_fault(kind: MatchKind, value: str, word: str) -> None:
+    assert word in (fault(kind, value) or "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [(EXACT, "("), (PREFIX, "("), (REGEX, ".*"), (SEMVER, "*"), (SEMVER, ">=1, <2")]
+)
+def test_a_sound_value_has_none(kind: MatchKind, value: str) -> None:
+    assert fault(kind, value) is None

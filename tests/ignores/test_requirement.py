@@ -1,0 +1,124 @@
+"""Cargo's rules, as its book and the documentation of its parser state them."""
+
+import pytest
+
+from dockrev.ignores.requirement import Requirement, version_of
+
+
+def matches(requirement: str, tag: str) -> bool:
+    version = version_of(tag)
+    return version is not None and Requirement.parse(requirement).matches(version)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "inside", "outside"),
+    [
+        ("^1.2.3", "1.2.3 1.2.4 1.9.0", "1.2.2 2.0.0 0.9.9"),
+        ("1.2.3", "1.2.3 1.9.0", "1.2.2 2.0.0"),
+        ("1.2", "1.2.0 1.9.0", "1.1.9 2.0.0"),
+        ("1", "1.0.0 1.9.9", "0.9.9 2.0.0"),
+        ("^0.2.3", "0.2.3 0.2.9", "0.2.2 0.3.0 1.0.0"),
+        ("^0.0.3", "0.0.3", "0.0.2 0.0.4 0.1.0"),
+        ("^0.0", "0.0.0 0.0.9", "0.1.0"),
+        ("^0", "0.0.0 0.9.9", "1.0.0"),
+        ("~1.2.3", "1.2.3 1.2.9", "1.2.2 1.3.0 2.2.3"),
+        ("~1.2", "1.2.0 1.2.9", "1.1.9 1.3.0"),
+        ("~1", "1.0.0 1.9.9", "0.9.9 2.0.0"),
+        ("*", "0.0.0 99.0.0", ""),
+        ("1.*", "1.0.0 1.9.9", "2.0.0"),
+        ("1.2.*", "1.2.0 1.2.9", "1.3.0"),
+        ("1.x", "1.0.0 1.9.9", "2.0.0"),
+        ("1.*.*", "1.4.9", "2.0.0"),
+        ("=1.2.3", "1.2.3", "1.2.4 1.2.3-rc.1"),
+        ("=1.2", "1.2.0 1.2.9", "1.3.0 1.1.9"),
+        ("=1", "1.0.0 1.9.9", "2.0.0"),
+        (">1.2.3", "1.2.4 2.0.0", "1.2.3 1.0.0"),
+        (">1.2", "1.3.0 2.0.0", "1.2.0 1.2.9"),
+        (">1", "2.0.0", "1.0.0 1.9.9"),
+        (">=1.2.3", "1.2.3 2.0.0", "1.2.2"),
+        (">=1.2", "1.2.0 9.0.0", "1.1.9"),
+        ("<2.0", "1.9.9 0.0.1", "2.0.0 2.0.9 2.1.0"),
+        ("<2.1.3", "2.1.2", "2.1.3"),
+        ("<=2.0", "2.0.0 2.0.9 1.0.0", "2.1.0"),
+        ("<=2", "2.9.9", "3.0.0"),
+        (">=2.0, <3.0", "2.0.0 2.9.9", "1.9.9 3.0.0"),
+        (">=5.3,<5.4", "5.3.0 5.3.9", "5.4.0 5.2.9"),
+        ("  >= 1.2.3 ,  < 1.8 ", "1.2.3 1.7.9", "1.8.0"),
+        (">=1.*", "1.0.0 2.0.0", "0.9.9"),
+        ("1.2.3+build.7", "1.2.3 1.9.0", "1.2.2"),
+    ],
+)
+def test_releases(requirement: str, inside: str, outside: str) -> None:
+    assert [tag for tag in inside.split() if not matches(requirement, tag)] == []
+    assert [tag for tag in outside.split() if matches(requirement, tag)] == []
+
+
+@pytest.mark.parametrize(
+    ("requirement", "inside", "outside"),
+    [
+        ("*", "", "1.0.0-rc.1"),
+        (">=1.0.0", "1.0.0", "2.0.0-rc.1 1.0.1-rc.1"),
+        (">=1.0.0-rc.1", "1.0.0-rc.1 1.0.0-rc.2 1.0.0 1.5.0", "1.0.0-beta.9 1.0.1-rc.1"),
+        ("^1.2.3-rc.2", "1.2.3-rc.2 1.2.3-rc.10 1.2.3 1.9.0", "1.2.3-rc.1 1.2.4-rc.3 2.0.0"),
+        ("~1.2.3-rc.2", "1.2.3-rc.2 1.2.3 1.2.4", "1.2.3-rc.1 1.3.0"),
+        ("=1.2.3-rc.1", "1.2.3-rc.1", "1.2.3-rc.2 1.2.3"),
+        ("<1.2.3-rc.2", "1.2.3-rc.1 1.2.2", "1.2.3-rc.2 1.2.3"),
+        (">1.2.3-rc.2", "1.2.3-rc.10 1.2.3 1.2.4", "1.2.3-rc.2"),
+        ("1.2.*, >=1.2.3-rc.1", "1.2.3", "1.2.3-rc.2"),
+        ("~1.2, >=1.2.3-rc.1", "1.2.3", "1.2.3-rc.2"),
+    ],
+)
+def test_a_prerelease_only_fits_where_one_of_its_release_is_named(
+    requirement: str, inside: str, outside: str
+) -> None:
+    assert [tag for tag in inside.split() if not matches(requirement, tag)] == []
+    assert [tag for tag in outside.split() if matches(requirement, tag)] == []
+
+
+@pytest.mark.parametrize("tag", ["v2.1.0", "2.1.0", "2.1", "v2.1", " 2.1.0 ", "2"])
+def test_a_leading_v_and_missing_parts_do_not_matter(tag: str) -> None:
+    assert matches(">=2.0, <3.0", tag)
+
+
+@pytest.mark.parametrize(
+    "tag", ["latest", "", "vv2.1.0", "V2.1.0", "2.1.0.4", "2.01.0", "release-2.1.0", "2.x"]
+)
+def test_what_is_no_version_never_fits(tag: str) -> None:
+    assert version_of(tag) is None
+    assert not matches("*", tag)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        ",",
+        "1,",
+        ",1",
+        "abc",
+        "v1.2",
+        ">",
+        ">=",
+        "=>1",
+        "1.2.3.4",
+        "01.2",
+        "1.02",
+        "1.*.3",
+        "1-rc",
+        "1.2-rc",
+        ">*",
+        "*, >=1",
+        "1 2",
+        "1.2.3-",
+        "1.2.3-01",
+        "!=1",
+        "1 || 2",
+        "1 - 2",
+        "1.2.3 <2",
+        "1" * 501,
+    ],
+)
+def test_what_is_no_requirement_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a version requirement|longer than"):
+        Requirement.parse(text)

@@ -1,0 +1,129 @@
+"""What goes on when nobody waits, until a repository is known as a whole."""
+
+from pathlib import Path
+
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import APP, Engine, digest, release
+
+
+async def complete(engine: Engine, most: int = 100) -> int:
+    """Steps until there is nothing left to do; returns how many."""
+    for done in range(most):
+        if not await engine.completion.step():
+            return done
+    raise AssertionError("it does not come to an end")
+
+
+async def test_the_whole_repository_is_known_in_the_end(engine: Engine, registry: FakeRegistry) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(9)))
+    registry.push(APP, "nightly")
+    engine.services.run(f"{registry.host}/{APP}", made[-1])
+    await engine.look(APP, made[-1])
+    assert await complete(engine) == 3
+    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert set(await engine.versions.facts(engine.repository(APP))) == {
+        *(f"1.{minor}.0" for minor in range(9)),
+        "nightly",
+        "latest",
+    }
+    found = await engine.versions.snapshot(engine.key(APP, made[-1]))
+    assert found is not None
+    assert found.tags == ("1.8.0", "latest")
+    assert (found.scan.total, found.scan.considered, found.scan.ok) == (11, 11, 11)
+
+
+async def test_a_version_beyond_the_budget_of_a_look_is_found(engine: Engine, registry: FakeRegistry) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(60)))
+    engine.services.run(f"{registry.host}/{APP}", made[0])
+    assert (await engine.look(APP, made[0])).tags == ()
+    await complete(engine)
+    found = await engine.versions.snapshot(engine.key(APP, made[0]))
+    assert found is not None
+    assert found.tags == ("1.0.0",)
+
+
+async def test_the_next_process_goes_on_where_the_last_one_stopped(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(20)))
+    async with Engine.open(tmp_path, clock, registry) as engine:
+        engine.services.run(f"{registry.host}/{APP}", made[-1])
+        await engine.look(APP, made[-1])
+        await engine.completion.step()
+        services = engine.services
+    registry.forget_counts()
+    async with Engine.open(tmp_path, clock, registry, services) as again:
+        await complete(again)
+    assert registry.counts["tags"] == 0
+    assert registry.counts["head"] == 21 - 1 - 4
+    assert len(set(registry.requests)) == len(registry.requests)
+
+
+async def test_a_repository_whose_label_told_everything_is_listed_too(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, None, "1.4.0")
+    await engine.look(APP, old)
+    await complete(engine)
+    assert await engine.versions.complete() == {engine.repository(APP)}
+
+
+async def test_nothing_is_done_while_somebody_waits(engine: Engine, registry: FakeRegistry) -> None:
+    made = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", made[0])
+    await engine.look(APP, made[0])
+    await engine.enqueue(APP, made[1])
+    registry.forget_counts()
+    assert await engine.completion.step() == 0
+    assert engine.asked == 0
+
+
+async def test_repositories_that_nobody_uses_are_left_alone(engine: Engine, registry: FakeRegistry) -> None:
+    made = release(registry, "1.4.0", "1.4.1", "1.4.2")
+    engine.services.run(f"{registry.host}/{APP}", made[-1])
+    await engine.look(APP, made[-1])
+    engine.services.wanted.clear()
+    engine.clock.advance(60)
+    assert await engine.completion.step() == 0
+
+
+async def test_a_registry_in_cool_down_is_not_asked(engine: Engine, registry: FakeRegistry) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(9)))
+    engine.services.run(f"{registry.host}/{APP}", made[-1])
+    await engine.look(APP, made[-1])
+    registry.faults.status, registry.limits.retry_after = 429, "600"
+    assert await engine.completion.step() == 1
+    registry.heal()
+    registry.forget_counts()
+    assert await engine.completion.step() == 0
+    assert engine.asked == 0
+    engine.clock.advance(601)
+    await complete(engine)
+    assert await engine.versions.complete() == {engine.repository(APP)}
+
+
+async def test_a_repository_that_fails_rests_and_the_others_go_on(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    bad = "acme/bad"
+    engine.services.run(f"{registry.host}/{APP}", release(registry, "1.4.0", "1.4.1")[0])
+    engine.services.run(f"{registry.host}/{bad}", digest("x"))
+    registry.fail(bad).status = 404
+    await complete(engine)
+    assert await engine.versions.complete() == {engine.repository(APP)}
+    registry.forget_counts()
+    assert await engine.completion.step() == 0
+
+
+async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    made = release(registry, "1.4.0", "1.4.1", "1.4.2")
+    engine.services.run(f"{registry.host}/{APP}", made[-1])
+    await engine.look(APP, made[-1])
+    registry.delete_tag(APP, "1.4.0")
+    await complete(engine)
+    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert "1.4.0" not in await engine.versions.facts(engine.repository(APP))

@@ -1,0 +1,388 @@
+"""The five routes: their answers, their statuses, their rules."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import orjson
+import pytest
+from aiohttp import ClientResponse
+from fastapi import FastAPI
+
+from dockrev.clock import timestamp
+from dockrev.config import AuthConfig
+from dockrev.inference.live import LiveLookup, Patience
+from dockrev.inference.routes import InferenceRoutes
+from dockrev.oci.digest import Digest
+from dockrev.versions.models import InferenceReason, RetentionRun
+from dockrev.web.application import create_web_app
+from dockrev.web.shutdown import Shutdown
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import APP, Engine, digest, release
+from tests.web.asgi import Answer, ask
+from tests.web.serving import serving
+
+SERVICE = "/api/services/svc_web"
+ALL_OK = {"manifestsTimeout": 0, "manifestsError": 0}
+
+
+@dataclass
+class Api:
+    engine: Engine
+    app: FastAPI
+    old: Digest
+    new: Digest
+    shutdown: Shutdown = field(default_factory=Shutdown)
+
+    async def get(self, path: str) -> Answer:
+        return await ask(self.app, "GET", path)
+
+    async def refresh(self, body: object, service: str = "svc_web") -> Answer:
+        return await ask(
+            self.app, "POST", f"/api/services/{service}/version-inference/refresh", json_body=body
+        )
+
+    async def snapshot(self, digest: str, service: str = "svc_web") -> Answer:
+        return await self.get(f"/api/services/{service}/digest-tags-snapshot?digest={digest}")
+
+    @asynccontextmanager
+    async def stream(self, query: str = "", **headers: str) -> AsyncIterator[ClientResponse]:
+        async with (
+            serving(self.app, self.shutdown) as served,
+            asyncio.timeout(10),
+            served.client.get(f"/api/version-inference/events{query}", headers=headers) as response,
+        ):
+            yield response
+
+
+@pytest.fixture
+def api(engine: Engine, registry: FakeRegistry) -> Api:
+    """`latest` of the app runs as 1.4.0 and is offered as 1.4.1."""
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    patience = Patience(list_seconds=0.2, manifest_seconds=0.2, scan_seconds=0.4)
+    live = LiveLookup(engine.client, engine.versions, engine.images, engine.clock, patience)
+    shutdown = Shutdown()
+    routes = InferenceRoutes(
+        engine.queue,
+        engine.versions,
+        engine.services,
+        live,
+        engine.client,
+        engine.events,
+        shutdown,
+        engine.clock,
+    )
+    return Api(engine, create_web_app([routes.router], AuthConfig(), "1.0"), old, new, shutdown)
+
+
+def error_of(answer: Answer) -> tuple[int, str, str]:
+    body = answer.json()["error"]
+    return answer.status, body["code"], body["message"]
+
+
+async def test_without_a_digest_the_tags_of_the_repository_are_listed(api: Api) -> None:
+    answer = await api.get(f"{SERVICE}/digest-tags")
+    assert answer.status == 200
+    assert answer.json() == {
+        "digest": "",
+        "tags": [],
+        "repoTags": ["1.4.0", "1.4.1", "latest"],
+        "scan": {"repoTagsTotal": 3, "repoTagsConsidered": 0, "manifestsOk": 0, **ALL_OK},
+    }
+
+
+async def test_the_tags_of_any_digest_are_asked_for_live(api: Api) -> None:
+    answer = await api.get(f"{SERVICE}/digest-tags?digest={api.new.upper()}")
+    assert answer.json() == {
+        "digest": api.new,
+        "tags": ["1.4.1", "latest"],
+        "repoTags": ["1.4.0", "1.4.1", "latest"],
+        "scan": {"repoTagsTotal": 3, "repoTagsConsidered": 3, "manifestsOk": 3, **ALL_OK},
+    }
+
+
+async def test_what_is_known_for_sure_is_not_asked_for_again(api: Api, registry: FakeRegistry) -> None:
+    first = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
+    registry.forget_counts()
+    again = await api.get(f"{SERVICE}/digest-tags?digest={api.old.removeprefix('sha256:')}")
+    assert again.json()["tags"] == ["1.4.0"]
+    assert first.json()["scan"] == again.json()["scan"]
+    assert registry.requests == []
+
+
+async def test_a_live_scan_that_runs_out_of_time_answers_with_what_it_has(
+    api: Api, registry: FakeRegistry
+) -> None:
+    await api.get(f"{SERVICE}/digest-tags")
+    await api.engine.look(APP, api.new)
+    registry.faults.slow_seconds = 5
+    answer = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
+    assert answer.json()["tags"] == ["1.4.1"]
+    assert answer.json()["scan"] == {
+        "repoTagsTotal": 3,
+        "repoTagsConsidered": 3,
+        "manifestsOk": 1,
+        "manifestsTimeout": 2,
+        "manifestsError": 0,
+    }
+
+
+async def test_a_tag_list_that_comes_too_late_is_an_error_with_its_step(
+    api: Api, registry: FakeRegistry
+) -> None:
+    registry.faults.slow_seconds = 5
+    answer = await api.get(f"{SERVICE}/digest-tags")
+    assert error_of(answer) == (500, "internal", "registry timeout")
+    assert answer.json()["error"]["details"] == {"op": "list_tags"}
+
+
+async def test_a_registry_that_fails_is_an_error_with_its_cause(api: Api, registry: FakeRegistry) -> None:
+    registry.faults.status = 500
+    answer = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
+    assert answer.status == 500
+    assert "HTTP 500" in answer.json()["error"]["details"]["cause"]
+
+
+async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry) -> None:
+    await api.get(f"{SERVICE}/digest-tags")
+    registry.faults.status = 500
+    answer = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
+    assert answer.json()["scan"]["manifestsError"] == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/api/services/svc_none/digest-tags", (404, "not_found", "service not found")),
+        (f"{SERVICE}/digest-tags?digest=sha256:xyz", (400, "invalid_argument", "digest: not a digest")),
+        (f"{SERVICE}/digest-tags-snapshot", (400, "invalid_argument", "digest: digest is required")),
+        (
+            f"{SERVICE}/digest-tags-snapshot?digest=%20",
+            (400, "invalid_argument", "digest: digest is required"),
+        ),
+        (
+            f"/api/services/svc_none/digest-tags-snapshot?digest={digest('a')}",
+            (404, "not_found", "service not found"),
+        ),
+        (
+            f"{SERVICE}/digest-tags-snapshot?digest={digest('unknown')}",
+            (404, "not_found", "digest snapshot not found"),
+        ),
+        (f"{SERVICE}/digest-tags-snapshot?digest=xyz", (404, "not_found", "digest snapshot not found")),
+        (
+            "/api/version-inference/overview?status=odd",
+            (
+                400,
+                "invalid_argument",
+                "status: must be one of all, running, queued, stale, all_failed, ready",
+            ),
+        ),
+    ],
+)
+async def test_what_is_refused(api: Api, path: str, expected: tuple[int, str, str]) -> None:
+    assert error_of(await api.get(path)) == expected
+
+
+async def test_without_a_snapshot_the_answer_is_pending_and_the_digest_is_enqueued(api: Api) -> None:
+    for _ in range(2):
+        answer = await api.snapshot(api.old)
+        assert answer.status == 202
+        assert answer.json() == {"status": "pending", "digest": api.old, "retryAfterMs": 800}
+    (task,) = api.engine.queue.tasks
+    assert task.reason is InferenceReason.API_SNAPSHOT_READ_MISS
+
+
+async def test_a_stored_snapshot_is_shown(api: Api) -> None:
+    await api.engine.look(APP, api.new)
+    answer = await api.snapshot(api.new.removeprefix("sha256:").upper())
+    assert answer.status == 200
+    assert answer.json() == {
+        "digest": api.new,
+        "tags": ["1.4.1"],
+        "checkedAt": timestamp(api.engine.clock.now()),
+        "scan": {"repoTagsTotal": 3, "repoTagsConsidered": 1, "manifestsOk": 1, **ALL_OK},
+    }
+
+
+async def test_only_an_order_hides_the_snapshot_that_is_there(api: Api, clock: MovableClock) -> None:
+    await api.engine.look(APP, api.new)
+    clock.advance(30 * 86_400)
+    await api.engine.enqueue(APP, api.new, InferenceReason.CACHE_STALE)
+    assert (await api.snapshot(api.new)).status == 200
+    await api.refresh({"digest": api.new})
+    assert (await api.snapshot(api.new)).status == 202
+    await api.engine.worker.work_once()
+    assert (await api.snapshot(api.new)).status == 200
+
+
+async def test_an_order_is_queued_and_a_second_one_finds_it(api: Api) -> None:
+    answer = await api.refresh({"digest": api.old})
+    assert answer.status == 202
+    expected = {
+        "status": "pending",
+        "serviceId": "svc_web",
+        "imageRepo": api.engine.repository(APP),
+        "digest": api.old,
+        "reason": "force",
+    }
+    assert answer.json() == expected
+    assert (await api.refresh({"digest": api.old})).json() == expected | {"reason": "running"}
+
+
+async def test_an_order_upgrades_what_is_queued_already(api: Api) -> None:
+    await api.snapshot(api.old)
+    assert (await api.refresh({"digest": api.old})).json()["reason"] == "running"
+    assert [task.reason for task in api.engine.queue.tasks] == [InferenceReason.FORCE]
+
+
+@pytest.mark.parametrize("body", [None, {}, {"digest": ""}, {"digest": "  "}, {"digest": None}])
+async def test_an_order_needs_a_digest(api: Api, body: object) -> None:
+    assert error_of(await api.refresh(body)) == (400, "invalid_argument", "digest: digest is required")
+
+
+async def test_an_order_without_a_body_needs_a_digest_too(api: Api) -> None:
+    answer = await ask(api.app, "POST", f"{SERVICE}/version-inference/refresh")
+    assert error_of(answer) == (400, "invalid_argument", "digest: digest is required")
+
+
+async def test_an_order_that_cannot_be_read_is_refused(api: Api) -> None:
+    answer = await ask(
+        api.app,
+        "POST",
+        f"{SERVICE}/version-inference/refresh",
+        body=b"{",
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status == 400
+    assert (await api.refresh({"digest": 7})).status == 400
+
+
+async def test_an_order_for_a_foreign_digest_or_service_is_not_found(api: Api) -> None:
+    foreign = await api.refresh({"digest": digest("foreign")})
+    assert error_of(foreign) == (404, "not_found", "digest snapshot not found")
+    unknown = await api.refresh({"digest": api.old}, service="svc_none")
+    assert error_of(unknown) == (404, "not_found", "service not found")
+
+
+async def test_the_overview_of_nothing(api: Api) -> None:
+    answer = await api.get("/api/version-inference/overview")
+    assert answer.json() == {
+        "worker": {"maxConcurrency": 2, "queued": 0, "running": 0, "inFlight": 0, "dropped": 0},
+        "gc": {"retentionDays": 30, "intervalSeconds": 86400},
+        "summary": {
+            "snapshotsTotal": 0,
+            "queued": 0,
+            "running": 0,
+            "ready": 0,
+            "stale": 0,
+            "allFailed": 0,
+        },
+        "registries": [],
+        "tasks": [],
+        "rows": [],
+        "page": 1,
+        "perPage": 50,
+        "total": 0,
+    }
+
+
+async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, clock: MovableClock) -> None:
+    await api.engine.look(APP, api.new)
+    clock.advance(60)
+    await api.refresh({"digest": api.old})
+    await api.engine.versions.record_retention(RetentionRun(clock.now(), 3, 12, "the disk is full"))
+    now, repo = timestamp(clock.now()), api.engine.repository(APP)
+    shown = (await api.get("/api/version-inference/overview?perPage=900&page=0")).json()
+    assert shown["gc"] == {
+        "retentionDays": 30,
+        "intervalSeconds": 86400,
+        "lastRunAt": now,
+        "lastDeleted": 3,
+        "lastDurationMs": 12,
+        "lastError": "the disk is full",
+    }
+    assert shown["tasks"] == [
+        {
+            "key": f"{repo}@{api.old}@linux/amd64",
+            "imageRepo": repo,
+            "hostPlatform": "linux/amd64",
+            "status": "queued",
+            "reason": "force",
+            "enqueuedAt": now,
+            "updatedAt": now,
+        }
+    ]
+    (row,) = shown["rows"]
+    assert (row["key"], row["status"], row["reason"]) == (f"{repo}@linux/amd64", "queued", "force")
+    assert (row["serviceCount"], row["updatedAt"]) == (1, now)
+    assert (shown["summary"]["snapshotsTotal"], shown["summary"]["queued"]) == (1, 1)
+    assert (shown["page"], shown["perPage"], shown["total"]) == (1, 200, 1)
+    assert shown["registries"] == [{"host": api.engine.registry.host, "requests24h": api.engine.asked}], api.engine.registry.requests
+
+
+async def test_the_overview_is_filtered_and_its_summary_is_not(api: Api) -> None:
+    await api.engine.look(APP, api.new)
+    shown = (await api.get("/api/version-inference/overview?q=%20ACME%20&status=all")).json()
+    assert shown["total"] == 1
+    shown = (await api.get("/api/version-inference/overview?status=queued")).json()
+    assert (shown["total"], shown["rows"], shown["summary"]["ready"]) == (0, [], 1)
+
+
+async def test_a_running_task_shows_its_progress(api: Api, registry: FakeRegistry) -> None:
+    await api.engine.enqueue(APP, api.old)
+    registry.latency_seconds = 0.05
+    async with asyncio.TaskGroup() as group:
+        group.create_task(api.engine.worker.work_once())
+        await registry.until(lambda: registry.counts["head"] >= 2 or registry.counts["tags"] >= 1)
+        shown = (await api.get("/api/version-inference/overview")).json()
+    (row,), (task,) = shown["rows"], shown["tasks"]
+    assert row["status"] == "running"
+    assert row["progress"] == task["progress"]
+    assert set(row["progress"]) == {
+        "phase",
+        "message",
+        "current",
+        "total",
+        "percent",
+        "assignedCurrent",
+        "assignedTotal",
+        "assignedPercent",
+        "resultCurrent",
+        "resultTotal",
+        "resultPercent",
+        "updatedAt",
+    }
+
+
+async def event(response: ClientResponse) -> tuple[str, dict[str, object]]:
+    """The next event, as (id, data)."""
+    event_id = ""
+    async for line in response.content:
+        text = line.decode().strip()
+        if text.startswith("id: "):
+            event_id = text.removeprefix("id: ")
+        if text.startswith("event: "):
+            assert text == "event: version_inference_event"
+        if text.startswith("data: "):
+            return event_id, orjson.loads(text.removeprefix("data: "))
+    raise AssertionError("the stream ended")
+
+
+async def test_events_begin_with_the_present(api: Api) -> None:
+    await api.snapshot(api.old)
+    async with api.stream() as response:
+        await api.refresh({"digest": api.new})
+        event_id, data = await event(response)
+        assert (event_id, data["type"], data["digest"]) == ("2", "task_enqueued", api.new)
+        api.shutdown.begin()
+
+
+async def test_events_resume_after_the_larger_of_both_ids(api: Api) -> None:
+    for digest_ in (api.old, api.new):
+        await api.snapshot(digest_)
+    async with api.stream("?afterId=1", **{"Last-Event-ID": "0"}) as response:
+        assert (await event(response))[0] == "2"
+        api.shutdown.begin()

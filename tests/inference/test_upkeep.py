@@ -1,0 +1,76 @@
+"""Retention and its report, and what makes digests worth looking into."""
+
+import orjson
+
+from dockrev.inference.retention import SnapshotRetention
+from dockrev.inference.triggers import Triggers
+from dockrev.versions.models import InferenceReason, RetentionRun
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import APP, Engine, digest, release
+
+
+async def test_snapshots_that_nobody_renewed_are_deleted_after_thirty_days(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    await engine.look(APP, old)
+    clock.advance(20 * 86_400)
+    await engine.look(APP, new)
+    clock.advance(11 * 86_400)
+    run = await SnapshotRetention(engine.versions, engine.events, clock).purge()
+    assert run.deleted == 1
+    assert [one.key.digest for one in await engine.versions.snapshots()] == [new]
+    assert await engine.versions.last_retention() == run
+    told = orjson.loads(engine.events.kept[-1].data)
+    assert (told["type"], told["ok"], told["deleted"]) == ("gc_ran", True, 1)
+    assert told["cutoff"] == "2026-01-03T03:04:05.000000Z"
+
+
+async def test_a_retention_that_fails_is_reported(engine: Engine, clock: MovableClock) -> None:
+    async with engine.database.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE digest_snapshots RENAME TO elsewhere")
+    run = await SnapshotRetention(engine.versions, engine.events, clock).purge()
+    assert run.error is not None
+    assert await engine.versions.last_retention() == RetentionRun(clock.now(), 0, run.duration_ms, run.error)
+    told = orjson.loads(engine.events.kept[-1].data)
+    assert (told["ok"], told["error"]) == (False, run.error)
+
+
+async def test_what_runs_is_looked_into_at_the_start_and_costs_nothing_until_then(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    engine.services.run(f"{registry.host}/{APP}:1.4.0", digest("pinned"), service_id="svc_pinned")
+    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
+    assert await triggers.warm_up() == 1
+    (task,) = engine.queue.tasks
+    assert (task.key.digest, task.reason) == (old, InferenceReason.STARTUP_WARMUP)
+    assert engine.asked == 0
+
+
+async def test_what_is_known_already_is_not_warmed_up(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.look(APP, old)
+    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
+    assert await triggers.warm_up() == 0
+    clock.advance(7 * 86_400)
+    assert await triggers.warm_up() == 1
+
+
+async def test_a_change_concerns_the_services_named_and_the_candidate_comes_first(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    engine.services.run(f"{registry.host}/acme/other", digest("x"), service_id="svc_other")
+    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
+    concerned = await triggers.changed({"svc_web"}, InferenceReason.NEW_VERSION)
+    assert {key.digest for key in concerned} == {new, old}
+    assert [task.key.digest for task in engine.queue.tasks] == [new, old]
+    assert (await engine.queue.next()).key.digest == new
