@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import checks, listing
+from bench import checks, listing, versions
 from bench.calibration import calibrate
 from bench.child import child, spare_cpu
 from bench.content import DOCKER_MANIFEST, OCI_INDEX
@@ -69,6 +69,7 @@ async def _everything() -> int:
     parts: dict[str, Callable[[], Awaitable[list[Figure]]]] = {"The bench itself": measure}
     parts |= {name: partial(checks.first_and_next, name, calibration) for name in _CHECKED}
     parts |= {name: partial(checks.under_failure, name) for name in checks.FAILURES}
+    parts["The version behind a floating tag"] = versions.measure
     parts["The list of stacks, 1,000 services"] = listing.measure
     for title, part in parts.items():
         figures = await part()

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from bench.checking import Check, CheckRunner
 from bench.control import RegistryControl
 from bench.figures import Bound, Figure, count, ratio
-from bench.product import Job, Product
+from bench.product import Product
 from bench.scenario import Rig
 from bench.scenarios import SCENARIOS
 from bench.traffic import Kind, TrafficReport
@@ -13,26 +14,19 @@ _SHOWN = (Kind.PING, Kind.TOKEN, Kind.HEAD_TAG, Kind.HEAD_DIGEST, Kind.GET_TAG, 
 
 
 async def first_and_next(name: str, calibration: float) -> list[Figure]:
-    """A first check, a next one, and one after a restart."""
+    """A first check, a next one, and one by a new process; then a server that knows nothing yet."""
     scenario = SCENARIOS[name]
     async with scenario.open() as rig:
-        async with Product.start(rig.environment) as product:
-            await rig.reset()
-            first = await product.check()
-            asked_first = await rig.stats()
-            right = await product.right_answers(rig.expectations)
-            await rig.reset()
-            next_ = await product.check()
-            asked_next = await rig.stats()
-            started = product.seconds_to_first_answer
-            idle, peak = product.resident_megabytes(), product.resident_megabytes(peak=True)
-        await rig.reset()
-        async with Product.start(rig.environment) as product:
-            await product.check()
-            asked_again = await rig.stats()
-            right_again = await product.right_answers(rig.expectations)
-    services, images = len(rig.expectations), scenario.images
+        async with CheckRunner.start(rig.environment) as runner:
+            first, asked_first = await _counted(rig, runner)
+            next_, asked_next = await _counted(rig, runner)
+        async with CheckRunner.start(rig.environment) as runner:
+            again, asked_again = await _counted(rig, runner)
+        expectations = rig.expectations
+        server = await _server(name, rig)
+    services, images = len(expectations), scenario.images
     blobs = images * scenario.single_platform // 100
+    right, right_again = first.right_answers(expectations), again.right_answers(expectations)
     return [
         *_by_kind(f"{name} first", asked_first),
         *_by_kind(f"{name} next", asked_next),
@@ -47,8 +41,27 @@ async def first_and_next(name: str, calibration: float) -> list[Figure]:
         count(f"{name} after a restart: counted manifest GETs", asked_again.counted_pulls, 0),
         count(f"{name}: right answers of {services}", right, services, Bound.AT_LEAST),
         count(f"{name} after a restart: right answers", right_again, services, Bound.AT_LEAST),
-        Figure(f"{name}: start to the first answer", started, 2.5, "s"),
         *_times(name, first, next_, calibration),
+        Figure(f"{name}: memory of a process that checks alone, at its peak", next_.peak, None, "MB"),
+        *server,
+    ]
+
+
+async def _counted(rig: Rig, runner: CheckRunner) -> tuple[Check, TrafficReport]:
+    await rig.reset()
+    check = await runner.check()
+    return check, await rig.stats()
+
+
+async def _server(name: str, rig: Rig) -> list[Figure]:
+    """It also finds out versions, so its requests are not counted here."""
+    database = rig.directory / "server.sqlite3"
+    async with Product.start({**rig.environment, "DOCKREV_DB_PATH": str(database)}) as product:
+        await product.check()
+        await product.check()
+        idle, peak = product.resident_megabytes(), product.resident_megabytes(peak=True)
+    return [
+        Figure(f"{name}: start to the first answer", product.seconds_to_first_answer, 2.5, "s"),
         Figure(f"{name}: memory when idle", idle, 120, "MB"),
         Figure(f"{name}: memory at its peak", peak, 160, "MB"),
     ]
@@ -64,7 +77,7 @@ def _cheap(asked: TrafficReport) -> int:
     return asked.requests - asked.counted_pulls - asked.status(401) - asked.count(Kind.BLOB)
 
 
-def _times(name: str, first: Job, next_: Job, calibration: float) -> list[Figure]:
+def _times(name: str, first: Check, next_: Check, calibration: float) -> list[Figure]:
     limits = {"S500": 1.0}
     return [
         ratio(f"{name} first: time", first.seconds, None, calibration),
@@ -73,84 +86,79 @@ def _times(name: str, first: Job, next_: Job, calibration: float) -> list[Figure
     ]
 
 
-Judge = Callable[[Rig, Product, Job], Awaitable[list[Figure]]]
+Judge = Callable[[Rig, CheckRunner, Check], Awaitable[list[Figure]]]
 
 
 async def under_failure(name: str) -> list[Figure]:
-    async with SCENARIOS[name].open() as rig, Product.start(rig.environment) as product:
+    async with SCENARIOS[name].open() as rig, CheckRunner.start(rig.environment) as runner:
         await rig.reset()
-        job = await product.check()
-        return await _FAILURES[name](rig, product, job)
+        return await _FAILURES[name](rig, runner, await runner.check())
 
 
-async def _quota(rig: Rig, product: Product, job: Job) -> list[Figure]:
+async def _quota(rig: Rig, _runner: CheckRunner, check: Check) -> list[Figure]:
     """Ten GETs allowed, thirty wanted: twenty services are deferred, and the registry is left in peace."""
     asked = await rig.stats()
-    lost = len(rig.expectations) - await product.right_answers(rig.expectations) - _deferred(job)
+    lost = len(rig.expectations) - check.right_answers(rig.expectations) - check.deferred
     return [
         count("quota: services lost", max(0, lost), 0),
-        count("quota: services failed", int(job.summary["servicesFailed"]), 0),
+        count("quota: services failed", check.failed, 0),
         count("quota: wasted requests (429)", asked.status(429), 2),
     ]
 
 
-async def _rate(rig: Rig, product: Product, job: Job) -> list[Figure]:
+async def _rate(rig: Rig, _runner: CheckRunner, check: Check) -> list[Figure]:
     asked = await rig.stats()
-    lost = len(rig.expectations) - await product.right_answers(rig.expectations) - _deferred(job)
+    lost = len(rig.expectations) - check.right_answers(rig.expectations) - check.deferred
     return [
         count("rate: services lost", max(0, lost), 0),
-        count("rate: services failed", int(job.summary["servicesFailed"]), 0),
-        Figure("rate: deferred", _deferred(job)),
+        count("rate: services failed", check.failed, 0),
+        Figure("rate: deferred", check.deferred),
         Figure("rate: wasted requests (429)", asked.status(429), 2),
     ]
 
 
-async def _slow_or_dead(rig: Rig, product: Product, job: Job) -> list[Figure]:
+async def _slow_or_dead(rig: Rig, _runner: CheckRunner, check: Check) -> list[Figure]:
     asked = await rig.stats()
-    right = await product.right_answers(rig.expectations)
+    right = check.right_answers(rig.expectations)
     services = len(rig.expectations)
     return [
         count(f"one bad host: right answers of {services}", right, services, Bound.AT_LEAST),
         Figure("one bad host: the other host was busy for", asked.span_ms / 1000, 1.2 * 0.7, "s"),
-        Figure("one bad host: check", job.seconds, None, "s"),
+        Figure("one bad host: check", check.seconds, None, "s"),
     ]
 
 
-async def _expiry(rig: Rig, product: Product, _job: Job) -> list[Figure]:
+async def _expiry(rig: Rig, runner: CheckRunner, _check: Check) -> list[Figure]:
     await _main(rig).expire_tokens()
     await rig.reset()
-    again = await product.check()
+    again = await runner.check()
     asked = await rig.stats()
-    right = await product.right_answers(rig.expectations)
+    right = again.right_answers(rig.expectations)
     return [
-        count("expired tokens: services failed", int(again.summary["servicesFailed"]), 0),
+        count("expired tokens: services failed", again.failed, 0),
         count("expired tokens: right answers", right, len(rig.expectations), Bound.AT_LEAST),
         count("expired tokens: token requests", asked.count(Kind.TOKEN), 25),
     ]
 
 
-async def _many(rig: Rig, product: Product, job: Job) -> list[Figure]:
+async def _many(rig: Rig, _runner: CheckRunner, check: Check) -> list[Figure]:
     asked = await rig.stats()
-    right = await product.right_answers(rig.expectations)
+    right = check.right_answers(rig.expectations)
     return [
-        count("500 repositories: services failed", int(job.summary["servicesFailed"]), 0),
+        count("500 repositories: services failed", check.failed, 0),
         count("500 repositories: right answers", right, len(rig.expectations), Bound.AT_LEAST),
         count("500 repositories: token requests", asked.count(Kind.TOKEN), 26),
     ]
 
 
-async def _odd(rig: Rig, product: Product, _job: Job) -> list[Figure]:
+async def _odd(rig: Rig, _runner: CheckRunner, check: Check) -> list[Figure]:
     services = len(rig.expectations)
-    right = await product.right_answers(rig.expectations)
+    right = check.right_answers(rig.expectations)
     return [count(f"odd repositories: right answers of {services}", right, services, Bound.AT_LEAST)]
 
 
 def _main(rig: Rig) -> RegistryControl:
     return rig.registry
-
-
-def _deferred(job: Job) -> int:
-    return int(job.summary["servicesDeferred"])
 
 
 _FAILURES: Mapping[str, Judge] = {

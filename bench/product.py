@@ -5,7 +5,7 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,6 @@ from typing import Any
 import aiohttp
 
 from bench.child import ChildFailed
-from bench.expectation import Expectation, Outcome
 
 _PATIENCE_SECONDS = 120
 _CORES = sorted(os.sched_getaffinity(0))
@@ -45,10 +44,10 @@ class Product:
     @asynccontextmanager
     async def start(cls, environment: Mapping[str, str]) -> AsyncIterator["Product"]:
         """Waits until the first discovery is done. Raises ChildFailed when the server does not come up."""
-        env = {**environment, "DOCKREV_COMPOSE_BIN": str(_COMPOSE), "DOCKREV_LOG_LEVEL": "error"}
+        env = of_product(environment)
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            *_pinned(), sys.executable, "-m", "dockrev", "serve", env=env
+            *pinned(), sys.executable, "-m", "dockrev", "serve", env=env
         )
         try:
             async with aiohttp.ClientSession(f"http://{env['DOCKREV_HTTP_ADDR']}") as api:
@@ -73,14 +72,6 @@ class Product:
             job = (await answer.json())["job"]
         return Job(job["status"], _seconds(job), job["summary"])
 
-    async def right_answers(self, expectations: Sequence[Expectation]) -> int:
-        found = {
-            (stack["name"], service["name"]): service
-            for stack in await self._stacks()
-            for service in stack["services"]
-        }
-        return sum(_is_right(found.get((one.project, one.service)), one) for one in expectations)
-
     def resident_megabytes(self, peak: bool = False) -> float:
         """Of the process now, or its highest since it started."""
         key = "VmHWM:" if peak else "VmRSS:"
@@ -97,17 +88,13 @@ class Product:
             answer.raise_for_status()
             return await answer.read(), answer.headers["etag"]
 
-    async def _stacks(self) -> list[Mapping[str, Any]]:
-        async with self._api.get("/api/stacks") as answer:
-            listed = (await answer.json())["stacks"]
-        details = []
-        for stack in listed:
-            async with self._api.get(f"/api/stacks/{stack['id']}") as answer:
-                details.append((await answer.json())["stack"])
-        return details
+
+def of_product(environment: Mapping[str, str]) -> dict[str, str]:
+    """With the Compose of this Python environment, and nothing logged but errors."""
+    return {**environment, "DOCKREV_COMPOSE_BIN": str(_COMPOSE), "DOCKREV_LOG_LEVEL": "error"}
 
 
-def _pinned() -> list[str]:
+def pinned() -> list[str]:
     return [] if PRODUCT_CPU is None else ["taskset", "--cpu-list", str(PRODUCT_CPU)]
 
 
@@ -127,25 +114,3 @@ async def _until(process: asyncio.subprocess.Process, api: aiohttp.ClientSession
 def _seconds(job: Mapping[str, Any]) -> float:
     started, finished = (datetime.fromisoformat(job[key]) for key in ("startedAt", "finishedAt"))
     return (finished - started).total_seconds()
-
-
-def _is_right(service: Mapping[str, Any] | None, expected: Expectation) -> bool:
-    """The candidate is exactly the content that the tag names now, or there is none, as it has to be."""
-    if service is None:
-        return False
-    if expected.outcome in _ERRORS:
-        return str(service.get("checkError", {}).get("code")) in _ERRORS[expected.outcome]
-    candidate = service.get("candidate")
-    running_right = service["image"].get("digest") == expected.running_digest
-    if expected.outcome is Outcome.MOVED and expected.offered:
-        offered = candidate or {}
-        named = offered.get("digest") == expected.offered.digest
-        return bool(running_right and named and offered.get("archMatch") == "match")
-    return bool(running_right and candidate is None and "checkError" not in service)
-
-
-_ERRORS = {
-    Outcome.NOT_FOUND: {"image_not_found", "registry_unauthorized"},
-    Outcome.SERVER_ERROR: {"registry_server_error"},
-    Outcome.UNREACHABLE: {"registry_unreachable", "registry_timeout"},
-}

@@ -103,15 +103,13 @@ class _Inference:
             await self._images.record(connection, [state], ())
         self._images.changed()
 
-    def run(
-        self, truth: RepositoryTruth, *, current: ReleaseTruth | None, candidate: ReleaseTruth | None
-    ) -> None:
-        label = current.labels.get("org.opencontainers.image.version") if current else None
+    def run(self, truth: RepositoryTruth, *, current: ReleaseTruth, candidate: ReleaseTruth | None) -> None:
+        label = current.labels.get("org.opencontainers.image.version")
         self._services.wanted[truth.name] = Wanted(
             service_id=truth.name,
             ref=ImageRef.parse(f"{self._repository(truth)}:latest"),
             tag="latest",
-            current=Digest(current.digest) if current else None,
+            current=Digest(current.digest),
             candidate=Digest(candidate.digest) if candidate else None,
             labels=(label,) if label else (),
         )
@@ -163,6 +161,7 @@ async def _measured(
                 first = await _name_all(inference, _usable(control.truth), both=both)
             async with _Inference.open(host, Path(directory), services) as inference:
                 again = await _name_all(inference, _usable(control.truth), both=both)
+                await _warm(inference, control.truth)
                 moved = await _after_a_release(inference, control) if both else []
     return _figures(title, first, again, moved, limit)
 

@@ -1,8 +1,9 @@
 import hashlib
 
+import orjson
 import pytest
 from bench.catalogue import LARGE_TAGS
-from bench.registry_options import Auth, Behaviour
+from bench.registry_options import Auth, Behaviour, TagList
 from bench.traffic import Kind
 
 from dockrev.oci.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Index, parse_manifest
@@ -186,3 +187,18 @@ async def _pages(registry: Asker, path: str) -> list[list[str]]:
         link = reply.headers.get("link", "")
         following = link[link.index("<") + 1 : link.index(">")] if link else None
     return pages
+
+
+async def test_googles_face_lists_all_tags_at_once_with_what_they_name() -> None:
+    behaviour = Behaviour(page=10, tag_list=TagList.GOOGLE)
+    async with asking(behaviour) as registry:
+        refused = await registry.ask(f"/v2/{REPOSITORY}/tags/list")
+        assert "/v2/token" in refused.headers["www-authenticate"]
+    async with asking(Behaviour(auth=Auth.NONE, page=10, tag_list=TagList.GOOGLE)) as registry:
+        truth = registry.control.truth[REPOSITORY]
+        answer = await registry.ask(f"/v2/{REPOSITORY}/tags/list")
+        manifest = orjson.loads(answer.body)["manifest"]
+    assert "latest" in manifest[truth.latest.digest]["tag"]
+    assert truth.before.version in manifest[truth.before.digest]["tag"]
+    assert sum(len(entry["tag"]) for entry in manifest.values()) == truth.tags
+    assert "link" not in answer.headers

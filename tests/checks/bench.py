@@ -16,6 +16,7 @@ from dockrev.config import DockerConfig, RegistryConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
+from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.oci.digest import Digest
 from dockrev.registry.client import RegistryClient
@@ -24,6 +25,7 @@ from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.candidates import Verdict
 from dockrev.stacks.models import ObservedService, Service
 from dockrev.stacks.store import StackStore
+from dockrev.versions.store import VersionStore
 from tests.fakes.registry import FakeRegistry
 from tests.stacks.building import AMD64, observed, observed_service, running
 
@@ -76,7 +78,14 @@ class Bench:
             RegistryClient.open(config, clock, timeouts=patience) as client,
         ):
             stacks, images = StackStore(database, clock), ImageStore(database, clock)
-            appraiser = Appraiser(stacks, images, HostPlatform(engine, docker.platform))
+            appraiser = Appraiser(
+                stacks,
+                images,
+                VersionStore(database),
+                IgnoreStore(database, clock),
+                HostPlatform(engine, docker.platform),
+                clock,
+            )
             checker = Checker(client, database, stacks, images, appraiser, clock)
             yield cls(registry, database, stacks, images, appraiser, checker)
 

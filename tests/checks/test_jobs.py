@@ -1,7 +1,7 @@
 """Checks as jobs, from the route to the summary."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,8 @@ class Checks:
     check_jobs: CheckJobs
     app: FastAPI
     may_look: asyncio.Event = field(default_factory=asyncio.Event)
+    names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By service id: what runs and what is offered, as people call it. Others have no name."""
     engine_error: DockerError | None = None
 
     @classmethod
@@ -53,10 +55,13 @@ class Checks:
             if opened.engine_error:
                 raise opened.engine_error
 
+        async def names(service_ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
+            return {one: name for one, name in opened.names.items() if one in service_ids}
+
         async with Bench.open(directory) as bench:
             jobs = Jobs.of(bench.database, SystemClock())
             runner = JobRunner(jobs.store, SystemClock(), directory / "workflows.sqlite3")
-            check_jobs = CheckJobs(runner, bench.checker, bench.stacks, look_around)
+            check_jobs = CheckJobs(runner, bench.checker, bench.stacks, look_around, names)
             job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), Shutdown())
             routers = [CheckRoutes(check_jobs).router, job_routes.router]
             opened = cls(bench, jobs, check_jobs, create_web_app(routers, AuthConfig(), "1.0"))
@@ -156,6 +161,18 @@ async def test_a_check_has_the_documented_summary(checks: Checks) -> None:
         },
         "deferrals": [],
     }
+
+
+async def test_new_versions_are_called_what_people_call_them(checks: Checks) -> None:
+    bench = checks.bench
+    bench.registry.push("named", "latest")
+    stack_id = await bench.stack("named", bench.runs("web", "named", "latest", OLD))
+    (web,) = (await bench.stacks.get(stack_id)).services
+    checks.names[web.id] = ("1.4.0", "1.5.1")
+    summary = await checks.summary({"scope": "stack", "stackId": stack_id})
+    (new,) = summary["newVersions"]["services"]
+    assert (new["currentTag"], new["candidateTag"]) == ("latest", "latest")
+    assert (new["currentDisplayTag"], new["candidateDisplayTag"]) == ("1.4.0", "1.5.1")
 
 
 async def test_a_check_tells_its_story_in_its_log_and_its_progress(checks: Checks) -> None:

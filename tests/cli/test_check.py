@@ -63,7 +63,9 @@ async def test_json_is_for_scripts(cli: Cli, host: FakeHost, fake_registry: Fake
         "image": f"{fake_registry.host}/web:1",
         "tag": "1",
         "running": running,
+        "runningVersion": None,
         "available": fake_registry.content("web").tags["1"],
+        "availableVersion": None,
         "platforms": ["linux/amd64", "linux/arm64"],
         "hostPlatform": "linux/amd64",
         "status": "update",
@@ -77,6 +79,38 @@ async def test_json_is_for_scripts(cli: Cli, host: FakeHost, fake_registry: Fake
     assert said.document["problems"] == []
     assert said.document["summary"] == "3 services, 2 with an update waiting"
     assert (said.code, said.err) == (1, "")
+
+
+def deploy_behind(host: FakeHost, registry: FakeRegistry, version: str | None = None) -> None:
+    """`latest` runs as 1.4.0 and has become 1.5.1; the image says `version` of itself."""
+    old, new = (registry.push("app", tag) for tag in ("1.4.0", "1.5.1"))
+    registry.retag("app", "latest", new)
+    host.deploy("blog", {"web": f"{registry.host}/app:latest"})
+    image = host.engine.images[-1]
+    image.repo_digests = (f"{registry.host}/app@{old}",)
+    image.labels = {"org.opencontainers.image.version": version} if version else None
+
+
+async def test_floating_tags_are_shown_with_their_versions(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_behind(host, fake_registry)
+    line = (await cli.run("check")).out.splitlines()[1]
+    assert line.index("latest (1.4.0)") < line.index("latest (1.5.1)")
+    row = (await cli.run("check", "--json")).rows["blog/web"]
+    assert (row["tag"], row["runningVersion"], row["availableVersion"]) == ("latest", "1.4.0", "1.5.1")
+
+
+async def test_what_an_image_says_of_itself_gets_a_question_mark_until_it_is_proved(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_behind(host, fake_registry, "1.3.9")
+    for tag in ("1.4.0", "1.5.1"):
+        fake_registry.delete_tag("app", tag)
+    row = (await cli.run("check", "--json")).rows["blog/web"]
+    assert (row["runningVersion"], row["availableVersion"]) == ("1.3.9?", None)
+    deploy_behind(host, fake_registry, "1.4.0")
+    assert (await cli.run("check", "--json")).rows["blog/web"]["runningVersion"] == "1.4.0"
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,24 @@ from datetime import timedelta
 import pytest
 
 from dockrev.cli.rows import Row, RowStatus, exit_code, rows_of, select
+from dockrev.cli.table import table_of
 from dockrev.errors import InvalidArgument
 from dockrev.images.models import CheckError
 from dockrev.stacks.appraisal import appraise
 from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import Runtime, Service
+from dockrev.versions.models import Snapshot
 from tests.stacks.building import (
     AMD64,
     NEW,
     NOON,
     OLD,
+    context,
     index,
     knowledge,
     running,
     service,
+    snapshot,
     stack,
     stopped,
     tag,
@@ -30,8 +34,8 @@ LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(ho
 HERE, ELSEWHERE = index(NEW, amd64=NEW), index(NEW, arm64=NEW)
 
 
-def row_of(one: Service, known: Knowledge) -> Row:
-    appraised = appraise([stack(one)], known)
+def row_of(one: Service, known: Knowledge, *versions: Snapshot) -> Row:
+    appraised = appraise([stack(one)], context(known, *versions))
     (row,) = rows_of(appraised, [one], AMD64)
     return row
 
@@ -85,7 +89,9 @@ def test_a_row_has_the_documented_json() -> None:
         "image": "nginx:1",
         "tag": "1",
         "running": OLD,
+        "runningVersion": None,
         "available": NEW,
+        "availableVersion": None,
         "platforms": ["linux/amd64"],
         "hostPlatform": "linux/amd64",
         "status": "update",
@@ -93,11 +99,58 @@ def test_a_row_has_the_documented_json() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("tag_name", "label", "known", "running_version", "available_version"),
+    [
+        ("latest", None, [], None, None),
+        ("latest", None, [snapshot(OLD, "1.4.0", "latest"), snapshot(NEW, "1.5.1")], "1.4.0", "1.5.1"),
+        ("latest", None, [snapshot(OLD, "1.4.0")], "1.4.0", None),
+        ("latest", "1.4.0", [], "1.4.0?", None),
+        ("latest", "1.4", [snapshot(OLD, "1.4.0")], "1.4.0", None),
+        ("latest", "latest", [], None, None),
+        ("1.4.0", "1.4.0", [], None, None),
+        ("1.4.0", "9.9", [], None, None),
+    ],
+)
+def test_a_row_has_the_version_behind_its_tag_as_far_as_it_is_known(
+    tag_name: str,
+    label: str | None,
+    known: list[Snapshot],
+    running_version: str | None,
+    available_version: str | None,
+) -> None:
+    one = service(f"web:{tag_name}", running(OLD, version=label))
+    row = row_of(one, knowledge(tag(NEW, name=tag_name), facts=[HERE]), *known)
+    assert (row.running_version, row.available_version) == (running_version, available_version)
+
+
+def test_a_label_is_no_version_of_something_that_is_not_known_to_run() -> None:
+    one = service(runtime=running((), version="1.4.0"))
+    assert row_of(one, knowledge(tag(NEW))).running_version is None
+
+
+@pytest.mark.parametrize(
+    ("running_version", "available_version", "cells"),
+    [
+        ("1.4.0", "1.5.1", ["latest (1.4.0)", "latest (1.5.1)"]),
+        ("1.4.0?", None, ["latest (1.4.0?)", f"latest {NEW.short}"]),
+        (None, None, [f"latest {OLD.short}", f"latest {NEW.short}"]),
+    ],
+)
+def test_the_table_shows_the_version_or_else_the_digest(
+    running_version: str | None, available_version: str | None, cells: list[str]
+) -> None:
+    row = row_of(service(runtime=running(OLD)), knowledge(tag(NEW), facts=[HERE]))
+    row = replace(row, running_version=running_version, available_version=available_version)
+    table = table_of([row])
+    assert [next(iter(table.columns[place].cells)) for place in (3, 4)] == cells
+
+
 def test_rows_come_by_stack_and_leave_out_what_was_not_selected_or_is_removed() -> None:
     b, a = service(name="b"), service(name="a")
     gone, other = service(name="gone", removed=True), service(name="other")
     stacks = [replace(stack(b), name="shop"), replace(stack(a, gone, other), name="blog")]
-    rows = rows_of(appraise(stacks, knowledge()), [a, b, gone], AMD64)
+    rows = rows_of(appraise(stacks, context(knowledge())), [a, b, gone], AMD64)
     assert [(row.stack, row.service) for row in rows] == [("blog", "a"), ("shop", "b")]
 
 

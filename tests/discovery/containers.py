@@ -45,7 +45,13 @@ def container(
 
 
 def snapshot(
-    *containers: Container, images: Mapping[str, tuple[tuple[str, Digest], ...]] | None = None
+    *containers: Container,
+    images: Mapping[str, tuple[tuple[str, Digest], ...]] | None = None,
+    image_labels: Mapping[str, str] | None = None,
 ) -> HostSnapshot:
-    local = {image_id: LocalImage(image_id, digests, {}) for image_id, digests in (images or {}).items()}
+    """`image_labels` are those of every image."""
+    local = {
+        image_id: LocalImage(image_id, digests, dict(image_labels or {}))
+        for image_id, digests in (images or {}).items()
+    }
     return HostSnapshot(containers, local)

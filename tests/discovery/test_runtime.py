@@ -76,3 +76,17 @@ def test_running_containers_that_are_unhealthy_are_counted() -> None:
 
 def test_an_image_removed_under_its_container_has_no_digests() -> None:
     assert runtime_of((container(image_id="gone"),), "nginx", HOST).images == (RunningImage("gone", ()),)
+
+
+@pytest.mark.parametrize(
+    ("labels", "version"),
+    [
+        ({"org.opencontainers.image.version": "1.4.0"}, "1.4.0"),
+        ({"org.opencontainers.image.version": ""}, None),
+        ({"version": "1.4.0"}, None),
+    ],
+)
+def test_an_image_says_its_own_version(labels: dict[str, str], version: str | None) -> None:
+    labelled = snapshot(images={"one": ((NGINX, DIGEST),)}, image_labels=labels)
+    runtime = runtime_of((container(image_id="one"),), "nginx", labelled)
+    assert runtime.images == (RunningImage("one", (DIGEST,), version),)

@@ -249,6 +249,8 @@ class FakeRegistry:
             if faults.status_times is not None:
                 faults.status_times -= 1
             return web.Response(status=faults.status, headers=self._retry_after())
+        if faults.head_status is not None and request.method == "HEAD":
+            return web.Response(status=faults.head_status)
         if faults.html:
             return web.Response(text=HTML, content_type="text/html")
         return None

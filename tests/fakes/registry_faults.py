@@ -23,6 +23,8 @@ class Faults:
     status: int | None = None
     status_times: int | None = None
     """How often `status` is answered; None: always."""
+    head_status: int | None = None
+    """What every HEAD gets, while lists can be read."""
 
 
 @dataclass

@@ -89,6 +89,15 @@ async def test_repositories_that_nobody_uses_are_left_alone(engine: Engine, regi
     assert await engine.completion.step() == 0
 
 
+async def test_repositories_whose_services_show_their_version_themselves_are_left_alone(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    made = release(registry, "1.4.0", "1.4.1", "1.4.2")
+    engine.services.run(f"{registry.host}/{APP}:1.4.1", made[1])
+    assert await engine.completion.step() == 0
+    assert engine.asked == 0
+
+
 async def test_a_registry_in_cool_down_is_not_asked(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(9)))
     engine.services.run(f"{registry.host}/{APP}", made[-1])

@@ -8,6 +8,7 @@ import pytest
 
 from dockrev.inference.infer import AskHeads, AskList, AskPage, Case, Question, infer, label_guesses
 from dockrev.inference.picture import Answer
+from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
 
@@ -135,7 +136,7 @@ def test_a_tag_that_moves_with_every_release_is_not_enough() -> None:
 def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> None:
     oracle = Oracle(TWO_PART)
     known = {"16.7": fact("16.7", "16.7")}
-    case = Case(digest("16.7"), ("16",), facts=known, names=tuple(TWO_PART), listed=False)
+    case = Case(digest("16.7"), ("16",), facts=known, tag_list=TagList.of(tuple(TWO_PART)), listed=False)
     assert oracle.run(case) == {"16.7"}
     assert oracle.asked == []
 
@@ -190,14 +191,36 @@ def test_failed_tags_are_passed_over_and_counted() -> None:
 
 def test_doubted_tags_are_asked_again_first_and_one_that_stands_is_enough() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.4.0"), doubted=("1.4", "1.4.0"), names=tuple(SEMVER))
+    case = Case(digest("1.4.0"), doubted=("1.4", "1.4.0"), tag_list=TagList.of(tuple(SEMVER)))
     assert oracle.run(case) == {"1.4.0"}
     assert oracle.heads() == ["1.4.0"]
 
 
 def test_an_older_list_is_read_anew_before_it_is_asked_through() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.11.11"), ("latest",), names=("1.11.10", "latest"), listed=False)
+    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(("1.11.10", "latest")), listed=False)
+    assert "1.11.11" in oracle.run(case)
+    assert oracle.asked[0] == AskList()
+
+
+def test_a_recent_list_saves_reading_it_for_what_runs() -> None:
+    oracle = Oracle(SEMVER)
+    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(tuple(SEMVER)), recent=True)
+    assert "1.11.11" in oracle.run(case)
+    assert oracle.asked == [AskHeads(("1.11.11",), 40)]
+
+
+def test_a_recent_list_that_does_not_help_soon_is_read_anew() -> None:
+    oracle = Oracle(SEMVER)
+    before = tuple(tag for tag in SEMVER if not tag.startswith("1.11"))
+    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(before), recent=True)
+    assert "1.11.11" in oracle.run(case)
+    assert oracle.requests() == 1 + 4 + 1 + 4
+
+
+def test_a_recent_list_that_is_known_through_is_read_anew_at_once() -> None:
+    oracle = Oracle(SEMVER)
+    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(("latest",)), recent=True)
     assert "1.11.11" in oracle.run(case)
     assert oracle.asked[0] == AskList()
 
@@ -213,6 +236,7 @@ def test_an_older_list_is_read_anew_before_it_is_asked_through() -> None:
         ("1.2.3", "1-alpine", ["1.2.3-alpine", "v1.2.3-alpine", "1.2.3", "v1.2.3"]),
         ("1.2.3-alpine", "latest-alpine", ["1.2.3-alpine", "v1.2.3-alpine"]),
         ("1.2.3+build", "latest", ["1.2.3-build", "v1.2.3-build"]),
+        ("1.2.3", "", ["1.2.3", "v1.2.3"]),
         ("main", "latest", []),
         ("sha-0a1b2c3", "latest", []),
         ("", "latest", []),

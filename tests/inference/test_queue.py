@@ -154,7 +154,7 @@ async def test_what_was_put_off_waits_for_its_time_restart_included(
 ) -> None:
     await queue.enqueue([own("a")])
     task = await queue.next()
-    await queue.put_off(task.key, clock.now() + timedelta(seconds=60))
+    assert await queue.put_off(task, clock.now() + timedelta(seconds=60))
     assert queue.idle
     again = await queue_of(database, clock)
     assert again.idle
@@ -164,11 +164,20 @@ async def test_what_was_put_off_waits_for_its_time_restart_included(
     assert (started.key, started.attempts, started.not_before) == (task.key, 2, None)
 
 
+async def test_what_the_operator_asked_for_meanwhile_is_not_put_off(
+    queue: TaskQueue, clock: MovableClock
+) -> None:
+    await queue.enqueue([own("a")])
+    task = await queue.next()
+    await queue.enqueue([own("a", FORCE)])
+    assert not await queue.put_off(task, clock.now() + timedelta(hours=1))
+
+
 async def test_an_order_does_not_wait_for_the_time_of_what_was_put_off(
     queue: TaskQueue, clock: MovableClock
 ) -> None:
     await queue.enqueue([own("a")])
-    await queue.put_off((await queue.next()).key, clock.now() + timedelta(hours=1))
+    await queue.put_off(await queue.next(), clock.now() + timedelta(hours=1))
     await queue.enqueue([own("a", FORCE)])
     async with asyncio.timeout(5):
         assert (await queue.next()).reason is FORCE

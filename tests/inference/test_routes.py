@@ -320,7 +320,9 @@ async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, cl
     assert (row["serviceCount"], row["updatedAt"]) == (1, now)
     assert (shown["summary"]["snapshotsTotal"], shown["summary"]["queued"]) == (1, 1)
     assert (shown["page"], shown["perPage"], shown["total"]) == (1, 200, 1)
-    assert shown["registries"] == [{"host": api.engine.registry.host, "requests24h": api.engine.asked}], api.engine.registry.requests
+    assert shown["registries"] == [{"host": api.engine.registry.host, "requests24h": api.engine.asked}], (
+        api.engine.registry.requests
+    )
 
 
 async def test_the_overview_is_filtered_and_its_summary_is_not(api: Api) -> None:

@@ -4,7 +4,9 @@ import asyncio
 from pathlib import Path
 
 import orjson
+import pytest
 
+from dockrev.errors import StorageError
 from dockrev.images.models import ImageFacts
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
@@ -167,6 +169,18 @@ async def test_a_list_that_cannot_be_read_is_an_all_failed_snapshot(
     assert told(engine, "task_finished")[-1]["allFailed"] is True
 
 
+async def test_tags_that_all_fail_are_an_all_failed_snapshot_whatever_a_check_saw(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    await engine.checked(APP, "latest", new)
+    registry.faults.head_status = 500
+    found = await engine.look(APP, new)
+    assert found.all_failed
+    assert (found.scan.total, found.scan.ok, found.scan.error) == (3, 0, 2)
+
+
 async def test_a_failure_never_replaces_a_version_that_is_known(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
@@ -282,3 +296,78 @@ async def test_progress_is_told_in_the_phases_of_a_look(engine: Engine, registry
         "scanning manifests (2/2)",
     )
     assert new != old
+
+
+async def test_a_release_minutes_after_the_last_look_is_found(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    """The list of a moment ago cannot hold it."""
+    _, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", None, new)
+    await engine.look(APP, new)
+    clock.advance(60)
+    (newer,) = release(registry, "1.4.2")
+    engine.services.wanted.clear()
+    engine.services.run(f"{registry.host}/{APP}", new, newer)
+    await engine.checked(APP, "latest", newer)
+    registry.forget_counts()
+    assert (await engine.look(APP, newer)).tags == ("1.4.2", "latest")
+    assert engine.asked == 2
+    assert (await engine.look(APP, new)).tags == ("1.4.1",)
+    assert engine.asked == 2
+
+
+async def test_a_task_that_is_cut_off_is_seen_through_by_the_next_process(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    registry.latency_seconds = 30
+    async with Engine.open(tmp_path, clock, registry) as engine:
+        engine.services.run(f"{registry.host}/{APP}", old)
+        await engine.enqueue(APP, old)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(engine.worker.run())
+            await registry.until(lambda: bool(registry.requests))
+            running.cancel()
+        services = engine.services
+    registry.latency_seconds = 0
+    async with Engine.open(tmp_path, clock, registry, services) as again:
+        (task,) = again.queue.tasks
+        assert task.status is TaskStatus.QUEUED
+        await again.worker.work_once()
+        found = await again.versions.snapshot(again.key(APP, old))
+        assert found is not None
+        assert found.tags == ("1.4.0",)
+
+
+async def test_the_worker_works_the_whole_queue_off(engine: Engine, registry: FakeRegistry) -> None:
+    paths = [f"acme/app-{number}" for number in range(5)]
+    for path in paths:
+        old, new = release(registry, "1.4.0", "1.4.1", path=path)
+        engine.services.run(f"{registry.host}/{path}", old, new, service_id=path)
+        await engine.enqueue(path, new)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(engine.worker.run())
+        async for event in engine.events.after(0):
+            if orjson.loads(event.data)["type"] == "task_finished" and not engine.queue.tasks:
+                break
+        running.cancel()
+    assert len(await engine.versions.snapshots()) == 5
+
+
+async def test_a_database_that_fails_keeps_the_task_for_another_try(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.enqueue(APP, old)
+    async with engine.database.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE digest_snapshots RENAME TO elsewhere")
+    with pytest.raises(StorageError):
+        await engine.worker.work_once()
+    async with engine.database.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO digest_snapshots")
+    assert engine.queue.idle
+    clock.advance(30)
+    await engine.worker.work_once()
+    assert not engine.queue.tasks

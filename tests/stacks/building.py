@@ -1,12 +1,14 @@
 """Services and stacks, each in the state a test is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from dockrev.ignores.models import IgnoreRule
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
 from dockrev.oci.platform import Platform
+from dockrev.stacks.appraisal import Context
 from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import (
     ObservedService,
@@ -17,6 +19,7 @@ from dockrev.stacks.models import (
     ServiceSettings,
     Stack,
 )
+from dockrev.versions.models import DigestKey, InferenceReason, Scan, Snapshot, Task, VersionKnowledge
 
 AMD64 = Platform("linux", "amd64")
 ARM64 = Platform("linux", "arm64")
@@ -31,10 +34,15 @@ def digest(name: str) -> Digest:
 OLD, NEW = digest("old"), digest("new")
 
 
-def running(*images: Digest | tuple[Digest, ...], total: int = 1, unhealthy: int = 0) -> Runtime:
-    """All containers run. Each image has one digest, or several, or none of a registry: `()`."""
+def running(
+    *images: Digest | tuple[Digest, ...], total: int = 1, unhealthy: int = 0, version: str | None = None
+) -> Runtime:
+    """All containers run. Each image has one digest, or several, or none of a registry: `()`.
+
+    `version` is what they say of themselves.
+    """
     known = tuple(
-        RunningImage(f"sha256:image-{number}", one if isinstance(one, tuple) else (one,))
+        RunningImage(f"sha256:image-{number}", one if isinstance(one, tuple) else (one,), version)
         for number, one in enumerate(images)
     )
     return Runtime(total, total, unhealthy, known)
@@ -92,6 +100,31 @@ def tag(
 def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = (), host: Platform = AMD64) -> Knowledge:
     states: Mapping[tuple[str, str], TagState] = {state.key: state for state in tags}
     return Knowledge(states, {one.digest: one for one in facts}, host)
+
+
+def snapshot(
+    digest: Digest,
+    *tags: str,
+    repository: str = WEB,
+    checked_at: datetime = NOON,
+    scan: Scan = Scan(total=4, considered=4, ok=4),  # noqa: B008 -- frozen
+) -> Snapshot:
+    return Snapshot(DigestKey(repository, digest, AMD64), tags, checked_at, scan)
+
+
+def task(digest: Digest, reason: InferenceReason = InferenceReason.NEW_VERSION) -> Task:
+    return Task(DigestKey(WEB, digest, AMD64), reason, NOON, NOON)
+
+
+def versions(*known: Snapshot, tasks: Iterable[Task] = ()) -> VersionKnowledge:
+    return VersionKnowledge(AMD64, {}, {one.key: one for one in known}, {one.key: one for one in tasks})
+
+
+def context(
+    images: Knowledge, *snapshots: Snapshot, tasks: Iterable[Task] = (), rules: Iterable[IgnoreRule] = ()
+) -> Context:
+    """`rules` are those of the service `web`."""
+    return Context(images, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON)
 
 
 def observed(project: str = "blog", **services: str | ObservedService) -> ObservedStack:

@@ -2,9 +2,10 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,20 @@ from dockrev.config import AuthConfig, DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
+from dockrev.ignores.models import MatchKind
+from dockrev.ignores.store import IgnoreStore
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.images.store import ImageStore
 from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Stack
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.store import StackStore
+from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.state import Need
+from dockrev.versions.store import Findings, VersionStore
 from dockrev.web.application import create_web_app
 from tests.fakes.clock import MovableClock
-from tests.stacks.building import AMD64, NEW, OLD, WEB, index, observed, observed_service, running
+from tests.stacks.building import AMD64, NEW, OLD, WEB, index, observed, observed_service, running, snapshot
 from tests.web.asgi import Answer, ask
 
 
@@ -32,8 +38,12 @@ class Api:
     database: Database
     stacks: StackStore
     images: ImageStore
+    versions: VersionStore
+    ignores: IgnoreStore
     appraiser: Appraiser
     routes: StackRoutes
+    wanted: list[Need]
+    """What readers of the details would have looked into."""
 
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
         app = create_web_app([self.routes.router], AuthConfig(), "1.0")
@@ -54,9 +64,17 @@ class Api:
 async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
     config = DockerConfig(host="unix:///nowhere", platform=AMD64)
     stacks, images = StackStore(database, clock), ImageStore(database, clock)
+    versions, ignores = VersionStore(database), IgnoreStore(database, clock)
+    wanted: list[Need] = []
+
+    async def look_into(needs: Sequence[Need]) -> None:
+        wanted.extend(needs)
+
     async with Engine.open(config) as engine:
-        appraiser = Appraiser(stacks, images, HostPlatform(engine, config.platform))
-        yield Api(database, stacks, images, appraiser, StackRoutes(stacks, appraiser))
+        host = HostPlatform(engine, config.platform)
+        appraiser = Appraiser(stacks, images, versions, ignores, host, clock)
+        routes = StackRoutes(stacks, appraiser, look_into)
+        yield Api(database, stacks, images, versions, ignores, appraiser, routes, wanted)
 
 
 @pytest.fixture
@@ -114,6 +132,7 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
                     "id": db.id,
                     "name": "db",
                     "image": {"ref": "", "tag": "latest"},
+                    "versionInference": {"status": "ready", "reason": "not_required"},
                     "settings": settings,
                     "archived": False,
                     "removed": False,
@@ -130,6 +149,7 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
                         "archMatch": "match",
                         "arch": ["linux/amd64", "linux/arm64"],
                     },
+                    "versionInference": {"status": "pending", "reason": "cache_miss"},
                     "settings": settings,
                     "archived": False,
                     "removed": False,
@@ -146,6 +166,113 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
             "archived": False,
         }
     }
+
+
+async def detail(api: Api, blog: Stack, service: str = "web") -> dict[str, Any]:
+    answer = await api.ask("GET", f"/api/stacks/{blog.id}")
+    assert answer.status == 200
+    return next(one for one in answer.json()["stack"]["services"] if one["name"] == service)
+
+
+async def test_versions_that_are_known_are_shown_best_first(
+    api: Api, blog: Stack, clock: MovableClock
+) -> None:
+    await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
+    first = snapshot(OLD, "latest", "1.4.0", "v1.4.0", "1.4", checked_at=clock.now())
+    clock.advance(60)
+    second = snapshot(NEW, "1.5.1", checked_at=clock.now())
+    await api.versions.learn(Findings(WEB, snapshots=[first, second]))
+    web = await detail(api, blog)
+    tags = web["image"].pop("resolvedTags")
+    assert web["image"] == {"ref": "web", "tag": "latest", "digest": OLD, "resolvedTag": tags[0]}
+    assert sorted(tags) == ["1.4.0", "v1.4.0"]
+    assert web["candidate"]["tag"] == "latest"
+    assert web["candidate"]["resolvedTag"] == "1.5.1"
+    assert web["versionInference"] == {"status": "ready", "checkedAt": timestamp(clock.now())}
+    assert api.wanted == []
+
+
+async def test_what_an_image_says_of_itself_is_shown_apart(api: Api) -> None:
+    seen = observed("own", web=observed_service("web", "web", running(OLD, version="1.4.0")))
+    own = await api.stacks.get((await api.stacks.sync(seen)).stack_id)
+    image = (await detail(api, own))["image"]
+    assert image == {"ref": "web", "tag": "latest", "digest": OLD, "labelVersion": "1.4.0"}
+
+
+async def test_a_reader_of_the_detail_has_what_is_not_known_looked_into(
+    api: Api, blog: Stack, clock: MovableClock
+) -> None:
+    await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
+    await detail(api, blog)
+    await api.list()
+    assert api.wanted == [
+        Need(DigestKey(WEB, digest, AMD64), InferenceReason.CACHE_MISS) for digest in (NEW, OLD)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (MatchKind.EXACT, "latest"),
+        (MatchKind.EXACT, "1.5.1"),
+        (MatchKind.PREFIX, "lat"),
+        (MatchKind.PREFIX, "1.5"),
+        (MatchKind.REGEX, "^latest$"),
+        (MatchKind.REGEX, r"^1\.5\."),
+        (MatchKind.SEMVER, ">=1.5, <1.6"),
+    ],
+)
+async def test_a_rule_silences_a_candidate_at_once_and_so_does_its_removal(
+    api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str
+) -> None:
+    await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
+    await api.versions.learn(Findings(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
+    web_id = blog.services[1].id
+    assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)
+    rule = await api.ignores.add(web_id, kind, value, None, enabled=True)
+    ignore = (await detail(api, blog))["ignore"]
+    assert (await updates(api), ignore["matched"], ignore["ruleId"]) == (0, True, rule.id)
+    assert ignore["reason"] == "matched ignore rule for tag latest, 1.5.1"
+    assert "candidate" in await detail(api, blog), "it is silenced, not hidden"
+    await api.ignores.remove(rule.id)
+    assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (MatchKind.EXACT, "1.4.0"),
+        (MatchKind.PREFIX, "1.4"),
+        (MatchKind.REGEX, "^2"),
+        (MatchKind.SEMVER, "<1.5"),
+    ],
+)
+async def test_a_rule_for_something_else_silences_nothing(
+    api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str
+) -> None:
+    """What runs is no candidate, so its version is never matched."""
+    await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
+    known = [snapshot(OLD, "1.4.0", checked_at=clock.now()), snapshot(NEW, "1.5.1", checked_at=clock.now())]
+    await api.versions.learn(Findings(WEB, snapshots=known))
+    await api.ignores.add(blog.services[1].id, kind, value, None, enabled=True)
+    assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)
+
+
+async def test_a_version_found_later_is_matched_from_then_on(
+    api: Api, blog: Stack, clock: MovableClock
+) -> None:
+    await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
+    await api.ignores.add(blog.services[1].id, MatchKind.EXACT, "1.5.1", None, enabled=True)
+    assert await updates(api) == 1
+    await api.versions.learn(Findings(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
+    assert await updates(api) == 0
+
+
+async def updates(api: Api) -> int:
+    (listed,) = (await api.ask("GET", "/api/stacks")).json()["stacks"]
+    count = listed["updates"]
+    assert isinstance(count, int)
+    return count
 
 
 async def test_a_service_that_left_its_project_is_shown_as_archived(api: Api, blog: Stack) -> None:

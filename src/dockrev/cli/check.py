@@ -59,10 +59,12 @@ async def _check(core: Core, names: Sequence[str], bar: "_ProgressBar") -> Findi
 
 
 async def _name(core: Core, service_ids: Sequence[str]) -> None:
-    """Versions are worth a short wait, and no more: the table is right without them."""
-    await core.inference.load()
+    """Versions are worth a short wait, and no more: the table is right without them.
+
+    Only the chosen services are looked into, and no more of their repositories than it takes.
+    """
     async with asyncio.TaskGroup() as group:
-        finding = group.create_task(core.inference.run())
+        finding = group.create_task(core.inference.worker.run())
         await core.inference.names.of(service_ids, _NAMING_SECONDS)
         finding.cancel()
 

@@ -52,6 +52,11 @@ class ImageStore:
             found = [_tag_state(row) for row in await connection.execute(select(image_tags))]
         return {state.key: state for state in found}
 
+    async def tags_of(self, repository: str) -> list[TagState]:
+        query = select(image_tags).where(image_tags.c.repository == repository)
+        async with self._database.read() as connection:
+            return [_tag_state(row) for row in await connection.execute(query)]
+
     async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]:
         """Of those digests that were ever learned. All of them are kept for ever: ask for what is needed."""
         query = select(manifests).where(manifests.c.digest.in_(digests))

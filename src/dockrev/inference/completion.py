@@ -1,7 +1,7 @@
 """Goes on where a look stopped: when nobody waits, until every tag of a repository in use is known."""
 
 import asyncio
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from dockrev.versions.tags import display_order, newest_first
 
 log = structlog.get_logger()
 
+_IDLE_SECONDS = 60.0
 PACE_SECONDS = 10.0
 """Between two steps; a step is a few HEADs at one registry, or a page of its bulk API."""
 
@@ -33,12 +34,16 @@ class _Course:
 
     asker: Asker
     paging: bool
+    names: tuple[str, ...] = ()
+    ordered: Sequence[str] = ()
 
     async def ask(self, listing: Listing | None, known: Container[str]) -> Answer:
         """Raises RegistryError."""
         if listing is None:
             return await self.asker.answer(AskList())
-        unknown = [name for name in newest_first(listing.names) if name not in known]
+        if self.names != listing.names:
+            self.names, self.ordered = listing.names, newest_first(listing.names)
+        unknown = [name for name in self.ordered if name not in known]
         if not unknown:
             return Answer()
         if self.paging:
@@ -72,10 +77,11 @@ class Completion:
     async def run(self) -> None:
         """Until cancelled."""
         try:
+            made = 0
             while True:
-                await asyncio.sleep(PACE_SECONDS)
+                await asyncio.sleep(PACE_SECONDS if made else _IDLE_SECONDS)
                 try:
-                    await self.step()
+                    made = await self.step()
                 except StorageError as error:
                     log.warning("Tags not stored", action="inference.storage_failed", cause=error.message)
         finally:
@@ -97,7 +103,8 @@ class Completion:
     async def _waiting(self) -> list[ImageRef]:
         """The repositories in use that are not complete, and have not just failed."""
         complete, now = await self._versions.complete(), self._clock.now()
-        refs = {target.ref.repository: target.ref for target in (await self._book.all()).values()}
+        targets = (await self._book.all()).values()
+        refs = {target.ref.repository: target.ref for target in targets if target.required}
         return [
             ref
             for repository, ref in sorted(refs.items())

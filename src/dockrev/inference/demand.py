@@ -63,11 +63,16 @@ class Demand(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A digest to be looked into, with all that may help. `raw_tags`: what the services are configured to."""
+    """A digest to be looked into, with all that may help. `raw_tags`: what the services are configured to.
+
+    `runs`: it does everywhere, and is news nowhere. `required`: some service shows no version without it.
+    """
 
     ref: ImageRef
     raw_tags: tuple[str, ...]
     labels: tuple[str, ...]
+    runs: bool
+    required: bool
 
 
 def targets(wanted: Iterable[Wanted], platform: Platform) -> dict[DigestKey, Target]:
@@ -86,6 +91,8 @@ def _target(found: Sequence[tuple[Wanted, bool]]) -> Target:
         ref=found[0][0].ref,
         raw_tags=tuple(dict.fromkeys(one.tag for one, _ in found)),
         labels=tuple(dict.fromkeys(labels)),
+        runs=all(runs for _, runs in found),
+        required=any(one.needs_inference for one, _ in found),
     )
 
 

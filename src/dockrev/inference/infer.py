@@ -10,9 +10,10 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dockrev.inference.picture import Answer, Picture
+from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import is_strict_semver, newest_first, parse_version
+from dockrev.versions.tags import is_strict_semver, parse_version
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
@@ -47,9 +48,11 @@ Inquiry = Generator[Question, Answer, None]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`facts` are believed; `doubted` once named the digest and are asked again before anything else.
+    """`facts` are believed; `doubted` once named the digest and are asked again before anything else;
+    `beside` did too, are no versions, and are asked again at the end.
 
-    `names`: the tag list as last read; `listed`: that was just now. `force`: read it anew in any case.
+    `tag_list`: as it was last read; `listed`: that was for this case; `recent`: it was not long ago, and
+    the digest runs here, so its tags should be in it. `force`: read it anew in any case.
     """
 
     digest: Digest
@@ -57,13 +60,15 @@ class Case:
     labels: tuple[str, ...] = ()
     facts: Mapping[str, TagFact] = field(default_factory=dict)
     doubted: tuple[str, ...] = ()
-    names: Sequence[str] | None = None
+    beside: tuple[str, ...] = ()
+    tag_list: TagList | None = None
     listed: bool = False
+    recent: bool = False
     bulk: bool = False
     force: bool = False
 
     def picture(self) -> Picture:
-        return Picture(self.digest, self.facts, self.names, listed=self.listed)
+        return Picture(self.digest, self.facts, self.tag_list, listed=self.listed)
 
 
 def infer(case: Case, picture: Picture) -> Inquiry:
@@ -75,6 +80,7 @@ def infer(case: Case, picture: Picture) -> Inquiry:
         yield from attempt()
     if case.force and not picture.listed:
         yield from search.ask(AskList())
+    yield from search.ask_beside()
     yield from search.ask_neighbours()
 
 
@@ -83,6 +89,7 @@ class _Search:
         self._case = case
         self._picture = picture
         self._heads = 0
+        self._ordered: tuple[TagList, list[str]] | None = None
 
     def ask(self, question: Question) -> Generator[Question, Answer, Answer]:
         answer = yield question
@@ -117,16 +124,26 @@ class _Search:
                 return
 
     def ask_through(self) -> Inquiry:
-        if not self._picture.listed:
+        """A recent list is believed for a few tags; then it is read anew, for it may be too old after all."""
+        if not self._picture.listed and not self._case.recent:
             yield from self.ask(AskList())
-        window = 1
+        window, believed = 1, 1 + HEADS_AT_ONCE
         while not self._picture.telling and self._heads < HEAD_BUDGET:
             waiting = self._picture.unknown(self._candidates())
+            if not self._picture.listed and (believed <= 0 or not waiting):
+                yield from self.ask(AskList())
+                continue
             if not waiting:
                 return
             size = min(window, HEAD_BUDGET - self._heads)
             yield from self._heads_of(waiting[:size], min(len(waiting), HEAD_BUDGET - self._heads))
-            window = HEADS_AT_ONCE
+            window, believed = HEADS_AT_ONCE, believed - size
+
+    def ask_beside(self) -> Inquiry:
+        """The operator wants to know what else names the digest still, `latest` beside `1.4.1`."""
+        unknown = self._picture.unknown(self._case.beside)[:HEADS_AT_ONCE]
+        if unknown:
+            yield from self._heads_of(unknown, len(unknown))
 
     def ask_neighbours(self) -> Inquiry:
         """The same version under another spelling, `v1.4.1` beside `1.4.1`, where the list shows one."""
@@ -142,12 +159,18 @@ class _Search:
 
     def _candidates(self) -> list[str]:
         """Whole versions: first what goes on as a label or a raw tag begins, then the newest."""
+        tag_list = self._picture.tag_list
+        if tag_list is None:
+            return []
+        if self._ordered is None or self._ordered[0] is not tag_list:
+            self._ordered = (tag_list, self._order(tag_list))
+        return self._ordered[1]
+
+    def _order(self, tag_list: TagList) -> list[str]:
         raw_tags = self._case.raw_tags or ("latest",)
         written = [*self._case.labels, *(tag for tag in raw_tags if parse_version(tag))]
         hints = list(dict.fromkeys([*map(_bare, self._case.labels), *(_stem(tag) for tag in written)]))
-        ordered = newest_first(self._picture.names or (), raw_tags[0])
-        versions = [tag for tag in ordered if self._picture.is_version(tag)]
-        return sorted(versions, key=lambda tag: _place(_bare(tag), hints))
+        return sorted(tag_list.newest_first(raw_tags[0]), key=lambda tag: _place(_bare(tag), hints))
 
 
 def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:
@@ -169,7 +192,7 @@ def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:
 def _suffix(raw_tag: str) -> str:
     """`-alpine` for alpine, latest-alpine and 1.2-alpine; nothing for latest and 1.2."""
     first, dash, rest = raw_tag.partition("-")
-    if first in _FLOATING or parse_version(first) is not None:
+    if not raw_tag or first in _FLOATING or parse_version(first) is not None:
         return f"{dash}{rest}"
     return "" if parse_version(raw_tag) else f"-{raw_tag}"
 

@@ -10,6 +10,7 @@ from dockrev.inference.asking import Asker, Images, Registry
 from dockrev.inference.infer import AskHeads, AskPage
 from dockrev.inference.look import LIST_FRESH, MOVING_FRESH
 from dockrev.inference.picture import Answer, Picture
+from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import Listing, Scan
@@ -94,15 +95,14 @@ class LiveLookup:
             raise AppError("registry error", {"cause": error.message}) from error
 
     async def _picture(self, ref: ImageRef, digest: Digest, names: Sequence[str]) -> Picture:
-        picture, now = Picture(digest, {}, names, listed=True), self._clock.now()
-        known = (await self._versions.facts(ref.repository)).items()
+        tag_list, now = TagList.of(names), self._clock.now()
+        listed, known = set(names), (await self._versions.facts(ref.repository)).items()
         valid = {
             tag: fact
             for tag, fact in known
-            if now - fact.seen_at < (STALE_AFTER if picture.tells(tag) else MOVING_FRESH)
+            if tag in listed and now - fact.seen_at < (STALE_AFTER if tag_list.tells(tag) else MOVING_FRESH)
         }
-        picture.add(Answer({tag: fact for tag, fact in valid.items() if tag in set(names)}))
-        return picture
+        return Picture(digest, valid, tag_list, listed=True)
 
     async def _store(self, listing: Listing, picture: Picture, asker: Asker) -> None:
         names = tuple(name for name in listing.names if name not in picture.gone)

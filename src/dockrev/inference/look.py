@@ -9,7 +9,8 @@ from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.inference.asking import Asker, Images, Registry, children_of
 from dockrev.inference.demand import Target
 from dockrev.inference.infer import AskHeads, Case, Question, infer
-from dockrev.inference.picture import Answer, Picture
+from dockrev.inference.picture import Answer, Picture, tells
+from dockrev.inference.tag_list import TagList
 from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
@@ -72,14 +73,14 @@ class Looker:
         finally:
             await asker.close()
         report.phase(Phase.PERSIST, "storing what was found")
-        evidence = _Evidence(task.key, case, picture, stored, known | asker.saved, listing, error)
+        evidence = _Evidence(task.key, case, picture, stored, known, asker.saved, listing, error)
         return evidence.outcome(self._clock.now())
 
     async def _seen_by_checks(self, repository: str, stored: Mapping[str, TagFact]) -> dict[str, TagFact]:
         """What checks saw the watched tags name, where that is news."""
         news: list[TagFact] = []
-        for state in (await self._images.tags()).values():
-            if state.repository != repository or state.digest is None or state.checked_at is None:
+        for state in await self._images.tags_of(repository):
+            if state.digest is None or state.checked_at is None:
                 continue
             before = stored.get(state.tag)
             if before is None or before.seen_at < state.checked_at:
@@ -113,25 +114,27 @@ class Looker:
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What a look ended with. `stored` was in the database before, `known` is all that is known now."""
+    """What a look ended with. `stored` was in the database, `known` before it began, `answered` by then."""
 
     key: DigestKey
     case: Case
     picture: Picture
     stored: Mapping[str, TagFact]
     known: Mapping[str, TagFact]
+    answered: Mapping[str, TagFact]
     listing: Listing | None
     error: RegistryError | None
 
     def outcome(self, now: datetime) -> Outcome:
-        learned = {tag: fact for tag, fact in self.known.items() if self.stored.get(tag) != fact}
+        now_known = {**self.known, **self.answered}
+        learned = {tag: fact for tag, fact in now_known.items() if self.stored.get(tag) != fact}
         findings = Findings(
             repository=self.key.repository,
             facts=tuple(learned.values()),
             gone=self.picture.gone,
             listing=self._listing(now),
         )
-        asked_in_vain = bool(self.picture.timeouts or self.picture.errors) and not learned
+        asked_in_vain = bool(self.picture.timeouts or self.picture.errors) and not self.answered
         if not self.picture.telling and (self.error is not None or asked_in_vain):
             snapshot = Snapshot(self.key, (), now, _failed_scan(self.picture, self.error))
             return Outcome(findings, snapshot, True, self.error)
@@ -151,7 +154,7 @@ class _Evidence:
         names = tuple(name for name in self.picture.names if name not in self.picture.gone)
         read_now = self.picture.listed and not self.case.listed
         listed_at = now if read_now or self.listing is None else self.listing.listed_at
-        complete = set(names) <= self.known.keys()
+        complete = set(names) <= self.known.keys() | self.answered.keys()
         return Listing(self.key.repository, names, listed_at, now if complete else None)
 
 
@@ -166,26 +169,24 @@ def build_case(
 ) -> Case:
     """Facts are believed while they are young; what the operator doubts is asked again."""
     force, digest = task.reason is InferenceReason.FORCE, task.key.digest
-    names = listing.names if listing else None
-    whole = Picture(digest, {}, names, listed=False)
+    tag_list = TagList.of(listing.names) if listing else None
     believed = {
         tag: fact
         for tag, fact in known.items()
-        if now - fact.seen_at < (STALE_AFTER if whole.tells(tag) else MOVING_FRESH)
+        if now - fact.seen_at < (STALE_AFTER if tells(tag, tag_list) else MOVING_FRESH)
         and not (force and fact.names(digest) and fact.seen_at < task.enqueued_at)
     }
-    doubted = (tag for tag, fact in known.items() if tag not in believed and fact.names(digest))
-    listed = listing is not None and (
-        listing.listed_at >= task.enqueued_at or (not force and now - listing.listed_at < LIST_FRESH)
-    )
+    doubted = [tag for tag, fact in known.items() if tag not in believed and fact.names(digest)]
     return Case(
         digest=digest,
         raw_tags=target.raw_tags,
         labels=target.labels,
         facts=believed,
-        doubted=tuple(tag for tag in doubted if whole.tells(tag)),
-        names=names,
-        listed=listed,
+        doubted=tuple(tag for tag in doubted if tells(tag, tag_list)),
+        beside=tuple(tag for tag in doubted if force and not tells(tag, tag_list)),
+        tag_list=tag_list,
+        listed=listing is not None and listing.listed_at >= task.enqueued_at,
+        recent=listing is not None and target.runs and not force and now - listing.listed_at < LIST_FRESH,
         bulk=bulk,
         force=force,
     )

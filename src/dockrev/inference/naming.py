@@ -1,14 +1,16 @@
 """Names for what a check has just found: found out now if that is quick, else from what is known."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import aclosing
+from collections.abc import Collection, Mapping
 
-from dockrev.inference.events import EventRing
+import structlog
+
 from dockrev.inference.queue import TaskQueue
 from dockrev.inference.triggers import Triggers
 from dockrev.stacks.appraisal import Appraiser
-from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.models import InferenceReason
+
+log = structlog.get_logger()
 
 PATIENCE_SECONDS = 10.0
 
@@ -16,10 +18,9 @@ PATIENCE_SECONDS = 10.0
 class VersionNames:
     """For each service: what runs, and what its registry offers, as people call it."""
 
-    def __init__(self, triggers: Triggers, queue: TaskQueue, events: EventRing, appraiser: Appraiser) -> None:
+    def __init__(self, triggers: Triggers, queue: TaskQueue, appraiser: Appraiser) -> None:
         self._triggers = triggers
         self._queue = queue
-        self._events = events
         self._appraiser = appraiser
 
     async def of(
@@ -28,7 +29,11 @@ class VersionNames:
         if not service_ids:
             return {}
         keys = await self._triggers.changed(service_ids, InferenceReason.NEW_VERSION)
-        await self._settled(keys, patience_seconds)
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await self._queue.settled(keys)
+        except TimeoutError:
+            log.info("Some versions take longer to find out", action="inference.names_late")
         return {
             one.service.id: (
                 one.version.of_current(one.verdict.tag),
@@ -38,21 +43,3 @@ class VersionNames:
             for one in stack.services
             if one.service.id in service_ids
         }
-
-    async def _settled(self, keys: Collection[DigestKey], patience_seconds: float) -> None:
-        """Until none of them waits or is looked into any more; not longer than patience allows."""
-        try:
-            async with asyncio.timeout(patience_seconds), aclosing(self._news()) as events:
-                if not self._waiting(keys):
-                    return
-                async for _ in events:
-                    if not self._waiting(keys):
-                        return
-        except TimeoutError:
-            return
-
-    def _news(self) -> AsyncGenerator[object, None]:
-        return self._events.after(self._events.latest)
-
-    def _waiting(self, keys: Collection[DigestKey]) -> bool:
-        return any(self._queue.get(key) for key in keys)

@@ -73,7 +73,7 @@ class InferenceParts:
             events=events,
             queue=queue,
             triggers=triggers,
-            names=VersionNames(triggers, queue, events, appraiser),
+            names=VersionNames(triggers, queue, appraiser),
             live=LiveLookup(registry, versions, images, clock),
             worker=InferenceWorker(queue, looker, versions, book, events, clock),
             completion=Completion(registry, versions, images, queue, book, clock),

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import Scan, TagFact
-from dockrev.versions.tags import Version, is_strict_semver, learn
+from dockrev.versions.tags import is_strict_semver
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,18 @@ class Answer:
 
 
 class Picture:
-    """Grows with every answer. `names` may be an older list; `listed`: it was read just now."""
+    """Grows with every answer. `tag_list` may be an older one; `listed`: it was read just now."""
 
     def __init__(
-        self, digest: Digest, facts: Mapping[str, TagFact], names: Sequence[str] | None, *, listed: bool
+        self, digest: Digest, facts: Mapping[str, TagFact], tag_list: TagList | None, *, listed: bool
     ) -> None:
         self._digest = digest
         self.facts = dict(facts)
+        self.tag_list = tag_list
         self.listed = listed
         self.gone: set[str] = set()
         self.timeouts: set[str] = set()
         self.errors: set[str] = set()
-        self.names: tuple[str, ...] | None = None
-        self._shortened: frozenset[str] = frozenset()
-        self._versions: dict[str, Version] = {}
-        if names is not None:
-            self._read(names)
 
     def add(self, answer: Answer) -> None:
         self.facts.update(answer.facts)
@@ -47,7 +44,8 @@ class Picture:
         self.errors.update(answer.errors)
         if answer.names is not None:
             self.listed = True
-            self._read(answer.names)
+            if self.tag_list is None or tuple(answer.names) != self.tag_list.names:
+                self.tag_list = TagList.of(answer.names)
             self._forget(self.facts.keys() - set(answer.names))
         self._forget(answer.gone)
 
@@ -56,11 +54,9 @@ class Picture:
             self.facts.pop(tag, None)
             self.gone.add(tag)
 
-    def _read(self, names: Sequence[str]) -> None:
-        self.names = tuple(dict.fromkeys(names))
-        scheme = learn(self.names)
-        self._versions = {tag: version for tag in self.names if (version := scheme.version(tag))}
-        self._shortened = _shortened(self._versions.values())
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        return self.tag_list.names if self.tag_list else None
 
     @property
     def matches(self) -> tuple[str, ...]:
@@ -70,17 +66,7 @@ class Picture:
     @property
     def telling(self) -> tuple[str, ...]:
         """Of those, the ones that say which version it is."""
-        return tuple(tag for tag in self.matches if self.tells(tag))
-
-    def tells(self, tag: str) -> bool:
-        """It says which version its content is, and hardly ever moves."""
-        if is_strict_semver(tag):
-            return True
-        return self.names is not None and self.is_version(tag)
-
-    def is_version(self, tag: str) -> bool:
-        """A version that no other tag of the list is more specific than."""
-        return tag in self._versions and tag not in self._shortened
+        return tuple(tag for tag in self.matches if tells(tag, self.tag_list))
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
         """Those that were not asked about yet."""
@@ -102,12 +88,6 @@ class Picture:
         return Scan(max(total, considered), considered, len(self.facts), timeouts, len(failed) - timeouts)
 
 
-def _shortened(versions: Collection[Version]) -> frozenset[str]:
-    """The tags that a more specific one of their line begins with: `1` and `1.27` beside `1.27.2`."""
-    lines: dict[object, list[Version]] = {}
-    for version in versions:
-        for length in range(1, len(version.numbers) + 1):
-            lines.setdefault((version.line, version.numbers[:length]), []).append(version)
-    return frozenset(
-        one.tag for one in versions if any(one.shortens(other) for other in lines[(one.line, one.numbers)])
-    )
+def tells(tag: str, tag_list: TagList | None) -> bool:
+    """Without a list only a full semantic version is sure to."""
+    return tag_list.tells(tag) if tag_list else is_strict_semver(tag)

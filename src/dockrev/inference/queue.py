@@ -1,7 +1,7 @@
 """The digests that wait to be looked into: bounded, in order of need, and still there after a restart."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -43,6 +43,7 @@ class TaskQueue:
         self._tasks: dict[DigestKey, Task] = {}
         self._changing = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._watchers: set[asyncio.Event] = set()
         self.dropped = 0
         """How many tasks were given up since the start, because more urgent ones filled the queue."""
 
@@ -53,7 +54,7 @@ class TaskQueue:
         again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
         await self._store.save(again)
         self._tasks = {task.key: task for task in (*found, *again)}
-        self._changed.set()
+        self._wake()
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -125,7 +126,7 @@ class TaskQueue:
         for key, task in change.added.items():
             self._tasks[key] = task
             self._events.publish_task("task_enqueued", key, task.reason)
-        self._changed.set()
+        self._wake()
 
     async def next(self) -> Task:
         """Waits for a task that may be started now, and starts it. One repository is worked on by one."""
@@ -179,21 +180,46 @@ class TaskQueue:
         waits = [(until - now).total_seconds() for until in put_off if until > now]
         return min([*waits, _LONGEST_WAIT_SECONDS])
 
+    def _wake(self) -> None:
+        for waiting in (self._changed, *self._watchers):
+            waiting.set()
+
+    async def settled(self, keys: Collection[DigestKey]) -> None:
+        """Waits until none of these digests is looked into, or could be without waiting for its registry."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while any(self._under_way(key) for key in keys):
+                await changed.wait()
+                changed.clear()
+        finally:
+            self._watchers.discard(changed)
+
+    def _under_way(self, key: DigestKey) -> bool:
+        task = self._tasks.get(key)
+        return task is not None and (task.not_before is None or task.not_before <= self._clock.now())
+
     def report(self, key: DigestKey, progress: Progress) -> None:
         """Progress of a running task; kept in memory alone."""
         task = self._tasks[key]
         self._tasks[key] = replace(task, progress=progress, updated_at=progress.updated_at)
 
-    async def put_off(self, key: DigestKey, until: datetime) -> None:
-        """Back into the queue, for its registry or the network asks for patience."""
+    async def put_off(self, task: Task, until: datetime) -> bool:
+        """Back into the queue, for its registry or the network asks for patience.
+
+        False, and nothing is done, when the operator has asked for more meanwhile.
+        """
         async with self._changing:
-            await self._store.save([self._waiting(key, until)])
-            self.release(key, until)
+            if self._tasks[task.key].reason is not task.reason:
+                return False
+            await self._store.save([self._waiting(task.key, until)])
+            self.release(task.key, until)
+        return True
 
     def release(self, key: DigestKey, until: datetime) -> None:
         """The same in memory alone, when nothing can be stored."""
         self._tasks[key] = self._waiting(key, until)
-        self._changed.set()
+        self._wake()
 
     def _waiting(self, key: DigestKey, until: datetime) -> Task:
         return replace(
@@ -215,5 +241,5 @@ class TaskQueue:
                 return False
             await record()
             del self._tasks[task.key]
-            self._changed.set()
+            self._wake()
         return True

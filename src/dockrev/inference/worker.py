@@ -92,8 +92,7 @@ class InferenceWorker:
 
     async def _put_off(self, task: Task, findings: Findings, until: datetime) -> bool:
         await self._versions.learn(findings)
-        await self._queue.put_off(task.key, until)
-        return True
+        return await self._queue.put_off(task, until)
 
     async def _end(self, task: Task, outcome: Outcome | None, error: str | None) -> bool:
         findings = Findings(task.key.repository)

@@ -1,0 +1,79 @@
+"""
+A process that checks whenever it is told to, over the database of its environment, and does nothing else.
+
+`python -m bench.check_runner` prints `{}` when it is ready and, for each line that it reads, what it found.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+import uvloop
+
+from dockrev.assembly import Core, open_core
+from dockrev.checks.models import CheckReport, Step
+from dockrev.cli.logs import configure_logs
+from dockrev.clock import SystemClock
+from dockrev.config import Config
+from dockrev.stacks.wire import stack_detail
+
+
+class _Unwatched:
+    def step(self, step: Step) -> None:
+        """Nobody follows."""
+
+    async def pausing(self, until: datetime, services: int) -> None:
+        """Nobody follows."""
+
+
+async def _run() -> None:
+    config = Config.from_env(os.environ)
+    configure_logs(config.log)
+    commands = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
+    )
+    async with open_core(config, SystemClock(), config.db_path) as core:
+        _tell({})
+        async for _ in commands:
+            _tell(await _check(core))
+
+
+def _tell(document: Mapping[str, object]) -> None:
+    print(orjson.dumps(document).decode(), flush=True)
+
+
+async def _check(core: Core) -> Mapping[str, object]:
+    began = time.perf_counter()
+    await core.scanner.scan()
+    services = [service for stack in await core.stacks.all() for service in stack.services]
+    report = await core.checker.check(services, _Unwatched())
+    seconds = time.perf_counter() - began
+    return {
+        "seconds": seconds,
+        **_counts(report),
+        **_memory(),
+        "stacks": [
+            stack_detail(one).model_dump(mode="json", by_alias=True, exclude_none=True)
+            for one in await core.appraiser.all()
+        ],
+    }
+
+
+def _counts(report: CheckReport) -> Mapping[str, object]:
+    return {"failed": len(report.failed), "deferred": len(report.deferred)}
+
+
+def _memory() -> Mapping[str, object]:
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    megabytes = {name: int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")}
+    return {"resident": megabytes["VmRSS"], "peak": megabytes["VmHWM"]}
+
+
+if __name__ == "__main__":
+    uvloop.run(_run())

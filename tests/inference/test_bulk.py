@@ -1,0 +1,46 @@
+"""Registries that list tags with their digests: one request names everything."""
+
+from pathlib import Path
+
+import pytest
+
+from dockrev.oci.digest import Digest
+from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.state import Need
+from tests.fakes.bulk import FakeBulk
+from tests.fakes.bulk_apis import FakeGoogle, FakeHarbor
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import AMD64, APP, Engine
+
+
+async def named(engine: Engine, bulk: FakeBulk, content: Digest) -> tuple[str, ...]:
+    key = DigestKey(f"{bulk.host}/{APP}", content, AMD64)
+    await engine.queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
+    await engine.worker.work_once()
+    found = await engine.versions.snapshot(key)
+    assert found is not None
+    return found.tags
+
+
+@pytest.mark.parametrize("kind", [FakeGoogle, FakeHarbor])
+async def test_one_page_names_what_runs_and_what_is_offered(
+    kind: type[FakeBulk], tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with kind() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        old, new = bulk.push(APP, "1.4.0"), bulk.push(APP, "1.4.1")
+        engine.services.run(f"{bulk.host}/{APP}", old, new)
+        assert "1.4.1" in await named(engine, bulk, new)
+        bulk.forget_requests()
+        assert "1.4.0" in await named(engine, bulk, old)
+        assert bulk.requests == []
+
+
+async def test_a_platform_manifest_is_found_where_the_api_names_it(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with FakeHarbor() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        bulk.push(APP, "1.4.0")
+        child = dict(bulk.repositories[APP][0].children)["amd64"]
+        engine.services.run(f"{bulk.host}/{APP}", child)
+        assert await named(engine, bulk, child) == ("1.4.0",)

@@ -1,0 +1,124 @@
+"""All of version inference together: what a start takes up, what reading sets off, what survives."""
+
+from pathlib import Path
+
+from dockrev.versions.models import InferenceReason
+from dockrev.versions.state import Need
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import release
+from tests.inference.whole import Whole
+
+
+async def test_reading_a_stack_has_each_digest_looked_into_once_and_asks_nobody(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        stack_id = await whole.stack(web=old)
+        await whole.check()
+        registry.forget_counts()
+        first = (await whole.detail(stack_id))["web"]["versionInference"]
+        again = (await whole.detail(stack_id))["web"]["versionInference"]
+        assert first == again == {"status": "pending", "reason": "cache_miss"}
+        assert set(whole.queued) == {whole.key("web", old), whole.key("web", new)}
+        assert len(whole.queued) == 2
+        assert registry.requests == []
+
+
+async def test_what_was_looked_into_is_shown_and_not_looked_into_again(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        stack_id = await whole.stack(web=old)
+        await whole.check()
+        await whole.detail(stack_id)
+        await whole.settled()
+        web = (await whole.detail(stack_id))["web"]
+        assert (web["image"]["resolvedTag"], web["candidate"]["resolvedTag"]) == ("1.4.0", "1.5.1")
+        assert web["versionInference"]["status"] == "ready"
+        assert whole.queued == []
+
+
+async def test_after_a_restart_everything_is_known_without_a_request(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        stack_id = await whole.stack(web=old)
+        await whole.check()
+        before = await whole.names()
+        await whole.settled()
+    registry.forget_counts()
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        assert whole.queued == []
+        assert await whole.names() == before == {"web": ("1.4.0", "1.5.1")}
+        web = (await whole.detail(stack_id))["web"]
+        assert (web["image"]["resolvedTag"], web["candidate"]["resolvedTag"]) == ("1.4.0", "1.5.1")
+    assert registry.requests == []
+
+
+async def test_a_start_looks_into_what_runs_and_is_not_known(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        await whole.stack(web=old)
+        assert whole.queued == []
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        (task,) = whole.core.inference.queue.tasks
+        assert (task.key, task.reason) == (whole.key("web", old), InferenceReason.STARTUP_WARMUP)
+
+
+async def test_work_that_was_left_is_taken_up_by_the_next_start(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        stack_id = await whole.stack(web=old)
+        await whole.check()
+        await whole.detail(stack_id)
+        queued = set(whole.queued)
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        assert set(whole.queued) == queued == {whole.key("web", old), whole.key("web", new)}
+        reasons = {task.reason for task in whole.core.inference.queue.tasks}
+        assert reasons == {InferenceReason.CACHE_MISS}, "a warm-up makes nothing less urgent"
+        async with whole.at_work():
+            await whole.settled()
+            assert await whole.names() == {"web": ("1.4.0", "1.5.1")}
+
+
+async def test_what_a_registry_was_asked_is_still_counted_after_a_restart(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        await whole.stack(web=old)
+        await whole.check()
+        await whole.names()
+    asked = len(registry.requests)
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        spent = {one.host: one.requests_24h for one in whole.core.registry.budgets()}
+        assert spent == {registry.host: asked}
+        clock.advance(25 * 3600)
+        assert whole.core.registry.spent.last_24h(clock.now()) == {}
+
+
+async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    _, new = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        await whole.stack(web=new)
+        await whole.check()
+        await whole.names()
+        key = whole.key("web", new)
+        for tags in (("1.5.1", "latest"), ("1.5.1",)):
+            clock.advance(60)
+            await whole.core.inference.queue.enqueue([Need(key, InferenceReason.FORCE)])
+            await whole.settled()
+            found = await whole.core.versions.snapshot(key)
+            assert found is not None
+            assert found.tags == tags
+            registry.push("web", "latest", revision="moved on")

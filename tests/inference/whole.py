@@ -1,0 +1,98 @@
+"""Everything that finds, checks and names, put together as the server does it; only the engine is missing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from dockrev.assembly import Core, open_core
+from dockrev.checks.models import CheckReport, Step
+from dockrev.clock import Clock
+from dockrev.config import AuthConfig, Config
+from dockrev.oci.digest import Digest
+from dockrev.stacks.models import Service
+from dockrev.stacks.routes import StackRoutes
+from dockrev.versions.models import DigestKey
+from dockrev.web.application import create_web_app
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import AMD64
+from tests.stacks.building import observed, observed_service, running
+from tests.web.asgi import ask
+
+
+class _Unwatched:
+    def step(self, step: Step) -> None:
+        """Nobody follows."""
+
+    async def pausing(self, until: object, services: int) -> None:
+        """Nobody follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    core: Core
+    registry: FakeRegistry
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path, clock: Clock, registry: FakeRegistry) -> AsyncIterator[Self]:
+        """Opened again with the same directory it is the next process, as far as its start goes."""
+        settings = {"DOCKER_HOST": "unix:///nowhere", "DOCKREV_HOST_PLATFORM": str(AMD64)}
+        config = Config.from_env(settings | {"DOCKREV_DOCKER_CONFIG": str(directory / "config.json")})
+        config = replace(config, registry=replace(config.registry, retry_base_ms=1, retry_max_ms=10))
+        async with open_core(config, clock, directory / "dockrev.sqlite3") as core:
+            await core.inference.load()
+            yield cls(core, registry)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self.core.inference.run())
+            try:
+                yield
+            finally:
+                work.cancel()
+
+    async def settled(self) -> None:
+        """Everything that was queued is looked into."""
+        async with asyncio.timeout(10):
+            await self.core.inference.queue.settled([task.key for task in self.core.inference.queue.tasks])
+
+    async def stack(self, **digests: Digest) -> str:
+        """Services by name, each of the repository of that name at `latest`. Returns the id of the stack."""
+        seen = {
+            name: observed_service(name, f"{self.registry.host}/{name}:latest", running(digest))
+            for name, digest in digests.items()
+        }
+        return (await self.core.stacks.sync(observed("blog", **seen))).stack_id
+
+    async def services(self) -> dict[str, Service]:
+        """By name."""
+        return {one.name: one for stack in await self.core.stacks.all() for one in stack.services}
+
+    async def check(self) -> CheckReport:
+        return await self.core.checker.check(list((await self.services()).values()), _Unwatched())
+
+    async def names(self, patience_seconds: float = 10.0) -> dict[str, tuple[str, str]]:
+        """What runs and what is offered, by the name of the service."""
+        services = await self.services()
+        ids = [one.id for one in services.values()]
+        found = await self.core.inference.names.of(ids, patience_seconds)
+        return {name: found[one.id] for name, one in services.items()}
+
+    async def detail(self, stack_id: str) -> dict[str, Mapping[str, Any]]:
+        """The services as the API shows them, by name."""
+        routes = StackRoutes(self.core.stacks, self.core.appraiser, self.core.inference.look_into)
+        app = create_web_app([routes.router], AuthConfig(), "1.0")
+        answer = await ask(app, "GET", f"/api/stacks/{stack_id}")
+        assert answer.status == 200
+        return {one["name"]: one for one in answer.json()["stack"]["services"]}
+
+    def key(self, repository: str, digest: Digest) -> DigestKey:
+        return DigestKey(f"{self.registry.host}/{repository}", digest, AMD64)
+
+    @property
+    def queued(self) -> Sequence[DigestKey]:
+        return [task.key for task in self.core.inference.queue.tasks]

@@ -1,0 +1,176 @@
+"""Which version is shown for a service, and what would have to be found out, from what is known."""
+
+from datetime import timedelta
+
+import pytest
+
+from dockrev.ignores.models import MatchKind
+from dockrev.stacks.appraisal import AppraisedService, Context, appraise
+from dockrev.stacks.candidates import Knowledge
+from dockrev.stacks.models import Service
+from dockrev.versions.models import InferenceReason, Scan, Snapshot, Task
+from tests.ignores.building import rule
+from tests.stacks.building import (
+    NEW,
+    NOON,
+    OLD,
+    context,
+    index,
+    knowledge,
+    running,
+    service,
+    snapshot,
+    stack,
+    tag,
+    task,
+)
+
+BEHIND = service(runtime=running(OLD))
+MOVED = knowledge(tag(NEW), facts=[index(NEW, amd64=NEW)])
+FAILED = Scan(total=4, considered=4, error=4)
+LONG_AGO = NOON - timedelta(days=8)
+
+
+def appraised(one: Service, known: Context) -> AppraisedService:
+    (shown,) = appraise([stack(one)], known)[0].services
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("tags", "current"),
+    [
+        ((), ()),
+        (("latest", "nightly", "sha-0a1b2c3"), ()),
+        (("latest", "1.4.0"), ("1.4.0",)),
+        (("1.4.0", "1.4.1", "latest"), ("1.4.1", "1.4.0")),
+        (("1.4.0", "1.4"), ("1.4.0",)),
+    ],
+)
+def test_whole_versions_are_shown_the_highest_first(tags: tuple[str, ...], current: tuple[str, ...]) -> None:
+    assert appraised(BEHIND, context(MOVED, snapshot(OLD, *tags))).version.current == current
+
+
+def test_what_runs_and_what_is_offered_have_their_own_versions() -> None:
+    shown = appraised(BEHIND, context(MOVED, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1"))).version
+    assert (shown.current, shown.candidate) == (("1.4.0",), ("1.5.1",))
+    assert (shown.of_current("latest"), shown.of_candidate("latest")) == ("1.4.0", "1.5.1")
+
+
+def test_without_a_version_a_service_goes_by_its_tag() -> None:
+    shown = appraised(BEHIND, context(MOVED)).version
+    assert (shown.of_current("latest"), shown.of_candidate("latest")) == ("latest", "latest")
+
+
+def test_a_tag_that_is_a_whole_version_stands_for_itself() -> None:
+    one = service("web:1.4.0", running(OLD))
+    known = knowledge(tag(NEW, name="1.4.0"), facts=[index(NEW, amd64=NEW)])
+    shown = appraised(one, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
+    assert (shown.version.current, shown.version.candidate, shown.version.needs) == ((), (), ())
+    assert (shown.version.inference.status, shown.version.inference.reason) == ("ready", "not_required")
+
+
+def test_versions_of_another_repository_do_not_count() -> None:
+    elsewhere = snapshot(OLD, "9.9.9", repository="ghcr.io/acme/web")
+    assert appraised(BEHIND, context(MOVED, elsewhere)).version.current == ()
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        service(None, running(()), builds=True),
+        service(runtime=running(OLD), watched=False),
+        service("web:${TAG}", running(OLD)),
+        service("web@" + OLD, running(OLD)),
+        service(runtime=running(OLD), removed=True),
+    ],
+)
+def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
+    shown = appraised(one, context(knowledge())).version
+    assert (shown.inference.status, shown.inference.reason, shown.needs) == ("ready", "not_required", ())
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "tasks", "status", "reason", "needed"),
+    [
+        pytest.param([], [], "pending", "cache_miss", [NEW, OLD], id="nothing is known"),
+        pytest.param([snapshot(OLD, "1.4.0")], [], "pending", "cache_miss", [NEW], id="one is known"),
+        pytest.param([snapshot(OLD, "1.4.0"), snapshot(NEW)], [], "ready", None, [], id="both are known"),
+        pytest.param(
+            [snapshot(OLD, "1.4.0", checked_at=LONG_AGO), snapshot(NEW, "1.5.1")],
+            [],
+            "pending",
+            "cache_stale",
+            [OLD],
+            id="one is too old",
+        ),
+        pytest.param(
+            [snapshot(OLD, "1.4.0"), snapshot(NEW, scan=FAILED)],
+            [],
+            "ready",
+            "all_failed",
+            [],
+            id="one failed just now",
+        ),
+        pytest.param(
+            [snapshot(OLD, "1.4.0"), snapshot(NEW, scan=FAILED, checked_at=NOON - timedelta(minutes=10))],
+            [],
+            "pending",
+            "all_failed",
+            [NEW],
+            id="one failed and may be tried again",
+        ),
+        pytest.param([], [task(NEW), task(OLD)], "pending", "new_version", [], id="both are under way"),
+        pytest.param(
+            [snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1")],
+            [task(NEW, InferenceReason.FORCE)],
+            "ready",
+            None,
+            [],
+            id="the operator's order makes nobody wait",
+        ),
+    ],
+)
+def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
+    snapshots: list[Snapshot], tasks: list[Task], status: str, reason: str | None, needed: list[str]
+) -> None:
+    shown = appraised(BEHIND, context(MOVED, *snapshots, tasks=tasks)).version
+    assert (shown.inference.status, shown.inference.reason) == (status, reason)
+    assert [need.key.digest for need in shown.needs] == needed
+
+
+def test_the_newest_look_is_the_one_that_is_dated() -> None:
+    older = snapshot(OLD, "1.4.0", checked_at=NOON - timedelta(hours=2))
+    newer = snapshot(NEW, "1.5.1", checked_at=NOON - timedelta(hours=1))
+    assert appraised(BEHIND, context(MOVED, older, newer)).version.inference.checked_at == newer.checked_at
+
+
+def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None:
+    (shown,) = appraise([stack(BEHIND, service(name="twin", runtime=running(OLD)))], context(MOVED))
+    assert [need.key.digest for need in shown.needs] == [NEW, OLD, NEW, OLD], "the queue takes each once"
+
+
+@pytest.mark.parametrize(
+    ("known", "silenced"),
+    [
+        pytest.param(MOVED, True, id="a candidate"),
+        pytest.param(knowledge(tag(OLD)), False, id="no candidate"),
+    ],
+)
+def test_only_a_candidate_can_be_silenced(known: Knowledge, silenced: bool) -> None:
+    latest = rule(MatchKind.EXACT, "latest")
+    shown = appraised(BEHIND, context(known, rules=[latest]))
+    assert shown.ignored_by == (latest if silenced else None)
+    assert not shown.counts_as_update
+
+
+def test_a_rule_matches_every_version_of_the_candidate_and_none_of_what_runs() -> None:
+    known = (snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1", "v1.5.1"))
+    for value, silenced in (("1.5.1", True), ("v1.5.1", True), ("1.4.0", False), ("1.5", False)):
+        exact = rule(MatchKind.EXACT, value)
+        shown = appraised(BEHIND, context(MOVED, *known, rules=[exact]))
+        assert (shown.ignored_by is exact, shown.counts_as_update) == (silenced, not silenced)
+
+
+def test_a_rule_is_for_its_own_service() -> None:
+    other = service(name="other", runtime=running(OLD))
+    assert appraised(other, context(MOVED, rules=[rule(MatchKind.EXACT, "latest")])).counts_as_update
