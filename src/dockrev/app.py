@@ -116,7 +116,7 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
             try:
                 async with _in_background(core, jobs, runner, checks) as watch:
                     shutdown = Shutdown()
-                    routes = JobRoutes(jobs, JobStreams(jobs, feed), shutdown)
+                    routes = JobRoutes(jobs, JobStreams(jobs, feed), runner, shutdown)
                     yield Dockrev(_web(core, runner, checks, watch, routes), shutdown)
             finally:
                 await runner.stop()

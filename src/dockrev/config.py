@@ -47,7 +47,7 @@ class DockerConfig:
     platform: Platform | None = None
     """Overrides what the engine says of itself."""
     compose_bin: str | None = None
-    """None: `docker compose` when that plugin answers, else `docker-compose`."""
+    """None: `docker compose` when that plugin answers, else `docker-compose`. `docker`: its plugin."""
     child_environment: Mapping[str, str] = field(default_factory=dict)
     """What the Compose CLI inherits. No more: a variable too many would end up in someone's `${VAR}`."""
 

@@ -13,6 +13,8 @@ Every error this project raises on purpose.
   - UpstreamError              502 upstream_error; `permanent` says that a retry cannot help
     + RegistryError            the reasons are in `RegistryErrorCode`
     + DockerError              the engine refused, or cannot be reached
+      . DockerNotFound         it knows no such container, image, volume or path
+      . DockerConflict         the state of the thing, or its name, stands against it
     + ComposeError             the Compose CLI refused, or cannot be run
   - Unavailable                503 unavailable; for a moment, while the server starts or stops
     + StorageError             503 storage_unavailable
@@ -118,6 +120,14 @@ class RegistryError(UpstreamError):
 
 
 class DockerError(UpstreamError):
+    pass
+
+
+class DockerNotFound(DockerError):
+    pass
+
+
+class DockerConflict(DockerError):
     pass
 
 

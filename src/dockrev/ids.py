@@ -11,6 +11,7 @@ class IdPrefix(StrEnum):
     JOB = "job"
     CHECK_JOB = "chk"
     DISCOVERY_JOB = "dsc"
+    BACKUP = "bkp"
 
 
 def new_id(prefix: IdPrefix) -> str:

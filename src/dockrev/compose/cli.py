@@ -134,6 +134,8 @@ def child_environment(config: DockerConfig) -> Mapping[str, str]:
 def _candidates(compose_bin: str | None, path: str) -> tuple[tuple[str, ...], ...]:
     if compose_bin is None:
         return ("docker", "compose"), ("docker-compose",)
+    if Path(compose_bin).name == "docker":
+        return ((compose_bin, "compose"),)
     if shutil.which(compose_bin, path=path):
         return ((compose_bin,),)
     try:

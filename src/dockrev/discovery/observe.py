@@ -75,6 +75,7 @@ def _stack(
             builds=service.builds,
             watched=watched(service.labels),
             runtime=runtime_of(replicas.get(service.name, ()), service.image, snapshot),
+            config_digest=service.digest,
         )
 
     services = sorted(config.services, key=lambda service: service.name)

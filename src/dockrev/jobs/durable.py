@@ -17,6 +17,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dockrev.db.database import storage_errors
 
 _WORKFLOW_VERSION = "1"
+_INTERRUPTED = "PENDING"
 
 
 class DurableWorkflows:
@@ -50,6 +51,20 @@ class DurableWorkflows:
     async def start(self, job_id: str) -> None:
         with storage_errors(self._path), SetWorkflowID(job_id):
             await DBOS.start_workflow_async(self._run, job_id)
+
+    async def ensure(self, job_id: str) -> None:
+        """Whatever DBOS remembers of it, the workflow runs from now on.
+
+        Launching recovers what a crash interrupted. Started anew is what had no workflow yet, and what an
+        orderly stop let end without its job.
+        """
+        with storage_errors(self._path):
+            status = await DBOS.get_workflow_status_async(job_id)
+        if status is not None and status.status == _INTERRUPTED:
+            return
+        if status is not None:
+            await self.forget([job_id])
+        await self.start(job_id)
 
     async def forget(self, job_ids: Sequence[str]) -> None:
         if job_ids:

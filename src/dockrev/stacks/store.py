@@ -64,6 +64,7 @@ services = Table(
     Column("builds", Boolean, nullable=False),
     Column("watched", Boolean, nullable=False),
     Column("runtime", JSON, nullable=False),
+    Column("config_digest", String, nullable=False, server_default=""),
     Column("auto_rollback", Boolean, nullable=False),
     Column("backup_targets", JSON, nullable=False),
     Column("repo_url", String),
@@ -247,6 +248,7 @@ class _Sync:
             "builds": observed.builds,
             "watched": observed.watched,
             "runtime": _runtime_json(observed.runtime),
+            "config_digest": observed.config_digest,
             "removed_at": None,
         }
         if row is None:
@@ -303,6 +305,7 @@ def _service(row: Row[Any]) -> Service:
         builds=row.builds,
         watched=row.watched,
         runtime=_runtime(row.runtime),
+        config_digest=row.config_digest,
         settings=ServiceSettings(
             auto_rollback=row.auto_rollback,
             bind_paths={path: BackupChoice(choice) for path, choice in targets["bindPaths"].items()},
