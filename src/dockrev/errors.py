@@ -10,6 +10,7 @@ Every error this project raises on purpose.
   - MethodNotAllowed           405 method_not_allowed
     + ManualRegistrationDisabled   405 manual_registration_disabled
   - Conflict                   409 conflict
+  - BackupError                500 backup_failed; an archive is damaged, or did not come back as it was
   - UpstreamError              502 upstream_error; `permanent` says that a retry cannot help
     + RegistryError            the reasons are in `RegistryErrorCode`
     + DockerError              the engine refused, or cannot be reached
@@ -72,6 +73,10 @@ class ManualRegistrationDisabled(MethodNotAllowed):
 
 class Conflict(AppError):
     code, status = "conflict", 409
+
+
+class BackupError(AppError):
+    code, status = "backup_failed", 500
 
 
 class UpstreamError(AppError):

@@ -80,7 +80,7 @@ class BackupStatus(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why there is no backup at all; `dry_run` and the two of an empty selection are their callers' to say."""
+    """Why there is no backup at all."""
 
     DISABLED = "disabled"
     DRY_RUN = "dry_run"

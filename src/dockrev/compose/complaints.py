@@ -5,6 +5,7 @@ Those may be secrets. Names of services, files and options are kept, other quota
 """
 
 import re
+from collections.abc import Iterable
 
 MAX_LENGTH = 2048
 MASK = "***"
@@ -25,6 +26,15 @@ _VALUE = re.compile(
     r"|(?<= contains )[\[{].*(?=, which)"  # V1, a mapping or list in the wrong place
     r"|(?<=[a-z]Port: ).*"  # V2
 )
+_PROGRESS = re.compile(
+    r"(?:Container|Network|Volume|Image|Service) \S+ +\w+$"  # V2
+    r"|(?:Creating|Recreating|Starting|Stopping|Removing) "  # V1
+)
+_OF_THE_ENGINE = re.compile(r"(?:Error response from daemon|Cannot \w[\w ]* service \S+): ")
+_SECRET_OPTION = re.compile(
+    r"(\w*(?:pass|passwd|password|secret|token|credentials)\w*=)[^,;\s]+",  # of a network volume, for example
+    re.IGNORECASE,
+)
 _ESCAPE_HINT = "You may need to escape any $ with another $."
 """V2 prints the template it could not interpolate on the lines after this one."""
 
@@ -41,6 +51,27 @@ def error_in(stderr: str) -> str:
     lines = [line.strip() for line in stderr.partition(_ESCAPE_HINT)[0].splitlines()]
     errors = [_error(line) for line in lines if line and _warning(line) is None]
     return " ".join(errors)[:MAX_LENGTH] or "it gave no reason"
+
+
+def printable(line: str) -> str:
+    """A line of `compose up` for the log: what happens to which container, a warning or an error."""
+    line = line.strip()
+    return (_warning(line) or _error_of_up(line))[:MAX_LENGTH]
+
+
+def failure_of_up(lines: Iterable[str]) -> str:
+    """Why `compose up` failed, from all that it said: its errors, else the last thing it did."""
+    said = [line for line in map(str.strip, lines) if line and _warning(line) is None]
+    errors = [line for line in said if not _PROGRESS.match(line)] or said[-1:]
+    return " ".join(dict.fromkeys(map(_error_of_up, errors)))[:MAX_LENGTH] or "it gave no reason"
+
+
+def _error_of_up(line: str) -> str:
+    """The engine quotes programs, paths and names, which a person needs; Compose quotes values."""
+    engine = _OF_THE_ENGINE.search(line)
+    if engine is None:
+        return _error(line)
+    return line[: engine.start()] + _SECRET_OPTION.sub(rf"\1{MASK}", line[engine.start() :])
 
 
 def _warning(line: str) -> str | None:

@@ -1,7 +1,7 @@
 """What Compose is asked about, and what it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -67,8 +67,11 @@ class ComposeService:
     scale: int | None = None
     """`scale` or `deploy.replicas`; None: not written, or not as a number."""
     volumes: tuple[ServiceVolume, ...] = ()
-    digest: str = ""
-    """Of the whole service as configured, secrets included: equal as long as nothing of it was edited."""
+    digest: str = field(default="", compare=False)
+    """Of the whole service as rendered, secrets included: equal as long as nothing of it was edited.
+
+    Empty when Compose could not render the project.
+    """
 
     @property
     def replicas(self) -> int:
@@ -91,3 +94,13 @@ class EffectiveConfig:
     services: tuple[ComposeService, ...]
     warnings: tuple[str, ...] = ()
     """Sentences for the operator: undefined variables, or that Compose could not render the files."""
+    rendered: bool = True
+    """By Compose itself; False: merged from the files as they are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project as its files are now."""
+
+    files: ProjectFiles
+    config: EffectiveConfig

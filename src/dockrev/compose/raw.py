@@ -56,7 +56,7 @@ def merged(sources: tuple[Source, ...], warning: str) -> EffectiveConfig:
             services[service.name] = _over(earlier, service) if earlier else service
     if not services:
         raise no_services()
-    return EffectiveConfig(tuple(services.values()), (warning,))
+    return EffectiveConfig(tuple(services.values()), (warning,), rendered=False)
 
 
 def _services(source: Source) -> tuple[ComposeService, ...]:

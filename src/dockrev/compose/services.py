@@ -13,14 +13,16 @@ from dockrev.compose.service_volumes import service_volumes
 
 def rendered_services(document: Any) -> tuple[ComposeService, ...]:
     """From `compose config`, which writes `$$` for `$`. Raises ValueError for a document of another shape."""
+    services = written_services(document)
     return tuple(
         replace(
             service,
             image=service.image and _unescaped(service.image),
             labels={name: _unescaped(value) for name, value in service.labels.items()},
             volumes=tuple(map(_unescaped_volume, service.volumes)),
+            digest=_digest(body),
         )
-        for service in written_services(document)
+        for service, body in zip(services, (document.get("services") or {}).values(), strict=True)
     )
 
 
@@ -40,7 +42,6 @@ def _service(name: str, body: Any) -> ComposeService:
         image=_text(image).strip() or None if isinstance(image, str) else None,
         builds=body.get("build") is not None,
         labels=_labels(body.get("labels")),
-        digest=_digest(body),
         depends_on=dependencies(body),
         network_mode=_word(body.get("network_mode")),
         pid=_word(body.get("pid")),
@@ -83,9 +84,16 @@ def _unescaped_volume(volume: ServiceVolume) -> ServiceVolume:
     return replace(volume, source=source, target=_unescaped(volume.target))
 
 
-def _digest(body: Mapping[Any, Any]) -> str:
-    document = json.dumps(body, sort_keys=True, default=str, skipkeys=True)
+def _digest(body: Any) -> str:
+    document = json.dumps(_with_text_keys(body), sort_keys=True, default=str)
     return hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()
+
+
+def _with_text_keys(written: Any) -> Any:
+    """YAML's keys may be of several types at once, which have no order."""
+    if isinstance(written, Mapping):
+        return {_text(name): _with_text_keys(value) for name, value in written.items()}
+    return [_with_text_keys(value) for value in written] if isinstance(written, list) else written
 
 
 def _labels(written: Any) -> dict[str, str]:

@@ -10,13 +10,16 @@ from urllib.parse import quote
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail, Inspection
 from dockrev.docker.snapshot import ContainerState
-from dockrev.errors import DockerConflict, DockerNotFound
+from dockrev.errors import DockerError, DockerNotFound
 
 HELPER = "dockrev.helper"
 """The label of containers of ours, so that those of a crash are found."""
 
 _WORKING_SECONDS = 120.0
 """What an engine on a slow disk may take to start, kill or remove a container."""
+
+_PAUSED = frozenset({ContainerState.PAUSED})
+_ALIVE = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
 
 
 class MountType(StrEnum):
@@ -51,26 +54,13 @@ class Lifecycle:
         await self._order(container_id, "stop", t=str(int(grace_seconds)), patience_seconds=patience)
 
     async def pause(self, container_id: str) -> None:
-        """Raises DockerConflict when it does not run."""
-        try:
-            await self._order(container_id, "pause")
-        except DockerConflict:
-            if await self._state(container_id) is not ContainerState.PAUSED:
-                raise
+        await self._unless(container_id, "pause", _PAUSED)
 
     async def unpause(self, container_id: str) -> None:
-        try:
-            await self._order(container_id, "unpause")
-        except DockerConflict:
-            if await self._state(container_id) is ContainerState.PAUSED:
-                raise
+        await self._unless(container_id, "unpause", frozenset(ContainerState) - _PAUSED)
 
     async def kill(self, container_id: str) -> None:
-        try:
-            await self._order(container_id, "kill")
-        except DockerConflict:
-            if await self._state(container_id) is ContainerState.RUNNING:
-                raise
+        await self._unless(container_id, "kill", frozenset(ContainerState) - _ALIVE)
 
     async def remove(
         self, container_id: str, *, force: bool = False, anonymous_volumes: bool = False
@@ -120,8 +110,15 @@ class Lifecycle:
     async def helpers(self) -> tuple[ContainerDetail, ...]:
         return await self._inspection.labelled(f"{HELPER}=true")
 
-    async def _state(self, container_id: str) -> ContainerState:
-        return (await self._inspection.container(container_id)).state
+    async def _unless(self, container_id: str, verb: str, wanted: frozenset[ContainerState]) -> None:
+        """Engines refuse what is so already, each release with another status."""
+        try:
+            await self._order(container_id, verb)
+        except DockerNotFound:
+            raise
+        except DockerError:
+            if (await self._inspection.container(container_id)).state not in wanted:
+                raise
 
     async def _order(
         self, container_id: str, verb: str, *, patience_seconds: float = _WORKING_SECONDS, **params: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dockrev.compose.models import ComposeService
+from dockrev.compose.models import ComposeService, ProjectView
 from dockrev.docker.tagging import PROTECTIVE_REPOSITORY
 from dockrev.errors import AppError, Conflict, DockerNotFound, InvalidArgument, Json
 from dockrev.jobs.models import Level
@@ -22,7 +22,7 @@ from dockrev.updates.proof import compare, testimony
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.store import Journal
-from dockrev.updates.tools import ProjectView, Tools
+from dockrev.updates.tools import Tools
 from dockrev.updates.watching import watch
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
@@ -344,7 +344,7 @@ class ServiceUpdate:
         left = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
         return f"Now: {', '.join(left)}." if left else "Now: no container of it is left."
 
-    async def _unprotect(self) -> None:
+    async def unprotect(self) -> None:
         if self._before:
             try:
                 await self._tools.tagging.untag(self._before.protective_tag)

@@ -16,7 +16,7 @@ def in_order(selected: Iterable[str], services: Mapping[str, ComposeService]) ->
         if name in seen or name not in services:
             return
         seen.add(name)
-        for dependency in sorted(services[name].depends_on):
+        for dependency in sorted(one.service for one in services[name].depends_on):
             visit(dependency)
         ordered.append(name)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockrev.clock import Clock
-from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.models import ProjectFiles, ProjectView
 from dockrev.docker.disk import Disk
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
@@ -18,14 +18,6 @@ from dockrev.oci.ref import ImageRef
 from dockrev.updates.verify import Patience
 
 OnLine = Callable[[str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectView:
-    """A project as its files are now."""
-
-    files: ProjectFiles
-    config: EffectiveConfig
 
 
 class Projects(Protocol):

@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    # SQLite would add a column after the constraints: the tables are made anew, so that one text declares them.
+    # SQLite would put a column behind the constraints: made anew, the tables read as they are declared.
     with op.batch_alter_table("jobs", recreate="always") as jobs:
         jobs.add_column(sa.Column("cancel_requested", sa.Boolean(), server_default="0", nullable=False))
     with op.batch_alter_table("services", recreate="always") as services:
@@ -29,7 +29,10 @@ def upgrade() -> None:
         sa.Column("service_id", sa.String(), nullable=False),
         sa.Column("job_id", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["service_id"], ["services.id"], name=op.f("fk_update_reservations_service_id"), ondelete="CASCADE"
+            ["service_id"],
+            ["services.id"],
+            name=op.f("fk_update_reservations_service_id"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name=op.f("fk_update_reservations_job_id"), ondelete="CASCADE"
@@ -67,7 +70,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_backups_job_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backups")),
     )
-    op.create_index(op.f("ix_backups_stack_id_created_at"), "backups", ["stack_id", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_backups_stack_id_created_at"), "backups", ["stack_id", "created_at"], unique=False
+    )
     op.create_table(
         "suspended_containers",
         sa.Column("container_id", sa.String(), nullable=False),

@@ -1,0 +1,68 @@
+"""Containers that must not write while their data is read or replaced: paused or stopped, and always woken again.
+
+Each is written down before it is touched, so that the next start wakes those that a crash left behind.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from dockrev.backups.models import Manner, Suspension
+from dockrev.backups.shielding import to_the_end
+from dockrev.backups.store import BackupStore
+from dockrev.docker.engine import Engine
+from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.occupants import Occupant
+from dockrev.errors import BackupError, DockerError, DockerNotFound
+
+log = structlog.get_logger()
+
+
+class Suspensions:
+    def __init__(self, engine: Engine, store: BackupStore) -> None:
+        self._lifecycle = Lifecycle(engine)
+        self._store = store
+
+    @asynccontextmanager
+    async def suspended(
+        self, backup_id: str, containers: Sequence[Occupant], manner: Manner
+    ) -> AsyncIterator[None]:
+        """Those that are paused already stay so. Raises BackupError when one cannot be woken."""
+        try:
+            for container in containers:
+                if not (container.paused and manner is Manner.PAUSED):
+                    await self._suspend(backup_id, Suspension(container.id, container.name, manner))
+            yield
+        finally:
+            await to_the_end(self.wake(await self._store.suspended(backup_id)))
+
+    async def wake(self, suspended: Sequence[Suspension]) -> None:
+        """The last one first. Tries all of them; raises BackupError naming those that stay as they are."""
+        failures = []
+        for one in reversed(suspended):
+            try:
+                await self._wake(one)
+            except DockerError as error:
+                failures.append(f"container {one.name} is still {one.manner.value}: {error.message}")
+        if failures:
+            raise BackupError("; ".join(failures))
+
+    async def _suspend(self, backup_id: str, one: Suspension) -> None:
+        await self._store.suspend(backup_id, one)
+        log.info("Container is held", action="backup.suspended", container=one.name, manner=one.manner.value)
+        if one.manner is Manner.PAUSED:
+            await self._lifecycle.pause(one.container_id)
+        else:
+            await self._lifecycle.stop(one.container_id)
+
+    async def _wake(self, one: Suspension) -> None:
+        try:
+            if one.manner is Manner.PAUSED:
+                await self._lifecycle.unpause(one.container_id)
+            else:
+                await self._lifecycle.start(one.container_id)
+        except DockerNotFound:
+            log.warning("A held container is gone", action="backup.vanished", container=one.name)
+        await self._store.wake(one.container_id)
+        log.info("Container goes on", action="backup.woken", container=one.name)
