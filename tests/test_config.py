@@ -1,7 +1,9 @@
 """The configuration: each variable, what it is without one, and every fault at once."""
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -274,3 +276,23 @@ def test_a_file_name_beyond_all_limits_is_only_a_missing_file() -> None:
 def test_a_variable_of_an_older_release_is_ignored_with_a_warning(name: str) -> None:
     (warning,) = Config.from_env({name: "3"}).warnings
     assert warning.startswith(f"{name} is ignored: ")
+
+
+class Asked(dict[str, str]):
+    """An environment that remembers which variables it was asked for."""
+
+    def __init__(self, **values: str) -> None:
+        super().__init__(values)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def test_the_manual_explains_every_variable_that_is_read_and_no_other() -> None:
+    env = Asked(DOCKER_TLS_VERIFY="1")
+    Config.from_env(env)
+    manual = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP)_[A-Z_]+\b", manual))
+    assert explained == env.names - {"HOME", "PATH"}

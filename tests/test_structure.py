@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.routing import Route
 
 import dockrev
 from dockrev.app import open_server
@@ -57,10 +58,10 @@ async def served(directory: Path) -> set[tuple[str, str]]:
     environment = {"DOCKREV_DB_PATH": str(directory / "dockrev.sqlite3"), "DOCKER_HOST": "unix:///nowhere"}
     async with open_server(Config.from_env(environment), SystemClock()) as server:
         return {
-            (method, path)
+            (method, route.path_format)
             for route in server.web.routes
-            if (path := getattr(route, "path", None)) and (methods := getattr(route, "methods", None))
-            for method in methods - {"HEAD"}
+            if isinstance(route, Route)
+            for method in (route.methods or set()) - {"HEAD"}
         }
 
 

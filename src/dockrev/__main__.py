@@ -1,10 +1,17 @@
 """`python -m dockrev` and the `dockrev` command."""
 
-from dockrev.cli.main import cli
+import sys
+import traceback
+
+from dockrev.cli.main import TROUBLE, cli
 
 
 def main() -> None:
-    cli()
+    try:
+        cli()
+    except Exception:  # noqa: BLE001 -- the process's top, and Python's own code 1 would mean: updates wait
+        traceback.print_exc()
+        sys.exit(TROUBLE)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,11 @@ class DiscoveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeScanConfig:
+    interval_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     level: str = "info"
     format: str = "auto"
@@ -99,6 +104,7 @@ class Config:
     registry: RegistryConfig
     auth: AuthConfig
     discovery: DiscoveryConfig
+    runtime_scan: RuntimeScanConfig
     log: LogConfig
     warnings: tuple[str, ...] = ()
 
@@ -116,6 +122,9 @@ class Config:
             discovery=DiscoveryConfig(
                 interval_seconds=read.integer("DOCKREV_DISCOVERY_INTERVAL_SECONDS", 60, minimum=10),
                 max_actions=read.integer("DOCKREV_DISCOVERY_MAX_ACTIONS", 200, minimum=1),
+            ),
+            runtime_scan=RuntimeScanConfig(
+                interval_seconds=read.integer("DOCKREV_RUNTIME_SCAN_INTERVAL_SECONDS", 600, minimum=30),
             ),
             log=LogConfig(
                 level=read.choice("DOCKREV_LOG_LEVEL", ("info", "debug", "warning", "error")),

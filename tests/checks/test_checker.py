@@ -11,6 +11,7 @@ from dockrev.clock import SystemClock
 from dockrev.oci.digest import Digest
 from dockrev.stacks.candidates import ArchMatch
 from tests.checks.bench import Bench
+from tests.fakes.images import index_image
 from tests.fakes.registry import FakeRegistry
 from tests.stacks.building import OLD, observed_service, running
 
@@ -59,6 +60,36 @@ async def test_a_known_update_costs_one_head_and_is_not_new_again(bench: Bench) 
     report = await bench.check()
     assert (report.with_candidate, report.new_versions) == (1, ())
     assert bench.registry.counts == {"head": 1}
+
+
+async def test_a_tag_that_moves_back_to_what_it_was_costs_one_head(bench: Bench) -> None:
+    first = bench.registry.push("web", "1", revision="first")
+    await bench.stack("blog", bench.runs("web", "web", "1", OLD))
+    await bench.check()
+    bench.registry.push("web", "1", revision="second")
+    await bench.check()
+    bench.registry.retag("web", "1", first)
+    bench.registry.forget_counts()
+    await bench.check()
+    assert bench.registry.counts == {"head": 1}
+    candidate = (await bench.verdicts())["web"].candidate
+    assert candidate is not None
+    assert (candidate.digest, candidate.arch_match) == (first, ArchMatch.MATCH)
+
+
+async def test_a_move_of_other_platforms_alone_is_no_update_once_the_old_image_is_known(
+    bench: Bench,
+) -> None:
+    both = index_image("web", ("linux/amd64", "linux/arm64"))
+    more = index_image("web", ("linux/amd64", "linux/arm64", "linux/riscv64"))
+    installed = bench.registry.push_image("web", "1", both)
+    await bench.stack("blog", bench.runs("web", "web", "1", OLD))
+    await bench.check()
+    await bench.stack("blog", bench.runs("web", "web", "1", installed))
+    moved = bench.registry.push_image("web", "1", more)
+    assert moved != installed
+    assert (await bench.check()).with_candidate == 0
+    assert (await bench.verdicts())["web"].candidate is None
 
 
 async def test_a_single_platform_image_shows_its_platform(bench: Bench) -> None:

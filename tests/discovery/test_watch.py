@@ -98,6 +98,22 @@ async def test_a_burst_of_events_is_one_scan(host: DiscoveryHost) -> None:
         assert watched.scanner.ended == 3
 
 
+async def test_a_scan_waits_until_things_are_quiet(host: DiscoveryHost) -> None:
+    pace = replace(QUICK, quiet_seconds=0.5, busy_seconds=0.6, max_busy_seconds=0.6)
+    host.deploy("blog", WEB, "web")
+    async with watching(host, pace=pace) as watched:
+        await watched.scanner.reached(1)
+        await host.fake.subscribed()
+        await asyncio.sleep(pace.busy_seconds)  # from now on a scan may follow an event at once
+
+        for _ in range(2):
+            host.fake.emit("start", host.fake.containers[0])
+            await asyncio.sleep(0.1)
+            assert watched.scanner.ended == 1
+
+        await watched.scanner.reached(2)
+
+
 async def test_events_without_end_do_not_put_a_scan_off_for_ever(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
 
@@ -115,12 +131,12 @@ async def test_events_without_end_do_not_put_a_scan_off_for_ever(host: Discovery
 
 
 async def test_in_between_the_engine_is_asked_nothing(host: DiscoveryHost) -> None:
-    async with watching(host, interval_seconds=0.05) as watched:
+    async with watching(host, interval_seconds=0.3) as watched:
         await watched.scanner.reached(2)
         host.fake.calls.clear()
 
         with pytest.raises(TimeoutError):
-            await watched.scanner.reached(3, seconds=0.4)
+            await watched.scanner.reached(3, seconds=0.6)
 
         assert host.fake.calls == []
 
@@ -129,6 +145,7 @@ async def test_while_events_are_heard_scans_still_happen_from_time_to_time(host:
     pace = replace(QUICK, trusting_seconds=0.1)
 
     async with watching(host, interval_seconds=0.05, pace=pace) as watched:
+        await host.fake.subscribed()
         await watched.scanner.reached(4)
 
 
@@ -182,7 +199,7 @@ async def test_an_engine_that_starts_after_us_is_found(host: DiscoveryHost, line
     assert actions(lines) == ["discovery.failed", "compose.found", "discovery.recovered"]
 
 
-async def test_without_events_scans_go_on_in_intervals_and_that_is_told_once(
+async def test_without_events_scans_go_on_in_intervals_each_trying_again_and_that_is_told_once(
     host: DiscoveryHost, lines: list[EventDict]
 ) -> None:
     answers = {
@@ -191,10 +208,11 @@ async def test_without_events_scans_go_on_in_intervals_and_that_is_told_once(
         "/images/json": http(b"[]"),
         "/events": http(b'{"message": "forbidden"}', status="403 Forbidden"),
     }
+    patient = replace(QUICK, retry_seconds=NEVER, max_retry_seconds=NEVER)
     async with (
         answering_bytes(lambda path: answers.get(path, b"")) as config,
         Engine.open(config) as proxy,
-        watching(host, interval_seconds=0.05, host=proxy, events=proxy) as watched,
+        watching(host, 0.05, patient, host=proxy, events=proxy) as watched,
     ):
         await watched.scanner.reached(8)
 

@@ -1,4 +1,4 @@
-"""An engine that is away, comes and goes: the server stays, says so, keeps what it knows and recovers alone."""
+"""An engine that is away, or comes and goes: the server says so, keeps what it knows and recovers alone."""
 
 import asyncio
 import time

@@ -57,7 +57,14 @@ async def test_facts_are_read_back_exactly_and_learned_once(images: Images) -> N
     facts = ImageFacts(ONE, children)
     await images.record(facts=[facts])
     await images.record(facts=[facts, ImageFacts(OTHER, ())])
-    assert await images.store.facts() == {ONE: facts, OTHER: ImageFacts(OTHER, ())}
+    assert await images.store.facts({ONE, OTHER}) == {ONE: facts, OTHER: ImageFacts(OTHER, ())}
+    assert await images.store.learned() == {ONE, OTHER}
+
+
+async def test_only_the_facts_that_are_asked_for_are_read(images: Images) -> None:
+    await images.record(facts=[ImageFacts(ONE, ()), ImageFacts(OTHER, ())])
+    assert set(await images.store.facts([ONE, Digest.of(b"never learned")])) == {ONE}
+    assert await images.store.facts([]) == {}
 
 
 async def test_recording_nothing_is_allowed(images: Images) -> None:

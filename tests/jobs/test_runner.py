@@ -11,8 +11,8 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from dockrev.errors import Conflict, NotFound, UpstreamError
-from dockrev.jobs.models import Exclusive, JobStatus, Level, Outcome, Progress
+from dockrev.errors import Conflict, NotFound, StorageError, UpstreamError
+from dockrev.jobs.models import Exclusive, JobFilter, JobStatus, Level, Outcome, Progress
 from dockrev.jobs.retention import KEPT, JobRetention
 from dockrev.jobs.runner import JobContext
 from tests.fakes.clock import MovableClock
@@ -221,6 +221,20 @@ async def test_an_end_that_cannot_be_stored_is_stored_later_and_once(works: Work
     assert (job.status, job.summary) == (JobStatus.FAILED, {"error": "no"})
     assert job.progress is not None
     assert await messages(works, job_id) == [(Level.ERROR, "work failed: no")]
+
+
+async def test_a_job_whose_workflow_cannot_be_recorded_is_not_left_running(works: Works) -> None:
+    target = works.target()
+    with closing(sqlite3.connect(works.database.path.with_name("workflows.sqlite3"))) as workflows:
+        workflows.execute("ALTER TABLE workflow_status RENAME TO away")
+        with pytest.raises(StorageError, match="no such table"):
+            await works.submit(succeed, target)
+        workflows.execute("ALTER TABLE away RENAME TO workflow_status")
+    (job,) = await works.jobs.store.page(JobFilter(stack_id=target.stack_id), 1, None)
+    job = await works.ended(job.id)
+    assert job.status is JobStatus.FAILED
+    assert "no such table" in str(job.summary["error"])
+    assert (await works.run(succeed)).status is JobStatus.SUCCESS
 
 
 async def test_an_unknown_kind_of_job_fails_instead_of_staying(works: Works) -> None:

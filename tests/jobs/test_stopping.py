@@ -102,8 +102,15 @@ async def test_a_job_whose_server_was_killed_is_ended_at_the_next_start(tmp_path
         assert await works.jobs.store.get(job_id) == job, "the workflow that came back did nothing"
 
 
-async def test_a_file_of_workflows_that_is_garbage_is_a_storage_error(tmp_path: Path) -> None:
-    (tmp_path / "workflows.sqlite3").write_bytes(b"certainly not a database" * 100)
+async def test_a_file_of_workflows_that_is_garbage_is_a_storage_error_and_can_be_replaced(
+    tmp_path: Path,
+) -> None:
+    garbage = tmp_path / "workflows.sqlite3"
+    garbage.write_bytes(b"certainly not a database" * 100)
     with pytest.raises(StorageError, match="not an SQLite database"):
         async with Works.open(tmp_path):
             pass
+    elsewhere = tmp_path / "elsewhere"
+    async with Works.open(elsewhere) as works:
+        assert (await works.run(succeed)).status is JobStatus.SUCCESS
+    assert (elsewhere / "workflows.sqlite3").exists()

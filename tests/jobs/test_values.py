@@ -2,7 +2,10 @@
 
 from base64 import urlsafe_b64encode
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dockrev.errors import InvalidArgument, InvalidJobsCursor
 from dockrev.jobs.cursor import decode_cursor, encode_cursor
@@ -85,3 +88,21 @@ def test_a_cursor_of_anothers_making_is_refused(content: bytes) -> None:
 def test_text_that_is_no_base64_is_no_cursor(text: str) -> None:
     with pytest.raises(InvalidJobsCursor):
         decode_cursor(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.datetimes().map(str),
+    lambda inner: st.lists(inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@given(JSON, JSON)
+def test_whatever_a_cursor_holds_it_is_one_or_it_is_refused(created_at: object, job_id: object) -> None:
+    document = orjson.dumps({"createdAt": created_at, "id": job_id})
+    try:
+        cursor = decode_cursor(urlsafe_b64encode(document).decode())
+    except InvalidJobsCursor:
+        return
+    assert cursor.created_at.utcoffset() is not None
+    assert isinstance(created_at, str)

@@ -51,14 +51,17 @@ class Checker:
 
     async def check(self, selected: Sequence[Service], watcher: Watcher) -> CheckReport:
         """Failures of a registry are in the report; only a database that fails ends the check."""
-        before = await self._appraiser.knowledge()
-        every = [service for stack in await self._stacks.all() for service in stack.services]
+        stacks = await self._stacks.all()
+        before = await self._appraiser.knowledge(stacks)
+        every = [service for stack in stacks for service in stack.services]
         plan = plan_check(selected, every, before)
-        answers = await self._ask(plan, Resolver(self._client, before.facts, self._clock), watcher)
+        answers = await self._ask(
+            plan, Resolver(self._client, await self._images.learned(), self._clock), watcher
+        )
         in_use = {planned.question.key for planned in plan_check(every, every, before).questions}
         in_use |= {answer.question.key for answer in answers}
         await self._store(selected, answers, unused=before.tags.keys() - in_use)
-        return report_check(plan, before, await self._appraiser.knowledge())
+        return report_check(plan, before, await self._appraiser.knowledge(stacks))
 
     async def _ask(self, plan: CheckPlan, resolver: Resolver, watcher: Watcher) -> list[Answer]:
         await self._client.prepare(planned.question.ref for planned in plan.questions)

@@ -118,7 +118,7 @@ def _logins(config: Config, clock: Clock) -> Diagnosis:
     try:
         hosts = CredentialStore(path, clock).hosts()
     except RegistryError as error:
-        return Diagnosis("logins", Verdict.FAIL, error.message)
+        return Diagnosis("logins", Verdict.FAIL, f"{path}: {error.message}")
     if not hosts:
         return Diagnosis("logins", Verdict.OK, f"none in {path}: registries are asked without a login")
     return Diagnosis("logins", Verdict.OK, f"{path}: {', '.join(hosts)}")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -58,6 +60,7 @@ def check(
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
+        signal.signal(signal.SIGTERM, _end)
         findings = uvloop.run(checking.check(config, SystemClock(), names or [], _error))
         if as_json:
             typer.echo(json.dumps(findings.as_json(), indent=2))
@@ -78,6 +81,11 @@ def doctor() -> None:
         configure_logs(LogConfig(level="error"))
         if not uvloop.run(examine(config, SystemClock(), Console())):
             raise typer.Exit(TROUBLE)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    """In order, as after ctrl-c, so that temporary files do not outlive an impatient timer."""
+    raise SystemExit(128 + number)
 
 
 def _console() -> Console:

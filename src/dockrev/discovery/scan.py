@@ -64,6 +64,8 @@ class Scanner:
         self._runtime_forgotten = False
         self._cleaned_at: datetime | None = None
         self.last: LastScan | None = None
+        self.wanted = asyncio.Event()
+        """Something calls for a scan: a scan that failed, whoever asked for it, or what the watch hears."""
 
     async def scan(self, report: Report = lambda _done, _total, _project: None) -> ScanResult:
         """Raises StorageError, or DockerError: then every stack's state is unknown and all else is kept."""
@@ -74,6 +76,7 @@ class Scanner:
             except AppError as error:
                 lost = isinstance(error, DockerError)
                 self.last = LastScan(started_at, self._since(started_at), error.message, not lost)
+                self.wanted.set()
                 if lost:
                     await self._forget_runtime()
                 raise

@@ -69,7 +69,7 @@ class DiscoveryWatch:
         self._scanner = scanner
         self._interval_seconds = interval_seconds
         self._pace = pace
-        self._heard = asyncio.Event()
+        self._heard = scanner.wanted
         self._engine_answers = asyncio.Event()
         self._listening_since: float | None = None
         self._refusals = 0

@@ -1,10 +1,13 @@
 """The platform whose images run here."""
 
+import asyncio
 import platform
 
 from dockrev.docker.engine import Engine
 from dockrev.errors import DockerError
 from dockrev.oci.platform import Platform
+
+_PATIENCE_SECONDS = 2.0
 
 
 class HostPlatform:
@@ -17,7 +20,9 @@ class HostPlatform:
     async def get(self) -> Platform:
         if self._known is None:
             try:
-                self._known = (await self._engine.describe()).platform
-            except DockerError:
+                # Nobody who only reads waits as long as a hanging engine is given.
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    self._known = (await self._engine.describe()).platform
+            except (DockerError, TimeoutError):
                 return Platform.of("linux", platform.machine())
         return self._known

@@ -52,10 +52,16 @@ class ImageStore:
             found = [_tag_state(row) for row in await connection.execute(select(image_tags))]
         return {state.key: state for state in found}
 
-    async def facts(self) -> dict[Digest, ImageFacts]:
+    async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]:
+        """Of those digests that were ever learned. All of them are kept for ever: ask for what is needed."""
+        query = select(manifests).where(manifests.c.digest.in_(digests))
         async with self._database.read() as connection:
-            found = [_facts(row) for row in await connection.execute(select(manifests))]
+            found = [_facts(row) for row in await connection.execute(query)]
         return {facts.digest: facts for facts in found}
+
+    async def learned(self) -> set[Digest]:
+        async with self._database.read() as connection:
+            return {Digest(digest) for digest in await connection.scalars(select(manifests.c.digest))}
 
     async def first_retry(self) -> datetime | None:
         """When the first question that a registry put off may be asked again."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from dockrev.db.database import storage_errors
+from dockrev.errors import StorageError
 
 _WORKFLOW_VERSION = "1"
 _INTERRUPTED = "PENDING"
@@ -45,8 +46,12 @@ class DurableWorkflows:
 
     def launch(self) -> None:
         """Call it inside the running loop: the workflows run there. Recovers what a crash interrupted."""
-        with storage_errors(self._path), _untold():
-            DBOS.launch()
+        try:
+            with storage_errors(self._path), _untold():
+                DBOS.launch()
+        except StorageError:
+            DBOS.destroy(destroy_registry=True)  # else it answers for this file in the next attempt, too
+            raise
 
     async def start(self, job_id: str) -> None:
         with storage_errors(self._path), SetWorkflowID(job_id):

@@ -123,11 +123,12 @@ class JobRunner:
     async def start(self) -> None:
         """First closes or resumes what an earlier process left unfinished, then takes new jobs."""
         await self._close_unfinished(Termination.SERVER_RESTART)
-        self._workflows = DurableWorkflows(self._path, self._run)
-        self._workflows.launch()
+        workflows = DurableWorkflows(self._path, self._run)
+        workflows.launch()
+        self._workflows = workflows
         for job in await self._store.unfinished():
             log.warning("Job goes on after a restart", action="job.resumed", job_id=job.id)
-            await self._workflows.ensure(job.id)
+            await workflows.ensure(job.id)
 
     async def probe(self) -> str:
         """For readiness. Raises AppError while no job can run."""
@@ -236,7 +237,7 @@ class JobRunner:
 
     async def _outcome(self, context: JobContext) -> Outcome:
         try:
-            return await self._handlers[context.job.type](context)
+            return await self._handled(context)
         except AppError as error:
             return Outcome(JobStatus.FAILED, {"error": error.message})
         except Exception as error:
@@ -244,6 +245,17 @@ class JobRunner:
             log.exception("Job failed unexpectedly", action="job.crashed")
             text = f"internal error: {type(error).__name__} (details are in the server's log)"
             return Outcome(JobStatus.FAILED, {"error": text})
+
+    async def _handled(self, context: JobContext) -> Outcome:
+        """A job that can be resumed is resumed as well when its database comes back."""
+        while True:
+            try:
+                return await self._handlers[context.job.type](context)
+            except StorageError as error:
+                if context.job.type not in self._resuming:
+                    raise
+                log.error("A job waits for its database", action="job.storage_awaited", cause=error.message)
+            await asyncio.sleep(self._retry_seconds)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Until it succeeds, or the server stops: the next one closes what is left open."""

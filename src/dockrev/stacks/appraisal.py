@@ -38,15 +38,22 @@ class Appraiser:
     def revision(self) -> int:
         return self._stacks.revision + self._images.revision
 
-    async def knowledge(self) -> Knowledge:
-        return Knowledge(await self._images.tags(), await self._images.facts(), await self._host.get())
+    async def knowledge(self, stacks: Iterable[Stack]) -> Knowledge:
+        """As much as it takes to judge these stacks."""
+        tags = await self._images.tags()
+        digests = {state.digest for state in tags.values() if state.digest}
+        for stack in stacks:
+            for service in stack.services:
+                digests |= service.runtime.digests
+        return Knowledge(tags, await self._images.facts(digests), await self._host.get())
 
     async def all(self) -> list[AppraisedStack]:
-        return appraise(await self._stacks.all(), await self.knowledge())
+        stacks = await self._stacks.all()
+        return appraise(stacks, await self.knowledge(stacks))
 
     async def one(self, stack_id: str) -> AppraisedStack:
         stack = await self._stacks.get(stack_id)
-        return appraise([stack], await self.knowledge())[0]
+        return appraise([stack], await self.knowledge([stack]))[0]
 
 
 def appraise(stacks: Iterable[Stack], knowledge: Knowledge) -> list[AppraisedStack]:

@@ -12,7 +12,8 @@ def listen(address: HttpAddress) -> socket.socket:
     try:
         listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # Python 3.11 adds the address to the text.
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         raise ConfigError([f"DOCKREV_HTTP_ADDR: cannot listen on {address} ({reason})"]) from error
     # Connections inherit it. Event loops set it themselves only on sockets that they opened, and without it
     # an answer in two writes waits 40 ms for the client's acknowledgement of the first.

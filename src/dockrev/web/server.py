@@ -26,6 +26,7 @@ class WebServer(uvicorn.Server):
                 host=address.host,
                 port=address.port,
                 http=_EnvelopeProtocol,
+                ws="none",
                 # The guard must see the real peer: it judges itself whose forwarded headers count.
                 proxy_headers=False,
                 server_header=False,

@@ -1,0 +1,216 @@
+"""`dockrev check` without any server: what it prints, how it ends, what it leaves behind."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from dockrev.oci.digest import Digest
+from tests.cli.command import Cli, outcome
+from tests.e2e.api import until
+from tests.e2e.fake_host import FakeHost
+from tests.fakes.engine import FakeImage
+from tests.fakes.registry import FakeRegistry
+from tests.testbed.bed import Bed
+from tests.testbed.images import Images
+from tests.testbed.projects import ComposeVersion, Projects
+from tests.testbed.registry import Registry
+
+
+def up_to_date(host: FakeHost, registry: FakeRegistry, repository: str) -> None:
+    """What runs of it was pulled from what the tag names now."""
+    digest = registry.content(repository).tags["1"]
+    name = f"{registry.host}/{repository}"
+    host.engine.images[:] = [
+        FakeImage(image.id, image.tags, (f"{name}@{digest}",)) if image.tags == (f"{name}:1",) else image
+        for image in host.engine.images
+    ]
+
+
+def deploy_two_projects(host: FakeHost, registry: FakeRegistry) -> None:
+    """`blog` has an update for `web` and none for `db`, `shop` one for its own `web`."""
+    for repository in ("web", "db", "till"):
+        registry.push(repository, "1")
+    host.deploy("blog", {"web": f"{registry.host}/web:1", "db": f"{registry.host}/db:1"})
+    host.deploy("shop", {"web": f"{registry.host}/till:1"})
+    up_to_date(host, registry, "db")
+
+
+async def test_updates_that_wait_are_shown_and_end_with_1(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    said = await cli.run("check")
+    available = fake_registry.content("web").tags["1"]
+    header, *lines = said.out.splitlines()
+    assert header.split() == ["STACK", "SERVICE", "IMAGE", "RUNNING", "AVAILABLE", "PLATFORM", "NOTE"]
+    assert [line.split()[:2] for line in lines[:3]] == [["blog", "db"], ["blog", "web"], ["shop", "web"]]
+    assert "up to date" in lines[0]
+    assert f"1 {available.short}" in lines[1]
+    assert "linux/amd64 +1" in lines[1]
+    assert lines[-1] == "3 services, 2 with an update waiting"
+    assert (said.code, said.err) == (1, "")
+
+
+async def test_json_is_for_scripts(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
+    deploy_two_projects(host, fake_registry)
+    said = await cli.run("check", "--json")
+    running = Digest.of(b"blog-web")
+    assert said.rows["blog/web"] == {
+        "stack": "blog",
+        "service": "web",
+        "image": f"{fake_registry.host}/web:1",
+        "tag": "1",
+        "running": running,
+        "available": fake_registry.content("web").tags["1"],
+        "platforms": ["linux/amd64", "linux/arm64"],
+        "hostPlatform": "linux/amd64",
+        "status": "update",
+        "note": "",
+    }
+    assert {name: row["status"] for name, row in said.rows.items()} == {
+        "blog/db": "current",
+        "blog/web": "update",
+        "shop/web": "update",
+    }
+    assert said.document["problems"] == []
+    assert said.document["summary"] == "3 services, 2 with an update waiting"
+    assert (said.code, said.err) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "services"),
+    [
+        (["blog"], 1, {"blog/db", "blog/web"}),
+        (["blog/db"], 0, {"blog/db"}),
+        (["web"], 1, {"blog/web", "shop/web"}),
+        (["shop", "blog/web"], 1, {"blog/web", "shop/web"}),
+        (["db", "blog/db"], 0, {"blog/db"}),
+    ],
+)
+async def test_names_choose_projects_and_services(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry, names: list[str], code: int, services: set[str]
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    said = await cli.run("check", "--json", *names)
+    assert (said.code, set(said.rows)) == (code, services)
+    wanted = {row["image"].partition("/")[2].partition(":")[0] for row in said.rows.values()}
+    assert {request.split("/")[2] for request in fake_registry.requests if "/v2/" in request} - {""} == wanted
+
+
+@pytest.mark.parametrize("name", ["nobody", "blog/nobody", "nobody/web"])
+async def test_an_unknown_name_tells_the_known_ones(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry, name: str
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    said = await cli.run("check", name)
+    expected = f"dockrev: no project or service is called '{name}' (projects found: blog, shop)\n"
+    assert (said.code, said.out, said.err) == (2, "", expected)
+    assert fake_registry.requests == []
+
+
+async def test_an_answer_that_is_missing_ends_with_2_beside_the_others(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    fake_registry.fail("till").status = 500
+    said = await cli.run("check", "--json")
+    assert said.code == 2
+    assert {name: row["status"] for name, row in said.rows.items()} == {
+        "blog/db": "current",
+        "blog/web": "update",
+        "shop/web": "failed",
+    }
+    assert "500" in said.rows["shop/web"]["note"]
+    assert said.document["summary"].endswith("1 could not be checked")
+
+
+async def test_a_limited_registry_is_deferred_and_ends_with_2(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    fake_registry.fail("till").status = 429
+    fake_registry.limits.retry_after = "3600"
+    said = await cli.run("check", "shop", "--json")
+    assert (said.code, said.rows["shop/web"]["status"]) == (2, "deferred")
+
+
+async def test_nothing_at_all_ends_with_0(cli: Cli) -> None:
+    said = await cli.run("check")
+    assert (said.code, said.out, said.err) == (0, "0 services, 0 with an update waiting\n", "")
+
+
+async def test_a_project_that_cannot_be_read_is_a_problem_beside_the_others(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    (host.directory / "shop" / "compose.yaml").unlink()
+    said = await cli.run("check", "--json")
+    assert set(said.rows) == {"blog/db", "blog/web"}
+    (problem,) = said.document["problems"]
+    assert problem.startswith("shop: ")
+    assert said.code == 1
+    shown = await cli.run("check")
+    assert shown.err == f"{problem}\n"
+
+
+async def test_it_leaves_nothing_behind(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
+    deploy_two_projects(host, fake_registry)
+    before = set(cli.directory.rglob("*"))
+    await cli.run("check")
+    await cli.run("check", "nobody")
+    assert set(cli.directory.rglob("*")) - before == {cli.scratch}
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_an_interruption_leaves_nothing_behind_either(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry, sent: signal.Signals, code: int
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    fake_registry.faults.slow_seconds = 600
+    process = await cli.start("check")
+
+    async def requests() -> list[str]:
+        return fake_registry.requests
+
+    await until(requests, bool)
+    process.send_signal(sent)
+    said = await outcome(process)
+    assert (said.code, said.out, said.err) == (code, "", "")
+    assert list(cli.scratch.iterdir()) == []
+
+
+async def test_an_engine_that_is_not_there_is_told(tmp_path: Path) -> None:
+    said = await Cli(tmp_path, "unix:///nowhere/docker.sock").run("check")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("dockrev: There is no Docker socket at /nowhere/docker.sock.")
+    assert len(said.err.splitlines()) == 1
+
+
+async def test_a_compose_that_is_not_there_still_shows_what_can_be_read(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    said = await cli.run("check", "--json", DOCKREV_COMPOSE_BIN="/nowhere/compose")
+    assert set(said.rows) == {"blog/db", "blog/web", "shop/web"}
+    assert all("/nowhere/compose" in problem for problem in said.document["problems"])
+    assert len(said.document["problems"]) == 2
+
+
+@pytest.mark.parametrize("version", list(ComposeVersion))
+async def test_it_works_with_either_compose_on_a_real_engine(
+    bed: Bed, projects: Projects, registry: Registry, images: Images, tmp_path: Path, version: ComposeVersion
+) -> None:
+    name = registry.push(images.build("web", version="1"), "web:1").name
+    project = projects.create(
+        "cli", {"web": {"image": "${IMAGE}"}}, files={".env": f"IMAGE={name}\n"}, version=version
+    )
+    await asyncio.to_thread(project.up)
+    pushed = registry.push(images.build("web", version="2"), "web:1")
+    said = await Cli(tmp_path, bed.engine.host).run(
+        "check", "--json", project.name, DOCKREV_COMPOSE_BIN=str(version.program)
+    )
+    row = said.rows[f"{project.name}/web"]
+    assert (said.code, row["status"], row["available"]) == (1, "update", pushed.digest)
+    assert row["image"] == name

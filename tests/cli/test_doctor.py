@@ -1,0 +1,127 @@
+"""`dockrev doctor`: a line for each part, and what to do about those that do not work."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Cli, Said
+from tests.e2e.fake_host import FakeHost
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.requirements import COMPOSE_V2
+
+VERDICTS = {"ok", "warn", "fail"}
+
+
+def findings(said: Said) -> dict[str, tuple[str, str]]:
+    """Verdict and text by part; each line is one finding."""
+    found = {}
+    for line in said.out.splitlines():
+        verdict, part, text = line.split(maxsplit=2)
+        assert verdict in VERDICTS, line
+        found[part] = (verdict, text)
+    return found
+
+
+async def test_all_is_well(cli: Cli, host: FakeHost) -> None:
+    host.deploy("blog", {"web": "127.0.0.1:5000/web:1"})
+    host.deploy("shop", {"web": "127.0.0.1:5000/web:1"})
+    said = await cli.run("doctor", DOCKREV_AUTH_ALLOWED_USER="alice", DOCKREV_TRUSTED_PROXIES="127.0.0.1")
+    found = findings(said)
+    assert (said.code, said.err) == (0, "")
+    assert {part: verdict for part, (verdict, _) in found.items()} == dict.fromkeys(
+        ("version", "engine", "projects", "compose", "database", "logins", "access"), "ok"
+    )
+    assert found["projects"][1] == "2 with containers: blog, shop"
+    assert "20.10.24, API 1.41, linux/amd64" in found["engine"][1]
+    assert found["compose"][1].endswith(f"({COMPOSE_V2})")
+    assert found["database"][1].endswith("does not exist yet; the server will make it")
+    assert "alice" not in said.out
+
+
+async def test_it_changes_nothing(cli: Cli, host: FakeHost) -> None:
+    before = set(cli.directory.rglob("*"))
+    await cli.run("doctor")
+    assert set(cli.directory.rglob("*")) - before == {cli.scratch}
+
+
+async def test_everything_is_wrong(tmp_path: Path) -> None:
+    garbage = tmp_path / "garbage.sqlite3"
+    garbage.write_text("no database at all " * 100)
+    login = tmp_path / "config.json"
+    login.write_text('{"auths": ')
+    said = await Cli(tmp_path, "unix:///nowhere/docker.sock").run(
+        "doctor",
+        DOCKREV_COMPOSE_BIN="/nowhere/compose",
+        DOCKREV_DB_PATH=str(garbage),
+        DOCKREV_DOCKER_CONFIG=str(login),
+        DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV="false",
+        DOCKREV_CHECK_CONCURRENCY="7",
+    )
+    found = findings(said)
+    assert (said.code, said.err) == (2, "")
+    assert {part for part, (verdict, _) in found.items() if verdict == "fail"} == {
+        "engine",
+        "compose",
+        "database",
+        "logins",
+        "access",
+    }
+    assert found["configuration"][0] == "warn"
+    assert "There is no Docker socket at /nowhere/docker.sock" in found["engine"][1]
+    assert "/nowhere/compose" in found["compose"][1]
+    assert "not an SQLite database" in found["database"][1]
+    assert str(login) in found["logins"][1]
+    assert "nobody is let in" in found["access"][1]
+
+
+async def test_an_open_door_is_a_warning_only(cli: Cli) -> None:
+    said = await cli.run("doctor")
+    found = findings(said)
+    assert said.code == 0
+    assert found["access"][0] == "warn"
+    assert "DOCKREV_AUTH_ALLOWED_USER" in found["access"][1]
+    assert found["projects"] == ("warn", "no container of a Compose project exists on this engine")
+
+
+@pytest.mark.parametrize("revision", ["9999", "0002"])
+async def test_a_newer_database_is_told(cli: Cli, revision: str) -> None:
+    path = cli.directory / "newer.sqlite3"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        database.execute("INSERT INTO alembic_version VALUES (?)", (revision,))
+    said = await cli.run("doctor", DOCKREV_DB_PATH=str(path))
+    assert said.code == 2
+    assert f"written by a newer Dockrev (schema {revision}" in findings(said)["database"][1]
+
+
+async def test_a_server_that_runs_is_not_disturbed(cli: Cli, host: FakeHost, tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, host.docker_host)
+    server.start()
+    try:
+        await server.ready()
+        said = await cli.run("doctor", DOCKREV_DB_PATH=str(server.db_path))
+        assert findings(said)["database"] == ("ok", f"{server.db_path}, schema 0001")
+        await server.ready()
+    finally:
+        server.close()
+
+
+async def test_logins_are_named_and_never_shown(cli: Cli) -> None:
+    login = cli.directory / "config.json"
+    auths = {"registry.example": {"username": "alice", "password": "hunter2"}}
+    login.write_text(json.dumps({"auths": auths}))
+    said = await cli.run("doctor", DOCKREV_DOCKER_CONFIG=str(login))
+    assert findings(said)["logins"] == ("ok", f"{login}: registry.example")
+    assert "hunter2" not in said.out + said.err
+
+
+async def test_a_configuration_that_cannot_be_read_is_told_fault_by_fault(cli: Cli) -> None:
+    said = await cli.run("doctor", DOCKREV_HTTP_ADDR="here", DOCKREV_LOG_LEVEL="loud")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.splitlines() == [
+        "dockrev: DOCKREV_HTTP_ADDR: 'here' is not host:port",
+        "dockrev: DOCKREV_LOG_LEVEL: 'loud' is not one of info, debug, warning, error",
+    ]

@@ -1,0 +1,143 @@
+"""The lines of a check, and the exit code that sums them up."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from dockrev.cli.rows import Row, RowStatus, exit_code, rows_of, select
+from dockrev.errors import InvalidArgument
+from dockrev.images.models import CheckError
+from dockrev.stacks.appraisal import appraise
+from dockrev.stacks.candidates import Knowledge
+from dockrev.stacks.models import Runtime, Service
+from tests.stacks.building import (
+    AMD64,
+    NEW,
+    NOON,
+    OLD,
+    index,
+    knowledge,
+    running,
+    service,
+    stack,
+    stopped,
+    tag,
+)
+
+FAILED = CheckError("registry_timeout", "no answer", NOON)
+LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(hours=1))
+HERE, ELSEWHERE = index(NEW, amd64=NEW), index(NEW, arm64=NEW)
+
+
+def row_of(one: Service, known: Knowledge) -> Row:
+    appraised = appraise([stack(one)], known)
+    (row,) = rows_of(appraised, [one], AMD64)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("one", "known", "status", "note"),
+    [
+        (service(runtime=running(OLD)), knowledge(tag(NEW), facts=[HERE]), RowStatus.UPDATE, ""),
+        (service(runtime=running(NEW)), knowledge(tag(NEW)), RowStatus.CURRENT, ""),
+        (
+            service(runtime=running(OLD)),
+            knowledge(tag(NEW), facts=[ELSEWHERE]),
+            RowStatus.UPDATE,
+            "not offered for this host's platform",
+        ),
+        (service(runtime=stopped(NEW)), knowledge(tag(NEW)), RowStatus.CURRENT, "stopped"),
+        (service(runtime=Runtime()), knowledge(tag(NEW)), RowStatus.UNKNOWN, "no containers"),
+        (
+            service(runtime=running(())),
+            knowledge(tag(NEW)),
+            RowStatus.UNKNOWN,
+            "what runs did not come from this registry",
+        ),
+        (
+            service(runtime=running(NEW, OLD, total=2)),
+            knowledge(tag(NEW), facts=[HERE]),
+            RowStatus.UPDATE,
+            "containers run different images",
+        ),
+        (service(runtime=running(OLD)), knowledge(tag(None, error=FAILED)), RowStatus.FAILED, "no answer"),
+        (service(runtime=running(OLD)), knowledge(tag(NEW, error=LIMITED)), RowStatus.DEFERRED, "later"),
+        (service(None, running(()), builds=True), knowledge(), RowStatus.UNCHECKED, "local build"),
+        (service(runtime=running(OLD), watched=False), knowledge(), RowStatus.UNCHECKED, "not watched"),
+    ],
+)
+def test_a_row_says_how_a_service_stands_and_why(
+    one: Service, known: Knowledge, status: RowStatus, note: str
+) -> None:
+    row = row_of(one, known)
+    assert (row.status, row.note) == (status, note)
+
+
+def test_a_row_has_the_documented_json() -> None:
+    row = row_of(
+        service("nginx:1", running(OLD)),
+        knowledge(tag(NEW, repository="docker.io/library/nginx", name="1"), facts=[HERE]),
+    )
+    assert row.as_json() == {
+        "stack": "blog",
+        "service": "web",
+        "image": "nginx:1",
+        "tag": "1",
+        "running": OLD,
+        "available": NEW,
+        "platforms": ["linux/amd64"],
+        "hostPlatform": "linux/amd64",
+        "status": "update",
+        "note": "",
+    }
+
+
+def test_rows_come_by_stack_and_leave_out_what_was_not_selected_or_is_removed() -> None:
+    b, a = service(name="b"), service(name="a")
+    gone, other = service(name="gone", removed=True), service(name="other")
+    stacks = [replace(stack(b), name="shop"), replace(stack(a, gone, other), name="blog")]
+    rows = rows_of(appraise(stacks, knowledge()), [a, b, gone], AMD64)
+    assert [(row.stack, row.service) for row in rows] == [("blog", "a"), ("shop", "b")]
+
+
+BLOG = replace(stack(service(name="web"), service(name="db")), name="blog")
+SHOP = replace(stack(replace(service(name="web"), id="svc_shop")), name="shop")
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ((), {"svc_web", "svc_db", "svc_shop"}),
+        (("blog",), {"svc_web", "svc_db"}),
+        (("web",), {"svc_web", "svc_shop"}),
+        (("blog/web",), {"svc_web"}),
+        (("blog/web", "blog", "shop/web"), {"svc_web", "svc_db", "svc_shop"}),
+    ],
+)
+def test_services_are_chosen_by_project_by_name_or_by_both(names: tuple[str, ...], found: set[str]) -> None:
+    chosen = [one.id for one in select([BLOG, SHOP], names)]
+    assert set(chosen) == found
+    assert len(chosen) == len(found)
+
+
+def test_a_name_that_fits_nothing_is_refused_with_what_there_is() -> None:
+    with pytest.raises(InvalidArgument, match=r"'wiki' \(projects found: blog, shop\)"):
+        select([SHOP, BLOG], ["web", "wiki"])
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([], 0),
+        ([RowStatus.CURRENT, RowStatus.UNCHECKED, RowStatus.UNKNOWN], 0),
+        ([RowStatus.CURRENT, RowStatus.UPDATE], 1),
+        ([RowStatus.UPDATE, RowStatus.FAILED], 2),
+        ([RowStatus.DEFERRED], 2),
+    ],
+)
+def test_the_exit_code_tells_nothing_from_updates_and_both_from_not_knowing(
+    statuses: list[RowStatus], code: int
+) -> None:
+    row = row_of(service(runtime=running(NEW)), knowledge(tag(NEW)))
+    assert exit_code(replace(row, status=status) for status in statuses) == code

@@ -1,0 +1,83 @@
+"""What monitoring asks: liveness, version, readiness."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+
+from fastapi import FastAPI
+
+from dockrev.config import AuthConfig
+from dockrev.db.database import Database
+from dockrev.errors import DockerError
+from dockrev.system.readiness import Probe, Readiness, database_probe
+from dockrev.system.routes import SystemRoutes
+from dockrev.web.application import create_web_app
+from tests.web.asgi import ask
+
+PRIVATE = AuthConfig(allowed_user="ann")
+
+
+async def sound() -> str:
+    return "engine 20.10"
+
+
+async def broken() -> str:
+    raise DockerError("the engine is away")
+
+
+def app_of(probes: Mapping[str, Probe], auth: AuthConfig = PRIVATE) -> FastAPI:
+    return create_web_app([SystemRoutes("1.2.3", Readiness(probes)).router], auth, "1.2.3")
+
+
+async def test_liveness_is_plain_text_and_open_to_everybody() -> None:
+    answer = await ask(app_of({"engine": broken}), "GET", "/api/health")
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+async def test_the_version_is_open_to_everybody() -> None:
+    answer = await ask(app_of({}), "GET", "/api/version")
+    assert (answer.status, answer.json()) == (200, {"version": "1.2.3"})
+
+
+async def test_readiness_names_its_parts_to_those_who_are_let_in() -> None:
+    app = app_of({"engine": sound, "jobs": broken})
+    answer = await ask(app, "GET", "/api/ready", headers={"x-forwarded-user": "ann"})
+    assert answer.status == 503
+    assert answer.json() == {
+        "ready": False,
+        "parts": [
+            {"part": "engine", "ok": True, "detail": "engine 20.10"},
+            {"part": "jobs", "ok": False, "detail": "the engine is away"},
+        ],
+    }
+
+
+async def test_readiness_tells_strangers_only_yes_or_no() -> None:
+    for probe, status, ready in ((sound, 200, True), (broken, 503, False)):
+        answer = await ask(app_of({"engine": probe}), "GET", "/api/ready")
+        assert (answer.status, answer.json()) == (status, {"ready": ready})
+
+
+async def test_all_parts_are_asked_at_once() -> None:
+    meet = asyncio.Barrier(2)
+
+    async def wait_for_the_other() -> str:
+        await meet.wait()
+        return "met"
+
+    async with asyncio.timeout(2):
+        findings = await Readiness({"a": wait_for_the_other, "b": wait_for_the_other}).ask()
+    assert [finding.detail for finding in findings] == ["met", "met"]
+
+
+async def test_a_database_that_is_locked_is_not_ready(database: Database) -> None:
+    probes = {"database": database_probe(database)}
+    assert [finding.ok for finding in await Readiness(probes).ask()] == [True]
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        (finding,) = await Readiness(probes).ask()
+        other.execute("ROLLBACK")
+    assert not finding.ok
+    assert "another program holds its lock" in finding.detail

@@ -1,0 +1,31 @@
+"""Stored settings, and what holds without any."""
+
+from sqlalchemy import select
+
+from dockrev.db.database import Database
+from dockrev.system.settings import Schedule, Schedules, SettingsStore, settings
+from tests.fakes.clock import MovableClock
+
+
+async def test_without_settings_nothing_is_scheduled(database: Database, clock: MovableClock) -> None:
+    assert await SettingsStore(database, clock).schedules() == Schedules(
+        update_check=Schedule(enabled=False, cron="*/30 * * * *")
+    )
+
+
+async def test_settings_are_read_back_and_the_newest_counts(database: Database, clock: MovableClock) -> None:
+    store = SettingsStore(database, clock)
+    for hour in (3, 4):
+        wanted = Schedules(update_check=Schedule(enabled=True, cron=f"0 {hour} * * *"))
+        await store.save_schedules(wanted, "ann")
+        assert await store.schedules() == wanted
+
+
+async def test_every_change_records_who_made_it_and_when(database: Database, clock: MovableClock) -> None:
+    store = SettingsStore(database, clock)
+    await store.save_schedules(Schedules(), "ann")
+    clock.advance(60)
+    await store.save_schedules(Schedules(), "bob")
+    async with database.read() as connection:
+        found = await connection.execute(select(settings.c.updated_by, settings.c.updated_at))
+        assert tuple(found.one()) == ("bob", clock.now())
