@@ -1,97 +1,45 @@
-"""The composition root: everything is built here, once, and stopped in reverse order."""
+"""The server: everything is built here, once, and stopped in reverse order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 import tzlocal
 from fastapi import FastAPI
 
-from dockrev.checks.checker import Checker
+from dockrev.assembly import Core, Registries, Works, assemble_works, open_core, troubles_seen
 from dockrev.checks.deferred import DeferredChecks
 from dockrev.checks.jobs import CheckJobs
 from dockrev.checks.routes import CheckRoutes
 from dockrev.clock import Clock
 from dockrev.config import Config
-from dockrev.db.database import Database
 from dockrev.db.lock import only_server
-from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.jobs import JOB_TYPE as DISCOVERY
 from dockrev.discovery.jobs import DiscoveryJob
-from dockrev.discovery.observe import Observer
 from dockrev.discovery.routes import DiscoveryRoutes
-from dockrev.discovery.scan import Scanner
-from dockrev.discovery.store import ProjectStore
 from dockrev.discovery.watch import DiscoveryWatch
-from dockrev.docker.engine import Engine
-from dockrev.docker.host import HostPlatform
-from dockrev.images.store import ImageStore
-from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.retention import JobRetention
 from dockrev.jobs.routes import JobRoutes
-from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.schedules import Plan, Schedule
-from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.jobs.ticks import TickStore
-from dockrev.registry.client import RegistryClient
-from dockrev.stacks.appraisal import Appraiser
+from dockrev.runtime_scans.jobs import RuntimeScanJobs
+from dockrev.runtime_scans.routes import RuntimeScanRoutes
+from dockrev.runtime_scans.timer import RuntimeScanTimer
 from dockrev.stacks.routes import StackRoutes
-from dockrev.stacks.store import StackStore
+from dockrev.stacks.settings_routes import SettingsRoutes
 from dockrev.system.readiness import Readiness, database_probe
 from dockrev.system.routes import SystemRoutes
-from dockrev.system.settings import SettingsStore
+from dockrev.updates.routes import UpdateRoutes
 from dockrev.web.application import create_web_app
+from dockrev.web.body import ApiRouter
 from dockrev.web.listen import listen
 from dockrev.web.server import WebServer
 from dockrev.web.shutdown import Shutdown
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """What finds and checks, without a server around it."""
-
-    config: Config
-    clock: Clock
-    database: Database
-    engine: Engine
-    stacks: StackStore
-    projects: ProjectStore
-    images: ImageStore
-    appraiser: Appraiser
-    scanner: Scanner
-    checker: Checker
-
-
-@asynccontextmanager
-async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterator[Core]:
-    """Raises StorageError for the database, ConfigError for what the environment names and is not there."""
-    async with (
-        Database.open(db_path) as database,
-        Engine.open(config.docker) as engine,
-        RegistryClient.open(config.registry, clock) as registry,
-    ):
-        stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
-        images = ImageStore(database, clock)
-        appraiser = Appraiser(stacks, images, HostPlatform(engine, config.docker.platform))
-        observer = Observer(FoundCompose(config.docker, clock))
-        yield Core(
-            config=config,
-            clock=clock,
-            database=database,
-            engine=engine,
-            stacks=stacks,
-            projects=projects,
-            images=images,
-            appraiser=appraiser,
-            scanner=Scanner(engine, observer, stacks, projects, clock),
-            checker=Checker(registry, database, stacks, images, appraiser, clock),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,82 +50,110 @@ class Dockrev:
     shutdown: Shutdown
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """The jobs that only look."""
+
+    checks: CheckJobs
+    scans: RuntimeScanJobs
+    watch: DiscoveryWatch
+
+
 @asynccontextmanager
 async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
-    """Closes what an earlier process left unfinished, and keeps the background work going meanwhile."""
+    """Closes or resumes what an earlier process left unfinished; keeps the background work going meanwhile."""
     with only_server(config.db_path):
         async with open_core(config, clock, config.db_path) as core:
-            feed = LogFeed()
-            jobs = JobStore(core.database, feed, clock)
-            runner = JobRunner(jobs, clock, config.db_path.with_suffix(".workflows.sqlite3"))
-            runner.handles(DISCOVERY, DiscoveryJob(core.scanner, config.discovery.max_actions).run)
-            checks = CheckJobs(runner, core.checker, core.stacks, core.scanner.scan)
-            await runner.start()
+            works = assemble_works(core, config.db_path)
+            looking = _looking(core, works)
+            await works.repair()
+            await works.runner.start()
             try:
-                async with _in_background(core, jobs, runner, checks) as watch:
+                async with _in_background(core, works, looking):
                     shutdown = Shutdown()
-                    routes = JobRoutes(jobs, JobStreams(jobs, feed), runner, shutdown)
-                    yield Dockrev(_web(core, runner, checks, watch, routes), shutdown)
+                    yield Dockrev(_web(core, works, looking, shutdown), shutdown)
             finally:
-                await runner.stop()
+                await works.runner.stop()
+
+
+def _looking(core: Core, works: Works) -> _Looking:
+    runner, config = works.runner, core.config
+    runner.handles(DISCOVERY, DiscoveryJob(core.scanner, config.discovery.max_actions).run)
+    return _Looking(
+        checks=CheckJobs(runner, core.checker, core.stacks, core.scanner.scan),
+        scans=RuntimeScanJobs(
+            runner,
+            works.jobs,
+            core.stacks,
+            core.appraiser,
+            core.host,
+            lambda: troubles_seen(core.scanner),
+            Registries(core.checker),
+        ),
+        watch=DiscoveryWatch(core.engine, core.scanner, config.discovery.interval_seconds),
+    )
 
 
 @asynccontextmanager
-async def _in_background(
-    core: Core, jobs: JobStore, runner: JobRunner, checks: CheckJobs
-) -> AsyncIterator[DiscoveryWatch]:
-    settings = SettingsStore(core.database, core.clock)
-    watch = DiscoveryWatch(core.engine, core.scanner, core.config.discovery.interval_seconds)
+async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIterator[None]:
     scheduled = Schedule(
         "update_check",
-        plan=lambda: _check_plan(settings),
-        action=checks.start_scheduled,
+        plan=lambda: _check_plan(core),
+        action=looking.checks.start_scheduled,
         ticks=TickStore(core.database),
         clock=core.clock,
         zone=tzlocal.get_localzone(),
     )
     async with asyncio.TaskGroup() as group:
         work = [
-            group.create_task(watch.run()),
+            group.create_task(looking.watch.run()),
             group.create_task(scheduled.run()),
-            group.create_task(DeferredChecks(checks, core.images, core.clock).run()),
-            group.create_task(JobRetention(jobs, runner, core.clock).run()),
+            group.create_task(DeferredChecks(looking.checks, core.images, core.clock).run()),
+            group.create_task(
+                RuntimeScanTimer(looking.scans, core.config.runtime_scan.interval_seconds).run()
+            ),
+            group.create_task(JobRetention(works.jobs, works.runner, core.clock).run()),
+            group.create_task(works.backups.retention.run()),
         ]
         try:
-            yield watch
+            yield
         finally:
             for task in work:
                 task.cancel()
 
 
-async def _check_plan(settings: SettingsStore) -> Plan:
-    schedule = (await settings.schedules()).update_check
+async def _check_plan(core: Core) -> Plan:
+    schedule = (await core.settings.schedules()).update_check
     return Plan(schedule.enabled, schedule.cron)
 
 
-def _web(
-    core: Core, runner: JobRunner, checks: CheckJobs, watch: DiscoveryWatch, job_routes: JobRoutes
-) -> FastAPI:
+def _web(core: Core, works: Works, looking: _Looking, shutdown: Shutdown) -> FastAPI:
+    routers: Sequence[ApiRouter] = [
+        SystemRoutes(core.config.version, _readiness(core, works, looking)).router,
+        StackRoutes(core.stacks, core.appraiser).router,
+        SettingsRoutes(core.stacks).router,
+        DiscoveryRoutes(core.projects, works.runner).router,
+        CheckRoutes(looking.checks).router,
+        RuntimeScanRoutes(looking.scans).router,
+        UpdateRoutes(works.updates).router,
+        JobRoutes(works.jobs, JobStreams(works.jobs, works.feed), works.runner, shutdown).router,
+    ]
+    return create_web_app(routers, core.config.auth, core.config.version)
+
+
+def _readiness(core: Core, works: Works, looking: _Looking) -> Readiness:
     async def engine() -> str:
         found = await core.engine.describe()
         return f"{found.name} {found.version} ({found.platform})"
 
-    readiness = Readiness(
+    return Readiness(
         {
             "engine": engine,
             "database": database_probe(core.database),
-            "jobs": runner.probe,
-            "discovery": watch.probe,
+            "jobs": works.runner.probe,
+            "discovery": looking.watch.probe,
         }
     )
-    routes = (
-        SystemRoutes(core.config.version, readiness),
-        StackRoutes(core.stacks, core.appraiser),
-        DiscoveryRoutes(core.projects, runner),
-        CheckRoutes(checks),
-        job_routes,
-    )
-    return create_web_app([one.router for one in routes], core.config.auth, core.config.version)
 
 
 async def serve(config: Config, clock: Clock) -> None:

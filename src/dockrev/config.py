@@ -89,6 +89,16 @@ class RuntimeScanConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateConfig:
+    """`own_image`: the repository of Dockrev's own image. The retries are those of pulling."""
+
+    own_image: str
+    retry_max_attempts: int = 3
+    retry_base_ms: int = 300
+    retry_max_ms: int = 3000
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     level: str = "info"
     format: str = "auto"
@@ -105,6 +115,7 @@ class Config:
     auth: AuthConfig
     discovery: DiscoveryConfig
     runtime_scan: RuntimeScanConfig
+    updates: UpdateConfig
     log: LogConfig
     warnings: tuple[str, ...] = ()
 
@@ -123,6 +134,7 @@ class Config:
                 interval_seconds=read.integer("DOCKREV_DISCOVERY_INTERVAL_SECONDS", 60, minimum=10),
                 max_actions=read.integer("DOCKREV_DISCOVERY_MAX_ACTIONS", 200, minimum=1),
             ),
+            updates=_updates(read),
             runtime_scan=RuntimeScanConfig(
                 interval_seconds=read.integer("DOCKREV_RUNTIME_SCAN_INTERVAL_SECONDS", 600, minimum=30),
             ),
@@ -186,6 +198,20 @@ def _auth(read: "_Reader") -> AuthConfig:
         allowed_group=read.secret("DOCKREV_AUTH_ALLOWED_GROUP"),
         allow_anonymous=read.flag("DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV", default=True),
         trusted_proxies=read.parsed("DOCKREV_TRUSTED_PROXIES", _networks, None),
+    )
+
+
+def _updates(read: "_Reader") -> UpdateConfig:
+    prefix = "DOCKREV_UPDATE_IDEMPOTENT_RETRY"
+    base_ms = read.integer(f"{prefix}_BASE_MS", 300, minimum=1)
+    max_ms = read.integer(f"{prefix}_MAX_MS", 3000, minimum=1)
+    if max_ms < base_ms:
+        read.problems.append(f"{prefix}_MAX_MS: must not be below {prefix}_BASE_MS")
+    return UpdateConfig(
+        own_image=read.text("DOCKREV_IMAGE_REPO") or "ghcr.io/ivanli-cn/dockrev",
+        retry_max_attempts=read.integer(f"{prefix}_MAX_ATTEMPTS", 3, minimum=1),
+        retry_base_ms=base_ms,
+        retry_max_ms=max_ms,
     )
 
 

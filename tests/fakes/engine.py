@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,9 @@ class FakeContainer:
         }
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class FakeEngine:
     """Declare `containers` and `images`, ask `calls` what it was asked (without the version prefix)."""
 
@@ -102,6 +105,8 @@ class FakeEngine:
         self.machine = "x86_64"
         self.failure: tuple[int, str] | None = None
         self.hanging = False
+        self.handlers: dict[str, Handler] = {}
+        """`POST /images/create` and the like: what a test answers itself, before anything else is looked up."""
         self._subscribers: dict[asyncio.Queue[bytes | None], dict[str, list[str]]] = {}
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -179,6 +184,8 @@ class FakeEngine:
         if self.failure is not None:
             status, message = self.failure
             return web.json_response({"message": message}, status=status)
+        if handler := self.handlers.get(f"{request.method} {name}"):
+            return await handler(request)
         if name == "/events":
             return await self._stream_events(request)
         answers: dict[str, Callable[[], object]] = {

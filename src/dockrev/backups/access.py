@@ -1,15 +1,15 @@
 """
 Access to the data of a target through the engine alone, so that it works with a remote one too.
 
-A helper container that never starts has the target mounted below a folder that bears its label; the archive of
-that folder has everything. Writing has to remove what is there besides, which an engine cannot be told. But where
-an archive has a file, unpacking it removes a whole directory of that name. So for writing, the folder that holds
-the target is mounted instead.
+A helper container that never starts has the target mounted below a folder that bears its label; the archive
+of that folder has everything. Writing has to remove what is there besides, and no call of the engine does so.
+But where an archive has a file, unpacking it removes a whole directory of that name: for writing, the folder
+that holds the target is mounted.
 """
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -19,7 +19,7 @@ from dockrev.docker.archives import Archives
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import HelperMount, Lifecycle, MountType
 from dockrev.docker.volumes import Volumes
-from dockrev.errors import DockerError
+from dockrev.errors import BackupError, DockerError, DockerNotFound
 
 _BAY = "/dockrev"
 _VOLUME_ROOT = "_data"
@@ -43,6 +43,10 @@ class Place:
         return cls(target, f"{index}-{kind}-{words}", root)
 
     @property
+    def path(self) -> str:
+        return f"{self.label}/{self.root}"
+
+    @property
     def mounted_at(self) -> str:
         return f"{_BAY}/{self.label}/{self.root}"
 
@@ -53,11 +57,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`replaceable`: what is there goes when the archive has a file in its place."""
-
     helper_id: str
     place: Place
-    replaceable: bool
 
 
 class DataAccess:
@@ -88,7 +89,7 @@ class DataAccess:
             yield None
             return
         mount = HelperMount(MountType.BIND, holder, place.folder)
-        async with self._opened(place, image_id, mount, replaceable=True) as opened:
+        async with self._opened(place, image_id, mount) as opened:
             yield None if await self._is_symlink(opened) else opened
 
     @asynccontextmanager
@@ -115,12 +116,10 @@ class DataAccess:
             raise DockerError(f"{place.target} could not be emptied (rm ended with {code})")
 
     @asynccontextmanager
-    async def _opened(
-        self, place: Place, image_id: str, mount: HelperMount, *, replaceable: bool = False
-    ) -> AsyncIterator[Opened]:
+    async def _opened(self, place: Place, image_id: str, mount: HelperMount) -> AsyncIterator[Opened]:
         helper_id = await self._lifecycle.create_helper(image_id, (mount,))
         try:
-            yield Opened(helper_id, place, replaceable)
+            yield Opened(helper_id, place)
         finally:
             await to_the_end(self._lifecycle.remove_helper(helper_id))
 
@@ -128,13 +127,17 @@ class DataAccess:
         if target.kind is TargetKind.BIND:
             return str(PurePosixPath(target.source).parent)
         volume = await self._volumes.inspect(target.source)
-        if volume is None or volume.driver != "local" or volume.options:
+        if volume is None:
+            raise BackupError(f"{target} does not exist; create it first (docker compose up --no-start)")
+        if volume.driver != "local" or volume.options:
             return None
         mountpoint = PurePosixPath(volume.mountpoint)
         return str(mountpoint.parent) if mountpoint.name == _VOLUME_ROOT else None
 
     async def _is_symlink(self, opened: Opened) -> bool:
-        return (await self._archives.path_stat(opened.helper_id, opened.place.mounted_at)).symlink
+        with suppress(DockerNotFound):
+            return (await self._archives.path_stat(opened.helper_id, opened.place.mounted_at)).symlink
+        return False  # it is gone, and will be there again
 
 
 def _mount(place: Place, *, read_only: bool) -> HelperMount:

@@ -1,7 +1,7 @@
 """
 The file of a backup: one tar archive of all its targets, compressed with zstd, and its manifest.
 
-Both have temporary names until they are complete and on the disk; the archive gets its name last. Everything here
+Both have temporary names until they are complete and on the disk; the archive gets its name last. All of this
 blocks and is called in threads.
 """
 
@@ -50,7 +50,7 @@ class ArchiveWriter:
     ) -> None:
         self._archive.close()
         self._manifest.close()
-        if not self._finished:
+        if kind is not None or not self._finished:
             remove_files(self._path)
 
     def begin(self, target: Target, label: str, root: str, destinations: tuple[str, ...]) -> "TargetWriter":

@@ -1,8 +1,8 @@
 """
 What a backup holds, as a file of JSON lines beside its archive.
 
-The first line tells what the backup is of. Then, for each target, a line for every entry and one that closes the
-target. The last line has the digest of the archive; without it the manifest is cut off.
+The first line tells what the backup is of. Then, for each target, a line for every entry and one that closes
+the target. The last line has the digest of the archive; without it the manifest is cut off.
 """
 
 import json
@@ -91,8 +91,8 @@ def read_manifest(path: Path) -> Manifest:
     head, targets, sha256 = None, [], ""
     for document in _documents(path):
         match document:
-            case {"format": int(version), **fields}:
-                head = _head(path, version, fields)
+            case {"format": _}:
+                head = _head(path, document)
             case {"target": fields}:
                 targets.append(_target(fields))
             case {"end": {"sha256": str(sha256)}}:
@@ -180,9 +180,9 @@ def _line(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _head(path: Path, version: int, fields: Mapping[str, Any]) -> Head:
-    if version != FORMAT:
-        raise BackupError(f"the manifest {path} has format {version}; this release reads {FORMAT}")
+def _head(path: Path, fields: Mapping[str, Any]) -> Head:
+    if fields["format"] != FORMAT:
+        raise BackupError(f"the manifest {path} has format {fields['format']}; this release reads {FORMAT}")
     services = (
         BackedUpService(one["service_id"], one["name"], tuple(one["image_ids"]), tuple(one["digests"]))
         for one in fields["services"]

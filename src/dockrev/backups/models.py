@@ -160,6 +160,7 @@ class Backup:
 class Manner(StrEnum):
     PAUSED = "paused"
     STOPPED = "stopped"
+    STOPPED_FOR_RESTORE = "stopped_for_restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +174,18 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`deviations`: what differs from the archived tree although it should not; empty is good."""
+    """It was read back and is as it was archived."""
 
     target: Target
     entries: int
     size_bytes: int
-    deviations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedTarget:
+    """`deviations`: how the data as it is now differs; None when nobody asked."""
+
     target: Target
     entries: int
     size_bytes: int
+    deviations: tuple[str, ...] | None = None

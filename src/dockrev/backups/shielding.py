@@ -13,15 +13,9 @@ async def to_the_end(work: Coroutine[Any, Any, Value]) -> Value:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.shield(task)
+            await asyncio.wait([task])
         except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
             cancelled = error
-        except BaseException:  # noqa: BLE001 -- it is the task's own, raised below
-            break
     if cancelled is not None:
-        if not task.cancelled() and (failure := task.exception()):
-            raise cancelled from failure
-        raise cancelled
+        raise cancelled from (None if task.cancelled() else task.exception())
     return task.result()

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from dockrev.backups.manifest import Head
 from dockrev.backups.models import Backup, Manner, RecordStatus, Suspension, Target
 from dockrev.clock import Clock
 from dockrev.db.database import Database
@@ -65,32 +66,23 @@ class BackupStore:
         self._database = database
         self._clock = clock
 
-    async def begin(
-        self,
-        backup_id: str,
-        stack_id: str,
-        project: str,
-        job_id: str | None,
-        artifact_path: str,
-        targets: Sequence[Target],
-    ) -> None:
+    async def begin(self, head: Head, artifact_path: str, targets: Sequence[Target]) -> None:
         """Before the first byte is written, so that a crash leaves no file that nobody knows."""
         values = {
-            "id": backup_id,
-            "stack_id": stack_id,
-            "project": project,
-            "job_id": job_id,
+            "id": head.backup_id,
+            "stack_id": head.stack_id,
+            "project": head.project,
+            "job_id": head.job_id,
             "status": RecordStatus.RUNNING,
-            "created_at": self._clock.now(),
+            "created_at": head.created_at,
             "artifact_path": artifact_path,
             "targets": [target.as_json() for target in targets],
         }
         async with self._database.write(durable=True) as connection:
             await connection.execute(insert(backups).values(values))
 
-    async def succeed(self, backup_id: str, size_bytes: int, targets: Sequence[Target]) -> None:
-        written = [target.as_json() for target in targets]
-        await self._end(backup_id, status=RecordStatus.SUCCESS, size_bytes=size_bytes, targets=written)
+    async def succeed(self, backup_id: str, size_bytes: int) -> None:
+        await self._end(backup_id, status=RecordStatus.SUCCESS, size_bytes=size_bytes)
 
     async def fail(self, backup_id: str, error: str) -> None:
         await self._end(backup_id, status=RecordStatus.FAILED, error=error)

@@ -1,6 +1,8 @@
-"""Containers that must not write while their data is read or replaced: paused or stopped, and always woken again.
+"""
+Containers that must not write while their data is read or replaced: paused or stopped, and woken again.
 
-Each is written down before it is touched, so that the next start wakes those that a crash left behind.
+Each is written down before it is touched, so that the next start wakes those that a crash left behind. Only
+those stopped for a restore wait until one succeeds: they must not run on data that is half there.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -28,17 +30,37 @@ class Suspensions:
     async def suspended(
         self, backup_id: str, containers: Sequence[Occupant], manner: Manner
     ) -> AsyncIterator[None]:
-        """Those that are paused already stay so. Raises BackupError when one cannot be woken."""
+        """Woken whatever happens. Raises BackupError when one cannot be."""
         try:
-            for container in containers:
-                if not (container.paused and manner is Manner.PAUSED):
-                    await self._suspend(backup_id, Suspension(container.id, container.name, manner))
+            await self.suspend(backup_id, containers, manner)
             yield
         finally:
-            await to_the_end(self.wake(await self._store.suspended(backup_id)))
+            await to_the_end(self.wake(backup_id))
 
-    async def wake(self, suspended: Sequence[Suspension]) -> None:
-        """The last one first. Tries all of them; raises BackupError naming those that stay as they are."""
+    async def suspend(self, backup_id: str, containers: Sequence[Occupant], manner: Manner) -> None:
+        """Those that are paused already, by somebody else, stay so."""
+        for container in containers:
+            if not (container.paused and manner is Manner.PAUSED):
+                await self._suspend(backup_id, Suspension(container.id, container.name, manner))
+
+    async def wake_left_behind(self) -> None:
+        """At start. Raises as `wake` does."""
+        left = await self._store.suspended()
+        waiting = [one.name for one in left if one.manner is Manner.STOPPED_FOR_RESTORE]
+        if waiting:
+            log.warning(
+                "Containers wait for a restore that did not succeed: restore again",
+                action="backup.restore_pending",
+                containers=waiting,
+            )
+        await self._wake_all([one for one in left if one.manner is not Manner.STOPPED_FOR_RESTORE])
+
+    async def wake(self, backup_id: str) -> None:
+        """Tries all of them; raises BackupError naming those that stay as they are."""
+        await self._wake_all(await self._store.suspended(backup_id))
+
+    async def _wake_all(self, suspended: Sequence[Suspension]) -> None:
+        """The last one first."""
         failures = []
         for one in reversed(suspended):
             try:

@@ -56,9 +56,14 @@ class Entry:
 
 
 class TarScanner:
-    """Feed it all the bytes; it gives each entry once its content has passed."""
+    """Feed it all the bytes; it gives each entry once its content has passed.
 
-    def __init__(self) -> None:
+    Without `hashing` it is fast, and the digests mean nothing.
+    """
+
+    def __init__(self, *, hashing: bool = True) -> None:
+        self._hashing = hashing
+        self.content_bytes = 0
         self._block = bytearray()
         self._position = 0
         self._begin = 0
@@ -100,12 +105,17 @@ class TarScanner:
             if self._describing is not None:
                 self._description += view[:taken]
             else:
-                self._hash.update(view[:taken])
+                self._learn(view[:taken])
             self._left -= taken
         padded = min(len(view) - taken, self._padding) if not self._left else 0
         self._padding -= padded
         self._position += taken + padded
         return view[taken + padded :]
+
+    def _learn(self, content: memoryview) -> None:
+        self.content_bytes += len(content)
+        if self._hashing:
+            self._hash.update(content)
 
     def _gather(self, view: memoryview) -> memoryview:
         taken = min(len(view), BLOCK - len(self._block))

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from dockrev.app import Core, open_core
+from dockrev.assembly import Core, open_core
 from dockrev.checks.models import Step
 from dockrev.cli.rows import Row, rows_of, select, summary_of
 from dockrev.clock import Clock

@@ -4,27 +4,26 @@ import asyncio
 import re
 import shlex
 import shutil
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from dockrev.compose import raw
-from dockrev.compose.complaints import MASK, failure_of_up, printable
+from dockrev.compose.complaints import MASK
 from dockrev.compose.inputs import NotKnowable, Stamps, inputs_of, stamp
 from dockrev.compose.models import EffectiveConfig, ProjectFiles
 from dockrev.compose.process import Command, Stream, collect, run
 from dockrev.compose.rendering import CannotRender, parse_rendered
 from dockrev.compose.sources import Source, read_sources
+from dockrev.compose.up_output import UpOutput
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
 
-_VERSION = re.compile(r"v?(\d+\.\d+[^\s,]*)")
 UP_SECONDS = 900.0
 """Containers with a long grace period take their time to stop."""
 
-_LAST_LINES = 20
+_VERSION = re.compile(r"v?(\d+\.\d+[^\s,]*)")
 _VERSION_TIMEOUT_SECONDS = 20.0
 _CONCURRENT_CHILDREN = 4
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -113,19 +112,18 @@ class Compose:
         `on_line` gets what Compose says, without the values it quotes.
         Raises ComposeError with Compose's last words; what it had done by then stays.
         """
-        said: deque[str] = deque(maxlen=_LAST_LINES)
+        output = UpOutput()
 
         def take(_: Stream, line: str) -> None:
-            if line.strip():
-                said.append(line)
-                on_line(printable(line))
+            if (said := output.take(line)) is not None:
+                on_line(said)
 
         words = self._up(files, services, scales, recreate)
         directory = _existing(files.directory)
         code = await run(Command(words, self._environment, directory, timeout_seconds), take)
         if code != 0:
             names = ", ".join(services)
-            raise ComposeError(f"`compose up` of {names} failed with exit code {code}: {failure_of_up(said)}")
+            raise ComposeError(f"`compose up` of {names} failed with exit code {code}: {output.failure()}")
 
     def up_line(
         self,

@@ -5,7 +5,6 @@ Those may be secrets. Names of services, files and options are kept, other quota
 """
 
 import re
-from collections.abc import Iterable
 
 MAX_LENGTH = 2048
 MASK = "***"
@@ -16,65 +15,35 @@ _V1_UNDEFINED = re.compile(r"^The \S+ variable is not set\.")
 _NOISE = re.compile(r"attribute `version` is obsolete")
 
 _AFTER_NAMING_WORD = (
-    r"(?<!\w)(?:[Ss]ervices?|network|volume|config|secret|profile|file|option|for|The|In file|Compose file"
+    r"(?<!\w)(?:[Ss]ervices?|network|[Vv]olume|config|secret|profile|file|option|for|The|In file|Compose file"
     r"|properties|property|mapping key|option for \S+:)"
 )
-_QUOTED = r"\"[^\"]*\"?|'[^']*'?|`[^`]*`?"
+_QUOTED = r"\"[^\"]*\"?|(?<!\w)'[^']*'?|`[^`]*`?"
 _NAMED_OR_QUOTED = re.compile(rf"(?P<named>{_AFTER_NAMING_WORD} (?:{_QUOTED}))|(?P<quoted>{_QUOTED})")
 _VALUE = re.compile(
     r"(?<=interpolating )(?!services\.).*?(?= in service)"  # V1, mandatory variables
     r"|(?<= contains )[\[{].*(?=, which)"  # V1, a mapping or list in the wrong place
     r"|(?<=[a-z]Port: ).*"  # V2
 )
-_PROGRESS = re.compile(
-    r"(?:Container|Network|Volume|Image|Service) \S+ +\w+$"  # V2
-    r"|(?:Creating|Recreating|Starting|Stopping|Removing) "  # V1
-)
-_OF_THE_ENGINE = re.compile(r"(?:Error response from daemon|Cannot \w[\w ]* service \S+): ")
-_SECRET_OPTION = re.compile(
-    r"(\w*(?:pass|passwd|password|secret|token|credentials)\w*=)[^,;\s]+",  # of a network volume, for example
-    re.IGNORECASE,
-)
-_ESCAPE_HINT = "You may need to escape any $ with another $."
+ESCAPE_HINT = "You may need to escape any $ with another $."
 """V2 prints the template it could not interpolate on the lines after this one."""
 
 
 def warnings_in(stderr: str) -> tuple[str, ...]:
     """Without duplicates; V2 repeats itself for every file it loads."""
-    found = (_warning(line.strip()) for line in stderr.splitlines())
+    found = (warning_in_line(line.strip()) for line in stderr.splitlines())
     kept = (text[:MAX_LENGTH] for text in found if text and not _NOISE.search(text))
     return tuple(dict.fromkeys(kept))
 
 
 def error_in(stderr: str) -> str:
     """Why Compose failed, in one line."""
-    lines = [line.strip() for line in stderr.partition(_ESCAPE_HINT)[0].splitlines()]
-    errors = [_error(line) for line in lines if line and _warning(line) is None]
+    lines = [line.strip() for line in stderr.partition(ESCAPE_HINT)[0].splitlines()]
+    errors = [error_in_line(line) for line in lines if line and warning_in_line(line) is None]
     return " ".join(errors)[:MAX_LENGTH] or "it gave no reason"
 
 
-def printable(line: str) -> str:
-    """A line of `compose up` for the log: what happens to which container, a warning or an error."""
-    line = line.strip()
-    return (_warning(line) or _error_of_up(line))[:MAX_LENGTH]
-
-
-def failure_of_up(lines: Iterable[str]) -> str:
-    """Why `compose up` failed, from all that it said: its errors, else the last thing it did."""
-    said = [line for line in map(str.strip, lines) if line and _warning(line) is None]
-    errors = [line for line in said if not _PROGRESS.match(line)] or said[-1:]
-    return " ".join(dict.fromkeys(map(_error_of_up, errors)))[:MAX_LENGTH] or "it gave no reason"
-
-
-def _error_of_up(line: str) -> str:
-    """The engine quotes programs, paths and names, which a person needs; Compose quotes values."""
-    engine = _OF_THE_ENGINE.search(line)
-    if engine is None:
-        return _error(line)
-    return line[: engine.start()] + _SECRET_OPTION.sub(rf"\1{MASK}", line[engine.start() :])
-
-
-def _warning(line: str) -> str | None:
+def warning_in_line(line: str) -> str | None:
     if _V1_UNDEFINED.match(line):
         return line
     said = _LOGGED.match(line) or _LEVEL.match(line)
@@ -83,7 +52,7 @@ def _warning(line: str) -> str | None:
     return said["text"].replace('\\"', '"')
 
 
-def _error(line: str) -> str:
+def error_in_line(line: str) -> str:
     said = _LOGGED.match(line) or _LEVEL.match(line)
     text = said["text"].replace('\\"', '"') if said else line
     return _NAMED_OR_QUOTED.sub(lambda found: found["named"] or MASK, _VALUE.sub(MASK, text))

@@ -129,7 +129,7 @@ def service_out(appraised: AppraisedService) -> ServiceOut:
         name=service.name,
         image=ImageOut(ref=service.image_ref or "", tag=verdict.tag, digest=verdict.digest),
         candidate=_candidate(verdict.candidate),
-        settings=_settings(service.settings),
+        settings=settings_out(service.settings),
         archived=service.archived or service.removed,
         removed=service.removed,
         containers=_containers(service.runtime),
@@ -150,7 +150,7 @@ def _candidate(candidate: Candidate | None) -> CandidateOut | None:
     )
 
 
-def _settings(settings: ServiceSettings) -> SettingsOut:
+def settings_out(settings: ServiceSettings) -> SettingsOut:
     targets = BackupTargetsOut(bind_paths=dict(settings.bind_paths), volume_names=dict(settings.volume_names))
     return SettingsOut(
         auto_rollback=settings.auto_rollback, backup_targets=targets, repo_url=settings.repo_url

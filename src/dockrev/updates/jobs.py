@@ -88,6 +88,8 @@ class UpdateJobs:
         await context.log(
             f"update finished: {status}", Level.INFO if status is JobStatus.SUCCESS else Level.WARN
         )
+        if status is JobStatus.SUCCESS:
+            await self._backups.settled(context.job.id)
         await self._updates.release(context.job.id)
         return Outcome(status, summary_of(plan, outcomes))
 

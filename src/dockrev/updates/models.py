@@ -1,12 +1,11 @@
 """What an update is asked to do, and what becomes of each service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from dockrev.errors import Json
 from dockrev.jobs.models import BackupMode, Reason, Target
-from dockrev.oci.digest import Digest
 
 
 class Mode(StrEnum):
@@ -43,7 +42,7 @@ class ServicePlan:
     service_id: str
     name: str
     image_ref: str
-    digest: Digest
+    digest: str
     pull_tags: tuple[str, ...]
     auto_rollback: bool
     config_digest: str
@@ -63,7 +62,7 @@ class UpdatePlan:
     allow_arch_mismatch: bool
     backup_mode: BackupMode
     stacks: tuple[StackPlan, ...]
-    skipped_downgrades: tuple[Mapping[str, Json], ...] = ()
+    skipped_downgrades: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def service_ids(self) -> tuple[str, ...]:
@@ -105,6 +104,6 @@ class ServiceOutcome:
     step: Step | None = None
     old_image: str | None = None
     new_image: str | None = None
-    warnings: tuple[Mapping[str, Json], ...] = field(default=())
+    warnings: tuple[Mapping[str, Any], ...] = ()
     pulled_tags: tuple[str, ...] = ()
     bytes_to_download: int | None = None

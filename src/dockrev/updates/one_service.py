@@ -14,6 +14,7 @@ from dockrev.compose.models import ComposeService, ProjectView
 from dockrev.docker.tagging import PROTECTIVE_REPOSITORY
 from dockrev.errors import AppError, Conflict, DockerNotFound, InvalidArgument, Json
 from dockrev.jobs.models import Level
+from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
@@ -21,6 +22,7 @@ from dockrev.updates.order import sharing_network_of
 from dockrev.updates.proof import compare, testimony
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
+from dockrev.updates.retrying import patiently
 from dockrev.updates.store import Journal
 from dockrev.updates.tools import Tools
 from dockrev.updates.watching import watch
@@ -64,7 +66,7 @@ class ServiceUpdate:
         self._report = report
         self._cancelled = cancelled
         self._ref = ImageRef.parse(plan.image_ref)
-        self._content = ImageRef(self._ref.registry, self._ref.path, None, plan.digest)
+        self._content = ImageRef(self._ref.registry, self._ref.path, None, Digest(plan.digest))
         self._before: Before | None = None
         self._done: dict[str, Mapping[str, Any]] = {}
 
@@ -191,7 +193,7 @@ class ServiceUpdate:
     async def _download_size(self, allow_arch_mismatch: bool) -> int:
         """0 when the content is here already; the registry is not asked then."""
         try:
-            await self._tools.inspection.image(f"{self._content.repository}@{self._plan.digest}")
+            await self._tools.inspection.image(f"{self._content}")
         except DockerNotFound:
             manifest = await self._tools.registry.manifest(self._content)
         else:
@@ -212,8 +214,10 @@ class ServiceUpdate:
             self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
 
         login = await self._tools.login(self._ref)
-        image = await self._tools.pulling.pull(self._content, login, advance)
-        return {"image": image, "text": f"{self._plan.digest.short} is image {image[7:19]}"}
+        image = await patiently(
+            lambda: self._tools.pulling.pull(self._content, login, advance), self._tools.retries, self._line
+        )
+        return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
 
     async def _tag(self, image: str) -> dict[str, Json]:
         """So that `docker compose up -d` by hand means the same image later."""
@@ -363,7 +367,7 @@ class ServiceUpdate:
         return outcome
 
     async def _line(self, line: str) -> None:
-        await self._report.log(f"compose: {line}")
+        await self._report.log(line)
 
     def _own(self, view: ProjectView) -> ComposeService:
         for one in view.config.services:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
@@ -35,7 +35,7 @@ class Saved:
     """
 
     id: str | None
-    summary: Mapping[str, Json]
+    summary: Mapping[str, Any]
     blocks: bool
     restores: bool
 
@@ -45,8 +45,12 @@ class Backups(Protocol):
         """Failures are in the result, not raised."""
         ...
 
-    async def restore(self, backup_id: str, service_id: str) -> str:
-        """Of one service; says what it did. Raises AppError."""
+    async def restore(self, backup_id: str, project: str, service: str) -> str:
+        """The data of one service; says what it did. Raises AppError."""
+        ...
+
+    async def settled(self, job_id: str) -> None:
+        """The update has succeeded: its backups may go in time."""
         ...
 
 
@@ -184,7 +188,7 @@ class StackUpdate:
         backup_id = saved.id
         if backup_id is None or not saved.restores:
             return None
-        return lambda: self._backups.restore(backup_id, update.plan.service_id)
+        return lambda: self._backups.restore(backup_id, self._stack.project, update.plan.name)
 
     def _went_wrong(self) -> bool:
         bad = {ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK}

@@ -85,7 +85,7 @@ class Testimony:
     """A container in its normal form. What may hold a secret is there as its hash, so it can be kept."""
 
     config_hash: str | None
-    settings: Mapping[str, Json]
+    settings: Mapping[str, Any]
 
 
 def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.compose.models import ProjectFiles, ProjectView
+from dockrev.config import UpdateConfig
 from dockrev.docker.disk import Disk
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
@@ -58,3 +59,4 @@ class Tools:
     look_around: Callable[[], Awaitable[object]]
     clock: Clock
     patience: Patience
+    retries: UpdateConfig
