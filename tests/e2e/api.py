@@ -127,7 +127,11 @@ async def _events(answer: ClientResponse) -> AsyncIterator[Event]:
             block = {}
 
 
-async def until(ask: Callable[[], Awaitable[Value]], true: Callable[[Value], object]) -> Value:
+async def until(
+    ask: Callable[[], Awaitable[Value]],
+    true: Callable[[Value], object],
+    look_again_seconds: float = _LOOK_AGAIN_SECONDS,
+) -> Value:
     """Asks again and again; returns the first answer that the condition is true of."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -136,7 +140,7 @@ async def until(ask: Callable[[], Awaitable[Value]], true: Callable[[Value], obj
             return answer
         if time.monotonic() > deadline:
             raise TimeoutError(f"still: {answer}")
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        await asyncio.sleep(look_again_seconds)
 
 
 async def _document(answer: ClientResponse) -> Any:

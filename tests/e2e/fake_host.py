@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from dockrev.oci.digest import Digest
 from tests.fakes.engine import FakeContainer, FakeEngine, FakeImage
@@ -29,20 +29,18 @@ class FakeHost:
     def docker_host(self) -> str:
         return f"unix://{self.engine.socket}"
 
-    def deploy(self, project: str, images: Mapping[str, str], **options: Any) -> dict[str, Digest]:
-        """A container for each service, of something its image's tag named once. Returns what runs.
-
-        `options` are further settings of every service.
-        """
+    def deploy(self, project: str, images: Mapping[str, str]) -> None:
+        """A container for each service, of something that its image's tag named once."""
         directory = self.directory / project
         directory.mkdir(parents=True, exist_ok=True)
         file = directory / "compose.yaml"
-        services = {service: {"image": image, **options} for service, image in images.items()}
+        services = {service: {"image": image} for service, image in images.items()}
         file.write_text(json.dumps({"services": services}))
         labels = {CONFIG_FILES: str(file), WORKING_DIRECTORY: str(directory)}
-        return {service: self._run(project, service, image, labels) for service, image in images.items()}
+        for service, image in images.items():
+            self._run(project, service, image, labels)
 
-    def _run(self, project: str, service: str, image: str, labels: Mapping[str, str]) -> Digest:
+    def _run(self, project: str, service: str, image: str, labels: Mapping[str, str]) -> None:
         name = f"{project}-{service}"
         digest, image_id = Digest.of(name.encode()), Digest.of(f"image of {name}".encode())
         repository, _, _ = image.rpartition(":")
@@ -50,4 +48,3 @@ class FakeHost:
         self.engine.containers.append(
             FakeContainer(image_id.partition(":")[2], image, image_id, project, service, labels=labels)
         )
-        return digest

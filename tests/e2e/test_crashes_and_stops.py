@@ -5,7 +5,9 @@ import sqlite3
 import time
 from contextlib import closing
 
-from tests.e2e.api import Api, Document
+import pytest
+
+from tests.e2e.api import Api, Document, until
 from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
 from tests.fakes.registry import FakeRegistry
@@ -90,6 +92,25 @@ async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
     assert await server.stop() == 0
     with closing(sqlite3.connect(server.db_path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("file", ["dockrev.sqlite3", "dockrev.workflows.sqlite3", "dockrev.sqlite3-wal"])
+async def test_a_first_start_that_was_killed_is_made_good_by_the_second(
+    server: ServerProcess, file: str
+) -> None:
+    """Killed as soon as the file is there: in the middle of building the tables, or just after."""
+    made = server.db_path.with_name(file)
+
+    async def exists() -> bool:
+        return made.exists()
+
+    server.start()
+    await until(exists, bool, look_again_seconds=0.002)
+    server.kill()
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        assert (await api.check())["status"] == "success"
 
 
 async def test_a_stop_during_a_check_is_quick_and_says_so(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.api import Api, Refused, until
+from tests.e2e.api import Api, Document, Refused, until
 from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.volumes import NoMounts, Volume
@@ -97,6 +97,15 @@ async def test_a_second_server_is_refused_and_the_first_goes_on(
     await server.ready()
 
 
+async def test_a_locked_database_is_refused_at_start(server: ServerProcess) -> None:
+    server.db_path.parent.mkdir()
+    with closing(sqlite3.connect(server.db_path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert "another program holds its lock" in await refusal(server)
+    server.start()
+    await server.ready()
+
+
 async def test_a_read_only_directory_is_refused(server_on_volume: ServerProcess, volume: Volume) -> None:
     volume.make_read_only()
     assert "ead-only" in await refusal(server_on_volume)
@@ -161,10 +170,35 @@ async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
         assert (await api.finished(running))["status"] in {"success", "failed"}
         assert await api.post(f"/api/stacks/{stack['id']}/restore") == {"ok": True}
         assert (await api.check())["status"] == "success"
-        jobs = (await api.get("/api/jobs"))["jobs"]
+        jobs = await jobs_of(api)
     assert {job["status"] for job in jobs} <= {"success", "failed"}
     assert await server.stop() == 0
     assert "Traceback" not in server.logs()
+
+
+async def test_jobs_that_cannot_be_made_durable_are_refused_and_end_as_failed(
+    server: ServerProcess, volume: Volume
+) -> None:
+    """The workflows' file is on another disk, and only that one is full."""
+    server.db_path.parent.mkdir()
+    workflows = server.db_path.with_suffix(".workflows.sqlite3")
+    workflows.symlink_to(volume.directory / workflows.name)
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        volume.fill()
+        said = await storage_refusal(api, "/api/discovery/scan")
+        assert said == f"database {workflows}: the disk is full; free some space, nothing was lost"
+        (job,) = await until(lambda: jobs_of(api), lambda jobs: jobs[0]["status"] == "failed")
+        assert job["summary"]["error"] == said
+        volume.empty()
+        assert (await api.check())["status"] == "success"
+    assert "Traceback" not in server.logs()
+
+
+async def jobs_of(api: Api) -> list[Document]:
+    jobs: list[Document] = (await api.get("/api/jobs"))["jobs"]
+    return jobs
 
 
 async def test_a_lock_of_another_program_is_waited_for_then_told(

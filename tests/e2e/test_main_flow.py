@@ -46,10 +46,11 @@ class Shelf:
         pushed = self._registry.push(self._images.build(title, version=version), name)
         return {"image": pushed.name, **QUICK_STOP}
 
-    def put_index(self, name: str, version: str, *, attestations: bool = True) -> dict[str, object]:
+    def put_index(self, name: str, version: str) -> dict[str, object]:
+        """For two platforms, with attestations as BuildKit adds them."""
         title = name.partition(":")[0]
         built = [self._images.build(title, version=version, platform=platform) for platform in PLATFORMS]
-        pushed = self._registry.push_index(built, name, attestations=attestations)
+        pushed = self._registry.push_index(built, name, attestations=True)
         return {"image": pushed.name, **QUICK_STOP}
 
 
@@ -193,6 +194,32 @@ async def test_an_update_by_hand_ends_the_candidate_without_a_check(
     assert after["web"]["checkedAt"] == before["checkedAt"]
     assert listed is not None
     assert listed["updates"] == 0
+
+
+async def test_a_project_that_changes_is_followed(
+    real_server: ServerProcess, projects: Projects, shelf: Shelf
+) -> None:
+    old, new = shelf.put("web:1", "1"), shelf.put("web:2", "2")
+    project = projects.create("changing", {"web": old, "cache": shelf.put("cache", "1")})
+    await asyncio.to_thread(project.up)
+    await asyncio.to_thread(shelf.put, "web:1", "1b")
+    async with real_server.api() as api:
+        await api.found(project.name, 2)
+        await api.check_project(project.name)
+        before = await api.services(project.name)
+        assert "candidate" in before["web"]
+
+        project.configure({"web": new})
+        await asyncio.to_thread(project.compose, "up", "--detach", "--remove-orphans")
+        after = await until(lambda: api.services(project.name), lambda found: found["cache"]["removed"])
+        after = await until(
+            lambda: api.services(project.name), lambda found: found["web"]["image"]["ref"] == new["image"]
+        )
+        assert after["web"]["id"] == before["web"]["id"]
+        assert "candidate" not in after["web"]
+        assert after["cache"]["note"] == "removed from the project"
+        job = await api.check_project(project.name)
+        assert job["summary"]["servicesWithCandidate"] == 0
 
 
 async def test_what_is_archived_is_out_of_the_way_until_it_is_restored(
