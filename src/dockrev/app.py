@@ -61,7 +61,7 @@ class _Looking:
 
 @asynccontextmanager
 async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
-    """Closes or resumes what an earlier process left unfinished; keeps the background work going meanwhile."""
+    """Closes or resumes what an earlier process left unfinished, and keeps the background work going."""
     with only_server(config.db_path):
         async with open_core(config, clock, config.db_path) as core:
             works = assemble_works(core, config.db_path)

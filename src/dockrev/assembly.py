@@ -105,7 +105,7 @@ class Works:
     updates: UpdateJobs
 
     async def repair(self) -> None:
-        """Before the runner starts: nothing that a crash left half done stays, but what a job goes on with."""
+        """Before the runner starts: what a crash left half done goes, but for what a job goes on with."""
         await self.backups.repair()
         await self.updates.repair()
 
