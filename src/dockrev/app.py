@@ -66,6 +66,7 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
         async with open_core(config, clock, config.db_path) as core:
             works = assemble_works(core, config.db_path)
             looking = _looking(core, works)
+            await looking.scans.remember()
             await works.repair()
             await works.runner.start()
             try:
@@ -113,7 +114,7 @@ async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIt
                 RuntimeScanTimer(looking.scans, core.config.runtime_scan.interval_seconds).run()
             ),
             group.create_task(JobRetention(works.jobs, works.runner, core.clock).run()),
-            group.create_task(works.backups.retention.run()),
+            group.create_task(works.backups.run()),
         ]
         try:
             yield

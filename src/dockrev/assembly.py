@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from dockrev.backups.backups import Backups
@@ -140,10 +140,19 @@ def _tools(core: Core, inspection: Inspection) -> Tools:
         tagging=Tagging(engine),
         disk=Disk(engine),
         platform=core.host.get,
+        engine_answers=core.engine.describe,
         look_around=core.scanner.scan,
         clock=core.clock,
-        patience=Patience(),
+        patience=lambda: _patience(core.settings),
         retries=config.updates,
+    )
+
+
+async def _patience(settings: SettingsStore) -> Patience:
+    chosen = await settings.updates()
+    return Patience(
+        stability=timedelta(seconds=chosen.stability_seconds),
+        longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
     )
 
 

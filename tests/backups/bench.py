@@ -1,20 +1,21 @@
 """A project with data on the real engine, and what makes backups of it."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import BackupResult, BackupStatus, Target, TargetKind
+from dockrev.backups.models import BackupResult, BackupStatus, OnProgress, Target, TargetKind
+from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import BackupChoice, Service, ServiceSettings, Stack
 from dockrev.system.settings import BackupSettings, SettingsStore
-from tests.stacks.building import NOON, service, stack
+from tests.stacks.building import service, stack
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.projects import Project
 
@@ -23,6 +24,7 @@ from tests.testbed.projects import Project
 class Bench:
     backups: Backups
     settings: SettingsStore
+    store: BackupStore
     base_dir: Path
 
     @classmethod
@@ -31,12 +33,20 @@ class Bench:
     ) -> "Bench":
         settings = SettingsStore(database, clock)
         await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
-        return cls(Backups.of(engine, database, settings, clock), settings, base_dir)
+        store = BackupStore(database, clock)
+        return cls(Backups(engine, store, settings, clock), settings, store, base_dir)
+
+    async def change(self, **changes: Any) -> None:
+        await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")
 
     async def back_up(
-        self, project: Project, *services: Service, mode: BackupMode = BackupMode.INHERIT
+        self,
+        project: Project,
+        *services: Service,
+        mode: BackupMode = BackupMode.INHERIT,
+        on_progress: OnProgress = lambda _: None,
     ) -> BackupResult:
-        return await self.backups.back_up(None, stack_of(project), services or (web(),), mode)
+        return await self.backups.back_up(None, stack_of(project), services or (web(),), mode, on_progress)
 
     async def made(self, project: Project, *services: Service) -> str:
         """The id of a backup that succeeded."""
@@ -64,7 +74,11 @@ def web(
 
 
 def stack_of(project: Project) -> Stack:
-    return replace(stack(), name=project.name, created_at=NOON)
+    return stack_named(project.name)
+
+
+def stack_named(name: str) -> Stack:
+    return replace(stack(), name=name)
 
 
 def volume(project: Project, name: str) -> Target:
@@ -82,29 +96,27 @@ def directory_of(engine: RealEngine, target: Target) -> Path:
     return Path(engine.api.get(f"/volumes/{target.source}")["Mountpoint"])
 
 
-Tree = Mapping[bytes, tuple[object, ...]]
+def status_of(path: str) -> os.stat_result:
+    return Path(path).stat()
+
+
+Tree = Mapping[str, tuple[object, ...]]
 
 
 def tree(root: Path) -> Tree:
     """All that a restore has to bring back; times as archives keep them, in whole seconds."""
-    top = os.fsencode(root)
-    found = {b".": _facts(top)}
-    for directory, folders, files in os.walk(top):
-        for name in (*folders, *files):
-            path = os.path.join(directory, name)
-            found[os.path.relpath(path, top)] = _facts(path)
-    return found
+    return {str(path.relative_to(root)): _facts(path) for path in (root, *root.rglob("*"))}
 
 
-def _facts(path: bytes) -> tuple[object, ...]:
-    status = os.lstat(path)
-    content: bytes = b""
-    if os.path.islink(path):
-        content = os.readlink(path)
-    elif os.path.isfile(path):
-        content = Path(os.fsdecode(path)).read_bytes()
-    links = status.st_nlink if os.path.isfile(path) else 0
-    return (status.st_mode, status.st_uid, status.st_gid, int(status.st_mtime), links, status.st_rdev, content)
+def _facts(path: Path) -> tuple[object, ...]:
+    status = path.lstat()
+    content: object = None
+    if path.is_symlink():
+        content = path.readlink()
+    elif path.is_file():
+        content = (status.st_nlink, path.read_bytes())
+    times = int(status.st_mtime)
+    return (status.st_mode, status.st_uid, status.st_gid, times, status.st_rdev, content)
 
 
 def fill(root: Path) -> None:
@@ -142,14 +154,6 @@ def fill(root: Path) -> None:
 
 
 def _set_times(root: Path) -> None:
-    paths = [Path(os.fsdecode(path)) for path in _below(os.fsencode(root))]
-    for number, path in enumerate(sorted(paths, reverse=True)):
+    for number, path in enumerate(sorted((root, *root.rglob("*")), reverse=True)):
         moment = 1_600_000_000 + number
         os.utime(path, (moment, moment), follow_symlinks=False)
-
-
-def _below(root: bytes) -> Sequence[bytes]:
-    return [
-        root,
-        *(os.path.join(folder, name) for folder, names, files in os.walk(root) for name in (*names, *files)),
-    ]

@@ -12,7 +12,7 @@ NAME = "registry.test/x/web@sha256:aa"
     [
         ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", "disk is full", True),
         (
-            "failed to register layer: Error processing tar file(exit status 1): write /big: no space left on device",
+            "failed to register layer: Error processing tar file: write /big: no space left on device",
             "there is no room for",
             True,
         ),
@@ -56,6 +56,11 @@ NAME = "registry.test/x/web@sha256:aa"
         ),
         (
             "Get https://registry.test/v2/: net/http: TLS handshake timeout",
+            "cannot reach the registry",
+            False,
+        ),
+        (
+            'Get "https://registry.test/v2/": context deadline exceeded (Client.Timeout exceeded)',
             "cannot reach the registry",
             False,
         ),

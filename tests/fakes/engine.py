@@ -106,7 +106,7 @@ class FakeEngine:
         self.failure: tuple[int, str] | None = None
         self.hanging = False
         self.handlers: dict[str, Handler] = {}
-        """`POST /images/create` and the like: what a test answers itself, before anything else is looked up."""
+        """By `METHOD /path`: what a test answers itself, before anything else is looked up."""
         self._subscribers: dict[asyncio.Queue[bytes | None], dict[str, list[str]]] = {}
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -205,7 +205,7 @@ class FakeEngine:
             container.listed()
             for container in self.containers
             if (everything or container.state == "running")
-            and all(label in container.all_labels() for label in labels)
+            and all(_labelled(container.all_labels(), label) for label in labels)
         ]
 
     async def _stream_events(self, request: web.Request) -> web.StreamResponse:
@@ -264,6 +264,12 @@ def _unversioned(path: str) -> str:
 def _filters(request: web.Request) -> dict[str, list[str]]:
     filters: dict[str, list[str]] = json.loads(request.query.get("filters", "{}"))
     return filters
+
+
+def _labelled(labels: Mapping[str, str], wanted: str) -> bool:
+    """`name`, or `name=value`."""
+    name, equals, value = wanted.partition("=")
+    return name in labels and (not equals or labels[name] == value)
 
 
 def _wanted(filters: dict[str, list[str]], kind: str, action: str, attributes: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import delete
 
-from dockrev.checks.unfollowed import UnfollowedChecks
+from dockrev.assembly import Registries
 from dockrev.clock import SystemClock
 from dockrev.config import AuthConfig, DockerConfig
 from dockrev.docker.engine import Engine
@@ -23,6 +23,7 @@ from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import jobs
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
 from dockrev.runtime_scans.routes import RuntimeScanRoutes
+from dockrev.stacks.models import ObservedService
 from dockrev.stacks.store import stacks
 from dockrev.web.application import create_web_app
 from tests.checks.bench import Bench
@@ -64,7 +65,7 @@ class Scans:
                 bench.appraiser,
                 HostPlatform(engine, docker.platform),
                 look_around,
-                UnfollowedChecks(bench.checker),
+                Registries(bench.checker),
             )
             app = create_web_app([RuntimeScanRoutes(scan_jobs).router], AuthConfig(), "1.0")
             opened = cls(bench, own, scan_jobs, app)
@@ -82,6 +83,12 @@ class Scans:
                 await connection.execute(delete(table))
         self.bench.registry.requests.clear()
         self.happens, self.wrong, self.engine_error = None, {}, None
+
+    async def stack(self, project: str = "blog", *services: ObservedService) -> str:
+        """On record, and remembered as what ran."""
+        stack_id = await self.bench.stack(project, *services)
+        await self.scan_jobs.remember()
+        return stack_id
 
     async def _look_around(self) -> Mapping[str, str]:
         self.looks += 1

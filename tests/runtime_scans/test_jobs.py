@@ -44,7 +44,7 @@ async def test_a_scan_needs_no_more_than_a_scope(scans: Scans) -> None:
 
 async def test_a_host_on_which_nothing_changed_has_the_documented_summary(scans: Scans) -> None:
     bench = scans.bench
-    stack_id = await bench.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("idle", "app", "1"))
+    stack_id = await scans.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("idle", "app", "1"))
 
     job = await scans.run(ALL)
 
@@ -66,7 +66,7 @@ async def test_a_service_that_runs_something_else_is_looked_up_and_told(scans: S
     bench = scans.bench
     newest = bench.registry.push("app", "1")
     before = bench.runs("web", "app", "1", OLD)
-    stack_id = await bench.stack("blog", before, bench.runs("db", "db", "1", OLD))
+    stack_id = await scans.stack("blog", before, bench.runs("db", "db", "1", OLD))
     scans.happens = lambda: bench.stack(
         "blog", bench.runs("web", "app", "1", NEW), bench.runs("db", "db", "1", OLD)
     )
@@ -100,7 +100,7 @@ async def test_a_service_that_runs_something_else_is_looked_up_and_told(scans: S
 async def test_a_service_that_was_started_has_no_digest_before(scans: Scans) -> None:
     bench = scans.bench
     digest = bench.registry.push("app", "1")
-    await bench.stack("blog", bench.runs("web", "app", "1"))
+    await scans.stack("blog", bench.runs("web", "app", "1"))
     scans.happens = lambda: bench.stack("blog", bench.runs("web", "app", "1", digest))
 
     job = await scans.run(ALL)
@@ -111,7 +111,7 @@ async def test_a_service_that_was_started_has_no_digest_before(scans: Scans) -> 
 
 async def test_a_service_that_was_stopped_for_good_or_just_found_has_not_drifted(scans: Scans) -> None:
     bench = scans.bench
-    await bench.stack("blog", bench.runs("web", "app", "1", OLD))
+    await scans.stack("blog", bench.runs("web", "app", "1", OLD))
 
     async def change() -> None:
         await bench.stack("blog", bench.runs("web", "app", "1"))
@@ -125,11 +125,39 @@ async def test_a_service_that_was_stopped_for_good_or_just_found_has_not_drifted
     assert not bench.registry.requests
 
 
+async def test_a_change_that_is_on_record_already_is_drift_once(scans: Scans) -> None:
+    bench = scans.bench
+    newest = bench.registry.push("app", "1")
+    await scans.stack("blog", bench.runs("web", "app", "1", OLD))
+    await bench.stack("blog", bench.runs("web", "app", "1", newest))
+
+    first, second = await scans.run(ALL), await scans.run(ALL)
+
+    assert (first.summary["servicesDrifted"], second.summary["servicesDrifted"]) == (1, 0)
+    assert (await bench.verdicts())["web"].candidate is None
+
+
+async def test_what_was_updated_by_hand_does_not_show_the_old_content_as_an_update(scans: Scans) -> None:
+    bench = scans.bench
+    known = bench.registry.push("app", "1")
+    await scans.stack("blog", bench.runs("web", "app", "1", OLD))
+    await bench.check()
+    newest = bench.registry.push("app", "1", revision="2")
+    await bench.stack("blog", bench.runs("web", "app", "1", newest))
+    stale = (await bench.verdicts())["web"].candidate
+
+    await scans.run(ALL)
+
+    assert stale is not None
+    assert stale.digest == known
+    assert (await bench.verdicts())["web"].candidate is None
+
+
 async def test_only_what_was_asked_about_is_scanned_and_looked_up(scans: Scans) -> None:
     bench = scans.bench
     bench.registry.push("app", "1")
-    blog = await bench.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("db", "app", "1", OLD))
-    await bench.stack("shop", bench.runs("till", "app", "1", OLD))
+    blog = await scans.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("db", "app", "1", OLD))
+    await scans.stack("shop", bench.runs("till", "app", "1", OLD))
     scans.happens = lambda: _moved(scans)
 
     job = await scans.run({"scope": "service", "serviceId": await scans.service_id("web")})
@@ -149,8 +177,8 @@ async def _moved(scans: Scans) -> None:
 async def test_a_stack_scan_is_about_that_stack(scans: Scans) -> None:
     bench = scans.bench
     bench.registry.push("app", "1")
-    await bench.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("db", "app", "1", OLD))
-    shop = await bench.stack("shop", bench.runs("till", "app", "1", OLD))
+    await scans.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("db", "app", "1", OLD))
+    shop = await scans.stack("shop", bench.runs("till", "app", "1", OLD))
     scans.happens = lambda: _moved(scans)
 
     job = await scans.run({"scope": "stack", "stackId": shop})
@@ -159,7 +187,7 @@ async def test_a_stack_scan_is_about_that_stack(scans: Scans) -> None:
 
 
 async def test_the_beginning_and_the_end_are_events(scans: Scans) -> None:
-    stack_id = await scans.bench.stack("blog", scans.bench.runs("web", "app", "1", OLD))
+    stack_id = await scans.stack("blog", scans.bench.runs("web", "app", "1", OLD))
 
     job = await scans.run({"scope": "stack", "stackId": stack_id, "reason": "schedule"})
 
@@ -177,7 +205,7 @@ async def test_the_beginning_and_the_end_are_events(scans: Scans) -> None:
 
 
 async def test_the_record_ends_with_the_progress_of_the_end(scans: Scans) -> None:
-    await scans.bench.stack("blog", scans.bench.runs("web", "app", "1", OLD))
+    await scans.stack("blog", scans.bench.runs("web", "app", "1", OLD))
 
     job = await scans.run(ALL)
 
@@ -195,8 +223,8 @@ async def test_a_stack_that_cannot_be_read_is_counted_and_told_and_the_others_ar
     scans: Scans,
 ) -> None:
     bench = scans.bench
-    blog = await bench.stack("blog", bench.runs("web", "app", "1", OLD))
-    await bench.stack("shop", bench.runs("till", "app", "1", OLD))
+    blog = await scans.stack("blog", bench.runs("web", "app", "1", OLD))
+    await scans.stack("shop", bench.runs("till", "app", "1", OLD))
     scans.wrong = {blog: "compose_file_unreadable: /srv/blog/compose.yaml"}
 
     job = await scans.run(ALL)
@@ -220,7 +248,7 @@ async def test_an_engine_that_cannot_be_asked_fails_the_scan_with_its_sentence(s
 async def test_a_registry_that_fails_is_told_and_fails_nothing_else(scans: Scans) -> None:
     bench = scans.bench
     bench.registry.fail("broken").status = 500
-    await bench.stack("blog", bench.runs("web", "broken", "1", OLD))
+    await scans.stack("blog", bench.runs("web", "broken", "1", OLD))
     scans.happens = lambda: bench.stack("blog", bench.runs("web", "broken", "1", NEW))
 
     job = await scans.run(ALL)
@@ -232,7 +260,7 @@ async def test_a_registry_that_fails_is_told_and_fails_nothing_else(scans: Scans
 
 
 async def test_the_same_scan_twice_is_a_conflict_and_another_scope_is_not(scans: Scans) -> None:
-    stack_id = await scans.bench.stack("blog")
+    stack_id = await scans.stack("blog")
     scans.may_look.clear()
     running = await scans.start(ALL)
 

@@ -1,5 +1,5 @@
 from dockrev.compose.models import ComposeService, Dependency
-from dockrev.updates.order import in_order, sharing_network_of
+from dockrev.updates.order import in_order, sharing_with
 
 
 def compose(name: str, *depends_on: str, network_mode: str | None = None) -> ComposeService:
@@ -46,4 +46,4 @@ def test_those_that_live_in_the_network_of_another_are_found() -> None:
         compose("other", network_mode="service:vpn2"),
         compose("host", network_mode="host"),
     )
-    assert sharing_network_of("vpn", list(project.values())) == ["torrent"]
+    assert sharing_with("vpn", list(project.values())) == ["torrent"]

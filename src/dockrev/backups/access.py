@@ -8,7 +8,7 @@ that holds the target is mounted.
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -22,6 +22,7 @@ from dockrev.docker.volumes import Volumes
 from dockrev.errors import BackupError, DockerError, DockerNotFound
 
 _BAY = "/dockrev"
+_EMPTYING_SECONDS = 600.0
 _VOLUME_ROOT = "_data"
 """The name that the engine's own volume driver gives the directory of a volume."""
 
@@ -106,22 +107,33 @@ class DataAccess:
         """With the shell of that image, which must have one. Raises DockerError."""
         script = f"cd {_quoted(place.mounted_at)} && rm -rf -- ..?* .[!.]* *"
         command = ("/bin/sh", "-c", script)
-        helper_id = await self._lifecycle.create_helper(image_id, (_mount(place, read_only=False),), command)
-        try:
+        async with self._helper(image_id, _mount(place, read_only=False), command) as helper_id:
             await self._lifecycle.start(helper_id)
-            code = await self._lifecycle.wait(helper_id, timeout_seconds=600)
-        finally:
-            await to_the_end(self._lifecycle.remove_helper(helper_id))
+            code = await self._lifecycle.wait(helper_id, timeout_seconds=_EMPTYING_SECONDS)
         if code:
             raise DockerError(f"{place.target} could not be emptied (rm ended with {code})")
 
     @asynccontextmanager
     async def _opened(self, place: Place, image_id: str, mount: HelperMount) -> AsyncIterator[Opened]:
-        helper_id = await self._lifecycle.create_helper(image_id, (mount,))
-        try:
+        async with self._helper(image_id, mount) as helper_id:
             yield Opened(helper_id, place)
+
+    @asynccontextmanager
+    async def _helper(
+        self, image_id: str, mount: HelperMount, command: Sequence[str] = ()
+    ) -> AsyncIterator[str]:
+        """Removed also when its making is cancelled."""
+        made: list[str] = []
+
+        async def make() -> None:
+            made.append(await self._lifecycle.create_helper(image_id, (mount,), command))
+
+        try:
+            await to_the_end(make())
+            yield made[0]
         finally:
-            await to_the_end(self._lifecycle.remove_helper(helper_id))
+            for helper_id in made:
+                await to_the_end(self._lifecycle.remove_helper(helper_id))
 
     async def _holder(self, target: Target) -> str | None:
         if target.kind is TargetKind.BIND:

@@ -6,13 +6,14 @@ blocks and is called in threads.
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import zstandard
 
@@ -21,6 +22,9 @@ from dockrev.backups.manifest import ArchivedTarget, Entries, Head, Manifest, ch
 from dockrev.backups.models import Target
 from dockrev.backups.tar_scanner import END, BrokenTar, Entry, TarScanner
 from dockrev.errors import BackupError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 PIECE = 1 << 20
 _LEVEL = 3
@@ -176,20 +180,37 @@ def read_backup(path: Path) -> Manifest:
 
 
 def _unpacked(path: Path, digest: "hashlib._Hash") -> Iterator[bytes]:
-    """`digest` learns the packed bytes."""
-    decompressor = zstandard.ZstdDecompressor().decompressobj()
-    with path.open("rb") as file:
-        while packed := file.read(PIECE):
-            digest.update(packed)
-            if piece := decompressor.decompress(packed):
-                yield piece
+    """In pieces of bounded size, however well they were packed. `digest` learns the packed bytes."""
+    with path.open("rb", buffering=0) as file:
+        source = io.BufferedReader(_Digested(file, digest), PIECE)
+        reader = zstandard.ZstdDecompressor().stream_reader(source, closefd=False)
+        while piece := reader.read(PIECE):
+            yield piece
+        while source.read(PIECE):
+            pass
+
+
+class _Digested(io.RawIOBase):
+    """Every byte that is read has been seen by the digest."""
+
+    def __init__(self, file: io.FileIO, digest: "hashlib._Hash") -> None:
+        self._file = file
+        self._digest = digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        size = self._file.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:size])
+        return size
 
 
 def _require_equal(path: Path, expected: Entry | None, found: Entry) -> None:
     if expected is None or expected.path != found.path:
         raise BackupError(f"the archive {path} has an entry that its manifest has not: {found.path}")
-    if difference := changes(expected, found):
-        raise BackupError(f"the archive {path} is damaged: {difference}")
+    if what := changes(expected, found):
+        raise BackupError(f"the archive {path} is damaged: {found.path} has other {what}")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from dockrev.backups.models import (
     OnProgress,
     Restored,
     SkipReason,
+    Suspension,
     Target,
     VerifiedTarget,
 )
@@ -29,12 +30,14 @@ from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.occupants import Occupant
-from dockrev.errors import BackupError, DockerError
+from dockrev.errors import BackupError, DockerError, StorageError
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import Service, Stack
 from dockrev.system.settings import SettingsStore
 
 log = structlog.get_logger()
+
+_EVERY_SECONDS = 60
 
 
 def _unwatched(progress: DataProgress) -> None:
@@ -50,7 +53,8 @@ class Backups:
         self._suspensions = Suspensions(engine, store)
         self._taking = Taking(engine, store, clock)
         self._restoring = Restoring(engine, store)
-        self.retention = BackupRetention(store, settings, clock)
+        self._retention = BackupRetention(store, settings, clock)
+        self._to_wake: list[Suspension] = []
 
     @classmethod
     def of(cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock) -> Self:
@@ -113,15 +117,31 @@ class Backups:
             await asyncio.to_thread(_remove_remains, Path(backup.artifact_path))
             await self._store.fail(backup.id, "the server ended in the middle of it")
             log.warning("Unfinished backup removed", action="backup.removed", backup_id=backup.id)
+        self._to_wake = await self._suspensions.left_behind()
+        await self._wake()
         try:
-            await self._suspensions.wake_left_behind()
             for helper in await self._lifecycle.helpers():
                 await self._lifecycle.remove_helper(helper.id)
-        except (DockerError, BackupError) as error:
+        except DockerError as error:
+            log.warning("Helper containers may be left", action="backup.helpers_left", cause=error.message)
+
+    async def run(self) -> None:
+        """In the background, once a minute: what could not be repaired at start, and what is too old."""
+        while True:
+            try:
+                await self._wake()
+                await self._retention.purge()
+            except StorageError as error:
+                log.warning("Backups not looked after", action="backups.neglected", cause=error.message)
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def _wake(self) -> None:
+        try:
+            await self._suspensions.wake_all(self._to_wake)
+            self._to_wake = []
+        except BackupError as error:
             log.error(
-                "Containers of an interrupted backup may not run",
-                action="backup.unrepaired",
-                cause=str(error),
+                "Containers of an interrupted backup are held", action="backup.held", cause=error.message
             )
 
 

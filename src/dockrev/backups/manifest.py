@@ -153,15 +153,16 @@ class Differences:
         return cls(
             missing=tuple(sorted(archived.keys() - found.keys())),
             extra=tuple(sorted(found.keys() - archived.keys())),
-            changed=tuple(text for name in both if (text := changes(archived[name], found[name]))),
+            changed=tuple(
+                f"{name}: other {what}" for name in both if (what := changes(archived[name], found[name]))
+            ),
         )
 
 
-def changes(archived: Entry, found: Entry) -> str | None:
-    """What differs, in words. Which of several hard links is the first one depends on the reader's order."""
-    names = [name for name in Entry.__slots__ if name not in ("path", "offset")]
-    differing = [name for name in names if getattr(archived, name) != getattr(found, name)]
-    return f"{archived.path}: other {', '.join(differing)}" if differing else None
+def changes(archived: Entry, found: Entry) -> str:
+    """Names what differs; empty when nothing does."""
+    names = (name for name in Entry.__slots__ if name not in ("path", "offset"))
+    return ", ".join(name for name in names if getattr(archived, name) != getattr(found, name))
 
 
 def _documents(path: Path) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import tarfile
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -126,11 +126,8 @@ class Restoring:
         return VerifiedTarget(one.target, one.entries, one.size_bytes, deviations)
 
     async def _differences(self, path: Path, one: ArchivedTarget, image_id: str) -> Differences:
-        archived = await asyncio.to_thread(Entries(manifest_path(path)).of, one.target)
         found = await self._found(Place(one.target, one.label, one.root), image_id)
-        for tree in (archived, found):
-            del tree[one.label]  # a folder of the helper container, made at the time of reading
-        return Differences.between(archived, found)
+        return await asyncio.to_thread(_compare, path, one, found)
 
     async def _found(self, place: Place, image_id: str) -> dict[str, Entry]:
         scanner = TarScanner()
@@ -169,6 +166,16 @@ def _chosen(manifest: Manifest, wanted: Collection[Target] | None) -> list[Archi
             known = ", ".join(str(one) for one in held)
             raise InvalidArgument(f"the backup does not hold {target}; it holds: {known}")
     return [one for one in manifest.targets if wanted is None or one.target in wanted]
+
+
+def _compare(path: Path, one: ArchivedTarget, found: Mapping[str, Entry]) -> Differences:
+    archived = Entries(manifest_path(path)).of(one.target)
+    return Differences.between(_below(one, archived), _below(one, found))
+
+
+def _below(one: ArchivedTarget, tree: Mapping[str, Entry]) -> dict[str, Entry]:
+    """By names that begin at the target; the folder around it is one of the helper container."""
+    return {path.removeprefix(one.path) or "/": entry for path, entry in tree.items() if path != one.label}
 
 
 async def _check(path: Path) -> None:

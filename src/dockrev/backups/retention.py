@@ -13,12 +13,10 @@ from dockrev.backups.archive import remove_files
 from dockrev.backups.models import Backup
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
-from dockrev.errors import StorageError
 from dockrev.system.settings import SettingsStore
 
 log = structlog.get_logger()
 
-_EVERY_SECONDS = 60
 _BATCH = 50
 
 
@@ -34,15 +32,6 @@ class BackupRetention:
         self._store = store
         self._settings = settings
         self._clock = clock
-
-    async def run(self) -> None:
-        """At start and once a minute, until it is cancelled."""
-        while True:
-            try:
-                await self.purge()
-            except StorageError as error:
-                log.warning("Old backups not deleted", action="backups.purge_failed", cause=error.message)
-            await asyncio.sleep(_EVERY_SECONDS)
 
     async def purge(self) -> Purged:
         settings = await self._settings.backup()

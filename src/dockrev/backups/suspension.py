@@ -43,8 +43,8 @@ class Suspensions:
             if not (container.paused and manner is Manner.PAUSED):
                 await self._suspend(backup_id, Suspension(container.id, container.name, manner))
 
-    async def wake_left_behind(self) -> None:
-        """At start. Raises as `wake` does."""
+    async def left_behind(self) -> list[Suspension]:
+        """At start: those that have to be woken."""
         left = await self._store.suspended()
         waiting = [one.name for one in left if one.manner is Manner.STOPPED_FOR_RESTORE]
         if waiting:
@@ -53,14 +53,14 @@ class Suspensions:
                 action="backup.restore_pending",
                 containers=waiting,
             )
-        await self._wake_all([one for one in left if one.manner is not Manner.STOPPED_FOR_RESTORE])
+        return [one for one in left if one.manner is not Manner.STOPPED_FOR_RESTORE]
 
     async def wake(self, backup_id: str) -> None:
         """Tries all of them; raises BackupError naming those that stay as they are."""
-        await self._wake_all(await self._store.suspended(backup_id))
+        await self.wake_all(await self._store.suspended(backup_id))
 
-    async def _wake_all(self, suspended: Sequence[Suspension]) -> None:
-        """The last one first."""
+    async def wake_all(self, suspended: Sequence[Suspension]) -> None:
+        """The last one first. Raises as `wake` does."""
         failures = []
         for one in reversed(suspended):
             try:
@@ -73,16 +73,16 @@ class Suspensions:
     async def _suspend(self, backup_id: str, one: Suspension) -> None:
         await self._store.suspend(backup_id, one)
         log.info("Container is held", action="backup.suspended", container=one.name, manner=one.manner.value)
-        if one.manner is Manner.PAUSED:
-            await self._lifecycle.pause(one.container_id)
-        else:
-            await self._lifecycle.stop(one.container_id)
+        halt = self._lifecycle.pause if one.manner is Manner.PAUSED else self._lifecycle.stop
+        await to_the_end(halt(one.container_id))  # the engine would go on with it anyway
 
     async def _wake(self, one: Suspension) -> None:
         try:
             if one.manner is Manner.PAUSED:
                 await self._lifecycle.unpause(one.container_id)
             else:
+                # After a crash it may be just stopping, and would be taken for one that runs.
+                await self._lifecycle.stop(one.container_id)
                 await self._lifecycle.start(one.container_id)
         except DockerNotFound:
             log.warning("A held container is gone", action="backup.vanished", container=one.name)

@@ -107,9 +107,10 @@ class Compose:
     ) -> None:
         """Makes the containers of exactly these services what the project's own files and local images say.
 
-        Nothing is pulled or built, and no service that is not named is touched. `scales` keeps numbers of
-        containers that are not in the files; `recreate` makes them anew even where nothing changed.
-        `on_line` gets what Compose says, without the values it quotes.
+        Nothing is built, and no service that is not named is touched. Nothing is pulled either, but V1 pulls
+        an image that is not here at all. `scales` keeps numbers of containers that are not in the files;
+        `recreate` makes them anew even where nothing changed. `on_line` gets what Compose says, without the
+        values it quotes.
         Raises ComposeError with Compose's last words; what it had done by then stays.
         """
         output = UpOutput()
@@ -134,12 +135,13 @@ class Compose:
         recreate: bool = False,
     ) -> str:
         """The command that `up` runs, as a person could type it."""
-        return shlex.join(map(_without_value, self._up(files, services, scales, recreate)))
+        arguments = self._up(files, services, scales, recreate)[len(self.command) :]
+        return shlex.join((*map(_without_value, self.command), *arguments))
 
     def _up(
         self, files: ProjectFiles, services: Sequence[str], scales: Mapping[str, int], recreate: bool
     ) -> tuple[str, ...]:
-        # V1 never pulls what is there, and has no word for it. A `.env` may ask V2 to remove orphans.
+        # V1 has neither option. Without the second one a `.env` may make V2 remove orphans.
         never = ("--pull", "never", "--remove-orphans=false") if self.major >= 2 else ()
         scale = [word for name, number in scales.items() for word in ("--scale", f"{name}={number}")]
         force = ("--force-recreate",) if recreate else ()

@@ -13,7 +13,7 @@ _PROGRESS = re.compile(
 )
 _OF_THE_ENGINE = re.compile(r"(?:Error response from daemon|Cannot \w[\w ]* service \S+): ")
 _SECRET_OPTION = re.compile(  # of a volume on a network, for example
-    r"(\w*(?:pass|passwd|password|secret|token|credentials)\w*=)[^,;\s]+", re.IGNORECASE
+    r"((?:pass|secret|token|credentials)\w{0,40}=)[^,;\s]+", re.IGNORECASE
 )
 
 
@@ -27,8 +27,8 @@ class UpOutput:
         line = line.strip()
         if not line or self._template_follows:
             return None
-        line, hint, _ = line.partition(ESCAPE_HINT)
-        self._template_follows = bool(hint)
+        self._template_follows = ESCAPE_HINT in line
+        line = line.partition(ESCAPE_HINT)[0].strip()
         self._last.append(line)
         return _masked(warning_in_line(line) or _reason(line))[:MAX_LENGTH]
 

@@ -50,11 +50,15 @@ class ProjectReader:
         found = await find_files(known[0])
         if isinstance(found, Unusable):
             raise ComposeError(f"the project {project} cannot be used: {found.reason}", permanent=True)
-        config = await self._compose.effective_config(found.files)
+        return await self.render(found.files)
+
+    async def render(self, files: ProjectFiles) -> ProjectView:
+        """Raises ComposeError as `read` does."""
+        config = await self._compose.effective_config(files)
         if not config.rendered:
             why = "; ".join(config.warnings)
-            raise ComposeError(f"the project {project} cannot be changed: {why}", permanent=True)
-        return ProjectView(found.files, config)
+            raise ComposeError(f"the project {files.name} cannot be changed: {why}", permanent=True)
+        return ProjectView(files, config)
 
     async def up(
         self,

@@ -3,6 +3,7 @@
 They see what the container sees, volumes and binds included, whether it runs or not.
 """
 
+import asyncio
 import base64
 import json
 import stat
@@ -76,13 +77,14 @@ class Archives:
         It removes nothing, but an entry replaces what is in its place, a file even a whole directory.
 
         An AppError, OSError or ValueError of `tar` comes out as it is; what was unpacked until then stays.
+        `tar` is left to the caller to close.
         """
         source = _Source(tar)
         asking = self._engine.exchange(
             "PUT",
             _path(container_id),
             {"path": path},
-            aiter(source),
+            source,
             headers={"Content-Type": "application/x-tar"},
             idle_seconds=self._idle_seconds,
         )
@@ -93,6 +95,8 @@ class Archives:
             if source.failure is not None:
                 raise source.failure from None
             raise
+        finally:
+            await source.rest()
 
     async def path_stat(self, container_id: str, path: str) -> PathStat:
         """Raises DockerNotFound when there is no such container or path."""
@@ -107,20 +111,25 @@ class _Source:
     """Remembers why a stream broke, which the HTTP client would tell as a failure of the connection."""
 
     def __init__(self, chunks: AsyncIterable[bytes]) -> None:
-        self._chunks = chunks
+        self._chunks = aiter(chunks)
+        self._reading = asyncio.Lock()
         self.failure: AppError | OSError | ValueError | None = None
 
-    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        chunks = aiter(self._chunks)
-        while True:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        async with self._reading:
             try:
-                chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
+                return await anext(self._chunks)
             except (AppError, OSError, ValueError) as error:
                 self.failure = error
                 raise
-            yield chunk
+
+    async def rest(self) -> None:
+        """Returns when nobody reads it any more; the HTTP client does not wait for what it cancels."""
+        async with self._reading:
+            pass
 
 
 def _path(container_id: str) -> str:

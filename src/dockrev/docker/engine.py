@@ -128,16 +128,18 @@ class Engine:
         with self._explained(idle_seconds):
             client = await self._negotiated()
             async with asyncio.timeout(idle_seconds) as silence:
-                response = await client._do_query(
-                    path,
+                response = await client.session.request(
                     method,
+                    client._canonicalize_url(path),
                     params=params,
-                    data=None if data is None else _postponing(silence, idle_seconds, data),
+                    data=None if data is None else _Postponing(silence, idle_seconds, data),
                     # The engine would spend time on compressing a stream that stays on this machine.
                     headers={"Accept-Encoding": "identity", **(headers or {})},
                     timeout=timeout,
                 )
             async with response:
+                if response.status >= 400:
+                    raise await _refusal(response)
                 yield response
 
     async def _host_platform(self, version: Any) -> Platform:
@@ -197,13 +199,30 @@ async def _json(
     return json.loads(body.decode("utf-8", "replace"))
 
 
-async def _postponing(
-    silence: asyncio.Timeout, seconds: float, chunks: AsyncIterable[bytes]
-) -> AsyncGenerator[bytes, None]:
+async def _refusal(response: aiohttp.ClientResponse) -> aiodocker.DockerError:
+    """An engine that refuses in the middle of an upload reads no further; the rest would wait for ever."""
+    transport = response.connection.transport if response.connection else None
+    body = await response.read()
+    if transport is not None:
+        transport.abort()
+    return aiodocker.DockerError(response.status, body.decode("utf-8", "replace"))
+
+
+class _Postponing:
     """An engine that takes another chunk is not silent."""
-    async for chunk in chunks:
-        silence.reschedule(asyncio.get_running_loop().time() + seconds)
-        yield chunk
+
+    def __init__(self, silence: asyncio.Timeout, seconds: float, chunks: AsyncIterable[bytes]) -> None:
+        self._silence = silence
+        self._seconds = seconds
+        self._chunks = aiter(chunks)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks)
+        self._silence.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        return chunk
 
 
 def _common_api(answer: Any, address: EngineAddress) -> str:

@@ -62,6 +62,9 @@ class Lifecycle:
     async def kill(self, container_id: str) -> None:
         await self._unless(container_id, "kill", frozenset(ContainerState) - _ALIVE)
 
+    async def rename(self, container_id: str, name: str) -> None:
+        await self._order(container_id, "rename", name=name)
+
     async def remove(
         self, container_id: str, *, force: bool = False, anonymous_volumes: bool = False
     ) -> None:
@@ -71,6 +74,10 @@ class Lifecycle:
             await self._engine.order(
                 "DELETE", f"containers/{quote(container_id)}", query, timeout_seconds=_WORKING_SECONDS
             )
+
+    async def rename(self, container_id: str, name: str) -> None:
+        """Raises DockerConflict when another container has the name."""
+        await self._order(container_id, "rename", name=name)
 
     async def wait(self, container_id: str, timeout_seconds: float) -> int:
         """The exit code, once it has one."""

@@ -49,7 +49,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     ),
     (
         re.compile(
-            r"dial tcp|no such host|connection refused|connection reset|i/o timeout|EOF|TLS handshake timeout"
+            r"dial tcp|no such host|connection (?:refused|reset)|i/o timeout|TLS handshake timeout"
+            r"|deadline exceeded|EOF"
         ),
         False,
         "The engine cannot reach the registry of {name}: {said}.",

@@ -9,8 +9,16 @@ from dockrev.stacks.models import Service
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a service ran. `shown` is the digest that stands for it, of several replicas one."""
+
+    digests: frozenset[Digest]
+    shown: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
-    """`before` and `now` are the digests that stand for the service, of several replicas one."""
+    """`before` and `now` are the digests that stand for the service."""
 
     service: Service
     tag: str
@@ -28,20 +36,22 @@ def running_digest(one: AppraisedService) -> Digest | None:
     return one.verdict.digest if one.service.runtime.digests else None
 
 
-def drifted(before: Iterable[AppraisedStack], after: Iterable[AppraisedStack]) -> tuple[Drift, ...]:
-    """Services on record before that run other content now; one that has just been found has not changed."""
-    known = _by_id(before)
+def seen_in(stacks: Iterable[AppraisedStack]) -> Mapping[str, Seen]:
+    """By the id of the service."""
+    services = (one for stack in stacks for one in stack.services)
+    return {one.service.id: Seen(one.service.runtime.digests, running_digest(one)) for one in services}
+
+
+def drifted(before: Mapping[str, Seen], now: Iterable[AppraisedStack]) -> tuple[Drift, ...]:
+    """Services that run other content than when they were seen; one that was not seen has not changed."""
+    services = (one for stack in now for one in stack.services)
     return tuple(
-        Drift(one.service, one.verdict.tag, running_digest(known[service_id]), running_digest(one))
-        for service_id, one in _by_id(after).items()
-        if service_id in known and _differs(known[service_id].service, one.service)
+        Drift(one.service, one.verdict.tag, before[one.service.id].shown, running_digest(one))
+        for one in services
+        if one.service.id in before and _differs(before[one.service.id], one.service)
     )
 
 
-def _differs(before: Service, now: Service) -> bool:
+def _differs(before: Seen, now: Service) -> bool:
     digests = now.runtime.digests
-    return bool(digests) and digests != before.runtime.digests
-
-
-def _by_id(stacks: Iterable[AppraisedStack]) -> Mapping[str, AppraisedService]:
-    return {one.service.id: one for stack in stacks for one in stack.services}
+    return bool(digests) and digests != before.digests

@@ -19,7 +19,7 @@ from dockrev.jobs.models import (
 )
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.jobs.store import JobStore
-from dockrev.runtime_scans.drift import Drift, drifted, running_digest
+from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
 from dockrev.stacks.appraisal import AppraisedStack, Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.scope import require_known, services_of
@@ -43,6 +43,11 @@ class Registries(Protocol):
 
 
 class RuntimeScanJobs:
+    """Compares with the scan before, whoever brought a change to the record in between.
+
+    A service that somebody updated by hand may run what its tag was not known to name yet.
+    """
+
     def __init__(
         self,
         runner: JobRunner,
@@ -60,7 +65,12 @@ class RuntimeScanJobs:
         self._host = host
         self._look_around = look_around
         self._registries = registries
+        self._seen: dict[str, Seen] = {}
         runner.handles(JOB_TYPE, self._run)
+
+    async def remember(self) -> None:
+        """What is on record now is what the next scan compares with. Before anything looks at the host."""
+        self._seen.update(seen_in(await self._appraiser.all()))
 
     async def start(self, target: Target, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same scan runs, InvalidArgument for an id that does not exist."""
@@ -97,12 +107,12 @@ class RuntimeScanJobs:
 
     async def _scan(self, context: JobContext) -> Mapping[str, Json]:
         context.progress(Progress("prepare", "asking the Docker engine", 0, 0))
-        before = await self._appraiser.all()
         troubles = await self._look_around()
         chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
         after = [stack for stack in await self._appraiser.all() if _has(stack, chosen)]
-        drifts = [one for one in drifted(before, after) if one.service.id in chosen]
+        drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]
         complaints = await self._registries.check([one.service for one in drifts]) if drifts else ()
+        self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})
         await _tell(context, after, drifts, troubles, complaints)
         return {
             "stackIds": sorted(stack.stack.id for stack in after),

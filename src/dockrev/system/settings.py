@@ -59,6 +59,13 @@ class BackupSettings(Wire):
     delete_after_stable_seconds: int = 3600
 
 
+class UpdateSettings(Wire):
+    """How long a container without a healthcheck is watched, and the longest wait for one that has one."""
+
+    stability_seconds: int = 10
+    health_deadline_cap_seconds: int = 900
+
+
 class SettingsStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -75,6 +82,12 @@ class SettingsStore:
 
     async def save_backup(self, backup: BackupSettings, changed_by: str) -> None:
         await self._save("backup", backup, changed_by)
+
+    async def updates(self) -> UpdateSettings:
+        return await self._section("updates", UpdateSettings)
+
+    async def save_updates(self, updates: UpdateSettings, changed_by: str) -> None:
+        await self._save("updates", updates, changed_by)
 
     async def _section(self, name: str, shape: type[Section]) -> Section:
         """What is stored, over the defaults: a release may know more fields than the one that stored it."""

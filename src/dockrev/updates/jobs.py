@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import structlog
 
+from dockrev.clock import timestamp
 from dockrev.errors import AppError
 from dockrev.ids import IdPrefix, new_id
-from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome
+from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Termination
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.appraisal import Appraiser
@@ -91,7 +92,11 @@ class UpdateJobs:
         if status is JobStatus.SUCCESS:
             await self._backups.settled(context.job.id)
         await self._updates.release(context.job.id)
-        return Outcome(status, summary_of(plan, outcomes))
+        summary = dict(summary_of(plan, outcomes))
+        if context.cancel_requested.is_set() and status is not JobStatus.SUCCESS:
+            at = timestamp(self._tools.clock.now())
+            summary["terminated"] = {"reason": Termination.CANCELLED.value, "at": at}
+        return Outcome(status, summary)
 
     async def _stacks(
         self, context: JobContext, plan: UpdatePlan, report: UpdateReport
@@ -111,6 +116,9 @@ class UpdateJobs:
                     context.cancel_requested,
                 ).run()
 
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(update(stack)) for stack in plan.stacks]
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(update(stack)) for stack in plan.stacks]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
         return [one.result() for one in running]

@@ -33,6 +33,8 @@ class UpdateRequest:
     allow_arch_mismatch: bool
     backup_mode: BackupMode
     reason: Reason
+    partial: bool = False
+    """The wishes need not be all that could be updated in the target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,35 @@ not is simply done once more.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from dockrev.compose.models import ComposeService, ProjectView
 from dockrev.docker.tagging import PROTECTIVE_REPOSITORY
-from dockrev.errors import AppError, Conflict, DockerNotFound, InvalidArgument, Json
+from dockrev.errors import (
+    AppError,
+    Conflict,
+    DockerError,
+    DockerNotFound,
+    InvalidArgument,
+    Json,
+    StorageError,
+    UpstreamError,
+)
 from dockrev.jobs.models import Level
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
+from dockrev.updates.applying import Applying
+from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
-from dockrev.updates.order import sharing_network_of
+from dockrev.updates.order import sharing_with
 from dockrev.updates.proof import compare, testimony
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
-from dockrev.updates.retrying import patiently
+from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
 from dockrev.updates.store import Journal
 from dockrev.updates.tools import Tools
 from dockrev.updates.watching import watch
@@ -41,10 +53,6 @@ class StepFailed(Exception):
         super().__init__(reason)
         self.step = step
         self.reason = reason
-
-
-Undo = Callable[[], Awaitable[str]]
-"""Puts the data back that was saved before the update; says what it did."""
 
 
 class ServiceUpdate:
@@ -67,6 +75,7 @@ class ServiceUpdate:
         self._cancelled = cancelled
         self._ref = ImageRef.parse(plan.image_ref)
         self._content = ImageRef(self._ref.registry, self._ref.path, None, Digest(plan.digest))
+        self._applying = Applying(tools, stack.project, plan.name, self._line)
         self._before: Before | None = None
         self._done: dict[str, Mapping[str, Any]] = {}
 
@@ -153,6 +162,8 @@ class ServiceUpdate:
         await self._report.began(self._plan, step, _INTENT[step])
         try:
             facts = await work()
+        except StorageError:
+            raise  # the whole job waits for its database
         except AppError as error:
             raise StepFailed(step, error.message) from error
         if facts:
@@ -164,13 +175,13 @@ class ServiceUpdate:
     async def _record(self, protect: bool) -> dict[str, Json]:
         tools, name = self._tools, self._plan.name
         view = await tools.projects.read(self._stack.project)
-        containers = await tools.inspection.containers_of(self._stack.project, name)
+        containers = await self._applying.containers()
         if not is_up(containers):
             return {}
         images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
         tag = f"{self._job_id}-{self._plan.service_id}"
-        sharing = sharing_network_of(name, view.config.services)
-        before = record(containers, images, sharing, f"{PROTECTIVE_REPOSITORY}:{tag}")
+        sharing = sharing_with(name, view.config.services)
+        before = record(view.files, containers, images, sharing, f"{PROTECTIVE_REPOSITORY}:{tag}")
         if protect:
             await tools.tagging.tag(before.image, PROTECTIVE_REPOSITORY, tag)
         self._before = before
@@ -214,9 +225,10 @@ class ServiceUpdate:
             self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
 
         login = await self._tools.login(self._ref)
-        image = await patiently(
+        pulling = patiently(
             lambda: self._tools.pulling.pull(self._content, login, advance), self._tools.retries, self._line
         )
+        image = await unless_cancelled(self._cancelled, pulling)
         return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
 
     async def _tag(self, image: str) -> dict[str, Json]:
@@ -225,34 +237,26 @@ class ServiceUpdate:
         return {"text": f"{self._plan.image_ref} is image {image[7:19]} here"}
 
     async def _up(self) -> dict[str, Json]:
-        view = await self._tools.projects.read(self._stack.project)
-        service = self._own(view)
+        files = self._known.files
+        service = self._own(await self._tools.projects.render(files))
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed during the update")
-        await self._compose_up(view)
+        await self._applying.up(files, self._known)
         return {"text": "containers are made anew"}
 
-    async def _compose_up(self, view: ProjectView) -> None:
-        name, before = self._plan.name, self._known
-        await self._tools.projects.up(view.files, [name], {name: before.replicas}, self._line)
-        sharing = [one for one in before.sharing if is_up(await self._containers(one))]
-        if sharing:
-            await self._tools.projects.up(view.files, sharing, {}, self._line, recreate=True)
-
     async def _verify(self, image: str) -> dict[str, Json]:
-        reason = await watch(
-            lambda: self._containers(self._plan.name),
-            image,
-            self._known.replicas,
-            self._tools,
-            lambda text: self._report.watching(self._plan, text),
+        looking = watch(
+            self._applying.containers, image, self._known.replicas, self._tools, self._tell_watching
         )
-        return {"text": reason}
+        return {"text": await unless_cancelled(self._cancelled, looking)}
+
+    def _tell_watching(self, text: str) -> None:
+        self._report.watching(self._plan, text)
 
     async def _prove(self) -> dict[str, Json]:
         after = [
             testimony(one, await self._tools.inspection.image(one.image_id))
-            for one in await self._containers(self._plan.name)
+            for one in await self._applying.containers()
         ]
         pairs = zip(self._known.testimonies, after, strict=False)
         differences = [one for before, now in pairs for one in compare(before, now)]
@@ -263,54 +267,51 @@ class ServiceUpdate:
         return {"text": "nothing is lost"}
 
     async def _settle(self) -> dict[str, Json]:
-        await self._tools.look_around()
+        await self._look_around()
         await self._report.settled(self._plan, self._plan.digest, candidate_present=False)
         return {"text": "runs what was approved"}
+
+    async def _look_around(self) -> None:
+        """What cannot be seen now is seen by the next scan; the service is what it is."""
+        try:
+            await self._tools.look_around()
+        except UpstreamError as error:
+            await self._report.log(f"the list of stacks is not fresh yet: {error.message}", Level.WARN)
 
     async def _after(self, failure: StepFailed, undo: Undo | None) -> ServiceOutcome:
         await self._report.failed(self._plan, failure.step, failure.reason)
         if failure.step is Step.PULL:
             return await self.refuse(failure)
-        if not self._plan.auto_rollback:
-            state = await self._state()
-            reason = f"{failure.reason}; automatic rollback is off for this service. {state}"
-            return await self._end(ServiceStatus.FAILED, reason, failure.step)
-        return await self._roll_back(failure.step, failure.reason, undo)
+        if self._plan.auto_rollback or self._cancelled.is_set():
+            return await self._roll_back(failure.step, failure.reason, undo)
+        state = await self._applying.state()
+        await self.unprotect()
+        reason = f"{failure.reason}; automatic rollback is off for this service. {state}"
+        return await self._end(ServiceStatus.FAILED, reason, failure.step)
 
     async def _roll_back(self, step: Step, reason: str, undo: Undo | None) -> ServiceOutcome:
-        """Shielded from the job's cancellation: going back is what cancelling asks for."""
+        """Not ended by cancelling the job: going back is what that asks for."""
         await self._journal.write(_ROLLBACK_BEGUN, {"step": step.value, "reason": reason})
         await self._report.began(self._plan, Step.ROLLBACK, f"because of {step}: {reason}")
         try:
-            text = await self._go_back(undo)
+            text = await self._going_back(undo).run()
+        except StorageError:
+            raise
         except AppError as error:
             await self._report.failed(self._plan, Step.ROLLBACK, error.message)
-            state = await self._state()
+            state = await self._applying.state()
+            await self.unprotect()
             failed = f"{reason}; going back failed too: {error.message}. {state}"
             return await self._end(ServiceStatus.FAILED, failed, Step.ROLLBACK)
+        await self._look_around()
         await self._report.did(self._plan, Step.ROLLBACK, text)
         await self.unprotect()
         return await self._end(ServiceStatus.ROLLED_BACK, reason, step)
 
-    async def _go_back(self, undo: Undo | None) -> str:
-        before, tools = self._known, self._tools
-        await tools.tagging.tag(before.image, self._ref.repository, self._ref.tag or "")
-        restored = ""
-        if undo:
-            for one in await self._containers(self._plan.name):
-                await tools.lifecycle.stop(one.id)
-            restored = f", {await undo()}"
-        await self._compose_up(await tools.projects.read(self._stack.project))
-        reason = await watch(
-            lambda: self._containers(self._plan.name),
-            before.image,
-            before.replicas,
-            tools,
-            lambda text: self._report.watching(self._plan, text),
-            must_be_sound=before.sound,
+    def _going_back(self, undo: Undo | None) -> GoingBack:
+        return GoingBack(
+            self._tools, self._applying, self._known, self._ref, self._journal, undo, self._tell_watching
         )
-        await tools.look_around()
-        return f"the old image {before.image[7:19]} runs again ({reason}){restored}"
 
     async def _pull_tags(self) -> tuple[tuple[str, ...], tuple[Mapping[str, Json], ...]]:
         """Names for the new content that the operator wants here; missing ones harm nobody."""
@@ -336,24 +337,15 @@ class ServiceUpdate:
                 warnings.append(warning)
         return tuple(pulled), tuple(warnings)
 
-    async def _containers(self, service: str) -> Any:
-        return await self._tools.inspection.containers_of(self._stack.project, service)
-
-    async def _state(self) -> str:
-        """What is left, as the engine says."""
-        try:
-            containers = await self._containers(self._plan.name)
-        except AppError as error:
-            return f"The engine cannot tell what is left: {error.message}"
-        left = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
-        return f"Now: {', '.join(left)}." if left else "Now: no container of it is left."
-
     async def unprotect(self) -> None:
-        if self._before:
-            try:
-                await self._tools.tagging.untag(self._before.protective_tag)
-            except AppError as error:
-                await self._report.log(f"the protective tag stays: {error.message}", Level.WARN)
+        """Also when the engine is away for a while."""
+        if self._before is None:
+            return
+        try:
+            await engine_back(self._tools)
+            await self._tools.tagging.untag(self._before.protective_tag)
+        except DockerError as error:
+            await self._report.log(f"the protective tag stays: {error.message}", Level.WARN)
 
     async def _end(self, status: ServiceStatus, reason: str, step: Step | None = None) -> ServiceOutcome:
         old = self._before.image if self._before else None
@@ -367,7 +359,8 @@ class ServiceUpdate:
         return outcome
 
     async def _line(self, line: str) -> None:
-        await self._report.log(line)
+        with suppress(StorageError):  # a line less; what has to be stored is in the journal
+            await self._report.log(line)
 
     def _own(self, view: ProjectView) -> ComposeService:
         for one in view.config.services:

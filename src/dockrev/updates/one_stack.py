@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dockrev.errors import AppError, Json
+from dockrev.errors import AppError, Conflict, Json
 from dockrev.jobs.models import BackupMode, Level
+from dockrev.updates.going_back import Undo
 from dockrev.updates.models import (
     Mode,
     ServiceOutcome,
@@ -18,9 +19,10 @@ from dockrev.updates.models import (
     Step,
     UpdatePlan,
 )
-from dockrev.updates.one_service import ServiceUpdate, StepFailed, Undo
+from dockrev.updates.one_service import ServiceUpdate, StepFailed
 from dockrev.updates.order import in_order
 from dockrev.updates.report import StackReport
+from dockrev.updates.retrying import unless_cancelled
 from dockrev.updates.store import Journal
 from dockrev.updates.tools import Tools
 
@@ -100,6 +102,9 @@ class StackUpdate:
                 self._outcomes[one.plan.service_id] = await one.refuse(StepFailed(Step.BACKUP, reason))
         else:
             await self._apply(ready, saved)
+        for one in updates:
+            if one.plan.service_id not in self._outcomes:
+                await one.unprotect()
         self._report.finished()
         return self._outcome(saved.summary, blocked=saved.blocks)
 
@@ -123,6 +128,8 @@ class StackUpdate:
 
     async def _ordered(self) -> Sequence[ServicePlan]:
         plans = {one.name: one for one in self._stack.services}
+        if not plans:
+            return ()
         try:
             view = await self._tools.projects.read(self._stack.project)
         except AppError as error:
@@ -145,8 +152,6 @@ class StackUpdate:
             except StepFailed as failure:
                 await self._report.failed(update.plan, failure.step, failure.reason)
                 self._outcomes[update.plan.service_id] = await update.refuse(failure)
-                for one in ready:
-                    await one.unprotect()
                 return []
             if ended:
                 self._outcomes[update.plan.service_id] = ended
@@ -166,22 +171,32 @@ class StackUpdate:
             return _SAVED.validate_python(known)
         if not ready:
             return Saved(None, {"status": "skipped", "reason": "no_actionable_services"}, False, False)
-        self._report.backing_up()
-        saved = await self._backups.save(
+        await self._report.backup("started", "volumes and directories of what is updated")
+        saving = self._backups.save(
             self._job_id,
             self._stack.stack_id,
             [one.plan.service_id for one in ready],
             self._plan.backup_mode,
         )
-        await self._report.log(f"{self._stack.project}: backup {saved.summary.get('status')}")
+        try:
+            saved = await unless_cancelled(self._cancelled, saving)
+        except Conflict as error:
+            await self._report.backup("failed", error.message, Level.WARN)
+            return Saved(None, {"status": "failed", "error": error.message}, False, False)
         await journal.write(_BACKUP, _SAVED.dump_python(saved, mode="json"))
+        await self._tell_saved(saved)
         return saved
+
+    async def _tell_saved(self, saved: Saved) -> None:
+        if error := saved.summary.get("error"):
+            await self._report.backup("failed", str(error), Level.ERROR if saved.blocks else Level.WARN)
+        else:
+            await self._report.backup("done", str(saved.summary.get("reason") or saved.summary.get("status")))
 
     async def _apply(self, ready: Sequence[ServiceUpdate], saved: Saved) -> None:
         for update in ready:
             if self._went_wrong():
-                await update.unprotect()
-                continue
+                return
             self._outcomes[update.plan.service_id] = await update.apply(self._undo(update, saved))
 
     def _undo(self, update: ServiceUpdate, saved: Saved) -> Undo | None:

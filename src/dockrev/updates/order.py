@@ -4,8 +4,6 @@ from collections.abc import Collection, Iterable, Mapping
 
 from dockrev.compose.models import ComposeService
 
-_SHARED_NETWORK = "service:"
-
 
 def in_order(selected: Iterable[str], services: Mapping[str, ComposeService]) -> list[str]:
     """What others depend on comes first, also where the dependency goes through services not selected."""
@@ -26,6 +24,6 @@ def in_order(selected: Iterable[str], services: Mapping[str, ComposeService]) ->
     return [name for name in ordered if name in wanted] + sorted(wanted - services.keys())
 
 
-def sharing_network_of(name: str, services: Collection[ComposeService]) -> list[str]:
-    """Services that live in the network namespace of `name`'s container, and so die with it."""
-    return sorted(one.name for one in services if one.network_mode == f"{_SHARED_NETWORK}{name}")
+def sharing_with(name: str, services: Collection[ComposeService]) -> list[str]:
+    """Services that live in a namespace of `name`'s container, and so die with it."""
+    return sorted(one.name for one in services if name in one.namespace_owners)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from dockrev.compose.models import ProjectFiles
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import Json
@@ -16,14 +17,22 @@ _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.R
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """`image`: what the first replica ran. `sound`: it ran without trouble, so a rollback must as well."""
+    """`image`: what the first replica ran. `sound`: it ran without trouble, so a rollback must as well.
 
+    `files`: the project's own, also when no container is left to name them.
+    """
+
+    files: ProjectFiles
     image: str
-    replicas: int
+    container_ids: tuple[str, ...]
     sound: bool
     testimonies: tuple[Testimony, ...]
     sharing: tuple[str, ...]
     protective_tag: str
+
+    @property
+    def replicas(self) -> int:
+        return len(self.container_ids)
 
     def as_facts(self) -> dict[str, Json]:
         facts: dict[str, Json] = _BEFORE.dump_python(self, mode="json")
@@ -42,6 +51,7 @@ def is_up(containers: Sequence[ContainerDetail]) -> bool:
 
 
 def record(
+    files: ProjectFiles,
     containers: Sequence[ContainerDetail],
     images: Mapping[str, ImageDetail],
     sharing: Sequence[str],
@@ -50,8 +60,9 @@ def record(
     """`images` by id: those that the containers run."""
     first = next(one for one in containers if one.state in _UP)
     return Before(
+        files=files,
         image=first.image_id,
-        replicas=len(containers),
+        container_ids=tuple(one.id for one in containers),
         sound=all(
             one.state is ContainerState.RUNNING and one.health is not Health.UNHEALTHY for one in containers
         ),

@@ -63,8 +63,17 @@ class StackReport:
     async def log(self, message: str, level: Level = Level.INFO) -> None:
         await self._job.log(message, level)
 
-    def backing_up(self) -> None:
-        self._job.advance(self._stack.stack_id, _BACKUP, "backup", f"backing up {self._stack.project}")
+    async def backup(self, status: str, text: str, level: Level = Level.INFO) -> None:
+        """A step of the whole stack."""
+        self._job.advance(self._stack.stack_id, _BACKUP, "backup", f"{self._stack.project}: {text}")
+        await self._job.log(f"{self._stack.project}: {Step.BACKUP} {status}: {text}", level)
+        fields = {
+            "stackId": self._stack.stack_id,
+            "step": Step.BACKUP.value,
+            "status": status,
+            "detail": text,
+        }
+        await self._job.event("update_step", fields)
 
     async def began(self, service: ServicePlan, step: Step, text: str) -> None:
         await self._step(service, step, "started", text, Level.INFO)

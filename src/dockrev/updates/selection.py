@@ -25,17 +25,18 @@ def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own_im
     """Raises InvalidArgument for a request that does not fit, Conflict for one that is out of date."""
     known = {one.service.id: one for stack in stacks for one in stack.services}
     _require_known(request, stacks, known)
-    if request.target.scope is not Scope.SERVICE:
+    if request.target.scope is not Scope.SERVICE and not request.partial:
         _require_exact(request, _actionable(request, stacks, own_image))
     for wish in sorted(request.wishes, key=lambda wish: wish.service_id):
         _require_valid(wish, known[wish.service_id], request, own_image)
     wishes = {wish.service_id: wish for wish in request.wishes}
-    planned = (_stack_plan(stack, wishes) for stack in stacks)
+    planned = [_stack_plan(stack, wishes) for stack in stacks]
+    asked = request.target.stack_id
     return UpdatePlan(
         mode=request.mode,
         allow_arch_mismatch=request.allow_arch_mismatch,
         backup_mode=request.backup_mode,
-        stacks=tuple(stack for stack in planned if stack.services),
+        stacks=tuple(stack for stack in planned if stack.services or stack.stack_id == asked),
     )
 
 

@@ -13,6 +13,7 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.errors import Conflict, Json, NotFound
+from dockrev.jobs.store import jobs
 from dockrev.updates.models import UpdatePlan
 
 update_plans = Table(
@@ -50,9 +51,12 @@ class UpdateStore:
     async def admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
         """Keep the plan and reserve its services, in the transaction that records the job.
 
-        Raises Conflict naming the unfinished job that has one of them.
+        Raises Conflict naming the unfinished job that has one of them. A job that has ended without releasing
+        them has no claim any more.
         """
         wanted = list(plan.service_ids)
+        over = select(jobs.c.id).where(jobs.c.finished_at.is_not(None))
+        await connection.execute(delete(update_reservations).where(update_reservations.c.job_id.in_(over)))
         rival = await connection.scalar(
             select(update_reservations.c.job_id).where(update_reservations.c.service_id.in_(wanted)).limit(1)
         )

@@ -26,6 +26,10 @@ class Projects(Protocol):
         """Raises ComposeError when Compose cannot render it, NotFound when it has no containers."""
         ...
 
+    async def render(self, files: ProjectFiles) -> ProjectView:
+        """The same of files that are known, whatever has become of the containers."""
+        ...
+
     async def up(
         self,
         files: ProjectFiles,
@@ -56,7 +60,8 @@ class Tools:
     tagging: Tagging
     disk: Disk
     platform: Callable[[], Awaitable[Platform]]
+    engine_answers: Callable[[], Awaitable[object]]
     look_around: Callable[[], Awaitable[object]]
     clock: Clock
-    patience: Patience
+    patience: Callable[[], Awaitable[Patience]]
     retries: UpdateConfig

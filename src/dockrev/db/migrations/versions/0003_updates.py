@@ -7,14 +7,27 @@ revision = "0003"
 down_revision = "0001"
 
 
+_SERVICES = (
+    *(
+        "id",
+        "stack_id",
+        "name",
+        "image_ref",
+        "builds",
+        "watched",
+        "runtime",
+        "auto_rollback",
+        "backup_targets",
+    ),
+    *("repo_url", "archived", "archived_at", "archived_reason", "removed_at", "created_at", "updated_at"),
+)
+
+
 def upgrade() -> None:
     # SQLite would put a column behind the constraints: made anew, the tables read as they are declared.
     with op.batch_alter_table("jobs", recreate="always") as jobs:
         jobs.add_column(sa.Column("cancel_requested", sa.Boolean(), server_default="0", nullable=False))
-    with op.batch_alter_table("services", recreate="always") as services:
-        services.add_column(
-            sa.Column("config_digest", sa.String(), server_default="", nullable=False), insert_after="runtime"
-        )
+    _remake_services()
     op.create_table(
         "update_plans",
         sa.Column("job_id", sa.String(), nullable=False),
@@ -84,3 +97,36 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("container_id", name=op.f("pk_suspended_containers")),
     )
+
+
+def _remake_services() -> None:
+    """By hand, since a batch puts several constraints in any order."""
+    op.create_table(
+        "new_services",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("stack_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("image_ref", sa.String(), nullable=True),
+        sa.Column("builds", sa.Boolean(), nullable=False),
+        sa.Column("watched", sa.Boolean(), nullable=False),
+        sa.Column("runtime", sa.JSON(), nullable=False),
+        sa.Column("config_digest", sa.String(), server_default="", nullable=False),
+        sa.Column("auto_rollback", sa.Boolean(), nullable=False),
+        sa.Column("backup_targets", sa.JSON(), nullable=False),
+        sa.Column("repo_url", sa.String(), nullable=True),
+        sa.Column("archived", sa.Boolean(), nullable=False),
+        sa.Column("archived_at", sa.String(27), nullable=True),
+        sa.Column("archived_reason", sa.String(), nullable=True),
+        sa.Column("removed_at", sa.String(27), nullable=True),
+        sa.Column("created_at", sa.String(27), nullable=False),
+        sa.Column("updated_at", sa.String(27), nullable=False),
+        sa.UniqueConstraint("stack_id", "name", name=op.f("uq_services_stack_id_name")),
+        sa.ForeignKeyConstraint(
+            ["stack_id"], ["stacks.id"], name=op.f("fk_services_stack_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_services")),
+    )
+    columns = ", ".join(_SERVICES)
+    op.execute(f"INSERT INTO new_services ({columns}) SELECT {columns} FROM services")  # noqa: S608 -- names from above
+    op.drop_table("services")
+    op.rename_table("new_services", "services")
