@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import checks, listing
+from bench import checks, downtime, listing
 from bench.calibration import calibrate
 from bench.child import child, spare_cpu
 from bench.content import DOCKER_MANIFEST, OCI_INDEX
@@ -70,6 +70,7 @@ async def _everything() -> int:
     parts |= {name: partial(checks.first_and_next, name, calibration) for name in _CHECKED}
     parts |= {name: partial(checks.under_failure, name) for name in checks.FAILURES}
     parts["The list of stacks, 1,000 services"] = listing.measure
+    parts["A service while it is updated"] = downtime.measure
     for title, part in parts.items():
         figures = await part()
         print(table(title, figures), end="\n\n", flush=True)

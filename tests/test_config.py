@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from dockrev.config import RETIRED, AuthConfig, Config, DiscoveryConfig, HttpAddress, LogConfig
+from dockrev.config import (
+    RETIRED,
+    AuthConfig,
+    Config,
+    DiscoveryConfig,
+    HttpAddress,
+    LogConfig,
+    RuntimeScanConfig,
+)
 from dockrev.errors import ConfigError
 from dockrev.oci.platform import Platform
 

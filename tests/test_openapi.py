@@ -45,6 +45,8 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 FEW = settings(SETTINGS, max_examples=10)
+BEST = {"POST /api/stacks": 405, "POST /api/updates": 400, "POST /api/jobs/{job_id}/cancel": 409}
+"""Of the routes where no request made up without knowing the host can succeed, the best that it gets."""
 PUBLIC = ("/api/health", "/api/version", "/api/ready")
 
 
@@ -136,7 +138,7 @@ def test_every_answer_is_announced(
     for operation in operations:
         with subtests.test(operation.label):
             statuses = fuzz(operation, furnished, SETTINGS)
-            assert (405 if operation.label == "POST /api/stacks" else 200) in statuses
+            assert BEST.get(operation.label, 200) in statuses
 
 
 def test_a_stranger_gets_nothing_but_401(

@@ -16,7 +16,16 @@ from tests.testbed.images import Healthcheck, Images
 from tests.testbed.projects import Projects
 from tests.testbed.registry import Registry
 from tests.updates.slow_front import SlowFront
-from tests.updates.story import SICK, Deployed, Story, outcomes, protective_tags, settle_for, statuses, step
+from tests.updates.story import (
+    SICK,
+    Deployed,
+    Story,
+    outcomes,
+    protective_tags,
+    settle_for,
+    statuses,
+    step,
+)
 
 pytestmark = pytest.mark.xdist_group("update-disturbed")
 

@@ -203,6 +203,24 @@ async def test_killed_while_it_waits_for_health(story: Story) -> None:
     await assert_clean(deployed)
 
 
+async def test_killed_and_the_container_is_removed_before_the_next_start(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    slowly = Healthcheck("sleep 3", interval_seconds=0.2)
+    story.push("web", "2", healthcheck=slowly)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await told(story, job_id, lambda event: event.data.get("step") == "verify")
+    story.server.kill()
+    await asyncio.to_thread(story.engine.remove_project, deployed.project.name)
+    story.server.start()
+    await story.server.serving()
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    await assert_clean(deployed)
+
+
 async def test_killed_while_compose_goes_back(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.api import Refused
 from tests.e2e.server_process import ServerProcess
+from tests.testbed.access import OPERATOR
 from tests.testbed.bed import Bed
 from tests.testbed.images import Healthcheck
 from tests.testbed.projects import ComposeVersion
@@ -64,6 +65,44 @@ async def test_those_that_live_in_the_network_of_another_come_with_it(story: Sto
     [vpn], [riding] = deployed.inspect("vpn"), deployed.inspect("rider")
     assert riding["HostConfig"]["NetworkMode"] == f"container:{vpn['Id']}"
     assert not await deployed.changed_by_hand()
+
+
+async def test_a_companion_is_not_moved_to_an_image_that_nobody_approved(story: Story) -> None:
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {"vpn": story.service("vpn"), "rider": story.service("rider", network_mode="service:vpn")}
+    )
+    for name in ("vpn", "rider"):
+        story.push(name, "2")
+    await asyncio.to_thread(deployed.project.compose, "pull", "rider")
+    await deployed.checked(2)
+    before = deployed.containers()
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
+    assert "rider has to be made anew" in outcomes(job)["vpn"]["reason"]
+    assert deployed.containers() == before
+
+
+async def test_a_companion_that_fails_in_the_new_network_brings_both_back(story: Story) -> None:
+    story.push("rider", "1")
+    needs_door = "wget -q -O /dev/null http://127.0.0.1:80/door || exit 7; sleep 999 & wait"
+    serve = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
+    old = story.push("vpn", "1", files={"door": b"open"}, command=serve)
+    rider = story.service(
+        "rider", network_mode="service:vpn", command=["/bin/sh", "-c", f"sleep 0.3; {needs_door}"]
+    )
+    deployed = await story.deploy({"vpn": story.service("vpn"), "rider": rider})
+    story.push("vpn", "2", command=serve)
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], deployed.runs("vpn")) == ("rolled_back", {str(old.image_id)}), job
+    assert "rider-1 shares its network and ended with exit code 7" in outcomes(job)["vpn"]["reason"]
+    deployed.project.until("rider", lambda one: one.state == "running")
 
 
 async def test_a_service_waits_for_the_health_of_what_it_depends_on(story: Story) -> None:
@@ -125,7 +164,8 @@ def form(deployed: Deployed) -> Mapping[str, Any]:
     [container] = deployed.inspect("web")
     networks = container["NetworkSettings"]["Networks"]
     labels = {key: value for key, value in container["Config"]["Labels"].items() if "compose" not in key}
-    host = {key: value for key, value in container["HostConfig"].items() if key != "ContainerIDFile"}
+    own_order = ("Binds", "Mounts")  # Compose writes them as they come; the mounts are compared below
+    host = {key: value for key, value in container["HostConfig"].items() if key not in own_order}
     return {
         "name": container["Name"],
         "host": json.dumps(host, sort_keys=True),
@@ -157,6 +197,19 @@ async def test_all_that_compose_gave_a_container_survives(story: Story, good: bo
     assert form(deployed) == before
     assert before["address"] == ADDRESS
     assert not await deployed.changed_by_hand()
+
+
+async def test_an_image_behind_a_login_is_pulled_with_it(story: Story, bed: Bed) -> None:
+    story.registry = bed.password_registry.within(story.registry.namespace)
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2")
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    assert OPERATOR.password not in story.server.logs() + json.dumps(job)
 
 
 async def test_other_tags_are_pulled_for_their_names_and_missing_ones_only_warn(story: Story) -> None:

@@ -62,9 +62,6 @@ class Lifecycle:
     async def kill(self, container_id: str) -> None:
         await self._unless(container_id, "kill", frozenset(ContainerState) - _ALIVE)
 
-    async def rename(self, container_id: str, name: str) -> None:
-        await self._order(container_id, "rename", name=name)
-
     async def remove(
         self, container_id: str, *, force: bool = False, anonymous_volumes: bool = False
     ) -> None:

@@ -45,8 +45,8 @@ class SuspendMode(StrEnum):
 class BackupSettings(Wire):
     """`skip_targets_over_bytes` counts for targets whose choice is `inherit`.
 
-    `keep_last` counts for each stack. A backup is deleted `delete_after_stable_seconds` after the update it was
-    made for has succeeded, at the earliest.
+    `keep_last` counts for each stack. A backup is deleted `delete_after_stable_seconds` after the success of
+    the update that it was made for, at the earliest.
     """
 
     enabled: bool = True

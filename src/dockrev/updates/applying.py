@@ -1,11 +1,11 @@
 """Containers of one service made what its project's own files say, and what is left of them."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from dockrev.compose.models import ProjectFiles
 from dockrev.docker.inspect import ContainerDetail
-from dockrev.errors import AppError
+from dockrev.errors import AppError, Conflict
 from dockrev.updates.record import Before, is_up
 from dockrev.updates.tools import Tools
 
@@ -29,10 +29,9 @@ class Applying:
         """As many replicas as before, and anew those that lived in a namespace of theirs."""
         await self._tidy(self._service)
         await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
-        sharing = {one: await self._containers_of(one) for one in before.sharing}
-        scales = {one: len(found) for one, found in sharing.items() if is_up(found)}
-        if scales:
-            await self._tools.projects.up(files, sorted(scales), scales, self._tell, recreate=True)
+        if before.sharing:
+            companions = sorted(before.sharing)
+            await self._tools.projects.up(files, companions, before.sharing, self._tell, recreate=True)
 
     async def _tidy(self, service: str) -> None:
         """After a `compose up` that was cut off: Compose counts what it left half replaced as replicas."""
@@ -53,6 +52,28 @@ class Applying:
         """Do the very same containers still run?"""
         containers = await self.containers()
         return tuple(one.id for one in containers) == before.container_ids and is_up(containers)
+
+    async def running(self, services: Iterable[str]) -> dict[str, int]:
+        """Those that are up, and how many containers they have."""
+        found = {one: await self._containers_of(one) for one in services}
+        return {one: len(containers) for one, containers in found.items() if is_up(containers)}
+
+    async def require_same_images(self, services: Iterable[str]) -> None:
+        """Raises Conflict when one of them would come up on an image that nobody approved."""
+        for service in services:
+            for one in await self._containers_of(service):
+                if await self._tools.tagging.exists(one.image) not in (None, one.image_id):
+                    raise Conflict(
+                        f"{service} has to be made anew with {self._service}, but {one.image} names another"
+                        " image here than the one it runs; bring it up to date first (docker compose up)"
+                    )
+
+    async def require_company(self, before: Before) -> None:
+        """Raises Conflict when one that was made anew with this service has failed."""
+        for service in before.sharing:
+            for one in await self._containers_of(service):
+                if one.exit_code and not is_up([one]):
+                    raise Conflict(f"{one.name} shares its network and ended with exit code {one.exit_code}")
 
     async def state(self) -> str:
         """What is left, as the engine says."""

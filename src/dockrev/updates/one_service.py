@@ -180,7 +180,7 @@ class ServiceUpdate:
             return {}
         images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
         tag = f"{self._job_id}-{self._plan.service_id}"
-        sharing = sharing_with(name, view.config.services)
+        sharing = await self._applying.running(sharing_with(name, view.config.services))
         before = record(view.files, containers, images, sharing, f"{PROTECTIVE_REPOSITORY}:{tag}")
         if protect:
             await tools.tagging.tag(before.image, PROTECTIVE_REPOSITORY, tag)
@@ -195,6 +195,7 @@ class ServiceUpdate:
             )
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed since it was last read; look at it and check again")
+        await self._applying.require_same_images(self._known.sharing)
         size = await self._download_size(allow_arch_mismatch)
         free = await self._tools.disk.free_bytes()
         if free is not None and free < size * _DISK_FACTOR:
@@ -248,7 +249,9 @@ class ServiceUpdate:
         looking = watch(
             self._applying.containers, image, self._known.replicas, self._tools, self._tell_watching
         )
-        return {"text": await unless_cancelled(self._cancelled, looking)}
+        text = await unless_cancelled(self._cancelled, looking)
+        await self._applying.require_company(self._known)
+        return {"text": text}
 
     def _tell_watching(self, text: str) -> None:
         self._report.watching(self._plan, text)

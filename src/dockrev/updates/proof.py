@@ -5,7 +5,7 @@ Both are seen as the engine inspects them (Engine API, "ContainerInspect"), brou
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,25 +81,34 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """`default`: it is what the image says, so another image may say something else."""
+
+    value: Any
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Testimony:
     """A container in its normal form. What may hold a secret is there as its hash, so it can be kept."""
 
     config_hash: str | None
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Setting]
 
 
 def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
-    """What merely repeats the image's default stands as `(image)`."""
     document, defaults = container.document, image.config.document
     config, host = _mapping(document.get("Config")), _mapping(document.get("HostConfig"))
-    settings: dict[str, Json] = {f"host.{name}": _plain(host.get(name)) for name in _HOST_SETTINGS}
-    settings |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
-    settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
+    own: dict[str, Json] = {f"host.{name}": _unordered(host.get(name)) for name in _HOST_SETTINGS}
+    own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
     if container.id.startswith(str(config.get("Hostname") or "?")):
-        settings["config.Hostname"] = "(container id)"
+        own["config.Hostname"] = "(container id)"
+    own |= _networks(document, host, container)
+    settings = {name: Setting(value) for name, value in own.items()}
+    settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
     settings |= _environment(config, defaults) | _labels(config, defaults)
-    settings |= _mounts(document) | _networks(document, host, container)
-    present = {name: value for name, value in settings.items() if value is not None}
+    settings |= _mounts(document, image.config.volumes)
+    present = {name: setting for name, setting in settings.items() if setting.value is not None}
     return Testimony(container.labels.get(CONFIG_HASH), present)
 
 
@@ -111,42 +120,48 @@ def compare(before: Testimony, after: Testimony) -> list[Difference]:
     return [
         Difference(name, _shown(name, old.get(name)), _shown(name, new.get(name)))
         for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+        if not _explained(old.get(name, _ABSENT), new.get(name, _ABSENT))
     ]
 
 
-def _or_image(name: str, config: Mapping[str, Any], image: Mapping[str, Any]) -> Json:
+_ABSENT = Setting(None, default=True)
+
+
+def _explained(old: Setting, new: Setting) -> bool:
+    return old.value == new.value or (old.default and new.default)
+
+
+def _or_image(name: str, config: Mapping[str, Any], image: Mapping[str, Any]) -> Setting:
     own = _plain(config.get(name))
-    return "(image)" if own == _plain(image.get(name)) else own
+    return Setting(own, default=own == _plain(image.get(name)))
 
 
-def _environment(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Json]:
+def _environment(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
     given = set(_sequence(image.get("Env")))
-    own = (entry for entry in _sequence(config.get("Env")) if entry not in given)
-    pairs = (str(entry).partition("=") for entry in own)
-    return {f"env.{name}": _hashed(value) for name, _, value in pairs}
+    settings = {}
+    for entry in _sequence(config.get("Env")):
+        name, _, value = str(entry).partition("=")
+        settings[f"env.{name}"] = Setting(_hashed(value), default=entry in given)
+    return settings
 
 
-def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Json]:
+def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
     given = _mapping(image.get("Labels"))
     return {
-        f"label.{name}": _hashed(str(value))
+        f"label.{name}": Setting(_hashed(str(value)), default=given.get(name) == value)
         for name, value in _mapping(config.get("Labels")).items()
-        if not name.startswith(_VOLATILE_LABELS) and given.get(name) != value
+        if not name.startswith(_VOLATILE_LABELS)
     }
 
 
-def _mounts(document: Mapping[str, Any]) -> dict[str, Json]:
+def _mounts(document: Mapping[str, Any], wanted_by_image: Collection[str]) -> dict[str, Setting]:
     """An anonymous volume may be another one; that something is mounted there may not change."""
-    form: dict[str, Json] = {}
+    form: dict[str, Setting] = {}
     for mount in _sequence(document.get("Mounts")):
-        source = mount.get("Name") or mount.get("Source")
-        named = mount.get("Type") != "volume" or not _is_anonymous(str(mount.get("Name")))
-        form[f"mount.{mount.get('Destination')}"] = [
-            mount.get("Type"),
-            source if named else "(anonymous)",
-            mount.get("RW"),
-        ]
+        source, destination = mount.get("Name") or mount.get("Source"), str(mount.get("Destination"))
+        anonymous = mount.get("Type") == "volume" and _is_anonymous(str(mount.get("Name")))
+        value = [mount.get("Type"), "(anonymous)" if anonymous else source, mount.get("RW")]
+        form[f"mount.{destination}"] = Setting(value, default=anonymous and destination in wanted_by_image)
     return form
 
 
@@ -178,15 +193,23 @@ def _networks(
     return form
 
 
-def _shown(name: str, value: Json) -> str:
+def _shown(name: str, setting: Setting | None) -> str:
     """Environment and labels may hold passwords: only that they are set is told."""
-    if value is None:
+    if setting is None:
         return "(absent)"
-    return "(set)" if name.startswith(("env.", "label.")) else str(value)[:200]
+    return "(set)" if name.startswith(("env.", "label.")) else str(setting.value)[:200]
+
+
+def _unordered(value: Any) -> Json:
+    """Compose writes some of these lists in another order each time."""
+    plain = _plain(value)
+    if isinstance(plain, list):
+        return sorted(plain, key=str)
+    return plain
 
 
 def _plain(value: Any) -> Json:
-    """Empty and absent are the same to the engine, and so are the orders of lists it does not order."""
+    """Empty and absent are the same to the engine."""
     if not value:
         return None
     if isinstance(value, Mapping):

@@ -19,7 +19,8 @@ _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.R
 class Before:
     """`image`: what the first replica ran. `sound`: it ran without trouble, so a rollback must as well.
 
-    `files`: the project's own, also when no container is left to name them.
+    `files`: the project's own, also when no container is left to name them. `sharing`: the services that ran
+    in its namespaces, and how many containers each had.
     """
 
     files: ProjectFiles
@@ -27,7 +28,7 @@ class Before:
     container_ids: tuple[str, ...]
     sound: bool
     testimonies: tuple[Testimony, ...]
-    sharing: tuple[str, ...]
+    sharing: Mapping[str, int]
     protective_tag: str
 
     @property
@@ -54,7 +55,7 @@ def record(
     files: ProjectFiles,
     containers: Sequence[ContainerDetail],
     images: Mapping[str, ImageDetail],
-    sharing: Sequence[str],
+    sharing: Mapping[str, int],
     protective_tag: str,
 ) -> Before:
     """`images` by id: those that the containers run."""
@@ -67,6 +68,6 @@ def record(
             one.state is ContainerState.RUNNING and one.health is not Health.UNHEALTHY for one in containers
         ),
         testimonies=tuple(testimony(one, images[one.image_id]) for one in containers),
-        sharing=tuple(sharing),
+        sharing=sharing,
         protective_tag=protective_tag,
     )
