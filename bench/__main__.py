@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import checks, listing, versions
+from bench import checks, downtime, listing, versions
 from bench.calibration import calibrate
 from bench.child import child, spare_cpu
 from bench.content import DOCKER_MANIFEST, OCI_INDEX
@@ -71,6 +71,7 @@ async def _everything() -> int:
     parts |= {name: partial(checks.under_failure, name) for name in checks.FAILURES}
     parts["The version behind a floating tag"] = versions.measure
     parts["The list of stacks, 1,000 services"] = listing.measure
+    parts["A service while it is updated"] = downtime.measure
     for title, part in parts.items():
         figures = await part()
         print(table(title, figures), end="\n\n", flush=True)

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from dockrev.config import RETIRED, AuthConfig, Config, DiscoveryConfig, HttpAddress, LogConfig
+from dockrev.config import (
+    RETIRED,
+    AuthConfig,
+    Config,
+    DiscoveryConfig,
+    HttpAddress,
+    LogConfig,
+    RuntimeScanConfig,
+)
 from dockrev.errors import ConfigError
 from dockrev.oci.platform import Platform
 
@@ -220,16 +228,18 @@ def test_a_secrets_file_that_is_no_text_is_refused_without_showing_it(tmp_path: 
     assert "0xff" not in problem
 
 
-def test_discovery_and_logs_are_read() -> None:
+def test_scans_and_logs_are_read() -> None:
     config = Config.from_env(
         {
             "DOCKREV_DISCOVERY_INTERVAL_SECONDS": "10",
             "DOCKREV_DISCOVERY_MAX_ACTIONS": "1",
+            "DOCKREV_RUNTIME_SCAN_INTERVAL_SECONDS": "30",
             "DOCKREV_LOG_LEVEL": "DEBUG",
             "DOCKREV_LOG_FORMAT": "json",
         }
     )
     assert config.discovery == DiscoveryConfig(10, 1)
+    assert config.runtime_scan == RuntimeScanConfig(30)
     assert config.log == LogConfig("debug", "json")
 
 
@@ -290,6 +300,7 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
         "DOCKREV_TRUSTED_PROXIES": "10.0.0.0/99",
         "DOCKREV_DISCOVERY_INTERVAL_SECONDS": "1",
         "DOCKREV_DISCOVERY_MAX_ACTIONS": "0",
+        "DOCKREV_RUNTIME_SCAN_INTERVAL_SECONDS": "29",
         "DOCKREV_LOG_LEVEL": "loud",
         "DOCKREV_LOG_FORMAT": "xml",
     }

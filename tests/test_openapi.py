@@ -46,11 +46,13 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 FEW = settings(SETTINGS, max_examples=10)
-_GOOD = {
+BEST = {
     "POST /api/stacks": 405,
+    "POST /api/updates": 400,
+    "POST /api/jobs/{job_id}/cancel": 409,
     "POST /api/services/{service_id}/version-inference/refresh": 202,
 }
-"""What a request that makes sense gets, where that is not 200."""
+"""The best that a request made up without knowing the host gets, where that is not 200."""
 PUBLIC = ("/api/health", "/api/version", "/api/ready")
 
 
@@ -157,7 +159,7 @@ def test_every_answer_is_announced(
     for operation in operations:
         with subtests.test(operation.label):
             statuses = fuzz(operation, furnished, SETTINGS)
-            assert _GOOD.get(operation.label, 200) in statuses
+            assert BEST.get(operation.label, 200) in statuses
 
 
 def test_a_stranger_gets_nothing_but_401(

@@ -1,7 +1,7 @@
-"""The composition root: everything is built here, once, and stopped in reverse order."""
+"""The server: everything is built here, once, and stopped in reverse order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ import structlog
 import tzlocal
 from fastapi import FastAPI
 
-from dockrev.assembly import Core, open_core
+from dockrev.assembly import Core, Registries, Works, assemble_works, open_core, troubles_seen
 from dockrev.checks.deferred import DeferredChecks
 from dockrev.checks.jobs import CheckJobs
 from dockrev.checks.routes import CheckRoutes
@@ -22,18 +22,19 @@ from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.watch import DiscoveryWatch
 from dockrev.ignores.routes import IgnoreRoutes
 from dockrev.inference.routes import InferenceRoutes
-from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.retention import JobRetention
 from dockrev.jobs.routes import JobRoutes
-from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.schedules import Plan, Schedule
-from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.jobs.ticks import TickStore
+from dockrev.runtime_scans.jobs import RuntimeScanJobs
+from dockrev.runtime_scans.routes import RuntimeScanRoutes
+from dockrev.runtime_scans.timer import RuntimeScanTimer
 from dockrev.stacks.routes import StackRoutes
+from dockrev.stacks.settings_routes import SettingsRoutes
 from dockrev.system.readiness import Readiness, database_probe
 from dockrev.system.routes import SystemRoutes
-from dockrev.system.settings import SettingsStore
+from dockrev.updates.routes import UpdateRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.body import ApiRouter
 from dockrev.web.listen import listen
@@ -41,6 +42,8 @@ from dockrev.web.server import WebServer
 from dockrev.web.shutdown import Shutdown
 
 log = structlog.get_logger()
+
+_RESTART_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,70 +54,114 @@ class Dockrev:
     shutdown: Shutdown
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """The jobs that only look."""
+
+    checks: CheckJobs
+    scans: RuntimeScanJobs
+    watch: DiscoveryWatch
+
+
 @asynccontextmanager
 async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
-    """Closes what an earlier process left unfinished, and keeps the background work going meanwhile."""
+    """Closes or resumes what an earlier process left unfinished, and keeps the background work going."""
     with only_server(config.db_path):
         async with open_core(config, clock, config.db_path) as core:
-            feed = LogFeed()
-            jobs = JobStore(core.database, feed, clock)
-            runner = JobRunner(jobs, clock, config.db_path.with_suffix(".workflows.sqlite3"))
-            runner.handles(DISCOVERY, DiscoveryJob(core.scanner, config.discovery.max_actions).run)
-            checks = CheckJobs(runner, core.checker, core.stacks, core.scanner.scan, core.inference.names.of)
+            works = assemble_works(core, config.db_path)
+            looking = _looking(core, works)
+            await looking.scans.remember()
+            await works.repair()
             await core.inference.load()
-            await runner.start()
+            await works.runner.start()
             try:
-                async with _in_background(core, jobs, runner, checks) as watch:
+                async with _in_background(core, works, looking):
                     shutdown = Shutdown()
-                    routers = [
-                        *_feature_routers(core, runner, checks, shutdown),
-                        SystemRoutes(config.version, _readiness(core, runner, watch)).router,
-                        JobRoutes(jobs, JobStreams(jobs, feed), shutdown).router,
-                    ]
-                    yield Dockrev(create_web_app(routers, config.auth, config.version), shutdown)
+                    yield Dockrev(_web(core, works, looking, shutdown), shutdown)
             finally:
-                await runner.stop()
+                await works.runner.stop()
+
+
+def _looking(core: Core, works: Works) -> _Looking:
+    runner, config = works.runner, core.config
+    runner.handles(DISCOVERY, DiscoveryJob(core.scanner, config.discovery.max_actions).run)
+    return _Looking(
+        checks=CheckJobs(runner, core.checker, core.stacks, core.scanner.scan, core.inference.names.of),
+        scans=RuntimeScanJobs(
+            runner,
+            works.jobs,
+            core.stacks,
+            core.appraiser,
+            core.host,
+            lambda: troubles_seen(core.scanner),
+            Registries(core.checker),
+        ),
+        watch=DiscoveryWatch(core.engine, core.scanner, config.discovery.interval_seconds),
+    )
 
 
 @asynccontextmanager
-async def _in_background(
-    core: Core, jobs: JobStore, runner: JobRunner, checks: CheckJobs
-) -> AsyncIterator[DiscoveryWatch]:
-    settings = SettingsStore(core.database, core.clock)
-    watch = DiscoveryWatch(core.engine, core.scanner, core.config.discovery.interval_seconds)
+async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIterator[None]:
     scheduled = Schedule(
         "update_check",
-        plan=lambda: _check_plan(settings),
-        action=checks.start_scheduled,
+        plan=lambda: _check_plan(core),
+        action=looking.checks.start_scheduled,
         ticks=TickStore(core.database),
         clock=core.clock,
         zone=tzlocal.get_localzone(),
     )
+    loops = {
+        "discovery": looking.watch.run,
+        "scheduled checks": scheduled.run,
+        "deferred checks": DeferredChecks(looking.checks, core.images, core.clock).run,
+        "runtime scans": RuntimeScanTimer(looking.scans, core.config.runtime_scan.interval_seconds).run,
+        "old jobs": JobRetention(works.jobs, works.runner, core.clock).run,
+        "backups": works.backups.run,
+        "versions": core.inference.run,
+    }
     async with asyncio.TaskGroup() as group:
-        work = [
-            group.create_task(watch.run()),
-            group.create_task(scheduled.run()),
-            group.create_task(DeferredChecks(checks, core.images, core.clock).run()),
-            group.create_task(JobRetention(jobs, runner, core.clock).run()),
-            group.create_task(core.inference.run()),
-        ]
+        work = [group.create_task(_kept_going(name, loop)) for name, loop in loops.items()]
         try:
-            yield watch
+            yield
         finally:
             for task in work:
                 task.cancel()
 
 
-async def _check_plan(settings: SettingsStore) -> Plan:
-    schedule = (await settings.schedules()).update_check
+async def _kept_going(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """A fault in one part of the background work stops neither the server nor, for long, that part."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("Background work failed and starts again", action="background.failed", work=name)
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _check_plan(core: Core) -> Plan:
+    schedule = (await core.settings.schedules()).update_check
     return Plan(schedule.enabled, schedule.cron)
 
 
-def _feature_routers(
-    core: Core, runner: JobRunner, checks: CheckJobs, shutdown: Shutdown
-) -> Sequence[ApiRouter]:
+def _web(core: Core, works: Works, looking: _Looking, shutdown: Shutdown) -> FastAPI:
+    routers: Sequence[ApiRouter] = [
+        SystemRoutes(core.config.version, _readiness(core, works, looking)).router,
+        StackRoutes(core.stacks, core.appraiser, core.inference.look_into).router,
+        IgnoreRoutes(core.ignores).router,
+        _inference_routes(core, shutdown).router,
+        SettingsRoutes(core.stacks).router,
+        DiscoveryRoutes(core.projects, works.runner).router,
+        CheckRoutes(looking.checks).router,
+        RuntimeScanRoutes(looking.scans).router,
+        UpdateRoutes(works.updates).router,
+        JobRoutes(works.jobs, JobStreams(works.jobs, works.feed), works.runner, shutdown).router,
+    ]
+    return create_web_app(routers, core.config.auth, core.config.version)
+
+
+def _inference_routes(core: Core, shutdown: Shutdown) -> InferenceRoutes:
     inference = core.inference
-    versions = InferenceRoutes(
+    return InferenceRoutes(
         inference.queue,
         core.versions,
         core.demand,
@@ -124,16 +171,9 @@ def _feature_routers(
         shutdown,
         core.clock,
     )
-    return [
-        StackRoutes(core.stacks, core.appraiser, inference.look_into).router,
-        IgnoreRoutes(core.ignores).router,
-        versions.router,
-        DiscoveryRoutes(core.projects, runner).router,
-        CheckRoutes(checks).router,
-    ]
 
 
-def _readiness(core: Core, runner: JobRunner, watch: DiscoveryWatch) -> Readiness:
+def _readiness(core: Core, works: Works, looking: _Looking) -> Readiness:
     async def engine() -> str:
         found = await core.engine.describe()
         return f"{found.name} {found.version} ({found.platform})"
@@ -142,8 +182,8 @@ def _readiness(core: Core, runner: JobRunner, watch: DiscoveryWatch) -> Readines
         {
             "engine": engine,
             "database": database_probe(core.database),
-            "jobs": runner.probe,
-            "discovery": watch.probe,
+            "jobs": works.runner.probe,
+            "discovery": looking.watch.probe,
         }
     )
 

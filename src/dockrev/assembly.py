@@ -1,27 +1,49 @@
-"""What finds and checks, put together without a server around it."""
+"""What finds, checks, names and updates, put together without a server around it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from dockrev.backups.backups import Backups
 from dockrev.checks.checker import Checker
+from dockrev.checks.models import Step
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.discovery.effective import FoundCompose
+from dockrev.discovery.models import ActionKind
 from dockrev.discovery.observe import Observer
+from dockrev.discovery.reader import ProjectReader
 from dockrev.discovery.scan import Scanner
 from dockrev.discovery.store import ProjectStore
+from dockrev.docker.disk import Disk
 from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
+from dockrev.docker.inspect import Inspection
+from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.pulling import Pulling
+from dockrev.docker.tagging import Tagging
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.parts import InferenceParts
 from dockrev.inference.stack_demand import StackDemand
+from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.runner import JobRunner
+from dockrev.jobs.store import JobStore
 from dockrev.registry.client import RegistryClient
+from dockrev.registry.credentials import CredentialStore
 from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
+from dockrev.system.settings import SettingsStore
+from dockrev.updates.jobs import UpdateJobs
+from dockrev.updates.logins import Logins
+from dockrev.updates.saving import UpdateBackups
+from dockrev.updates.store import UpdateStore
+from dockrev.updates.tools import Tools
+from dockrev.updates.verify import Patience
 from dockrev.versions.store import VersionStore
 
 
@@ -35,6 +57,8 @@ class Core:
     engine: Engine
     registry: RegistryClient
     host: HostPlatform
+    compose: FoundCompose
+    settings: SettingsStore
     stacks: StackStore
     projects: ProjectStore
     images: ImageStore
@@ -61,7 +85,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
         host = HostPlatform(engine, config.docker.platform)
         appraiser = Appraiser(stacks, images, versions, ignores, host, clock)
         demand = StackDemand(stacks, appraiser, host)
-        observer = Observer(FoundCompose(config.docker, clock))
+        compose = FoundCompose(config.docker, clock)
         yield Core(
             config=config,
             clock=clock,
@@ -69,6 +93,8 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             engine=engine,
             registry=registry,
             host=host,
+            compose=compose,
+            settings=SettingsStore(database, clock),
             stacks=stacks,
             projects=projects,
             images=images,
@@ -77,6 +103,95 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             appraiser=appraiser,
             demand=demand,
             inference=InferenceParts.assemble(database, registry, images, versions, appraiser, demand, clock),
-            scanner=Scanner(engine, observer, stacks, projects, clock),
+            scanner=Scanner(engine, Observer(compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, appraiser, clock),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Jobs, and updates as one kind of them."""
+
+    feed: LogFeed
+    jobs: JobStore
+    runner: JobRunner
+    backups: Backups
+    updates: UpdateJobs
+
+    async def repair(self) -> None:
+        """Before the runner starts: what a crash left half done goes, but for what a job goes on with."""
+        await self.backups.repair()
+        await self.updates.repair()
+
+
+def assemble_works(core: Core, db_path: Path) -> Works:
+    feed = LogFeed()
+    jobs = JobStore(core.database, feed, core.clock)
+    runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
+    backups = Backups.of(core.engine, core.database, core.settings, core.clock)
+    inspection = Inspection(core.engine)
+    updates = UpdateJobs(
+        runner,
+        jobs,
+        UpdateStore(core.database, core.clock),
+        core.appraiser,
+        _tools(core, inspection),
+        UpdateBackups(backups, core.stacks, core.settings, inspection),
+        core.config.updates.own_image,
+    )
+    return Works(feed, jobs, runner, backups, updates)
+
+
+def _tools(core: Core, inspection: Inspection) -> Tools:
+    engine, config = core.engine, core.config
+    return Tools(
+        projects=ProjectReader(engine, core.compose),
+        registry=core.registry,
+        login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
+        inspection=inspection,
+        lifecycle=Lifecycle(engine),
+        pulling=Pulling(engine),
+        tagging=Tagging(engine),
+        disk=Disk(engine),
+        platform=core.host.get,
+        engine_answers=core.engine.describe,
+        look_around=core.scanner.scan,
+        clock=core.clock,
+        patience=lambda: _patience(core.settings),
+        retries=config.updates,
+    )
+
+
+async def _patience(settings: SettingsStore) -> Patience:
+    chosen = await settings.updates()
+    return Patience(
+        stability=timedelta(seconds=chosen.stability_seconds),
+        longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
+    )
+
+
+class Registries:
+    """A check without anybody watching, for those who need its answers only."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+
+    async def check(self, services: Sequence[Service]) -> Sequence[str]:
+        report = await self._checker.check(services, _Unwatched())
+        unanswered = (*report.failed, *report.deferred)
+        return [f"{one.service.name} ({one.service.image_ref}): {one.error.message}" for one in unanswered]
+
+
+class _Unwatched:
+    def step(self, step: Step) -> None:
+        del step
+
+    async def pausing(self, until: datetime, services: int) -> None:
+        del until, services
+
+
+async def troubles_seen(scanner: Scanner) -> Mapping[str, str]:
+    """Looks around; answers what is wrong with which stack."""
+    result = await scanner.scan()
+    failed = (action for action in result.actions if action.kind is ActionKind.FAILED)
+    return {action.stack_id: action.reason or "" for action in failed if action.stack_id}

@@ -47,7 +47,7 @@ class DockerConfig:
     platform: Platform | None = None
     """Overrides what the engine says of itself."""
     compose_bin: str | None = None
-    """None: `docker compose` when that plugin answers, else `docker-compose`."""
+    """None: `docker compose` when that plugin answers, else `docker-compose`. `docker`: its plugin."""
     child_environment: Mapping[str, str] = field(default_factory=dict)
     """What the Compose CLI inherits. No more: a variable too many would end up in someone's `${VAR}`."""
 
@@ -87,6 +87,21 @@ class DiscoveryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeScanConfig:
+    interval_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateConfig:
+    """`own_image`: the repository of Dockrev's own image. The retries are those of pulling."""
+
+    own_image: str
+    retry_max_attempts: int = 3
+    retry_base_ms: int = 300
+    retry_max_ms: int = 3000
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     level: str = "info"
     format: str = "auto"
@@ -102,6 +117,8 @@ class Config:
     registry: RegistryConfig
     auth: AuthConfig
     discovery: DiscoveryConfig
+    runtime_scan: RuntimeScanConfig
+    updates: UpdateConfig
     log: LogConfig
     warnings: tuple[str, ...] = ()
 
@@ -119,6 +136,10 @@ class Config:
             discovery=DiscoveryConfig(
                 interval_seconds=read.integer("DOCKREV_DISCOVERY_INTERVAL_SECONDS", 60, minimum=10),
                 max_actions=read.integer("DOCKREV_DISCOVERY_MAX_ACTIONS", 200, minimum=1),
+            ),
+            updates=_updates(read),
+            runtime_scan=RuntimeScanConfig(
+                interval_seconds=read.integer("DOCKREV_RUNTIME_SCAN_INTERVAL_SECONDS", 600, minimum=30),
             ),
             log=LogConfig(
                 level=read.choice("DOCKREV_LOG_LEVEL", ("info", "debug", "warning", "error")),
@@ -183,6 +204,20 @@ def _auth(read: "_Reader") -> AuthConfig:
         allowed_group=read.secret("DOCKREV_AUTH_ALLOWED_GROUP"),
         allow_anonymous=read.flag("DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV", default=True),
         trusted_proxies=read.parsed("DOCKREV_TRUSTED_PROXIES", _networks, None),
+    )
+
+
+def _updates(read: "_Reader") -> UpdateConfig:
+    prefix = "DOCKREV_UPDATE_IDEMPOTENT_RETRY"
+    base_ms = read.integer(f"{prefix}_BASE_MS", 300, minimum=1)
+    max_ms = read.integer(f"{prefix}_MAX_MS", 3000, minimum=1)
+    if max_ms < base_ms:
+        read.problems.append(f"{prefix}_MAX_MS: must not be below {prefix}_BASE_MS")
+    return UpdateConfig(
+        own_image=read.text("DOCKREV_IMAGE_REPO") or "ghcr.io/ivanli-cn/dockrev",
+        retry_max_attempts=read.integer(f"{prefix}_MAX_ATTEMPTS", 3, minimum=1),
+        retry_base_ms=base_ms,
+        retry_max_ms=max_ms,
     )
 
 

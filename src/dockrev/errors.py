@@ -10,9 +10,12 @@ Every error this project raises on purpose.
   - MethodNotAllowed           405 method_not_allowed
     + ManualRegistrationDisabled   405 manual_registration_disabled
   - Conflict                   409 conflict
+  - BackupError                500 backup_failed; an archive is damaged, or did not come back as it was
   - UpstreamError              502 upstream_error; `permanent` says that a retry cannot help
     + RegistryError            the reasons are in `RegistryErrorCode`
     + DockerError              the engine refused, or cannot be reached
+      . DockerNotFound         it knows no such container, image, volume or path
+      . DockerConflict         the state of the thing, or its name, stands against it
     + ComposeError             the Compose CLI refused, or cannot be run
   - Unavailable                503 unavailable; for a moment, while the server starts or stops
     + StorageError             503 storage_unavailable
@@ -72,6 +75,10 @@ class Conflict(AppError):
     code, status = "conflict", 409
 
 
+class BackupError(AppError):
+    code, status = "backup_failed", 500
+
+
 class UpstreamError(AppError):
     """Something we depend on failed. `permanent`: asking again will give the same answer."""
 
@@ -118,6 +125,14 @@ class RegistryError(UpstreamError):
 
 
 class DockerError(UpstreamError):
+    pass
+
+
+class DockerNotFound(DockerError):
+    pass
+
+
+class DockerConflict(DockerError):
     pass
 
 

@@ -12,6 +12,7 @@ class IdPrefix(StrEnum):
     CHECK_JOB = "chk"
     DISCOVERY_JOB = "dsc"
     IGNORE_RULE = "ign"
+    BACKUP = "bkp"
 
 
 def new_id(prefix: IdPrefix) -> str:

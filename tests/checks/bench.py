@@ -34,8 +34,8 @@ class CountingDatabase(Database):
     commits = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with super().write() as connection:
+    async def write(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
+        async with super().write(durable=durable) as connection:
             yield connection
         self.commits += 1
 

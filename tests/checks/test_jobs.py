@@ -62,7 +62,7 @@ class Checks:
             jobs = Jobs.of(bench.database, SystemClock())
             runner = JobRunner(jobs.store, SystemClock(), directory / "workflows.sqlite3")
             check_jobs = CheckJobs(runner, bench.checker, bench.stacks, look_around, names)
-            job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), Shutdown())
+            job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, Shutdown())
             routers = [CheckRoutes(check_jobs).router, job_routes.router]
             opened = cls(bench, jobs, check_jobs, create_web_app(routers, AuthConfig(), "1.0"))
             opened.may_look.set()

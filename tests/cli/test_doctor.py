@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dockrev.db import migrate
 from tests.cli.command import Cli, Said
 from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
@@ -86,7 +87,7 @@ async def test_an_open_door_is_a_warning_only(cli: Cli) -> None:
     assert found["projects"] == ("warn", "no container of a Compose project exists on this engine")
 
 
-@pytest.mark.parametrize("revision", ["9999", "0003"])
+@pytest.mark.parametrize("revision", ["9999", f"{int(migrate.HEAD) + 1:04}"])
 async def test_a_newer_database_is_told(cli: Cli, revision: str) -> None:
     path = cli.directory / "newer.sqlite3"
     with closing(sqlite3.connect(path)) as database, database:
@@ -103,7 +104,7 @@ async def test_a_server_that_runs_is_not_disturbed(cli: Cli, host: FakeHost, tmp
     try:
         await server.ready()
         said = await cli.run("doctor", DOCKREV_DB_PATH=str(server.db_path))
-        assert findings(said)["database"] == ("ok", f"{server.db_path}, schema 0002")
+        assert findings(said)["database"] == ("ok", f"{server.db_path}, schema {migrate.HEAD}")
         await server.ready()
     finally:
         server.close()

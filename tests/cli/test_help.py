@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.command import Cli, outcome
 
-COMMANDS = ("serve", "check", "doctor")
+COMMANDS = ("serve", "check", "update", "doctor")
 
 
 @pytest.fixture
@@ -33,6 +33,10 @@ async def test_no_command_shows_the_help(bare: Cli) -> None:
     [
         ("serve", ["Serve the API"]),
         ("check", ["--json", "PROJECT/SERVICE", "0 when nothing waits", "1 when updates wait", "2 when"]),
+        (
+            "update",
+            ["--dry-run", "--yes", "PROJECT/SERVICE", "0 when all", "1 when something", "2 when not all"],
+        ),
         ("doctor", ["engine, projects, Compose, database, logins, access"]),
     ],
 )

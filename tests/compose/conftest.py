@@ -6,6 +6,7 @@ import pytest
 from dockrev.compose.cli import Compose, child_environment
 from dockrev.compose.models import ProjectFiles
 from dockrev.config import DockerConfig
+from tests.compose.scripts import Script
 from tests.testbed.projects import ComposeVersion
 
 
@@ -36,6 +37,11 @@ def folder(tmp_path: Path) -> Folder:
     path = tmp_path / "blog"
     path.mkdir()
     return Folder(path)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    return Script(tmp_path / "bin")
 
 
 @pytest.fixture(params=list(ComposeVersion))

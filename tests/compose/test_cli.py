@@ -1,8 +1,8 @@
 """Finding Compose and calling it, with scripts in its place that record how they were called."""
 
 import asyncio
-import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,47 +12,7 @@ from dockrev.compose.models import ProjectFiles
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
 from tests.compose.conftest import Folder
-
-RENDERED = json.dumps({"services": {"web": {"image": "nginx:1"}}})
-
-
-class Script:
-    """A Compose that prints what it is told and remembers its arguments."""
-
-    def __init__(self, directory: Path, name: str = "docker-compose", version: str = "2.40.3") -> None:
-        directory.mkdir(exist_ok=True)
-        self.path = directory / name
-        self._log = directory / f"{name}.log"
-        self._version = version
-        self.answers(RENDERED)
-
-    def answers(self, out: str, err: str = "", code: int = 0, before: str = ":") -> None:
-        for suffix, text in (("out", out), ("err", err)):
-            self.path.with_suffix(f".{suffix}").write_text(text)
-        self.path.write_text(
-            f"""#!/bin/sh
-case "$*" in *version*--short) echo {self._version}; exit 0;; esac
-printf '%s\\n' "$@" > {self._log}.new; echo >> {self._log}.new; cat {self._log}.new >> {self._log}
-{before}
-cat {self.path}.out; cat {self.path}.err >&2
-exit {code}
-"""
-        )
-        self.path.chmod(0o755)
-
-    @property
-    def calls(self) -> list[list[str]]:
-        text = self._log.read_text() if self._log.exists() else ""
-        return [call.splitlines() for call in text.split("\n\n") if call]
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Script:
-    return Script(tmp_path / "bin")
-
-
-async def find(script: Script, timeout_seconds: float = 20) -> Compose:
-    return await Compose.find(DockerConfig(compose_bin=str(script.path)), timeout_seconds)
+from tests.compose.scripts import RENDERED, Script, find
 
 
 def on_path(directory: Path) -> DockerConfig:
@@ -102,6 +62,16 @@ async def test_the_configured_one_may_be_a_path_with_blanks_or_a_command_line(tm
 
     assert path.command == (str(odd.path),)
     assert line.command == ("env", str(odd.path))
+
+
+@pytest.mark.parametrize("compose_bin", ["docker", "{directory}/docker"])
+async def test_docker_itself_means_its_plugin(tmp_path: Path, compose_bin: str) -> None:
+    Script(tmp_path, "docker")
+    configured = compose_bin.format(directory=tmp_path)
+
+    compose = await Compose.find(replace(on_path(tmp_path), compose_bin=configured))
+
+    assert compose.command == (configured, "compose")
 
 
 async def test_a_configured_command_that_cannot_be_split_is_refused() -> None:

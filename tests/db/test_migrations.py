@@ -9,7 +9,9 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import URL, Engine, create_engine
 
@@ -37,6 +39,23 @@ def schema_of(path: Path) -> dict[str, str]:
     query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
     with closing(sqlite3.connect(path)) as connection:
         return {name: " ".join(sql.replace('"', "").split()) for name, sql in connection.execute(query)}
+
+
+FIRST_ROWS = """
+INSERT INTO stacks VALUES ('stk_1', 'blog', '[]', 1, 0, NULL, NULL, 'now', 'now', 'now');
+INSERT INTO services VALUES ('svc_1', 'stk_1', 'web', 'web', 0, 1, '{}', 1, '{}', 'https://example.org',
+    0, NULL, NULL, NULL, 'now', 'now');
+INSERT INTO jobs VALUES ('job_1', 'check', 'all', NULL, NULL, 'success', 'ivan', 'ui', 'now', 'now', 'now', 0,
+    'inherit', '{}', NULL);
+INSERT INTO job_logs VALUES (7, 'job_1', 'now', 'info', 'hello', 0);
+"""
+
+
+def _migrated_to(path: Path, wanted: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+    config.attributes["path"] = path
+    command.upgrade(config, wanted)
 
 
 def test_the_migrations_build_what_the_code_declares(tmp_path: Path) -> None:
@@ -99,6 +118,25 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert revision(path) is None
 
 
+def test_every_row_survives_that_its_table_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_ROWS)
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        counts = {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("stacks", "services", "jobs", "job_logs")
+        }
+        assert counts == {"stacks": 1, "services": 1, "jobs": 1, "job_logs": 1}
+        assert connection.execute("SELECT name, config_digest, repo_url FROM services").fetchall() == [
+            ("web", "", "https://example.org")
+        ]
+        assert connection.execute("SELECT id, cancel_requested FROM jobs").fetchall() == [("job_1", 0)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
 async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     migrate(path)
@@ -115,10 +153,10 @@ async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Pat
 
 async def test_two_that_migrate_the_same_file_at_once_both_succeed(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    command = (
+    migration = (
         "-c",
         f"from pathlib import Path; from dockrev.db.migrate import migrate; migrate(Path({str(path)!r}))",
     )
-    both = [await asyncio.create_subprocess_exec(sys.executable, *command) for _ in range(2)]
+    both = [await asyncio.create_subprocess_exec(sys.executable, *migration) for _ in range(2)]
     assert [await one.wait() for one in both] == [0, 0]
     assert revision(path) == HEAD

@@ -197,7 +197,7 @@ async def test_jobs_that_cannot_be_made_durable_are_refused_and_end_as_failed(
 
 
 async def jobs_of(api: Api) -> list[Document]:
-    jobs: list[Document] = (await api.get("/api/jobs"))["jobs"]
+    jobs: list[Document] = (await api.get("/api/jobs?type=discovery"))["jobs"]
     return jobs
 
 

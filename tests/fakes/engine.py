@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,9 @@ class FakeContainer:
         }
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class FakeEngine:
     """Declare `containers` and `images`, ask `calls` what it was asked (without the version prefix)."""
 
@@ -102,6 +105,8 @@ class FakeEngine:
         self.machine = "x86_64"
         self.failure: tuple[int, str] | None = None
         self.hanging = False
+        self.handlers: dict[str, Handler] = {}
+        """By `METHOD /path`: what a test answers itself, before anything else is looked up."""
         self._subscribers: dict[asyncio.Queue[bytes | None], dict[str, list[str]]] = {}
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -179,6 +184,8 @@ class FakeEngine:
         if self.failure is not None:
             status, message = self.failure
             return web.json_response({"message": message}, status=status)
+        if handler := self.handlers.get(f"{request.method} {name}"):
+            return await handler(request)
         if name == "/events":
             return await self._stream_events(request)
         answers: dict[str, Callable[[], object]] = {
@@ -198,7 +205,7 @@ class FakeEngine:
             container.listed()
             for container in self.containers
             if (everything or container.state == "running")
-            and all(label in container.all_labels() for label in labels)
+            and all(_labelled(container.all_labels(), label) for label in labels)
         ]
 
     async def _stream_events(self, request: web.Request) -> web.StreamResponse:
@@ -257,6 +264,12 @@ def _unversioned(path: str) -> str:
 def _filters(request: web.Request) -> dict[str, list[str]]:
     filters: dict[str, list[str]] = json.loads(request.query.get("filters", "{}"))
     return filters
+
+
+def _labelled(labels: Mapping[str, str], wanted: str) -> bool:
+    """`name`, or `name=value`."""
+    name, equals, value = wanted.partition("=")
+    return name in labels and (not equals or labels[name] == value)
 
 
 def _wanted(filters: dict[str, list[str]], kind: str, action: str, attributes: Mapping[str, str]) -> bool:

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse
 from fastapi import FastAPI
 
-from dockrev.clock import timestamp
+from dockrev.clock import SystemClock, timestamp
 from dockrev.config import AuthConfig
 from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Reason, Scope, Target
 from dockrev.jobs.routes import JobRoutes
+from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.streams import JobStreams
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
@@ -46,9 +48,10 @@ class Api:
 
 
 @pytest.fixture
-def api(jobs: Jobs) -> Api:
+def api(jobs: Jobs, tmp_path: Path) -> Api:
     shutdown = Shutdown()
-    routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), shutdown)
+    runner = JobRunner(jobs.store, SystemClock(), tmp_path / "workflows.sqlite3")
+    routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, shutdown)
     return Api(create_web_app([routes.router], AuthConfig(), "1.0"), shutdown)
 
 

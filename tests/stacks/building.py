@@ -70,6 +70,7 @@ def service(
         builds=builds,
         watched=watched,
         runtime=runtime,
+        config_digest="",
         settings=ServiceSettings(True, {}, {}, None),
         archived=archived,
         removed=removed,

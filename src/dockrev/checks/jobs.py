@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from dockrev.checks.checker import Checker
 from dockrev.checks.models import CheckReport, NewVersion, Step, Unanswered
 from dockrev.clock import timestamp
-from dockrev.errors import Conflict, InvalidArgument, Json, NotFound, UpstreamError
+from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import (
     Exclusive,
@@ -21,6 +21,7 @@ from dockrev.jobs.models import (
 )
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.stacks.models import Service
+from dockrev.stacks.scope import require_known, services_of
 from dockrev.stacks.store import StackStore
 
 JOB_TYPE = "check"
@@ -51,7 +52,7 @@ class CheckJobs:
 
     async def start(self, target: Target, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same check runs, InvalidArgument for an id that does not exist."""
-        await self._require(target)
+        await require_known(self._stacks, target)
         job = NewJob(new_id(IdPrefix.CHECK_JOB), JOB_TYPE, target, created_by, reason)
         await self._runner.submit(job, Exclusive(stale_after=_STALE_AFTER))
         return job.id
@@ -64,17 +65,6 @@ class CheckJobs:
             return False
         return True
 
-    async def _require(self, target: Target) -> None:
-        try:
-            if target.stack_id:
-                await self._stacks.get(target.stack_id)
-            if target.service_id:
-                await self._stacks.service(target.service_id)
-        except NotFound as error:
-            field = "stackId" if error.message.startswith("stack") else "serviceId"
-            value = target.stack_id if field == "stackId" else target.service_id
-            raise InvalidArgument(f"{field}: {error.message}", {"field": field, "value": value}) from error
-
     async def _run(self, context: JobContext) -> Outcome:
         await context.log("check started")
         context.progress(Progress("prepare", "looking at what runs here", 0, 0))
@@ -82,18 +72,11 @@ class CheckJobs:
             await self._look_around()
         except UpstreamError as error:
             await context.log(f"comparing with what ran when last seen: {error.message}", Level.WARN)
-        selected = await self._select(context.job.target)
+        selected = await services_of(self._stacks, context.job.target)
         report = await self._checker.check(selected, _JobWatcher(context))
         names = await self._names([one.service.id for one in report.new_versions])
         await _log_report(context, report)
         return Outcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report, names))
-
-    async def _select(self, target: Target) -> list[Service]:
-        if target.scope is Scope.ALL:
-            return [service for stack in await self._stacks.all() for service in stack.services]
-        if target.scope is Scope.STACK:
-            return list((await self._stacks.get(target.stack_id or "")).services)
-        return [await self._stacks.service(target.service_id or "")]
 
 
 class _JobWatcher:

@@ -40,11 +40,11 @@ async def check(config: Config, clock: Clock, names: Sequence[str], console: Con
     """Raises AppError when the host cannot be looked at, or a name fits nothing."""
     with TemporaryDirectory(prefix="dockrev-") as directory:
         async with open_core(config, clock, Path(directory) / "check.sqlite3") as core:
-            with _progress(console) as progress:
-                return await _check(core, names, _ProgressBar(progress))
+            with progress_on(console) as progress:
+                return await _check(core, names, ProgressBar(progress))
 
 
-async def _check(core: Core, names: Sequence[str], bar: "_ProgressBar") -> Findings:
+async def _check(core: Core, names: Sequence[str], bar: "ProgressBar") -> Findings:
     bar.say("looking for Compose projects")
     await core.scanner.scan()
     selected = select(await core.stacks.all(), names)
@@ -69,7 +69,7 @@ async def _name(core: Core, service_ids: Sequence[str]) -> None:
         finding.cancel()
 
 
-class _ProgressBar:
+class ProgressBar:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: TaskID = progress.add_task("", total=None)
@@ -84,7 +84,7 @@ class _ProgressBar:
         self.say(f"{services} services wait until {until.astimezone():%H:%M:%S} for their registry")
 
 
-def _progress(console: Console) -> Progress:
+def progress_on(console: Console) -> Progress:
     """Shown only on a terminal; gone when it is done."""
     return Progress(
         SpinnerColumn(),

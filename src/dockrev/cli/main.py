@@ -3,7 +3,8 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.markup import escape
+from rich.prompt import Confirm
 
 from dockrev.cli.logs import configure_logs
 from dockrev.clock import SystemClock
@@ -27,6 +29,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+backup = typer.Typer(help="Data of services as it was before an update.", no_args_is_help=True)
+cli.add_typer(backup, name="backup")
 _error = Console(stderr=True)
 
 
@@ -72,6 +76,28 @@ def check(
 
 
 @cli.command()
+def update(
+    names: Annotated[
+        list[str], typer.Argument(metavar="PROJECT|SERVICE|PROJECT/SERVICE...", show_default=False)
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything but the change itself.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Update services now, or leave them exactly as they were. Needs no server, and none may run.
+
+    Ends with 0 when all is up to date, 1 when something was rolled back or failed, 2 when not all could be
+    tried, or when the answer was no.
+    """
+    from dockrev.cli import update as updating  # noqa: PLC0415 -- heavy imports, needed here only
+
+    with _troubles_told():
+        config = _config()
+        configure_logs(LogConfig(level="error"))
+        wanted = updating.Wanted(names, dry_run, yes, _ask if sys.stdin.isatty() else None)
+        raise typer.Exit(uvloop.run(updating.update(config, SystemClock(), wanted, _console(), _error)))
+
+
+@cli.command()
 def doctor() -> None:
     """Explain what is found here: engine, projects, Compose, database, logins, access."""
     from dockrev.cli.doctor import examine  # noqa: PLC0415 -- heavy imports, needed here only
@@ -81,6 +107,86 @@ def doctor() -> None:
         configure_logs(LogConfig(level="error"))
         if not uvloop.run(examine(config, SystemClock(), Console())):
             raise typer.Exit(TROUBLE)
+
+
+@backup.command("list")
+def backup_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """All backups, newest first, also failed ones and those whose file was deleted in time."""
+    from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
+
+    async def run(config: Config) -> None:
+        async with commands.BackupCommands.open(config, SystemClock()) as opened:
+            found = await opened.backups.all()
+        if as_json:
+            typer.echo(json.dumps(commands.as_json(found), indent=2))
+        else:
+            _console().print(commands.table_of(found))
+
+    _run_backup_command(run)
+
+
+@backup.command("verify")
+def backup_verify(
+    backup_id: Annotated[str, typer.Argument(metavar="BACKUP")],
+    live: Annotated[bool, typer.Option("--live", help="Also compare with the data as it is now.")] = False,
+) -> None:
+    """Read a backup and compare every byte with its manifest.
+
+    Ends with 0 when it is sound, 2 when it is not.
+    """
+    from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
+
+    async def run(config: Config) -> None:
+        async with commands.BackupCommands.open(config, SystemClock()) as opened:
+            commands.print_verified(await opened.backups.verify(backup_id, live=live), _console())
+
+    _run_backup_command(run)
+
+
+@backup.command("restore")
+def backup_restore(
+    backup_id: Annotated[str, typer.Argument(metavar="BACKUP")],
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="VOLUME|PATH", help="Only this one; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Bring data back as it was; whatever has been written since is lost.
+
+    Running containers that use it are stopped meanwhile. Ends with 1 when you decide against it.
+    """
+    from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
+
+    async def run(config: Config) -> None:
+        async with commands.BackupCommands.open(config, SystemClock()) as opened:
+            plan = await opened.plan(backup_id, target or [])
+            commands.print_plan(plan, _console())
+            if not yes:
+                typer.confirm("Restore?", abort=True)
+            commands.print_restored(await opened.restore(plan, _error), _console())
+
+    _run_backup_command(run)
+
+
+def _run_backup_command(run: Callable[[Config], Coroutine[None, None, None]]) -> None:
+    with _troubles_told():
+        config = _config()
+        configure_logs(LogConfig(level="error"))
+        uvloop.run(run(config))
+
+
+def _ask(question: str) -> bool:
+    """Ctrl-c and the end of the input are a no."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return Confirm.ask(escape(question), console=_error, default=False)
+    except (KeyboardInterrupt, EOFError):
+        _error.print()
+        return False
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(number: int, _: FrameType | None) -> None:

@@ -4,19 +4,24 @@ import asyncio
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from dockrev.compose import raw
+from dockrev.compose.complaints import MASK
 from dockrev.compose.inputs import NotKnowable, Stamps, inputs_of, stamp
 from dockrev.compose.models import EffectiveConfig, ProjectFiles
-from dockrev.compose.process import Command, collect
+from dockrev.compose.process import Command, Stream, collect, run
 from dockrev.compose.rendering import CannotRender, parse_rendered
 from dockrev.compose.sources import Source, read_sources
+from dockrev.compose.up_output import UpOutput
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
+
+UP_SECONDS = 900.0
+"""Containers with a long grace period take their time to stop."""
 
 _VERSION = re.compile(r"v?(\d+\.\d+[^\s,]*)")
 _VERSION_TIMEOUT_SECONDS = 20.0
@@ -90,6 +95,59 @@ class Compose:
             self._remembered[files.name] = _Remembered(files, stamps, config)
         return config
 
+    async def up(
+        self,
+        files: ProjectFiles,
+        services: Sequence[str],
+        scales: Mapping[str, int],
+        on_line: Callable[[str], None],
+        *,
+        recreate: bool = False,
+        timeout_seconds: float = UP_SECONDS,
+    ) -> None:
+        """Makes the containers of exactly these services what the project's own files and local images say.
+
+        Nothing is built, and no service that is not named is touched. Nothing is pulled either, but V1 pulls
+        an image that is not here at all. `scales` keeps numbers of containers that are not in the files;
+        `recreate` makes them anew even where nothing changed. `on_line` gets what Compose says, without the
+        values it quotes.
+        Raises ComposeError with Compose's last words; what it had done by then stays.
+        """
+        output = UpOutput()
+
+        def take(_: Stream, line: str) -> None:
+            if (said := output.take(line)) is not None:
+                on_line(said)
+
+        words = self._up(files, services, scales, recreate)
+        directory = _existing(files.directory)
+        code = await run(Command(words, self._environment, directory, timeout_seconds), take)
+        if code != 0:
+            names = ", ".join(services)
+            raise ComposeError(f"`compose up` of {names} failed with exit code {code}: {output.failure()}")
+
+    def up_line(
+        self,
+        files: ProjectFiles,
+        services: Sequence[str],
+        scales: Mapping[str, int],
+        *,
+        recreate: bool = False,
+    ) -> str:
+        """The command that `up` runs, as a person could type it."""
+        arguments = self._up(files, services, scales, recreate)[len(self.command) :]
+        return shlex.join((*map(_without_value, self.command), *arguments))
+
+    def _up(
+        self, files: ProjectFiles, services: Sequence[str], scales: Mapping[str, int], recreate: bool
+    ) -> tuple[str, ...]:
+        # V1 has neither option. Without the second one a `.env` may make V2 remove orphans.
+        never = ("--pull", "never", "--remove-orphans=false") if self.major >= 2 else ()
+        scale = [word for name, number in scales.items() for word in ("--scale", f"{name}={number}")]
+        force = ("--force-recreate",) if recreate else ()
+        options = ("up", "--detach", "--no-deps", "--no-build", *never, *force, *scale)
+        return (*self.command, *self._project_options(files), *options, "--", *services)
+
     async def _rendered(self, files: ProjectFiles) -> EffectiveConfig:
         options = ("--format", "json") if self.major >= 2 else ()
         words = (*self.command, *self._project_options(files), "config", *options)
@@ -116,6 +174,12 @@ class Compose:
         return tuple(words)
 
 
+def _without_value(word: str) -> str:
+    """DOCKREV_COMPOSE_BIN may begin with `env NAME=value`."""
+    name, equals, _ = word.partition("=")
+    return f"{name}={MASK}" if equals and name.isidentifier() else word
+
+
 def _merged_because(files: ProjectFiles, error: CannotRender) -> str:
     return (
         f"Compose could not render {files.config_files[0]} ({error});"
@@ -134,6 +198,8 @@ def child_environment(config: DockerConfig) -> Mapping[str, str]:
 def _candidates(compose_bin: str | None, path: str) -> tuple[tuple[str, ...], ...]:
     if compose_bin is None:
         return ("docker", "compose"), ("docker-compose",)
+    if Path(compose_bin).name == "docker":
+        return ((compose_bin, "compose"),)
     if shutil.which(compose_bin, path=path):
         return ((compose_bin,),)
     try:

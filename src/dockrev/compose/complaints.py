@@ -15,35 +15,35 @@ _V1_UNDEFINED = re.compile(r"^The \S+ variable is not set\.")
 _NOISE = re.compile(r"attribute `version` is obsolete")
 
 _AFTER_NAMING_WORD = (
-    r"(?<!\w)(?:[Ss]ervices?|network|volume|config|secret|profile|file|option|for|The|In file|Compose file"
+    r"(?<!\w)(?:[Ss]ervices?|network|[Vv]olume|config|secret|profile|file|option|for|The|In file|Compose file"
     r"|properties|property|mapping key|option for \S+:)"
 )
-_QUOTED = r"\"[^\"]*\"?|'[^']*'?|`[^`]*`?"
+_QUOTED = r"\"[^\"]*\"?|(?<!\w)'[^']*'?|`[^`]*`?"
 _NAMED_OR_QUOTED = re.compile(rf"(?P<named>{_AFTER_NAMING_WORD} (?:{_QUOTED}))|(?P<quoted>{_QUOTED})")
 _VALUE = re.compile(
     r"(?<=interpolating )(?!services\.).*?(?= in service)"  # V1, mandatory variables
     r"|(?<= contains )[\[{].*(?=, which)"  # V1, a mapping or list in the wrong place
     r"|(?<=[a-z]Port: ).*"  # V2
 )
-_ESCAPE_HINT = "You may need to escape any $ with another $."
+ESCAPE_HINT = "You may need to escape any $ with another $."
 """V2 prints the template it could not interpolate on the lines after this one."""
 
 
 def warnings_in(stderr: str) -> tuple[str, ...]:
     """Without duplicates; V2 repeats itself for every file it loads."""
-    found = (_warning(line.strip()) for line in stderr.splitlines())
+    found = (warning_in_line(line.strip()) for line in stderr.splitlines())
     kept = (text[:MAX_LENGTH] for text in found if text and not _NOISE.search(text))
     return tuple(dict.fromkeys(kept))
 
 
 def error_in(stderr: str) -> str:
     """Why Compose failed, in one line."""
-    lines = [line.strip() for line in stderr.partition(_ESCAPE_HINT)[0].splitlines()]
-    errors = [_error(line) for line in lines if line and _warning(line) is None]
+    lines = [line.strip() for line in stderr.partition(ESCAPE_HINT)[0].splitlines()]
+    errors = [error_in_line(line) for line in lines if line and warning_in_line(line) is None]
     return " ".join(errors)[:MAX_LENGTH] or "it gave no reason"
 
 
-def _warning(line: str) -> str | None:
+def warning_in_line(line: str) -> str | None:
     if _V1_UNDEFINED.match(line):
         return line
     said = _LOGGED.match(line) or _LEVEL.match(line)
@@ -52,7 +52,7 @@ def _warning(line: str) -> str | None:
     return said["text"].replace('\\"', '"')
 
 
-def _error(line: str) -> str:
+def error_in_line(line: str) -> str:
     said = _LOGGED.match(line) or _LEVEL.match(line)
     text = said["text"].replace('\\"', '"') if said else line
     return _NAMED_OR_QUOTED.sub(lambda found: found["named"] or MASK, _VALUE.sub(MASK, text))

@@ -1,8 +1,11 @@
 """What Compose is asked about, and what it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+
+_OF_A_SERVICE = "service:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,69 @@ class ProjectFiles:
         return self.working_directory or self.config_files[0].parent
 
 
+class DependencyCondition(StrEnum):
+    STARTED = "service_started"
+    HEALTHY = "service_healthy"
+    COMPLETED = "service_completed_successfully"
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """Written under `depends_on`, or implied by links, `volumes_from` or a namespace of another service."""
+
+    service: str
+    condition: DependencyCondition = DependencyCondition.STARTED
+    required: bool = True
+    """Not required: it may be missing from the project."""
+    restart: bool = False
+    """Compose restarts who depends on it when it makes it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceVolume:
+    type: str
+    """`volume`, `bind`, `tmpfs`, or another of Compose's words."""
+    source: str | None
+    """A path, or the project's own word for a volume; None: anonymous."""
+    target: str
+    read_only: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ComposeService:
     name: str
     image: str | None
     builds: bool
     labels: Mapping[str, str]
+    depends_on: tuple[Dependency, ...] = ()
+    network_mode: str | None = None
+    pid: str | None = None
+    ipc: str | None = None
+    healthcheck: bool | None = None
+    """None: the image decides; False: switched off."""
+    scale: int | None = None
+    """`scale` or `deploy.replicas`; None: not written, or not as a number."""
+    volumes: tuple[ServiceVolume, ...] = ()
+    digest: str = field(default="", compare=False)
+    """Of the whole service as rendered, secrets included: equal as long as nothing of it was edited.
+
+    Empty when Compose could not render the project.
+    """
+
+    @property
+    def replicas(self) -> int:
+        return 1 if self.scale is None else self.scale
+
+    @property
+    def namespace_owners(self) -> frozenset[str]:
+        """The services in whose network, process or IPC namespace it lives.
+
+        Its containers name theirs by id, so they are made anew together.
+        """
+        modes = (self.network_mode, self.pid, self.ipc)
+        return frozenset(
+            mode.removeprefix(_OF_A_SERVICE) for mode in modes if mode and mode.startswith(_OF_A_SERVICE)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +94,13 @@ class EffectiveConfig:
     services: tuple[ComposeService, ...]
     warnings: tuple[str, ...] = ()
     """Sentences for the operator: undefined variables, or that Compose could not render the files."""
+    rendered: bool = True
+    """By Compose itself; False: merged from the files as they are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """A project as its files are now."""
+
+    files: ProjectFiles
+    config: EffectiveConfig

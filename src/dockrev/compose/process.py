@@ -1,6 +1,7 @@
 """Running a child process: output line by line, the whole group gone when nobody waits for it any more."""
 
 import asyncio
+import ctypes
 import os
 import shlex
 import signal
@@ -17,6 +18,9 @@ MAX_LINE_LENGTH = 8 * 1024 * 1024
 MAX_OUTPUT_LENGTH = 32 * 1024 * 1024
 
 _GRACE_SECONDS = 2.0
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
 
 
 class Stream(Enum):
@@ -95,9 +99,15 @@ async def _spawn(command: Command) -> Process:
             env=dict(command.environment),
             cwd=command.directory,
             start_new_session=True,
+            preexec_fn=_die_with_us,
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL in the directory
         raise ComposeError(f"`{command}` cannot be started: {error}") from error
+
+
+def _die_with_us() -> None:
+    """In the child: what a killed server started must not go on beside what the next one starts."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 async def _read(child: Process, on_line: OnLine) -> None:

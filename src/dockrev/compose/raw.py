@@ -1,8 +1,8 @@
 """Compose files as they are written: for when Compose cannot render them, and to see what they refer to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
@@ -12,6 +12,8 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from dockrev.compose.models import ComposeService, EffectiveConfig
 from dockrev.compose.services import written_services
 from dockrev.compose.sources import Source, invalid, no_services
+
+Item = TypeVar("Item")
 
 
 class _TolerantConstructor(SafeConstructor):
@@ -54,7 +56,7 @@ def merged(sources: tuple[Source, ...], warning: str) -> EffectiveConfig:
             services[service.name] = _over(earlier, service) if earlier else service
     if not services:
         raise no_services()
-    return EffectiveConfig(tuple(services.values()), (warning,))
+    return EffectiveConfig(tuple(services.values()), (warning,), rendered=False)
 
 
 def _services(source: Source) -> tuple[ComposeService, ...]:
@@ -70,7 +72,18 @@ def _over(earlier: ComposeService, later: ComposeService) -> ComposeService:
         image=later.image or earlier.image,
         builds=later.builds or earlier.builds,
         labels={**earlier.labels, **later.labels},
+        depends_on=_by(lambda dependency: dependency.service, earlier.depends_on, later.depends_on),
+        network_mode=later.network_mode or earlier.network_mode,
+        pid=later.pid or earlier.pid,
+        ipc=later.ipc or earlier.ipc,
+        healthcheck=earlier.healthcheck if later.healthcheck is None else later.healthcheck,
+        scale=earlier.scale if later.scale is None else later.scale,
+        volumes=_by(lambda volume: volume.target, earlier.volumes, later.volumes),
     )
+
+
+def _by(key: Callable[[Item], str], earlier: tuple[Item, ...], later: tuple[Item, ...]) -> tuple[Item, ...]:
+    return tuple({key(item): item for item in (*earlier, *later)}.values())
 
 
 def _where(error: MarkedYAMLError) -> str:

@@ -1,21 +1,28 @@
 """Services as they stand in a Compose document, whether Compose rendered it or not."""
 
+import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from dockrev.compose.models import ComposeService
+from dockrev.compose.dependencies import dependencies
+from dockrev.compose.models import ComposeService, ServiceVolume
+from dockrev.compose.service_volumes import service_volumes
 
 
 def rendered_services(document: Any) -> tuple[ComposeService, ...]:
     """From `compose config`, which writes `$$` for `$`. Raises ValueError for a document of another shape."""
+    services = written_services(document)
     return tuple(
-        ComposeService(
-            name=service.name,
-            image=service.image and service.image.replace("$$", "$"),
-            builds=service.builds,
-            labels={name: value.replace("$$", "$") for name, value in service.labels.items()},
+        replace(
+            service,
+            image=service.image and _unescaped(service.image),
+            labels={name: _unescaped(value) for name, value in service.labels.items()},
+            volumes=tuple(map(_unescaped_volume, service.volumes)),
+            digest=_digest(body),
         )
-        for service in written_services(document)
+        for service, body in zip(services, (document.get("services") or {}).values(), strict=True)
     )
 
 
@@ -35,7 +42,58 @@ def _service(name: str, body: Any) -> ComposeService:
         image=_text(image).strip() or None if isinstance(image, str) else None,
         builds=body.get("build") is not None,
         labels=_labels(body.get("labels")),
+        depends_on=dependencies(body),
+        network_mode=_word(body.get("network_mode")),
+        pid=_word(body.get("pid")),
+        ipc=_word(body.get("ipc")),
+        healthcheck=_healthcheck(body.get("healthcheck")),
+        scale=_scale(body),
+        volumes=service_volumes(body.get("volumes")),
     )
+
+
+def _word(written: Any) -> str | None:
+    return written if isinstance(written, str) and written else None
+
+
+def _healthcheck(written: Any) -> bool | None:
+    """`disable: true` and the test `NONE` switch the image's off; timing alone leaves its test in place."""
+    if not isinstance(written, Mapping):
+        return None
+    test = written.get("test")
+    if written.get("disable") is True or test in ("NONE", ["NONE"]):
+        return False
+    return True if test else None
+
+
+def _scale(body: Mapping[str, Any]) -> int | None:
+    deploy = body.get("deploy")
+    replicas = deploy.get("replicas") if isinstance(deploy, Mapping) else None
+    for written in (body.get("scale"), replicas):
+        if isinstance(written, int | str) and str(written).isdecimal():
+            return int(written)
+    return None
+
+
+def _unescaped(text: str) -> str:
+    return text.replace("$$", "$")
+
+
+def _unescaped_volume(volume: ServiceVolume) -> ServiceVolume:
+    source = volume.source and _unescaped(volume.source)
+    return replace(volume, source=source, target=_unescaped(volume.target))
+
+
+def _digest(body: Any) -> str:
+    document = json.dumps(_with_text_keys(body), sort_keys=True, default=str)
+    return hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()
+
+
+def _with_text_keys(written: Any) -> Any:
+    """YAML's keys may be of several types at once, which have no order."""
+    if isinstance(written, Mapping):
+        return {_text(name): _with_text_keys(value) for name, value in written.items()}
+    return [_with_text_keys(value) for value in written] if isinstance(written, list) else written
 
 
 def _labels(written: Any) -> dict[str, str]:

@@ -23,10 +23,13 @@ _READERS = 4
 class Database:
     """Hands out transactions. Nothing may await the network inside one."""
 
-    def __init__(self, path: Path, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(
+        self, path: Path, reader: AsyncEngine, writer: AsyncEngine, durable_writer: AsyncEngine
+    ) -> None:
         self.path = path
         self._reader = reader
         self._writer = writer
+        self._durable_writer = durable_writer
         self._one_writer = asyncio.Lock()
 
     @classmethod
@@ -41,11 +44,12 @@ class Database:
             await asyncio.to_thread(migrate, path)
         reader = _engine(path, "BEGIN", _READERS, busy_timeout_ms)
         writer = _engine(path, "BEGIN IMMEDIATE", 1, busy_timeout_ms)
+        durable_writer = _engine(path, "BEGIN IMMEDIATE", 1, busy_timeout_ms, synchronous="FULL")
         try:
-            yield cls(path, reader, writer)
+            yield cls(path, reader, writer, durable_writer)
         finally:
-            await reader.dispose()
-            await writer.dispose()
+            for engine in (reader, writer, durable_writer):
+                await engine.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -60,14 +64,20 @@ class Database:
             await connection.exec_driver_sql("PRAGMA user_version = 0")
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Commits when the block ends, rolls everything back when it raises."""
+    async def write(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Commits when the block ends, rolls everything back when it raises.
+
+        What is committed survives the end of the process; if `durable`, also a power cut right after.
+        """
+        writer = self._durable_writer if durable else self._writer
         with storage_errors(self.path):
-            async with self._one_writer, self._writer.begin() as connection:
+            async with self._one_writer, writer.begin() as connection:
                 yield connection
 
 
-def _engine(path: Path, begin: str, connections: int, busy_timeout_ms: int) -> AsyncEngine:
+def _engine(
+    path: Path, begin: str, connections: int, busy_timeout_ms: int, synchronous: str = "NORMAL"
+) -> AsyncEngine:
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=connections,
@@ -75,18 +85,18 @@ def _engine(path: Path, begin: str, connections: int, busy_timeout_ms: int) -> A
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
-    event.listen(engine.sync_engine, "connect", partial(_prepare, busy_timeout_ms))
+    event.listen(engine.sync_engine, "connect", partial(_prepare, busy_timeout_ms, synchronous))
     event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 
 
-def _prepare(busy_timeout_ms: int, connection: Any, _record: object) -> None:
+def _prepare(busy_timeout_ms: int, synchronous: str, connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout={busy_timeout_ms}",
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        f"synchronous={synchronous}",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -10,7 +10,7 @@ from dockrev.errors import StorageError
 
 
 @contextmanager
-def only_server(path: Path) -> Iterator[None]:
+def only_server(path: Path, remedy: str = "stop it, or set another DOCKREV_DB_PATH") -> Iterator[None]:
     """Held for as long as the block runs; the kernel gives it back after any kind of death."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,7 +19,5 @@ def only_server(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StorageError(
-                f"database {path}: another Dockrev server uses it; stop it, or set another DOCKREV_DB_PATH"
-            ) from error
+            raise StorageError(f"database {path}: another Dockrev server uses it; {remedy}") from error
         yield

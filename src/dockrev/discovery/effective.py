@@ -1,6 +1,7 @@
 """The effective configuration of projects: from Compose, or from the files as written while it is missing."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -40,7 +41,23 @@ class FoundCompose:
         reader = self._compose or await self._look()
         return await reader.effective_config(files)
 
-    async def _look(self) -> ConfigReader:
+    async def up(
+        self,
+        files: ProjectFiles,
+        services: Sequence[str],
+        scales: Mapping[str, int],
+        on_line: Callable[[str], None],
+        *,
+        recreate: bool = False,
+    ) -> None:
+        """As `Compose.up`, its command line first; without Compose, ComposeError says how to install it."""
+        compose = self._compose or await self._look()
+        if isinstance(compose, AsWritten):
+            raise ComposeError(compose.why, permanent=True)
+        on_line(f"$ {compose.up_line(files, services, scales, recreate=recreate)}")
+        await compose.up(files, services, scales, on_line, recreate=recreate)
+
+    async def _look(self) -> "Compose | AsWritten":
         async with self._looking:
             now = self._clock.now()
             if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:

@@ -1,18 +1,18 @@
 """From a snapshot of the host to what each Compose project is: decided in the pure modules, fetched here."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from dockrev.compose.models import ComposeService, EffectiveConfig, ProjectFiles
-from dockrev.discovery import variants as choice
 from dockrev.discovery.effective import ConfigReader
+from dockrev.discovery.files import find_files
 from dockrev.discovery.labels import watched
 from dockrev.discovery.models import Observation, Unusable, Usable
 from dockrev.discovery.mounts import missing_mounts
-from dockrev.discovery.overrides import read_override
-from dockrev.discovery.projects import Project, project_files, variants_in
+from dockrev.discovery.projects import Project
 from dockrev.discovery.runtime import runtime_of
 from dockrev.docker.snapshot import HostSnapshot
 from dockrev.errors import ComposeError
@@ -31,24 +31,17 @@ class Observer:
         self._orphans: set[tuple[str, str]] = set()
 
     async def observe(self, project: Project, snapshot: HostSnapshot) -> Observation:
-        variants = variants_in(project)
-        if isinstance(variants, Unusable):
-            return variants
-        extras = choice.extra_files(variants)
-        overrides = await asyncio.to_thread(lambda: {path: read_override(path) for path in extras})
-        selection = choice.select(variants, overrides)
-        details = choice.details(variants, selection)
-        if selection.conflict:
-            return Unusable(project.name, _shortened(selection.conflict), details=details)
-        files = project_files(project, selection.config_files)
+        found = await find_files(project)
+        if isinstance(found, Unusable):
+            return replace(found, reason=_shortened(found.reason))
         try:
-            config = await self._configs.effective_config(files)
+            config = await self._configs.effective_config(found.files)
         except ComposeError as error:
-            reason = await asyncio.to_thread(_explain, error, files)
-            return Unusable(project.name, reason, selection.config_files, details)
+            reason = await asyncio.to_thread(_explain, error, found.files)
+            return Unusable(project.name, reason, found.config_files, found.details)
         self._note_orphans(project, config)
-        stack = _stack(project, snapshot, selection.config_files, config)
-        return Usable(stack, _warning(selection.warning, config), details)
+        stack = _stack(project, snapshot, found.config_files, config)
+        return Usable(stack, _warning(found.warning, config), found.details)
 
     def _note_orphans(self, project: Project, config: EffectiveConfig) -> None:
         configured = {service.name for service in config.services}
@@ -75,6 +68,7 @@ def _stack(
             builds=service.builds,
             watched=watched(service.labels),
             runtime=runtime_of(replicas.get(service.name, ()), service.image, snapshot),
+            config_digest=service.digest,
         )
 
     services = sorted(config.services, key=lambda service: service.name)

@@ -69,7 +69,7 @@ def as_observed(stack: Stack) -> ObservedStack | None:
     if not stack.runtime_known:
         return None
     services = (
-        ObservedService(one.name, one.image_ref, one.builds, one.watched, one.runtime)
+        ObservedService(one.name, one.image_ref, one.builds, one.watched, one.runtime, one.config_digest)
         for one in stack.services
         if not one.removed
     )

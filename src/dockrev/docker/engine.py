@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiodocker
 import aiohttp
@@ -16,11 +16,13 @@ from dockrev.docker.events import FILTERS, ContainerEvent, parse_stream
 from dockrev.docker.failures import FOREIGN, explain
 from dockrev.docker.labels import clean_text
 from dockrev.docker.snapshot import EngineDescription, HostSnapshot
-from dockrev.errors import DockerError
+from dockrev.errors import DockerConflict, DockerError, DockerNotFound, Json
 from dockrev.oci.platform import Platform
 
 OLDEST_API, NEWEST_API = (1, 24), (1, 51)
 """Newer engines still answer the newest version known here."""
+
+Answer = TypeVar("Answer")
 
 _UNKNOWN_API = "auto"
 _COMPOSE_CONTAINERS = {"all": "1", "filters": json.dumps({"label": [labels.PROJECT]})}
@@ -35,6 +37,10 @@ class Engine:
         self._platform = config.platform
         self._timeout_seconds = timeout_seconds
         self._client: aiodocker.Docker | None = None
+
+    @property
+    def address(self) -> EngineAddress:
+        return self._address
 
     @classmethod
     @asynccontextmanager
@@ -77,6 +83,65 @@ class Engine:
                     yield event
         raise DockerError(f"The Docker engine at {self._address} ended its stream of events: it is stopping.")
 
+    async def ask(
+        self, path: str, parse: Callable[[Any], Answer], params: Mapping[str, str] | None = None
+    ) -> Answer:
+        """What `parse` makes of the answer to a GET; that it cannot is a failure of the engine."""
+        with self._explained():
+            return parse(await self._ask(path, params))
+
+    async def order(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        document: Json = None,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """Something that changes the host. The answer's JSON; None when it is empty."""
+        limit = timeout_seconds or self._timeout_seconds
+        data = None if document is None else json.dumps(document)
+        with self._explained(limit):
+            async with asyncio.timeout(limit):
+                client = await self._negotiated()
+                async with await client._do_query(path, method, params=params, data=data) as response:
+                    body = await response.read()
+            return json.loads(body.decode("utf-8", "replace")) if body.strip() else None
+
+    @asynccontextmanager
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        data: AsyncIterable[bytes] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        idle_seconds: float,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer to be read piece by piece, however long it is; only silence ends it.
+
+        What goes wrong inside the block is taken for a failure of the engine.
+        """
+        timeout = aiohttp.ClientTimeout(sock_connect=self._timeout_seconds, sock_read=idle_seconds)
+        with self._explained(idle_seconds):
+            client = await self._negotiated()
+            async with asyncio.timeout(idle_seconds) as silence:
+                response = await client.session.request(
+                    method,
+                    client._canonicalize_url(path),
+                    params=params,
+                    data=None if data is None else _Postponing(silence, idle_seconds, data),
+                    # The engine would spend time on compressing a stream that stays on this machine.
+                    headers={"Accept-Encoding": "identity", **(headers or {})},
+                    timeout=timeout,
+                )
+            async with response:
+                if response.status >= 400:
+                    raise await _refusal(response)
+                yield response
+
     async def _host_platform(self, version: Any) -> Platform:
         platform = Platform.of(clean_text(version["Os"]), clean_text(version["Arch"]))
         if platform.architecture != "arm":
@@ -115,13 +180,14 @@ class Engine:
             await self._client.session.close()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, timeout_seconds: float | None = None) -> Iterator[None]:
         try:
             yield
         except FOREIGN as error:
-            if self._client is not None:
+            failure = explain(error, self._address, timeout_seconds or self._timeout_seconds)
+            if self._client is not None and not isinstance(failure, DockerNotFound | DockerConflict):
                 self._client.api_version = _UNKNOWN_API  # what comes back may be another release
-            raise explain(error, self._address, self._timeout_seconds) from error
+            raise failure from error
 
 
 async def _json(
@@ -131,6 +197,32 @@ async def _json(
     async with await client._do_query(path, "GET", params=params, versioned_api=versioned) as response:
         body = await response.read()
     return json.loads(body.decode("utf-8", "replace"))
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> aiodocker.DockerError:
+    """An engine that refuses in the middle of an upload reads no further; the rest would wait for ever."""
+    transport = response.connection.transport if response.connection else None
+    body = await response.read()
+    if transport is not None:
+        transport.abort()
+    return aiodocker.DockerError(response.status, body.decode("utf-8", "replace"))
+
+
+class _Postponing:
+    """An engine that takes another chunk is not silent."""
+
+    def __init__(self, silence: asyncio.Timeout, seconds: float, chunks: AsyncIterable[bytes]) -> None:
+        self._silence = silence
+        self._seconds = seconds
+        self._chunks = aiter(chunks)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks)
+        self._silence.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        return chunk
 
 
 def _common_api(answer: Any, address: EngineAddress) -> str:

@@ -2,17 +2,19 @@
 
 import json
 import ssl
+from collections.abc import Mapping
 
 import aiodocker
 import aiohttp
 
 from dockrev.docker.address import EngineAddress
-from dockrev.errors import DockerError
+from dockrev.errors import DockerConflict, DockerError, DockerNotFound
 
 _UNREADABLE = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
 FOREIGN = (aiodocker.DockerError, aiohttp.ClientError, OSError, *_UNREADABLE)
 """What aiodocker, aiohttp and the parsing of an answer raise. TimeoutError and ssl.SSLError are OSErrors."""
 
+_KINDS: Mapping[int, type[DockerError]] = {404: DockerNotFound, 409: DockerConflict}
 _NEVER_CONNECTED = 900  # aiodocker's own status
 
 
@@ -41,17 +43,21 @@ def explain(error: BaseException, address: EngineAddress, timeout_seconds: float
 def _refused(error: aiodocker.DockerError, address: EngineAddress) -> DockerError:
     hint = ""
     if error.status in (401, 403):
-        hint = " A socket proxy in between must allow GET for /version, /containers, /images and /events."
+        hint = (
+            " A socket proxy in between must allow GET for /version, /info, /containers, /images, /volumes"
+            " and /events, and for updates POST, PUT and DELETE for /containers, /images and /volumes."
+        )
     elif "HTTPS server" in error.message:
         hint = " It wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
-    reason = _message(error.message)
-    return DockerError(
+    reason = message_in(error.message)
+    kind = _KINDS.get(error.status, DockerError)
+    return kind(
         f"The Docker engine at {address} refused with status {error.status}: {reason}.{hint}",
         permanent=error.status < 500,
     )
 
 
-def _message(body: str) -> str:
+def message_in(body: str) -> str:
     """aiodocker unwraps `{"message": ...}` only when the content type names no character set."""
     try:
         message = json.loads(body)["message"]

@@ -28,3 +28,14 @@ def parse_labels(raw: object) -> Mapping[str, str]:
 def named(labels: Mapping[str, str], label: str) -> str | None:
     """A label that names something: blank counts as absent."""
     return labels.get(label, "").strip() or None
+
+
+def number_in(labels: Mapping[str, str]) -> int | None:
+    """Which replica of its service a container is."""
+    text = labels.get(NUMBER, "")
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def is_oneoff(labels: Mapping[str, str]) -> bool:
+    """Made by `compose run`: it belongs to the project but says nothing about the service."""
+    return labels.get(ONEOFF, "").lower() == "true"

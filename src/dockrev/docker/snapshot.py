@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from dockrev.docker import labels as compose_labels
-from dockrev.docker.labels import clean_text, named, parse_labels
+from dockrev.docker.labels import clean_text, is_oneoff, named, number_in, parse_labels
 from dockrev.errors import InvalidArgument
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
@@ -91,13 +91,11 @@ class Container:
 
     @property
     def number(self) -> int | None:
-        text = self.labels.get(compose_labels.NUMBER, "")
-        return int(text) if text.isdecimal() and len(text) < 10 else None
+        return number_in(self.labels)
 
     @property
     def oneoff(self) -> bool:
-        """Made by `compose run`: it belongs to the project but says nothing about the service."""
-        return self.labels.get(compose_labels.ONEOFF, "").lower() == "true"
+        return is_oneoff(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

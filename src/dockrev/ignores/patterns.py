@@ -7,7 +7,7 @@ only if the ways in which its repetitions can share out such a tag are few.
 import re
 import warnings
 from itertools import pairwise
-from re import _parser as syntax  # type: ignore[attr-defined]  # the only parser of exactly this syntax
+from re import _parser as syntax  # type: ignore[attr-defined, unused-ignore]  # the only parser of exactly this syntax
 from typing import Any, Final
 
 MAX_PATTERN_LENGTH: Final = 500

@@ -18,6 +18,7 @@ from dockrev.db.database import storage_errors
 from dockrev.errors import StorageError
 
 _WORKFLOW_VERSION = "1"
+_INTERRUPTED = "PENDING"
 
 START_SECONDS = 10.0
 
@@ -67,6 +68,20 @@ class DurableWorkflows:
             raise StorageError(
                 f"database {self._path}: it does not answer; another program may hold its lock"
             ) from error
+
+    async def ensure(self, job_id: str) -> None:
+        """Whatever DBOS remembers of it, the workflow runs from now on.
+
+        Launching recovers what a crash interrupted. Started anew is what had no workflow yet, and what an
+        orderly stop let end without its job.
+        """
+        with storage_errors(self._path):
+            status = await DBOS.get_workflow_status_async(job_id)
+        if status is not None and status.status == _INTERRUPTED:
+            return
+        if status is not None:
+            await self.forget([job_id])
+        await self.start(job_id)
 
     async def forget(self, job_ids: Sequence[str]) -> None:
         if job_ids:

@@ -1,7 +1,7 @@
 """What a job is, whatever it does."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -51,6 +51,7 @@ class Termination(StrEnum):
     SERVER_RESTART = "server_restart"
     SERVER_SHUTDOWN = "server_shutdown"
     STALE_CHECK = "stale_check"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,12 @@ class Progress:
     total: int
     planned_current: int | None = None
     current_target: str | None = None
+    exact_percent: int | None = None
+    """For work that is finer than its units."""
 
     @property
     def percent(self) -> int:
-        return _percent(self.current, self.total)
+        return _percent(self.current, self.total) if self.exact_percent is None else self.exact_percent
 
     @property
     def planned_percent(self) -> int | None:
@@ -93,6 +96,10 @@ class NewJob:
     target: Target
     created_by: str
     reason: Reason
+    allow_arch_mismatch: bool = False
+    backup_mode: BackupMode = BackupMode.INHERIT
+    summary: Mapping[str, Json] = field(default_factory=dict)
+    """What the record says from its first moment on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ class Job:
     backup_mode: BackupMode
     summary: Mapping[str, Json]
     progress: Mapping[str, Json] | None
+    cancel_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

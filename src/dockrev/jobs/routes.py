@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from dockrev.jobs.cursor import decode_cursor, encode_cursor
 from dockrev.jobs.models import JobFilter, JobStatus
+from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.jobs.wire import JobAnswer, JobListAnswer, job_detail_out, job_out
@@ -14,7 +15,7 @@ from dockrev.web.body import ApiRouter
 from dockrev.web.openapi import responses
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
-from dockrev.web.wire import WireResponse
+from dockrev.web.wire import Done, WireResponse
 
 _LOG_LINES = 500
 _EVENTS: dict[int | str, dict[str, Any]] = {
@@ -23,8 +24,9 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
 
 
 class JobRoutes:
-    def __init__(self, store: JobStore, streams: JobStreams, shutdown: Shutdown) -> None:
+    def __init__(self, store: JobStore, streams: JobStreams, runner: JobRunner, shutdown: Shutdown) -> None:
         self._store = store
+        self._runner = runner
         self._streams = streams
         self._shutdown = shutdown
         self.router = ApiRouter(tags=["jobs"])
@@ -40,6 +42,7 @@ class JobRoutes:
         )
         missing = responses(404, 503)
         add("/api/jobs/{job_id}", self.get, methods=["GET"], response_model=JobAnswer, responses=missing)
+        add("/api/jobs/{job_id}/cancel", self.cancel, methods=["POST"], responses=responses(404, 409, 503))
         add(
             "/api/jobs/{job_id}/events",
             self.job_events,
@@ -75,6 +78,10 @@ class JobRoutes:
         """Without a point to resume from the present is taken, before the client hears that it listens."""
         start = after or await self._store.last_log_id()
         return EventStream(self._streams.every_job(start), self._shutdown)
+
+    async def cancel(self, job_id: str) -> Done:
+        await self._runner.cancel(job_id)
+        return Done()
 
     async def job_events(self, job_id: str, after: ResumeAfter) -> Response:
         await self._store.get(job_id)

@@ -22,7 +22,7 @@ from dockrev.jobs.models import (
     Progress,
     Termination,
 )
-from dockrev.jobs.store import JobStore
+from dockrev.jobs.store import JobStore, Within
 
 log = structlog.get_logger()
 
@@ -37,6 +37,9 @@ class JobContext:
         self.job = job
         self._store = store
         self._clock = clock
+        self.cancel_requested = asyncio.Event()
+        if job.cancel_requested:
+            self.cancel_requested.set()
         self._latest: Mapping[str, Json] | None = None
         self._changed = asyncio.Event()
 
@@ -105,21 +108,29 @@ class JobRunner:
         self._retry_seconds = retry_seconds
         self._start_seconds = start_seconds
         self._handlers: dict[str, Handler] = {}
+        self._resuming: set[str] = set()
         self._workflows: DurableWorkflows | None = None
         self._working: set[asyncio.Task[None]] = set()
+        self._contexts: dict[str, JobContext] = {}
         self._handling: dict[str, asyncio.Task[Outcome]] = {}
         self._ended_by: dict[str, Termination] = {}
         self._stopping = asyncio.Event()
 
-    def handles(self, job_type: str, handler: Handler) -> None:
+    def handles(self, job_type: str, handler: Handler, *, resumes: bool = False) -> None:
+        """`resumes`: a restart goes on with such a job; its handler finds out by itself how far it came."""
         self._handlers[job_type] = handler
+        if resumes:
+            self._resuming.add(job_type)
 
     async def start(self) -> None:
-        """First closes what an earlier process left unfinished, then takes new jobs."""
+        """First closes or resumes what an earlier process left unfinished, then takes new jobs."""
         await self._close_unfinished(Termination.SERVER_RESTART)
         workflows = DurableWorkflows(self._path, self._run, self._start_seconds)
         workflows.launch()
         self._workflows = workflows
+        for job in await self._store.unfinished():
+            log.warning("Job goes on after a restart", action="job.resumed", job_id=job.id)
+            await workflows.ensure(job.id)
 
     async def probe(self) -> str:
         """For readiness. Raises AppError while no job can run."""
@@ -143,10 +154,15 @@ class JobRunner:
             with suppress(StorageError):  # the next start closes them
                 await self._close_unfinished(Termination.SERVER_SHUTDOWN)
 
-    async def submit(self, new: NewJob, exclusive: Exclusive | None = None) -> None:
-        """Returns once the job is recorded; it runs in the background. Raises Conflict as the rule says."""
+    async def submit(
+        self, new: NewJob, exclusive: Exclusive | None = None, within: Within | None = None
+    ) -> None:
+        """Returns once the job is recorded; it runs in the background. Raises Conflict as the rule says.
+
+        `within`: see `JobStore.start`.
+        """
         workflows = self._require_workflows()
-        for stale in await self._store.start(new, exclusive):
+        for stale in await self._store.start(new, exclusive, within):
             log.warning("Stale job closed", action="job.stale", job_id=stale)
             self._interrupt(stale, Termination.STALE_CHECK)
         try:
@@ -156,12 +172,23 @@ class JobRunner:
             self._in_background(self._patiently(partial(self._store.finish, new.id, failed)))
             raise
 
+    async def cancel(self, job_id: str) -> None:
+        """Ends a job that only looks at once; one that changes things ends where it can end well."""
+        job = await self._store.get(job_id)
+        await self._store.request_cancel(job_id)
+        if job.type in self._resuming:
+            if context := self._contexts.get(job_id):
+                context.cancel_requested.set()
+        else:
+            self._interrupt(job_id, Termination.CANCELLED)
+
     async def forget(self, job_ids: list[str]) -> None:
         if self._workflows:
             await self._workflows.forget(job_ids)
 
     async def _close_unfinished(self, reason: Termination) -> None:
-        for job in await self._store.unfinished():
+        closed = [job for job in await self._store.unfinished() if job.type not in self._resuming]
+        for job in closed:
             log.warning("Job was interrupted", action="job.interrupted", job_id=job.id, reason=reason.value)
             await self._store.terminate(job.id, reason)
 
@@ -197,19 +224,22 @@ class JobRunner:
         if self._stopping.is_set():
             return
         job_id = context.job.id
+        self._contexts[job_id] = context
         handling = self._handling[job_id] = asyncio.create_task(self._outcome(context))
         flushing = asyncio.create_task(context.keep_flushing())
         await asyncio.wait([handling])
-        del self._handling[job_id]
+        del self._handling[job_id], self._contexts[job_id]
         flushing.cancel()
         await asyncio.gather(flushing, return_exceptions=True)
         ended_by = self._ended_by.pop(job_id, Termination.SERVER_SHUTDOWN)
+        if handling.cancelled() and context.job.type in self._resuming:
+            return  # the next start goes on with it
         end = ended_by if handling.cancelled() else handling.result()
         await self._patiently(partial(self._record_end, context, end))
 
     async def _outcome(self, context: JobContext) -> Outcome:
         try:
-            return await self._handlers[context.job.type](context)
+            return await self._handled(context)
         except AppError as error:
             return Outcome(JobStatus.FAILED, {"error": error.message})
         except Exception as error:
@@ -217,6 +247,17 @@ class JobRunner:
             log.exception("Job failed unexpectedly", action="job.crashed")
             text = f"internal error: {type(error).__name__} (details are in the server's log)"
             return Outcome(JobStatus.FAILED, {"error": text})
+
+    async def _handled(self, context: JobContext) -> Outcome:
+        """A job that can be resumed is resumed as well when its database comes back."""
+        while True:
+            try:
+                return await self._handlers[context.job.type](context)
+            except StorageError as error:
+                if context.job.type not in self._resuming:
+                    raise
+                log.error("A job waits for its database", action="job.storage_awaited", cause=error.message)
+            await asyncio.sleep(self._retry_seconds)
 
     async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Until it succeeds, or the server stops: the next one closes what is left open."""

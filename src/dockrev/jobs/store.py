@@ -1,6 +1,6 @@
 """The jobs and their log lines: the only SQL for these tables."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -68,6 +68,7 @@ jobs = Table(
     Column("backup_mode", String, nullable=False),
     Column("summary", JSON, nullable=False),
     Column("progress", JSON),
+    Column("cancel_requested", Boolean, nullable=False, server_default="0"),
     Index(None, "created_at", "id"),
     Index(None, "status", "type"),
 )
@@ -88,6 +89,9 @@ job_logs = Table(
 _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
+Within = Callable[[AsyncConnection], Awaitable[None]]
+
+
 class JobStore:
     """Every write also reaches the feed, after it is committed and in the order of its ids.
 
@@ -99,9 +103,12 @@ class JobStore:
         self._feed = feed
         self._clock = clock
 
-    async def start(self, new: NewJob, exclusive: Exclusive | None) -> list[str]:
+    async def start(
+        self, new: NewJob, exclusive: Exclusive | None, within: Within | None = None
+    ) -> list[str]:
         """Record the job as running, unless the rule forbids it: then Conflict names the job in its way.
 
+        `within` writes what belongs to the job in the same transaction, and may raise Conflict as well.
         Returns the ids of stale jobs that were closed to make room.
         """
         now, rows = self._clock.now(), []
@@ -110,6 +117,8 @@ class JobStore:
             for job_id in stale:
                 rows += await _terminate(connection, job_id, Termination.STALE_CHECK, now)
             await connection.execute(insert(jobs).values(_new_row(new, now)))
+            if within:
+                await within(connection)
         self._feed.publish(rows)
         return stale
 
@@ -151,6 +160,16 @@ class JobStore:
         async with self._database.write() as connection:
             rows = await _terminate(connection, job_id, reason, self._clock.now())
         self._feed.publish(rows)
+
+    async def request_cancel(self, job_id: str) -> None:
+        """Raises NotFound, or Conflict for a job that has ended."""
+        async with self._database.write() as connection:
+            status = await connection.scalar(select(jobs.c.status).where(jobs.c.id == job_id))
+            if status is None:
+                raise NotFound("job not found")
+            if JobStatus(status).terminal:
+                raise Conflict("the job has ended already", {"status": status})
+            await connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancel_requested=True))
 
     async def unfinished(self) -> list[Job]:
         async with self._database.read() as connection:
@@ -308,9 +327,9 @@ def _new_row(new: NewJob, now: datetime) -> dict[str, object]:
         "reason": new.reason,
         "created_at": now,
         "started_at": now,
-        "allow_arch_mismatch": False,
-        "backup_mode": BackupMode.INHERIT,
-        "summary": {},
+        "allow_arch_mismatch": new.allow_arch_mismatch,
+        "backup_mode": new.backup_mode,
+        "summary": dict(new.summary),
     }
 
 
@@ -329,6 +348,7 @@ def _job(row: Row[Any]) -> Job:
         backup_mode=BackupMode(row.backup_mode),
         summary=row.summary,
         progress=row.progress,
+        cancel_requested=row.cancel_requested,
     )
 
 

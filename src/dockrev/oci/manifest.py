@@ -46,6 +46,8 @@ class ImageManifest:
     """A single-platform image. Which platform, only the blob at `config` can tell."""
 
     config: Digest
+    download_bytes: int = 0
+    """What pulling it transfers when nothing of it is here yet."""
 
 
 def parse_manifest(body: bytes) -> Index | ImageManifest:
@@ -56,7 +58,7 @@ def parse_manifest(body: bytes) -> Index | ImageManifest:
         return Index(tuple(_children(document)))
     config = document.get("config")
     if isinstance(config, Mapping):
-        return ImageManifest(Digest.parse(str(config.get("digest"))))
+        return ImageManifest(Digest.parse(str(config.get("digest"))), _download_bytes(config, document))
     raise InvalidArgument(f"unsupported manifest (mediaType {media_type!r}, no manifests, no config)")
 
 
@@ -68,6 +70,13 @@ def parse_config_platform(body: bytes) -> Platform:
         raise InvalidArgument("the image config names no platform")
     variant = document.get("variant")
     return Platform.of(os, architecture, variant if isinstance(variant, str) else None)
+
+
+def _download_bytes(config: Mapping[str, Json], document: Mapping[str, Json]) -> int:
+    layers = document.get("layers")
+    blobs = [config, *(layers if isinstance(layers, list) else [])]
+    sizes = (blob.get("size") for blob in blobs if isinstance(blob, Mapping))
+    return sum(size for size in sizes if isinstance(size, int) and size > 0)
 
 
 def _children(document: Mapping[str, Json]) -> list[Child]:

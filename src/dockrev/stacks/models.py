@@ -66,6 +66,8 @@ class Service:
     builds: bool
     watched: bool
     runtime: Runtime
+    config_digest: str
+    """Of the service's configuration when it was last read; empty: never."""
     settings: ServiceSettings
     archived: bool
     removed: bool
@@ -99,6 +101,7 @@ class ObservedService:
     builds: bool
     watched: bool
     runtime: Runtime
+    config_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

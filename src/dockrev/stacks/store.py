@@ -1,7 +1,7 @@
 """Stacks and services: the only SQL for these tables."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,7 @@ services = Table(
     Column("builds", Boolean, nullable=False),
     Column("watched", Boolean, nullable=False),
     Column("runtime", JSON, nullable=False),
+    Column("config_digest", String, nullable=False, server_default=""),
     Column("auto_rollback", Boolean, nullable=False),
     Column("backup_targets", JSON, nullable=False),
     Column("repo_url", String),
@@ -129,6 +130,19 @@ class StackStore:
     async def archive_service(self, service_id: str, *, archived: bool) -> None:
         if not await self._set_archived(services, service_id, archived=archived):
             raise NotFound("service not found")
+
+    async def save_settings(
+        self, service_id: str, change: Callable[[ServiceSettings], ServiceSettings]
+    ) -> None:
+        """What `change` makes of the settings as they are now. Raises NotFound, and what `change` raises."""
+        known = services.c.id == service_id
+        async with self._database.write() as connection:
+            row = (await connection.execute(select(services).where(known))).one_or_none()
+            if row is None:
+                raise NotFound("service not found")
+            values = _settings_row(change(_service(row).settings)) | {"updated_at": self._clock.now()}
+            await connection.execute(update(services).where(known).values(values))
+        self.revision += 1
 
     async def sync(self, observed: ObservedStack) -> Synced:
         """Make the stack equal to what was observed; what did not change keeps all it has."""
@@ -247,6 +261,7 @@ class _Sync:
             "builds": observed.builds,
             "watched": observed.watched,
             "runtime": _runtime_json(observed.runtime),
+            "config_digest": observed.config_digest,
             "removed_at": None,
         }
         if row is None:
@@ -303,6 +318,7 @@ def _service(row: Row[Any]) -> Service:
         builds=row.builds,
         watched=row.watched,
         runtime=_runtime(row.runtime),
+        config_digest=row.config_digest,
         settings=ServiceSettings(
             auto_rollback=row.auto_rollback,
             bind_paths={path: BackupChoice(choice) for path, choice in targets["bindPaths"].items()},
@@ -312,6 +328,17 @@ def _service(row: Row[Any]) -> Service:
         archived=row.archived,
         removed=row.removed_at is not None,
     )
+
+
+def _settings_row(settings: ServiceSettings) -> dict[str, object]:
+    return {
+        "auto_rollback": settings.auto_rollback,
+        "backup_targets": {
+            "bindPaths": dict(settings.bind_paths),
+            "volumeNames": dict(settings.volume_names),
+        },
+        "repo_url": settings.repo_url,
+    }
 
 
 def _runtime_json(runtime: Runtime) -> dict[str, object]:

@@ -153,7 +153,7 @@ def service_out(appraised: AppraisedService) -> ServiceOut:
         candidate=_candidate(verdict.candidate, appraised.version),
         ignore=_ignore(appraised),
         version_inference=_inference(appraised.version.inference),
-        settings=_settings(service.settings),
+        settings=settings_out(service.settings),
         archived=service.archived or service.removed,
         removed=service.removed,
         containers=_containers(service.runtime),
@@ -202,7 +202,7 @@ def _candidate(candidate: Candidate | None, version: ShownVersion) -> CandidateO
     )
 
 
-def _settings(settings: ServiceSettings) -> SettingsOut:
+def settings_out(settings: ServiceSettings) -> SettingsOut:
     targets = BackupTargetsOut(bind_paths=dict(settings.bind_paths), volume_names=dict(settings.volume_names))
     return SettingsOut(
         auto_rollback=settings.auto_rollback, backup_targets=targets, repo_url=settings.repo_url

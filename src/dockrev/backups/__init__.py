@@ -1,0 +1,1 @@
+"""Copies of the data of services, made before an update, and brought back when it has to be."""

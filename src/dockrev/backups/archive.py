@@ -1,0 +1,262 @@
+"""
+The file of a backup: one tar archive of all its targets, compressed with zstd, and its manifest.
+
+Both have temporary names until they are complete and on the disk; the archive gets its name last. All of this
+blocks and is called in threads.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+import zstandard
+
+from dockrev.backups import manifest as lines
+from dockrev.backups.manifest import ArchivedTarget, Entries, Head, Manifest, changes, read_manifest
+from dockrev.backups.models import Target
+from dockrev.backups.tar_scanner import END, BrokenTar, Entry, TarScanner
+from dockrev.errors import BackupError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PIECE = 1 << 20
+_LEVEL = 3
+_PARTIAL = ".partial"
+
+
+class ArchiveWriter:
+    """Use it as a context: a block that does not reach `finish` leaves no file behind."""
+
+    def __init__(self, path: Path, head: Head) -> None:
+        self._path = path
+        self._archive = _Output(path)
+        self._manifest = _Output(manifest_path(path))
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compressobj()
+        self._manifest.write(lines.head_line(head))
+        self._position = 0
+        self._finished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._archive.close()
+        self._manifest.close()
+        if kind is not None or not self._finished:
+            remove_files(self._path)
+
+    def begin(self, target: Target, label: str, root: str, destinations: tuple[str, ...]) -> "TargetWriter":
+        return TargetWriter(self, ArchivedTarget(target, label, root, destinations, 0, 0, self._position, 0))
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._position += len(data)
+        self._archive.write(self._compressor.compress(data))
+
+    def note(self, line: bytes) -> None:
+        self._manifest.write(line)
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def finish(self) -> int:
+        """The size of the archive, which from now on is there whatever happens."""
+        self.write(END)
+        self._archive.write(self._compressor.flush())
+        self._manifest.write(lines.end_line(self._archive.sha256))
+        self._manifest.publish()
+        self._archive.publish()
+        self._finished = True
+        return self._archive.size
+
+
+class TargetWriter:
+    """Takes a tar stream of the target as it comes, and keeps its entries without the closing blocks."""
+
+    def __init__(self, archive: ArchiveWriter, target: ArchivedTarget) -> None:
+        self._archive = archive
+        self._target = target
+        self._scanner = TarScanner()
+        self._pending = bytearray()
+        self._written = 0
+        self._root_offset: int | None = None
+        self._entries = 0
+        self._size_bytes = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Raises BrokenTar."""
+        self._pending += chunk
+        for entry in self._scanner.feed(chunk):
+            self._entry(entry)
+        certain = self._scanner.certain - self._written
+        self._archive.write(bytes(self._pending[:certain]))
+        del self._pending[:certain]
+        self._written += certain
+
+    def end(self) -> ArchivedTarget:
+        """Raises BrokenTar when the stream was cut off, or had nothing of the target."""
+        self._scanner.close()
+        if self._root_offset is None:
+            raise BrokenTar(f"{self._target.target} is not there any more")
+        done = replace(
+            self._target,
+            entries=self._entries,
+            size_bytes=self._size_bytes,
+            offset=self._target.offset + self._root_offset,
+            length=self._written - self._root_offset,
+        )
+        self._archive.note(lines.target_line(done))
+        return done
+
+    def _entry(self, entry: Entry) -> None:
+        if entry.path == self._target.path:
+            self._root_offset = entry.offset
+        if self._root_offset is not None:
+            self._entries += 1
+        self._archive.note(lines.entry_line(entry))
+        self._size_bytes += entry.size
+
+
+def manifest_path(archive: Path) -> Path:
+    return archive.with_name(archive.name.removesuffix(".tar.zst") + ".manifest.jsonl")
+
+
+def remove_files(archive: Path) -> None:
+    """The archive, its manifest, and what is unfinished of them."""
+    for path in (archive, manifest_path(archive)):
+        path.unlink(missing_ok=True)
+        _partial(path).unlink(missing_ok=True)
+
+
+def check_archive(path: Path) -> Iterator[int]:
+    """Compares the archive with its manifest, bit by bit; gives how far it is, in bytes of the unpacked tar.
+
+    Raises BackupError for any difference.
+    """
+    manifest = read_manifest(manifest_path(path))
+    expected = iter(Entries(manifest_path(path)))
+    digest, scanner, position = hashlib.sha256(), TarScanner(), 0
+    with _told_as_damage(path):
+        for piece in _unpacked(path, digest):
+            for entry in scanner.feed(piece):
+                _require_equal(path, next(expected, None), entry)
+            position += len(piece)
+            yield position
+        scanner.close()
+    if (left := next(expected, None)) is not None:
+        raise BackupError(f"the archive {path} lacks {left.path}")
+    if digest.hexdigest() != manifest.sha256:
+        raise BackupError(f"the archive {path} is damaged: it is not the file that was written")
+
+
+def tree_of(path: Path, target: ArchivedTarget) -> Iterator[bytes]:
+    """The target's entries, its own one first, without the closing blocks. Raises BackupError."""
+    skip, left = target.offset, target.length
+    with _told_as_damage(path):
+        for piece in _unpacked(path, hashlib.sha256()):
+            part = piece[skip : skip + left]
+            skip, left = max(skip - len(piece), 0), left - len(part)
+            if part:
+                yield part
+            if not left:
+                return
+        raise BrokenTar(f"{target.target} is not in it as its manifest says")
+
+
+def read_backup(path: Path) -> Manifest:
+    return read_manifest(manifest_path(path))
+
+
+def _unpacked(path: Path, digest: "hashlib._Hash") -> Iterator[bytes]:
+    """In pieces of bounded size, however well they were packed. `digest` learns the packed bytes."""
+    with path.open("rb", buffering=0) as file:
+        source = io.BufferedReader(_Digested(file, digest), PIECE)
+        reader = zstandard.ZstdDecompressor().stream_reader(source, closefd=False)
+        while piece := reader.read(PIECE):
+            yield piece
+        while source.read(PIECE):
+            pass
+
+
+class _Digested(io.RawIOBase):
+    """Every byte that is read has been seen by the digest."""
+
+    def __init__(self, file: io.FileIO, digest: "hashlib._Hash") -> None:
+        self._file = file
+        self._digest = digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        size = self._file.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:size])
+        return size
+
+
+def _require_equal(path: Path, expected: Entry | None, found: Entry) -> None:
+    if expected is None or expected.path != found.path:
+        raise BackupError(f"the archive {path} has an entry that its manifest has not: {found.path}")
+    if what := changes(expected, found):
+        raise BackupError(f"the archive {path} is damaged: {found.path} has other {what}")
+
+
+@contextmanager
+def _told_as_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (zstandard.ZstdError, BrokenTar) as error:
+        raise BackupError(f"the archive {path} is damaged ({error})") from error
+    except OSError as error:
+        raise BackupError(f"the archive {path} cannot be read ({error.strerror})") from error
+
+
+class _Output:
+    """Of its own user only: a backup holds whatever secrets the data has."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digest = hashlib.sha256()
+        self.size = 0
+        descriptor = os.open(_partial(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        self._file: BinaryIO = os.fdopen(descriptor, "wb", PIECE)
+
+    def write(self, data: bytes) -> None:
+        self._digest.update(data)
+        self.size += len(data)
+        self._file.write(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def publish(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        _partial(self._path).rename(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def close(self) -> None:
+        with suppress(OSError):  # what a full disk did not take is thrown away anyhow
+            self._file.close()
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_PARTIAL}")

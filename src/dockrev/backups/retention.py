@@ -1,0 +1,80 @@
+"""Backups that are no longer wanted are deleted, a few at a time."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from dockrev.backups.archive import remove_files
+from dockrev.backups.models import Backup
+from dockrev.backups.store import BackupStore
+from dockrev.clock import Clock
+from dockrev.system.settings import SettingsStore
+
+log = structlog.get_logger()
+
+_BATCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    backups: int = 0
+    bytes: int = 0
+    """Freed."""
+
+
+class BackupRetention:
+    def __init__(self, store: BackupStore, settings: SettingsStore, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+
+    async def purge(self) -> Purged:
+        settings = await self._settings.backup()
+        due = deletable(await self._store.kept(), settings.keep_last, self._clock.now())[:_BATCH]
+        purged = Purged()
+        for backup in due:
+            if await asyncio.to_thread(_remove, Path(backup.artifact_path)):
+                await self._store.delete(backup.id)
+                purged = Purged(purged.backups + 1, purged.bytes + (backup.size_bytes or 0))
+        if purged.backups:
+            log.info("Old backups deleted", action="backups.purged", count=purged.backups, bytes=purged.bytes)
+        return purged
+
+
+def deletable(kept: Sequence[Backup], keep_last: int, now: datetime) -> list[Backup]:
+    """The oldest first. `kept` is newest first; the newest `keep_last` of each stack stay in any case.
+
+    One whose update did not succeed stays until one of a later, successful update has had its time.
+    """
+    stacks: dict[str, list[Backup]] = defaultdict(list)
+    for backup in kept:
+        stacks[backup.stack_id].append(backup)
+    due = [backup for one in stacks.values() for backup in _deletable(one, keep_last, now)]
+    return sorted(due, key=lambda backup: backup.created_at)
+
+
+def _deletable(newest_first: Sequence[Backup], keep_last: int, now: datetime) -> list[Backup]:
+    due, settled = [], False
+    for index, backup in enumerate(newest_first):
+        own = backup.cleanup_after is not None and backup.cleanup_after <= now
+        if index >= keep_last and (own or (settled and backup.cleanup_after is None)):
+            due.append(backup)
+        settled = settled or own
+    return due
+
+
+def _remove(path: Path) -> bool:
+    """False: its disk is not there, or refuses; then the record has to stay."""
+    if not path.parent.is_dir():
+        return False
+    try:
+        remove_files(path)
+    except OSError as error:
+        log.warning("Backup not deleted", action="backups.delete_failed", path=str(path), cause=str(error))
+        return False
+    return True

@@ -1,0 +1,175 @@
+"""The backups and the containers that wait for one to end: the only SQL for these tables."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from dockrev.backups.manifest import Head
+from dockrev.backups.models import Backup, Manner, RecordStatus, Suspension, Target
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.db.schema import Moment, metadata
+from dockrev.errors import NotFound
+
+backups = Table(
+    "backups",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("stack_id", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("job_id", ForeignKey("jobs.id", ondelete="SET NULL")),
+    Column("status", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("artifact_path", String, nullable=False),
+    Column("size_bytes", Integer),
+    Column("targets", JSON, nullable=False),
+    Column("error", Text),
+    Column("cleanup_after", Moment),
+    Column("deleted_at", Moment),
+    Index(None, "stack_id", "created_at"),
+)
+"""A backup outlives the record of its stack and of its job: the file is there, and may be wanted."""
+
+suspended_containers = Table(
+    "suspended_containers",
+    metadata,
+    Column("container_id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("manner", String, nullable=False),
+    Column("backup_id", ForeignKey("backups.id", ondelete="CASCADE"), nullable=False),
+)
+
+_KEPT = (backups.c.status == RecordStatus.SUCCESS, backups.c.deleted_at.is_(None))
+
+
+class BackupStore:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def begin(self, head: Head, artifact_path: str, targets: Sequence[Target]) -> None:
+        """Before the first byte is written, so that a crash leaves no file that nobody knows."""
+        values = {
+            "id": head.backup_id,
+            "stack_id": head.stack_id,
+            "project": head.project,
+            "job_id": head.job_id,
+            "status": RecordStatus.RUNNING,
+            "created_at": head.created_at,
+            "artifact_path": artifact_path,
+            "targets": [target.as_json() for target in targets],
+        }
+        async with self._database.write(durable=True) as connection:
+            await connection.execute(insert(backups).values(values))
+
+    async def succeed(self, backup_id: str, size_bytes: int) -> None:
+        await self._end(backup_id, status=RecordStatus.SUCCESS, size_bytes=size_bytes)
+
+    async def fail(self, backup_id: str, error: str) -> None:
+        await self._end(backup_id, status=RecordStatus.FAILED, error=error)
+
+    async def _end(self, backup_id: str, **values: object) -> None:
+        statement = update(backups).where(backups.c.id == backup_id, backups.c.status == RecordStatus.RUNNING)
+        async with self._database.write(durable=True) as connection:
+            await connection.execute(statement.values(finished_at=self._clock.now(), **values))
+
+    async def settle(self, job_id: str, cleanup_after: datetime) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(backups).where(backups.c.job_id == job_id).values(cleanup_after=cleanup_after)
+            )
+
+    async def delete(self, backup_id: str) -> None:
+        """Of the file; the record stays."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(backups).where(backups.c.id == backup_id).values(deleted_at=self._clock.now())
+            )
+
+    async def get(self, backup_id: str) -> Backup:
+        async with self._database.read() as connection:
+            found = await connection.execute(select(backups).where(backups.c.id == backup_id))
+            row = found.one_or_none()
+        if row is None:
+            raise NotFound(f"there is no backup {backup_id}")
+        return _backup(row)
+
+    async def all(self) -> list[Backup]:
+        """Newest first, failed and deleted ones too."""
+        return await self._list()
+
+    async def unfinished(self) -> list[Backup]:
+        return await self._list(backups.c.status == RecordStatus.RUNNING)
+
+    async def kept(self) -> list[Backup]:
+        """Newest first: those whose file should be there."""
+        return await self._list(*_KEPT)
+
+    async def _list(self, *conditions: Any) -> list[Backup]:
+        query = select(backups).where(*conditions).order_by(backups.c.created_at.desc(), backups.c.id.desc())
+        async with self._database.read() as connection:
+            return [_backup(row) for row in await connection.execute(query)]
+
+    async def suspend(self, backup_id: str, suspension: Suspension) -> None:
+        """Written before it is done. The first word counts for a container that is named twice."""
+        values = {
+            "container_id": suspension.container_id,
+            "name": suspension.name,
+            "manner": suspension.manner,
+            "backup_id": backup_id,
+        }
+        statement = upsert(suspended_containers).values(values).on_conflict_do_nothing()
+        async with self._database.write(durable=True) as connection:
+            await connection.execute(statement)
+
+    async def suspended(self, backup_id: str | None = None) -> list[Suspension]:
+        """In the order in which they were suspended."""
+        query = select(suspended_containers).order_by(text("rowid"))
+        if backup_id:
+            query = query.where(suspended_containers.c.backup_id == backup_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return [Suspension(row.container_id, row.name, Manner(row.manner)) for row in rows]
+
+    async def wake(self, container_id: str) -> None:
+        async with self._database.write(durable=True) as connection:
+            await connection.execute(
+                delete(suspended_containers).where(suspended_containers.c.container_id == container_id)
+            )
+
+
+def _backup(row: Row[Any]) -> Backup:
+    return Backup(
+        id=row.id,
+        stack_id=row.stack_id,
+        project=row.project,
+        job_id=row.job_id,
+        status=RecordStatus(row.status),
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        artifact_path=row.artifact_path,
+        size_bytes=row.size_bytes,
+        targets=tuple(Target.from_json(one) for one in row.targets),
+        error=row.error,
+        cleanup_after=row.cleanup_after,
+        deleted_at=row.deleted_at,
+    )

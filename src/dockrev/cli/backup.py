@@ -1,0 +1,180 @@
+"""`dockrev backup`: what there is, whether it is sound, and how to get it back."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from dockrev.backups.backups import Backups
+from dockrev.backups.models import Backup, DataProgress, RecordStatus, Restored, Target, VerifiedTarget
+from dockrev.clock import Clock, timestamp
+from dockrev.config import Config
+from dockrev.db.database import Database
+from dockrev.docker.engine import Engine
+from dockrev.errors import Conflict, InvalidArgument, Json, NotFound
+from dockrev.stacks.store import StackStore
+from dockrev.system.settings import SettingsStore
+from dockrev.updates.store import UpdateStore
+
+_STYLES = {RecordStatus.SUCCESS: "", RecordStatus.RUNNING: "yellow", RecordStatus.FAILED: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePlan:
+    """What a restore is going to replace, and which running containers it has to stop meanwhile."""
+
+    backup: Backup
+    targets: tuple[Target, ...]
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCommands:
+    """On the server's own database, beside a running server too."""
+
+    backups: Backups
+    stacks: StackStore
+    updates: UpdateStore
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, config: Config, clock: Clock) -> AsyncIterator["BackupCommands"]:
+        """Raises NotFound where no server has ever been, StorageError."""
+        if not config.db_path.exists():
+            raise NotFound(f"there is no database {config.db_path}; set DOCKREV_DB_PATH to the server's")
+        async with Database.open(config.db_path) as database, Engine.open(config.docker) as engine:
+            settings = SettingsStore(database, clock)
+            yield cls(
+                Backups.of(engine, database, settings, clock),
+                StackStore(database, clock),
+                UpdateStore(database, clock),
+            )
+
+    async def plan(self, backup_id: str, names: Sequence[str]) -> RestorePlan:
+        """`names` of volumes and paths; none: all. Raises Conflict while an update is at work there."""
+        backup = await self.backups.get(backup_id)
+        await self._require_no_update(backup)
+        targets = _named(backup, names)
+        users = await self.backups.users(targets)
+        return RestorePlan(backup, targets, tuple(one.name for one in users))
+
+    async def restore(self, plan: RestorePlan, console: Console) -> tuple[Restored, ...]:
+        with _progress(console) as progress:
+            task = progress.add_task("checking the archive", total=None)
+
+            def show(done: DataProgress) -> None:
+                progress.update(
+                    task, description=escape(done.activity), completed=done.bytes_done, total=done.bytes_total
+                )
+
+            return await self.backups.restore(
+                plan.backup.id, plan.targets, stop_users=bool(plan.users), on_progress=show
+            )
+
+    async def _require_no_update(self, backup: Backup) -> None:
+        reserved = await self.updates.reserved()
+        with suppress(NotFound):
+            services = (await self.stacks.get(backup.stack_id)).services
+            if jobs := {reserved[one.id] for one in services if one.id in reserved}:
+                raise Conflict(f"an update of {backup.project} is at work: job {', '.join(sorted(jobs))}")
+
+
+def _named(backup: Backup, names: Sequence[str]) -> tuple[Target, ...]:
+    known = {target.source: target for target in backup.targets}
+    for name in names:
+        if name not in known:
+            raise InvalidArgument(f"the backup does not hold {name}; it holds: {', '.join(known)}")
+    return tuple(known[name] for name in names) or backup.targets
+
+
+def as_json(backups: Sequence[Backup]) -> list[dict[str, Json]]:
+    return [
+        {
+            "id": one.id,
+            "project": one.project,
+            "stackId": one.stack_id,
+            "jobId": one.job_id,
+            "status": one.status.value,
+            "createdAt": timestamp(one.created_at),
+            "artifactPath": one.artifact_path,
+            "sizeBytes": one.size_bytes,
+            "targets": [target.as_json() for target in one.targets],
+            "error": one.error,
+            "deletedAt": timestamp(one.deleted_at) if one.deleted_at else None,
+        }
+        for one in backups
+    ]
+
+
+def table_of(backups: Sequence[Backup]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("BACKUP", "PROJECT", "MADE", "SIZE", "STATUS", "HOLDS"):
+        table.add_column(column, overflow="fold")
+    for one in backups:
+        cells = (
+            one.id,
+            one.project,
+            f"{one.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+            "-" if one.size_bytes is None else _size(one.size_bytes),
+            _status(one),
+            ", ".join(target.source for target in one.targets),
+        )
+        style = "dim" if one.deleted_at else _STYLES[one.status]
+        table.add_row(*(escape(cell) for cell in cells), style=style)
+    return table
+
+
+def _status(backup: Backup) -> str:
+    if backup.deleted_at:
+        return "deleted"
+    return f"failed: {backup.error}" if backup.status is RecordStatus.FAILED else backup.status.value
+
+
+def print_plan(plan: RestorePlan, console: Console) -> None:
+    made = f"{plan.backup.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    console.print(f"Everything in here becomes exactly what it was at {made}:", highlight=False)
+    for target in plan.targets:
+        console.print(f"  {target}", markup=False, highlight=False, soft_wrap=True)
+    if plan.users:
+        console.print("Meanwhile these running containers are stopped, and started again afterwards:")
+        for name in plan.users:
+            console.print(f"  {name}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None:
+    for one in verified:
+        line = f"{one.target}: {one.entries} entries, {_size(one.size_bytes)}: sound"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        for deviation in one.deviations or ():
+            console.print(f"  now: {deviation}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_restored(restored: Sequence[Restored], console: Console) -> None:
+    for one in restored:
+        line = f"{one.target}: {one.entries} entries, {_size(one.size_bytes)}, restored and read again"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def _progress(console: Console) -> Progress:
+    """Shown only on a terminal; gone when it is done."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,129 @@
+"""`dockrev update`: the server's own engine, without a server."""
+
+import os
+import pwd
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+
+from dockrev.assembly import Core, Works, assemble_works, open_core
+from dockrev.cli.check import ProgressBar, progress_on
+from dockrev.cli.follow import Follower
+from dockrev.cli.outcomes import Chosen, Selection, Told, choose, exit_code, outcomes_of, request_for
+from dockrev.cli.rows import rows_of, select
+from dockrev.cli.table import table_of
+from dockrev.clock import Clock
+from dockrev.config import Config
+from dockrev.db.lock import only_server
+from dockrev.errors import Conflict, InvalidArgument, UpstreamError
+from dockrev.jobs.models import Job
+from dockrev.updates.jobs import JOB_TYPE
+
+DECLINED = 2
+_USE_THE_SERVER = (
+    "update through that server's API (POST /api/updates), since it keeps the record of this host"
+)
+
+Ask = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`ask` puts a question to the operator; None: there is nobody to ask."""
+
+    names: Sequence[str]
+    dry_run: bool
+    confirmed: bool
+    ask: Ask | None
+
+
+async def update(config: Config, clock: Clock, wanted: Wanted, out: Console, err: Console) -> int:
+    """The exit code. Raises AppError when nothing could be tried, or when it was left in the middle.
+
+    An update that a crash interrupted is finished first, whoever began it.
+    """
+    with only_server(config.db_path, _USE_THE_SERVER):
+        async with open_core(config, clock, config.db_path) as core:
+            await core.engine.describe()  # what is repaired below would only log that the engine is away
+            works = assemble_works(core, config.db_path)
+            interrupted = [job for job in await works.jobs.unfinished() if job.type == JOB_TYPE]
+            if interrupted and wanted.dry_run:
+                raise Conflict("an update was interrupted; `dockrev update` without --dry-run finishes it")
+            await works.repair()
+            await works.runner.start()
+            try:
+                return await _Command(core, works, wanted, out, err).run(interrupted)
+            finally:
+                await works.runner.stop()
+
+
+class _Command:
+    def __init__(self, core: Core, works: Works, wanted: Wanted, out: Console, err: Console) -> None:
+        self._core = core
+        self._works = works
+        self._wanted = wanted
+        self._out = out
+        self._err = err
+        self._follower = Follower(works, err)
+
+    async def run(self, interrupted: Sequence[Job]) -> int:
+        for job in interrupted:
+            self._err.print(f"Finishing the update {job.id}, which was interrupted")
+            await self._told(await self._follower.follow(job.id))
+        selection = await self._look()
+        for sentence in (*selection.left_out, *selection.unanswered):
+            self._err.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
+        complete = not selection.unanswered
+        if not selection.chosen:
+            self._out.print("Nothing to update.")
+            return exit_code((), complete=complete)
+        if not self._agreed(selection.chosen):
+            self._err.print("Nothing was changed.")
+            return DECLINED
+        request = request_for(selection.chosen, dry_run=self._wanted.dry_run)
+        job_id = await self._works.updates.start(request, _operator())
+        told = await self._told(await self._follower.follow(job_id))
+        return exit_code(told, complete=complete)
+
+    async def _look(self) -> Selection:
+        """Finds, checks and shows what was named. Raises InvalidArgument for a name that fits nothing."""
+        core = self._core
+        with progress_on(self._err) as progress:
+            bar = ProgressBar(progress)
+            bar.say("looking for Compose projects")
+            await core.scanner.scan()
+            selected = select(await core.stacks.all(), self._wanted.names)
+            bar.say("asking the registries")
+            report = await core.checker.check(selected, bar)
+        appraised = await core.appraiser.all()
+        self._out.print(table_of(rows_of(appraised, selected, report.host)))
+        return choose(appraised, selected, core.config.updates.own_image)
+
+    def _agreed(self, chosen: Sequence[Chosen]) -> bool:
+        wanted = self._wanted
+        if wanted.dry_run or wanted.confirmed:
+            return True
+        if wanted.ask is None:
+            raise InvalidArgument("there is no terminal to ask on; say --yes, or look first with --dry-run")
+        return wanted.ask(f"Update {', '.join(one.name for one in chosen)}?")
+
+    async def _told(self, job: Job) -> list[Told]:
+        """Prints a line for each service. Raises UpstreamError when the job did not get as far as that."""
+        if error := job.summary.get("error"):
+            raise UpstreamError(f"the update ended early: {error}")
+        projects = {stack.id: stack.name for stack in await self._core.stacks.all()}
+        told = outcomes_of(job.summary, projects)
+        for one in told:
+            colour = "green" if one.good else "red"
+            self._out.print(f"[{colour}]{escape(one.line)}[/]", soft_wrap=True)
+        return told
+
+
+def _operator() -> str:
+    """Whose terminal it is, for the record."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

@@ -1,0 +1,52 @@
+"""What a service needs of others, in every form that Compose takes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dockrev.compose.models import Dependency, DependencyCondition
+
+NAMESPACES = ("network_mode", "pid", "ipc")
+
+
+def dependencies(body: Mapping[str, Any]) -> tuple[Dependency, ...]:
+    """Each service once; what is written counts more than what is implied, which V2 writes out anyway."""
+    found = {dependency.service: dependency for dependency in _written(body.get("depends_on"))}
+    for service in _implied(body):
+        found.setdefault(service, Dependency(service))
+    return tuple(found.values())
+
+
+def _written(depends_on: Any) -> Iterator[Dependency]:
+    if isinstance(depends_on, Mapping):
+        for service, how in depends_on.items():
+            yield _dependency(str(service), how if isinstance(how, Mapping) else {})
+    elif isinstance(depends_on, list):
+        yield from (Dependency(str(service)) for service in depends_on)
+
+
+def _dependency(service: str, how: Mapping[str, Any]) -> Dependency:
+    condition = how.get("condition")
+    return Dependency(
+        service=service,
+        condition=DependencyCondition(condition)
+        if condition in set(DependencyCondition)
+        else DependencyCondition.STARTED,
+        required=how.get("required") is not False,
+        restart=how.get("restart") is True,
+    )
+
+
+def _implied(body: Mapping[str, Any]) -> Iterator[str]:
+    for namespace in NAMESPACES:
+        mode = body.get(namespace)
+        if isinstance(mode, str) and mode.startswith("service:"):
+            yield mode.removeprefix("service:")
+    for link in _texts(body.get("links")):
+        yield link.partition(":")[0]
+    for source in _texts(body.get("volumes_from")):
+        if not source.startswith("container:"):
+            yield source.partition(":")[0]
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []

@@ -1,0 +1,246 @@
+"""Containers and images in full (Engine API, "ContainerInspect" and "ImageInspect")."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+from urllib.parse import quote
+
+from dockrev.docker import labels as compose_labels
+from dockrev.docker.engine import Engine
+from dockrev.docker.labels import clean_text, is_oneoff, named, number_in, parse_labels
+from dockrev.docker.snapshot import ContainerState, Health, LocalImage
+from dockrev.errors import DockerNotFound
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+
+_NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """The timing in force: the engine's defaults stand where neither image nor Compose file says anything."""
+
+    start_period_seconds: float
+    interval_seconds: float
+    timeout_seconds: float
+    retries: int
+
+    @classmethod
+    def parse(cls, document: Any) -> Self | None:
+        """None when there is none, or when it was switched off (`NONE`)."""
+        test = (document or {}).get("Test") or ()
+        if not test or test[0] == "NONE":
+            return None
+        return cls(
+            start_period_seconds=_seconds(document.get("StartPeriod"), 0),
+            interval_seconds=_seconds(document.get("Interval"), 30),
+            timeout_seconds=_seconds(document.get("Timeout"), 30),
+            retries=document.get("Retries") or 3,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    type: str
+    """`bind`, `volume`, `tmpfs`, or a word of a newer engine."""
+    name: str | None
+    """The volume's; anonymous volumes have 64 hexadecimal digits."""
+    source: str
+    """On the engine's host."""
+    destination: str
+    read_write: bool
+
+    @classmethod
+    def parse(cls, entry: Any) -> Self:
+        return cls(
+            type=str(entry.get("Type") or "bind"),
+            name=entry.get("Name") or None,
+            source=str(entry.get("Source") or ""),
+            destination=str(entry["Destination"]),
+            read_write=bool(entry["RW"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerDetail:
+    id: str
+    name: str
+    image_id: str
+    image: str
+    """As configured."""
+    state: ContainerState
+    health: Health | None
+    """None: it has no health check."""
+    restart_count: int
+    started_at: datetime | None
+    """None: never started."""
+    exit_code: int
+    """Of the last run; 0 while it runs."""
+    stop_timeout_seconds: float
+    healthcheck: Healthcheck | None
+    labels: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    document: Mapping[str, Any] = field(repr=False)
+    """All that the engine said, secrets in its environment included."""
+
+    @classmethod
+    def parse(cls, document: Any) -> Self:
+        """Raises ValueError, TypeError or KeyError when this is no container."""
+        state, config = document["State"], document["Config"]
+        return cls(
+            id=str(document["Id"]),
+            name=clean_text(document["Name"]).removeprefix("/"),
+            image_id=str(document["Image"]),
+            image=clean_text(config.get("Image")),
+            state=ContainerState.parse(clean_text(state.get("Status"))),
+            health=_health(state.get("Health")),
+            restart_count=int(document.get("RestartCount") or 0),
+            started_at=_moment(state.get("StartedAt")),
+            exit_code=int(state.get("ExitCode") or 0),
+            stop_timeout_seconds=float(
+                config["StopTimeout"] if config.get("StopTimeout") is not None else 10
+            ),
+            healthcheck=Healthcheck.parse(config.get("Healthcheck")),
+            labels=parse_labels(config.get("Labels")),
+            mounts=tuple(Mount.parse(entry) for entry in document.get("Mounts") or ()),
+            document=document,
+        )
+
+    @property
+    def project(self) -> str | None:
+        return named(self.labels, compose_labels.PROJECT)
+
+    @property
+    def service(self) -> str | None:
+        return named(self.labels, compose_labels.SERVICE)
+
+    @property
+    def number(self) -> int | None:
+        return number_in(self.labels)
+
+    @property
+    def oneoff(self) -> bool:
+        return is_oneoff(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What an image asks of its containers."""
+
+    env: tuple[str, ...]
+    """`NAME=value`, in the image's order."""
+    command: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    labels: Mapping[str, str]
+    user: str
+    working_directory: str
+    volumes: frozenset[str]
+    exposed_ports: frozenset[str]
+    """`80/tcp`"""
+    stop_signal: str
+    healthcheck: Healthcheck | None
+    document: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, document: Any) -> Self:
+        config = document or {}
+        return cls(
+            env=_words(config.get("Env")),
+            command=_words(config.get("Cmd")),
+            entrypoint=_words(config.get("Entrypoint")),
+            labels=parse_labels(config.get("Labels")),
+            user=clean_text(config.get("User")),
+            working_directory=clean_text(config.get("WorkingDir")),
+            volumes=frozenset(config.get("Volumes") or ()),
+            exposed_ports=frozenset(config.get("ExposedPorts") or ()),
+            stop_signal=clean_text(config.get("StopSignal")),
+            healthcheck=Healthcheck.parse(config.get("Healthcheck")),
+            document=config,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetail:
+    id: str
+    tags: tuple[str, ...]
+    """As the engine writes them: `nginx:1.27`, without `docker.io/library/`."""
+    repo_digests: tuple[tuple[str, Digest], ...]
+    """`ImageRef.repository` and the digest under which that repository offered the image."""
+    size_bytes: int
+    created_at: datetime | None
+    platform: Platform
+    config: ImageConfig
+
+    @classmethod
+    def parse(cls, document: Any) -> Self:
+        """Raises ValueError, TypeError or KeyError when this is no image."""
+        return cls(
+            id=str(document["Id"]),
+            tags=tuple(clean_text(tag) for tag in document.get("RepoTags") or ()),
+            repo_digests=LocalImage.from_list(document).repo_digests,
+            size_bytes=int(document.get("Size") or 0),
+            created_at=_moment(document.get("Created")),
+            platform=Platform.of(
+                clean_text(document.get("Os")),
+                clean_text(document.get("Architecture")),
+                clean_text(document.get("Variant")) or None,
+            ),
+            config=ImageConfig.parse(document.get("Config")),
+        )
+
+    def digests_of(self, repository: str) -> tuple[Digest, ...]:
+        return tuple(digest for name, digest in self.repo_digests if name == repository)
+
+
+class Inspection:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def container(self, container_id: str) -> ContainerDetail:
+        """By id or name. Raises DockerNotFound."""
+        return await self._engine.ask(f"containers/{quote(container_id)}/json", ContainerDetail.parse)
+
+    async def containers_of(self, project: str, service: str) -> tuple[ContainerDetail, ...]:
+        """All replicas in whatever state, by their numbers; one-off containers are none."""
+        labels = [f"{compose_labels.PROJECT}={project}", f"{compose_labels.SERVICE}={service}"]
+        return await self.labelled(*labels)
+
+    async def labelled(self, *labels: str) -> tuple[ContainerDetail, ...]:
+        """Those with all of these labels, each `name` or `name=value`, without one-off ones."""
+        query = {"all": "1", "filters": json.dumps({"label": labels})}
+        found = []
+        for container_id in await self._engine.ask("containers/json", _ids, query):
+            with suppress(DockerNotFound):  # removed since it was listed
+                found.append(await self.container(container_id))
+        replicas = (one for one in found if not one.oneoff)
+        return tuple(sorted(replicas, key=lambda one: (one.number or 0, one.name)))
+
+    async def image(self, reference: str) -> ImageDetail:
+        """By id, tag or `repository@digest`. Raises DockerNotFound."""
+        return await self._engine.ask(f"images/{quote(reference, safe='/:@')}/json", ImageDetail.parse)
+
+
+def _ids(entries: Any) -> tuple[str, ...]:
+    return tuple(str(entry["Id"]) for entry in entries)
+
+
+def _health(document: Any) -> Health | None:
+    status = (document or {}).get("Status")
+    return Health(status) if status in set(Health) else None
+
+
+def _moment(text: Any) -> datetime | None:
+    if not isinstance(text, str) or not text or text.startswith("0001-"):  # Go's zero time
+        return None
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _seconds(nanoseconds: Any, default: float) -> float:
+    return nanoseconds / _NANOSECONDS if nanoseconds else default
+
+
+def _words(written: Any) -> tuple[str, ...]:
+    return tuple(clean_text(word) for word in written or ())

@@ -1,0 +1,67 @@
+"""How far a pull is, from what the engine says of its layers. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """Nothing in it ever goes back. Layers that were here already are no bytes."""
+
+    bytes_done: int = 0
+    """Fetched, of the compressed layers."""
+    bytes_total: int = 0
+    """Of the layers whose size is known: the engine tells a size when it begins to fetch the layer."""
+    layers_done: int = 0
+    """Unpacked, or here already."""
+    layers_total: int = 0
+
+
+@dataclass(slots=True)
+class _Layer:
+    size: int = 0
+    fetched: int = 0
+    done: bool = False
+
+
+class LayerProgress:
+    """Takes the messages of a pull in their order; unknown ones change nothing."""
+
+    def __init__(self) -> None:
+        self._layers: dict[str, _Layer] = {}
+
+    def take(self, message: Mapping[str, Any]) -> None:
+        """Raises TypeError or ValueError when a known message has an unknown shape."""
+        layer_id, status = message.get("id"), message.get("status")
+        if not layer_id or status not in _STATUSES:
+            return
+        layer = self._layers.setdefault(str(layer_id), _Layer())
+        detail = message.get("progressDetail") or {}
+        if status == "Downloading":
+            self._downloading(layer, detail)
+            return
+        if status == "Extracting" and not detail.get("units"):  # which counts seconds, with containerd
+            layer.size = max(layer.size, int(detail.get("total") or 0))
+        if status in _FETCHED:
+            layer.fetched = layer.size
+        layer.done = layer.done or status in _DONE
+
+    def total(self) -> PullProgress:
+        layers = self._layers.values()
+        return PullProgress(
+            bytes_done=sum(layer.fetched for layer in layers),
+            bytes_total=sum(layer.size for layer in layers),
+            layers_done=sum(layer.done for layer in layers),
+            layers_total=len(layers),
+        )
+
+    def _downloading(self, layer: _Layer, detail: Mapping[str, Any]) -> None:
+        """After a broken connection the engine may begin again."""
+        layer.size = max(layer.size, int(detail.get("total") or 0))
+        layer.fetched = max(layer.fetched, min(int(detail.get("current") or 0), layer.size))
+
+
+_DONE = frozenset({"Pull complete", "Already exists"})
+_FETCHED = frozenset({"Verifying Checksum", "Download complete", "Extracting", "Pull complete"})
+_STATUSES = frozenset({"Pulling fs layer", "Waiting", "Downloading"}) | _FETCHED | _DONE

@@ -1,0 +1,1 @@
+"""Asking what runs now, and looking up at the registry what is new about it."""

@@ -1,0 +1,188 @@
+"""Runtime scans as jobs: asked for by people, or started by a timer."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from dockrev.docker.host import HostPlatform
+from dockrev.errors import Conflict, Json, UpstreamError
+from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.models import (
+    Exclusive,
+    JobStatus,
+    Level,
+    NewJob,
+    Outcome,
+    Progress,
+    Reason,
+    Scope,
+    Target,
+)
+from dockrev.jobs.runner import JobContext, JobRunner
+from dockrev.jobs.store import JobStore
+from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
+from dockrev.stacks.appraisal import AppraisedStack, Appraiser
+from dockrev.stacks.models import Service
+from dockrev.stacks.scope import require_known, services_of
+from dockrev.stacks.store import StackStore
+
+JOB_TYPE = "runtime_scan"
+
+LookAround = Callable[[], Awaitable[Mapping[str, str]]]
+"""Brings what runs on this host up to date; answers what is wrong with which stack.
+
+Raises DockerError when the engine cannot be asked.
+"""
+
+
+class Registries(Protocol):
+    """Where the services that changed are looked up."""
+
+    async def check(self, services: Sequence[Service]) -> Sequence[str]:
+        """Stores what was learned; answers one sentence for each service that could not be looked up."""
+        ...
+
+
+class RuntimeScanJobs:
+    """Compares with the scan before, whoever brought a change to the record in between.
+
+    A service that somebody updated by hand may run what its tag was not known to name yet.
+    """
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        jobs: JobStore,
+        stacks: StackStore,
+        appraiser: Appraiser,
+        host: HostPlatform,
+        look_around: LookAround,
+        registries: Registries,
+    ) -> None:
+        self._runner = runner
+        self._jobs = jobs
+        self._stacks = stacks
+        self._appraiser = appraiser
+        self._host = host
+        self._look_around = look_around
+        self._registries = registries
+        self._seen: dict[str, Seen] = {}
+        runner.handles(JOB_TYPE, self._run)
+
+    async def remember(self) -> None:
+        """What is on record now is what the next scan compares with. Before anything looks at the host."""
+        self._seen.update(seen_in(await self._appraiser.all()))
+
+    async def start(self, target: Target, created_by: str, reason: Reason) -> str:
+        """Raises Conflict while the same scan runs, InvalidArgument for an id that does not exist."""
+        await require_known(self._stacks, target)
+        job = NewJob(new_id(IdPrefix.JOB), JOB_TYPE, target, created_by, reason)
+        await self._runner.submit(job, Exclusive())
+        return job.id
+
+    async def start_scheduled(self) -> bool:
+        """Not while a scan of anything runs; returns whether it was started."""
+        if any(job.type == JOB_TYPE for job in await self._jobs.unfinished()):
+            return False
+        try:
+            await self.start(Target(Scope.ALL), "schedule", Reason.SCHEDULE)
+        except Conflict:
+            return False
+        return True
+
+    async def _run(self, context: JobContext) -> Outcome:
+        host = str(await self._host.get())
+        target = context.job.target
+        await context.log("runtime scan started")
+        await context.event(
+            "runtime_scan_started", {**_asked(target, context.job.reason), "hostPlatform": host}
+        )
+        try:
+            summary = {"hostPlatform": host, "scope": target.scope.value, **await self._scan(context)}
+        except UpstreamError as error:
+            failed: Mapping[str, Json] = {"error": error.message}
+            await context.event("runtime_scan_finished", {"status": "failed", "summary": failed})
+            raise
+        await context.event("runtime_scan_finished", {"summary": summary})
+        return Outcome(JobStatus.SUCCESS, summary)
+
+    async def _scan(self, context: JobContext) -> Mapping[str, Json]:
+        context.progress(Progress("prepare", "asking the Docker engine", 0, 0))
+        troubles = await self._look_around()
+        chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
+        after = [stack for stack in await self._appraiser.all() if _has(stack, chosen)]
+        drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]
+        complaints = await self._registries.check([one.service for one in drifts]) if drifts else ()
+        self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})
+        await _tell(context, after, drifts, troubles, complaints)
+        return {
+            "stackIds": sorted(stack.stack.id for stack in after),
+            "stacksScanned": len(after),
+            "stacksWithErrors": sum(stack.stack.id in troubles for stack in after),
+            "servicesWithRuntimeDigest": _running(after, chosen),
+            "servicesDrifted": len(drifts),
+            "servicesUpdated": sum(one.changed for one in drifts),
+        }
+
+
+def _asked(target: Target, reason: str) -> dict[str, Json]:
+    return {
+        "scope": target.scope.value,
+        "stackId": target.stack_id,
+        "serviceId": target.service_id,
+        "reason": reason,
+    }
+
+
+def _has(stack: AppraisedStack, chosen: Collection[str]) -> bool:
+    return any(one.service.id in chosen for one in stack.services)
+
+
+def _running(stacks: Sequence[AppraisedStack], chosen: Collection[str]) -> int:
+    services = (one for stack in stacks for one in stack.services if one.service.id in chosen)
+    return sum(running_digest(one) is not None for one in services)
+
+
+async def _tell(
+    context: JobContext,
+    stacks: Sequence[AppraisedStack],
+    drifts: Sequence[Drift],
+    troubles: Mapping[str, str],
+    complaints: Sequence[str],
+) -> None:
+    """Stack by stack, with progress; then the end."""
+    for number, stack in enumerate(stacks, 1):
+        if trouble := troubles.get(stack.stack.id):
+            await context.log(f"{stack.stack.name}: {trouble}", Level.WARN)
+        for drift in drifts:
+            if drift.service.stack_id == stack.stack.id:
+                await _tell_drift(context, drift)
+        message = f"scanning stacks ({number}/{len(stacks)})"
+        context.progress(Progress("scanning", message, number, len(stacks), current_target=stack.stack.id))
+    for complaint in complaints:
+        await context.log(complaint, Level.WARN)
+    updated = sum(one.changed for one in drifts)
+    await context.log(
+        f"runtime scan finished: stacksScanned={len(stacks)} servicesDrifted={len(drifts)} "
+        f"servicesUpdated={updated}"
+    )
+    context.progress(Progress("done", "runtime scan finished", len(stacks), len(stacks)))
+
+
+async def _tell_drift(context: JobContext, drift: Drift) -> None:
+    service = drift.service
+    await context.log(f"{service.name} runs {drift.now} now, before {drift.before or 'nothing known'}")
+    await context.event(
+        "runtime_scan_service",
+        {
+            "stackId": service.stack_id,
+            "serviceId": service.id,
+            "serviceName": service.name,
+            "imageRef": service.image_ref,
+            "rawTag": drift.tag,
+            "runtimeDigest": drift.now,
+            "dbDigestBefore": drift.before,
+            "updated": {"currentDigest": drift.now, "resolvedTag": None, "resolvedTags": None},
+            "changed": drift.changed,
+            "inferenceOk": True,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Updating services to the digest that was approved, or leaving them exactly as they were."""

@@ -1,0 +1,124 @@
+"""Updates as jobs: admitted with their reservations, resumed after a restart, ended with a true summary."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from dockrev.clock import timestamp
+from dockrev.errors import AppError
+from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Termination
+from dockrev.jobs.runner import JobContext, JobRunner
+from dockrev.jobs.store import JobStore
+from dockrev.stacks.appraisal import Appraiser
+from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
+from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
+from dockrev.updates.report import UpdateReport
+from dockrev.updates.selection import plan_update
+from dockrev.updates.store import UpdateStore
+from dockrev.updates.summary import status_of, summary_of
+from dockrev.updates.tools import Tools
+
+log = structlog.get_logger()
+
+JOB_TYPE = "update"
+_STACKS_AT_ONCE = 3
+
+
+class UpdateJobs:
+    """`own_image`: the repository of Dockrev's own image, which is never touched here."""
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        jobs: JobStore,
+        updates: UpdateStore,
+        appraiser: Appraiser,
+        tools: Tools,
+        backups: Backups,
+        own_image: str,
+    ) -> None:
+        self._runner = runner
+        self._jobs = jobs
+        self._updates = updates
+        self._appraiser = appraiser
+        self._tools = tools
+        self._backups = backups
+        self._own_image = own_image
+        runner.handles(JOB_TYPE, self._run, resumes=True)
+
+    async def start(self, request: UpdateRequest, created_by: str) -> str:
+        """Raises InvalidArgument or Conflict, and then nothing was recorded."""
+        plan = plan_update(request, await self._appraiser.all(), self._own_image)
+        job_id = new_id(IdPrefix.JOB)
+        job = NewJob(
+            job_id,
+            JOB_TYPE,
+            request.target,
+            created_by,
+            request.reason,
+            allow_arch_mismatch=request.allow_arch_mismatch,
+            backup_mode=request.backup_mode,
+            summary={"mode": request.mode.value},
+        )
+        await self._runner.submit(
+            job, within=lambda connection: self._updates.admit(connection, job_id, plan)
+        )
+        return job_id
+
+    async def repair(self) -> None:
+        """Before jobs run: what updates that have ended left behind by a crash goes away."""
+        unfinished = {job.id for job in await self._jobs.unfinished()}
+        await self._updates.release_all_but(unfinished)
+        try:
+            for tag in await self._tools.tagging.protective_tags():
+                if not any(tag.partition(":")[2].startswith(job_id) for job_id in unfinished):
+                    await self._tools.tagging.untag(tag)
+        except AppError as error:
+            log.warning("Protective tags not cleaned", action="update.repair_failed", cause=error.message)
+
+    async def _run(self, context: JobContext) -> Outcome:
+        """Told apart from a first run by the journal alone. Reservations go when the outcome is certain."""
+        plan = await self._updates.plan(context.job.id)
+        report = UpdateReport(context, plan)
+        await context.log("update started" if context.job.progress is None else "update goes on")
+        outcomes = await self._stacks(context, plan, report)
+        report.finish()
+        status = status_of(outcomes)
+        await context.log(
+            f"update finished: {status}", Level.INFO if status is JobStatus.SUCCESS else Level.WARN
+        )
+        if status is JobStatus.SUCCESS:
+            await self._backups.settled(context.job.id)
+        await self._updates.release(context.job.id)
+        summary = dict(summary_of(plan, outcomes))
+        if context.cancel_requested.is_set() and status is not JobStatus.SUCCESS:
+            at = timestamp(self._tools.clock.now())
+            summary["terminated"] = {"reason": Termination.CANCELLED.value, "at": at}
+        return Outcome(status, summary)
+
+    async def _stacks(
+        self, context: JobContext, plan: UpdatePlan, report: UpdateReport
+    ) -> Sequence[StackOutcome]:
+        places = asyncio.Semaphore(_STACKS_AT_ONCE)
+
+        async def update(stack: StackPlan) -> StackOutcome:
+            async with places:
+                return await StackUpdate(
+                    context.job.id,
+                    plan,
+                    stack,
+                    lambda subject: self._updates.journal(context.job.id, subject),
+                    self._tools,
+                    self._backups,
+                    report.stack(stack),
+                    context.cancel_requested,
+                ).run()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(update(stack)) for stack in plan.stacks]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
+        return [one.result() for one in running]

@@ -1,0 +1,223 @@
+"""The services of one stack, in the order of their dependencies, until one of them fails."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import TypeAdapter
+
+from dockrev.errors import AppError, Conflict, Json
+from dockrev.jobs.models import BackupMode, Level
+from dockrev.updates.going_back import Undo
+from dockrev.updates.models import (
+    Mode,
+    ServiceOutcome,
+    ServicePlan,
+    ServiceStatus,
+    StackPlan,
+    Step,
+    UpdatePlan,
+)
+from dockrev.updates.one_service import ServiceUpdate, StepFailed
+from dockrev.updates.order import in_order
+from dockrev.updates.report import StackReport
+from dockrev.updates.retrying import unless_cancelled
+from dockrev.updates.store import Journal
+from dockrev.updates.tools import Tools
+
+_BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a backup came to. `summary` is the API's; `blocks`: the update may not go on without it.
+
+    `id` is None when there is nothing to restore. `restores`: a rollback puts the data back as well.
+    """
+
+    id: str | None
+    summary: Mapping[str, Any]
+    blocks: bool
+    restores: bool
+
+
+class Backups(Protocol):
+    async def save(self, job_id: str, stack_id: str, service_ids: Sequence[str], mode: BackupMode) -> Saved:
+        """Failures are in the result, not raised."""
+        ...
+
+    async def restore(self, backup_id: str, project: str, service: str) -> str:
+        """The data of one service; says what it did. Raises AppError."""
+        ...
+
+    async def settled(self, job_id: str) -> None:
+        """The update has succeeded: its backups may go in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StackOutcome:
+    stack: StackPlan
+    backup: Mapping[str, Json]
+    services: tuple[ServiceOutcome, ...]
+    blocked: bool = False
+    """A required backup failed, so nothing was touched."""
+
+
+_SAVED = TypeAdapter(Saved)
+
+
+class StackUpdate:
+    def __init__(
+        self,
+        job_id: str,
+        plan: UpdatePlan,
+        stack: StackPlan,
+        journal: Callable[[str], Journal],
+        tools: Tools,
+        backups: Backups,
+        report: StackReport,
+        cancelled: asyncio.Event,
+    ) -> None:
+        self._job_id = job_id
+        self._plan = plan
+        self._stack = stack
+        self._journal = journal
+        self._tools = tools
+        self._backups = backups
+        self._report = report
+        self._cancelled = cancelled
+        self._outcomes: dict[str, ServiceOutcome] = {}
+
+    async def run(self) -> StackOutcome:
+        updates = await self._recalled()
+        ready = await self._prepare([one for one in updates if one.plan.service_id not in self._outcomes])
+        if self._plan.mode is Mode.DRY_RUN:
+            return await self._rehearsed(ready)
+        saved = await self._save(ready)
+        if saved.blocks:
+            reason = f"the backup that has to succeed first failed: {saved.summary.get('error')}"
+            for one in ready:
+                self._outcomes[one.plan.service_id] = await one.refuse(StepFailed(Step.BACKUP, reason))
+        else:
+            await self._apply(ready, saved)
+        for one in updates:
+            if one.plan.service_id not in self._outcomes:
+                await one.unprotect()
+        self._report.finished()
+        return self._outcome(saved.summary, blocked=saved.blocks)
+
+    async def _recalled(self) -> list[ServiceUpdate]:
+        """In order; what an earlier run finished keeps its outcome."""
+        updates = []
+        for plan in await self._ordered():
+            update = ServiceUpdate(
+                self._job_id,
+                self._stack,
+                plan,
+                self._journal(plan.service_id),
+                self._tools,
+                self._report,
+                self._cancelled,
+            )
+            if outcome := await update.recall():
+                self._outcomes[plan.service_id] = outcome
+            updates.append(update)
+        return updates
+
+    async def _ordered(self) -> Sequence[ServicePlan]:
+        plans = {one.name: one for one in self._stack.services}
+        if not plans:
+            return ()
+        try:
+            view = await self._tools.projects.read(self._stack.project)
+        except AppError as error:
+            await self._report.log(f"{self._stack.project}: {error.message}", Level.ERROR)
+            return self._stack.services
+        services = {one.name: one for one in view.config.services}
+        return [plans[name] for name in in_order(plans, services)]
+
+    async def _prepare(self, updates: Sequence[ServiceUpdate]) -> list[ServiceUpdate]:
+        """What may not be updated stops the stack before anything of it is touched."""
+        ready: list[ServiceUpdate] = []
+        if self._went_wrong():
+            return ready
+        for update in updates:
+            try:
+                ended = await update.prepare(
+                    allow_arch_mismatch=self._plan.allow_arch_mismatch,
+                    protect=self._plan.mode is Mode.APPLY,
+                )
+            except StepFailed as failure:
+                await self._report.failed(update.plan, failure.step, failure.reason)
+                self._outcomes[update.plan.service_id] = await update.refuse(failure)
+                return []
+            if ended:
+                self._outcomes[update.plan.service_id] = ended
+            else:
+                ready.append(update)
+        return ready
+
+    async def _rehearsed(self, ready: Sequence[ServiceUpdate]) -> StackOutcome:
+        for update in ready:
+            self._outcomes[update.plan.service_id] = update.rehearsed()
+        self._report.finished()
+        return self._outcome({"status": "skipped", "reason": "dry_run"})
+
+    async def _save(self, ready: Sequence[ServiceUpdate]) -> Saved:
+        journal = self._journal(self._stack.stack_id)
+        if known := (await journal.read()).get(_BACKUP):
+            return _SAVED.validate_python(known)
+        if not ready:
+            return Saved(None, {"status": "skipped", "reason": "no_actionable_services"}, False, False)
+        await self._report.backup("started", "volumes and directories of what is updated")
+        saving = self._backups.save(
+            self._job_id,
+            self._stack.stack_id,
+            [one.plan.service_id for one in ready],
+            self._plan.backup_mode,
+        )
+        try:
+            saved = await unless_cancelled(self._cancelled, saving)
+        except Conflict as error:
+            await self._report.backup("failed", error.message, Level.WARN)
+            return Saved(None, {"status": "failed", "error": error.message}, False, False)
+        await journal.write(_BACKUP, _SAVED.dump_python(saved, mode="json"))
+        await self._tell_saved(saved)
+        return saved
+
+    async def _tell_saved(self, saved: Saved) -> None:
+        if error := saved.summary.get("error"):
+            await self._report.backup("failed", str(error), Level.ERROR if saved.blocks else Level.WARN)
+        else:
+            await self._report.backup("done", str(saved.summary.get("reason") or saved.summary.get("status")))
+
+    async def _apply(self, ready: Sequence[ServiceUpdate], saved: Saved) -> None:
+        for update in ready:
+            if self._went_wrong():
+                return
+            self._outcomes[update.plan.service_id] = await update.apply(self._undo(update, saved))
+
+    def _undo(self, update: ServiceUpdate, saved: Saved) -> Undo | None:
+        backup_id = saved.id
+        if backup_id is None or not saved.restores:
+            return None
+        return lambda: self._backups.restore(backup_id, self._stack.project, update.plan.name)
+
+    def _went_wrong(self) -> bool:
+        bad = {ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK}
+        return any(one.status in bad for one in self._outcomes.values())
+
+    def _outcome(self, backup: Mapping[str, Json], *, blocked: bool = False) -> StackOutcome:
+        services = (
+            self._outcomes.get(one.service_id)
+            or ServiceOutcome(
+                one.service_id,
+                one.name,
+                ServiceStatus.NOT_ATTEMPTED,
+                "another service of the stack failed first",
+            )
+            for one in self._stack.services
+        )
+        return StackOutcome(self._stack, backup, tuple(services), blocked)

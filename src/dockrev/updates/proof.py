@@ -1,0 +1,227 @@
+"""
+The proof of fidelity: the new container is the old one but for what the new image explains. No I/O.
+
+Both are seen as the engine inspects them (Engine API, "ContainerInspect"), brought into one normal form.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dockrev.docker.inspect import ContainerDetail, ImageDetail
+from dockrev.errors import Json
+
+CONFIG_HASH = "com.docker.compose.config-hash"
+
+_VOLATILE_LABELS = ("com.docker.compose.", "desktop.docker.io/")
+_HOST_SETTINGS = (
+    "AutoRemove",
+    "CapAdd",
+    "CapDrop",
+    "Cgroup",
+    "CgroupParent",
+    "CpuPeriod",
+    "CpuQuota",
+    "CpuRealtimePeriod",
+    "CpuRealtimeRuntime",
+    "CpuShares",
+    "CpusetCpus",
+    "CpusetMems",
+    "DeviceCgroupRules",
+    "DeviceRequests",
+    "Devices",
+    "Dns",
+    "DnsOptions",
+    "DnsSearch",
+    "ExtraHosts",
+    "GroupAdd",
+    "Init",
+    "IpcMode",
+    "Isolation",
+    "LogConfig",
+    "Memory",
+    "MemoryReservation",
+    "MemorySwap",
+    "MemorySwappiness",
+    "NanoCpus",
+    "OomKillDisable",
+    "OomScoreAdj",
+    "PidMode",
+    "PidsLimit",
+    "PortBindings",
+    "Privileged",
+    "PublishAllPorts",
+    "ReadonlyRootfs",
+    "RestartPolicy",
+    "Runtime",
+    "SecurityOpt",
+    "ShmSize",
+    "Sysctls",
+    "Tmpfs",
+    "UTSMode",
+    "Ulimits",
+    "UsernsMode",
+    "VolumesFrom",
+)
+_FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
+_OWN = ("Hostname", "Domainname", "Tty", "OpenStdin", "StopTimeout", "MacAddress")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something the update changed and nothing explains. Values that may be secret are not told."""
+
+    setting: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`default`: it is what the image says, so another image may say something else."""
+
+    value: Any
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """A container in its normal form. What may hold a secret is there as its hash, so it can be kept."""
+
+    config_hash: str | None
+    settings: Mapping[str, Setting]
+
+
+def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
+    document, defaults = container.document, image.config.document
+    config, host = _mapping(document.get("Config")), _mapping(document.get("HostConfig"))
+    own: dict[str, Json] = {f"host.{name}": _unordered(host.get(name)) for name in _HOST_SETTINGS}
+    own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
+    if container.id.startswith(str(config.get("Hostname") or "?")):
+        own["config.Hostname"] = "(container id)"
+    own |= _networks(document, host, container)
+    settings = {name: Setting(value) for name, value in own.items()}
+    settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
+    settings |= _environment(config, defaults) | _labels(config, defaults)
+    settings |= _mounts(document, image.config.volumes)
+    present = {name: setting for name, setting in settings.items() if setting.value is not None}
+    return Testimony(container.labels.get(CONFIG_HASH), present)
+
+
+def compare(before: Testimony, after: Testimony) -> list[Difference]:
+    """What is lost or changed. Empty when the compose file changed, which explains everything."""
+    if before.config_hash != after.config_hash:
+        return []
+    old, new = before.settings, after.settings
+    return [
+        Difference(name, _shown(name, old.get(name)), _shown(name, new.get(name)))
+        for name in sorted(old.keys() | new.keys())
+        if not _explained(old.get(name, _ABSENT), new.get(name, _ABSENT))
+    ]
+
+
+_ABSENT = Setting(None, default=True)
+
+
+def _explained(old: Setting, new: Setting) -> bool:
+    return old.value == new.value or (old.default and new.default)
+
+
+def _or_image(name: str, config: Mapping[str, Any], image: Mapping[str, Any]) -> Setting:
+    own = _plain(config.get(name))
+    return Setting(own, default=own == _plain(image.get(name)))
+
+
+def _environment(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
+    given = set(_sequence(image.get("Env")))
+    settings = {}
+    for entry in _sequence(config.get("Env")):
+        name, _, value = str(entry).partition("=")
+        settings[f"env.{name}"] = Setting(_hashed(value), default=entry in given)
+    return settings
+
+
+def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
+    given = _mapping(image.get("Labels"))
+    return {
+        f"label.{name}": Setting(_hashed(str(value)), default=given.get(name) == value)
+        for name, value in _mapping(config.get("Labels")).items()
+        if not name.startswith(_VOLATILE_LABELS)
+    }
+
+
+def _mounts(document: Mapping[str, Any], wanted_by_image: Collection[str]) -> dict[str, Setting]:
+    """An anonymous volume may be another one; that something is mounted there may not change."""
+    form: dict[str, Setting] = {}
+    for mount in _sequence(document.get("Mounts")):
+        source, destination = mount.get("Name") or mount.get("Source"), str(mount.get("Destination"))
+        anonymous = mount.get("Type") == "volume" and _is_anonymous(str(mount.get("Name")))
+        value = [mount.get("Type"), "(anonymous)" if anonymous else source, mount.get("RW")]
+        form[f"mount.{destination}"] = Setting(value, default=anonymous and destination in wanted_by_image)
+    return form
+
+
+def _hashed(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()[:32]
+
+
+def _is_anonymous(name: str) -> bool:
+    return len(name) == 64 and all(character in "0123456789abcdef" for character in name)
+
+
+def _networks(
+    document: Mapping[str, Any], host: Mapping[str, Any], container: ContainerDetail
+) -> dict[str, Json]:
+    mode = str(host.get("NetworkMode"))
+    shared = mode.startswith("container:")
+    form: dict[str, Json] = {"network.mode": "container" if shared else mode}
+    attached = _mapping(_mapping(document.get("NetworkSettings")).get("Networks"))
+    for name, endpoint in {} if shared else attached.items():
+        form[f"network.{name}"] = {
+            "aliases": sorted(
+                alias
+                for alias in {*_sequence(endpoint.get("Aliases"))}
+                if not container.id.startswith(str(alias))
+            ),
+            "addresses": _plain(endpoint.get("IPAMConfig")),
+            "links": _plain(endpoint.get("Links")),
+        }
+    return form
+
+
+def _shown(name: str, setting: Setting | None) -> str:
+    """Environment and labels may hold passwords: only that they are set is told."""
+    if setting is None:
+        return "(absent)"
+    return "(set)" if name.startswith(("env.", "label.")) else str(setting.value)[:200]
+
+
+def _unordered(value: Any) -> Json:
+    """Compose writes some of these lists in another order each time."""
+    plain = _plain(value)
+    if isinstance(plain, list):
+        return sorted(plain, key=str)
+    return plain
+
+
+def _plain(value: Any) -> Json:
+    """Empty and absent are the same to the engine."""
+    if not value:
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in sorted(value.items()) if _plain(one) is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sequence(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()

@@ -1,0 +1,58 @@
+"""Backups as updates use them: taken of whole stacks beforehand, put back for one service afterwards."""
+
+from collections.abc import Sequence
+
+from dockrev.backups.backups import Backups
+from dockrev.backups.models import BackupStatus, Target, TargetKind
+from dockrev.docker.inspect import Inspection
+from dockrev.jobs.models import BackupMode
+from dockrev.stacks.store import StackStore
+from dockrev.system.settings import SettingsStore
+from dockrev.updates.one_stack import Saved
+
+
+class UpdateBackups:
+    def __init__(
+        self, backups: Backups, stacks: StackStore, settings: SettingsStore, inspection: Inspection
+    ) -> None:
+        self._backups = backups
+        self._stacks = stacks
+        self._settings = settings
+        self._inspection = inspection
+
+    async def save(self, job_id: str, stack_id: str, service_ids: Sequence[str], mode: BackupMode) -> Saved:
+        stack = await self._stacks.get(stack_id)
+        services = [one for one in stack.services if one.id in service_ids]
+        settings = await self._settings.backup()
+        result = await self._backups.back_up(job_id, stack, services, mode)
+        failed = result.status is BackupStatus.FAILED
+        return Saved(
+            id=result.backup_id if result.status is BackupStatus.SUCCESS else None,
+            summary=result.as_json(),
+            blocks=failed and settings.require_success,
+            restores=settings.restore_data_on_rollback,
+        )
+
+    async def restore(self, backup_id: str, project: str, service: str) -> str:
+        backup = await self._backups.get(backup_id)
+        mounted = {
+            target
+            for container in await self._inspection.containers_of(project, service)
+            for mount in container.mounts
+            for target in _targets(mount.name, mount.source)
+        }
+        own = [target for target in backup.targets if target in mounted]
+        if not own:
+            return "no data of it was saved"
+        restored = await self._backups.restore(backup_id, own, stop_users=True)
+        return f"{sum(one.entries for one in restored)} files are as they were saved"
+
+    async def settled(self, job_id: str) -> None:
+        await self._backups.settle(job_id)
+
+
+def _targets(name: str | None, source: str) -> list[Target]:
+    return [
+        *([Target(TargetKind.VOLUME, name)] if name else []),
+        Target(TargetKind.BIND, source),
+    ]

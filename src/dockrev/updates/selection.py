@@ -1,0 +1,174 @@
+"""Which services an update of a stack or of everything means, and whether the wishes still hold. No I/O.
+
+Checked in the order of the API's contract; the first fault is reported.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from dockrev.errors import Conflict, InvalidArgument, Json
+from dockrev.jobs.models import Reason, Scope
+from dockrev.oci.digest import Digest
+from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
+from dockrev.stacks.candidates import ArchMatch, Unchecked
+from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
+from dockrev.versions.tags import is_strict_semver, parse_version
+
+_REFUSALS = {
+    Unchecked.PINNED: "digest_pinned",
+    Unchecked.LOCAL_BUILD: "local_build",
+    Unchecked.NOT_WATCHED: "not_watched",
+    Unchecked.REMOVED: "removed_from_project",
+    Unchecked.INVALID: "invalid_image_reference",
+}
+
+
+def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own_image: str) -> UpdatePlan:
+    """Raises InvalidArgument for a request that does not fit, Conflict for one that is out of date."""
+    known = {one.service.id: one for stack in stacks for one in stack.services}
+    _require_known(request, stacks, known)
+    if request.target.scope is not Scope.SERVICE and not request.partial:
+        _require_exact(request, _actionable(request, stacks, own_image))
+    for wish in sorted(request.wishes, key=lambda wish: wish.service_id):
+        _require_valid(wish, known[wish.service_id], request, own_image)
+    downgrades = _downgrades(request, known)
+    wishes = {wish.service_id: wish for wish in request.wishes if wish.service_id not in downgrades}
+    planned = [_stack_plan(stack, wishes) for stack in stacks]
+    asked = request.target.stack_id
+    return UpdatePlan(
+        mode=request.mode,
+        allow_arch_mismatch=request.allow_arch_mismatch,
+        backup_mode=request.backup_mode,
+        stacks=tuple(stack for stack in planned if stack.services or stack.stack_id == asked),
+        skipped_downgrades=tuple(downgrades.values()),
+    )
+
+
+def _downgrades(
+    request: UpdateRequest, known: Mapping[str, AppraisedService]
+) -> dict[str, Mapping[str, Json]]:
+    """Nobody looked at these: a version below the one that runs is left alone, and told."""
+    if request.reason is Reason.UI:
+        return {}
+    asked = (known[wish.service_id] for wish in request.wishes)
+    return {one.service.id: told for one in asked if (told := _downgrade(one))}
+
+
+def _downgrade(one: AppraisedService) -> Mapping[str, Json] | None:
+    current = one.version.of_current(one.verdict.tag)
+    candidate = one.version.of_candidate(one.verdict.tag)
+    if not (is_strict_semver(current) and is_strict_semver(candidate)):
+        return None
+    now, then = parse_version(current), parse_version(candidate)
+    if now is None or then is None or not now.comparable(then) or not then < now:
+        return None
+    return {
+        "serviceId": one.service.id,
+        "serviceName": one.service.name,
+        "current": current,
+        "candidate": candidate,
+        "reason": "semver_downgrade",
+    }
+
+
+def is_own(image_ref: str | None, own_image: str) -> bool:
+    """Dockrev's own service: only the supervisor may replace it, since an update would end its own work."""
+    return image_ref is not None and (
+        image_ref == own_image or image_ref.startswith((f"{own_image}:", f"{own_image}@"))
+    )
+
+
+def _require_known(
+    request: UpdateRequest, stacks: Sequence[AppraisedStack], known: Mapping[str, AppraisedService]
+) -> None:
+    target = request.target
+    if target.scope is Scope.STACK and target.stack_id not in {one.stack.id for one in stacks}:
+        raise InvalidArgument("stackId: stack not found", {"field": "stackId", "value": target.stack_id})
+    if target.scope is Scope.SERVICE and target.service_id not in known:
+        raise InvalidArgument(
+            "serviceId: service not found", {"field": "serviceId", "value": target.service_id}
+        )
+
+
+def _actionable(request: UpdateRequest, stacks: Iterable[AppraisedStack], own_image: str) -> set[str]:
+    target = request.target
+    return {
+        one.service.id
+        for stack in stacks
+        if not stack.stack.archived and target.stack_id in (None, stack.stack.id)
+        for one in stack.services
+        if _is_actionable(one, request, own_image)
+    }
+
+
+def _is_actionable(one: AppraisedService, request: UpdateRequest, own_image: str) -> bool:
+    candidate = one.verdict.candidate
+    return (
+        candidate is not None
+        and not one.service.archived
+        and one.ignored_by is None
+        and not is_own(one.service.image_ref, own_image)
+        and (candidate.arch_match is not ArchMatch.MISMATCH or request.allow_arch_mismatch)
+    )
+
+
+def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
+    wanted = {wish.service_id for wish in request.wishes}
+    if wanted != actionable:
+        raise InvalidArgument(
+            "targets differ from the services that can be updated; look at the stacks again",
+            {
+                "missingServiceIds": sorted(actionable - wanted),
+                "extraServiceIds": sorted(wanted - actionable),
+            },
+        )
+
+
+def _require_valid(wish: Wish, one: AppraisedService, request: UpdateRequest, own_image: str) -> None:
+    service, verdict = one.service, one.verdict
+    if is_own(service.image_ref, own_image):
+        raise InvalidArgument(
+            f"{service.name} is Dockrev itself: the supervisor upgrades it",
+            {"serviceId": service.id, "reason": "own_service"},
+        )
+    if wish.tag != verdict.tag:
+        raise InvalidArgument(
+            f"{service.name} is on tag {verdict.tag}, and an update keeps the tag",
+            {"serviceId": service.id, "expectedTag": verdict.tag, "gotTag": wish.tag},
+        )
+    if verdict.unchecked:
+        raise InvalidArgument(
+            f"{service.name} cannot be updated: {verdict.unchecked}",
+            {"serviceId": service.id, "reason": _REFUSALS[verdict.unchecked]},
+        )
+    candidate = verdict.candidate
+    if candidate is None or candidate.digest != wish.digest:
+        raise Conflict(
+            f"what {service.name} was approved for is not what its tag names now; check again",
+            {
+                "serviceId": service.id,
+                "expectedDigest": candidate.digest if candidate else None,
+                "gotDigest": wish.digest,
+            },
+        )
+    if candidate.arch_match is ArchMatch.MISMATCH and not request.allow_arch_mismatch:
+        raise InvalidArgument(
+            f"{service.name}: the image is not offered for this host's platform",
+            {"serviceId": service.id, "archMatch": ArchMatch.MISMATCH.value},
+        )
+
+
+def _stack_plan(stack: AppraisedStack, wishes: Mapping[str, Wish]) -> StackPlan:
+    services = tuple(
+        ServicePlan(
+            service_id=one.service.id,
+            name=one.service.name,
+            image_ref=one.service.image_ref or "",
+            digest=Digest.parse(wishes[one.service.id].digest),
+            pull_tags=wishes[one.service.id].pull_tags,
+            auto_rollback=one.service.settings.auto_rollback,
+            config_digest=one.service.config_digest,
+        )
+        for one in stack.services
+        if one.service.id in wishes
+    )
+    return StackPlan(stack.stack.id, stack.stack.name, services)

@@ -1,0 +1,67 @@
+"""What the steps of an update need from the world, each as narrow as it is used."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dockrev.clock import Clock
+from dockrev.compose.models import ProjectFiles, ProjectView
+from dockrev.config import UpdateConfig
+from dockrev.docker.disk import Disk
+from dockrev.docker.inspect import Inspection
+from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.pulling import Pulling, RegistryLogin
+from dockrev.docker.tagging import Tagging
+from dockrev.oci.digest import Digest
+from dockrev.oci.manifest import ImageManifest, Index
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
+from dockrev.updates.verify import Patience
+
+OnLine = Callable[[str], Awaitable[None]]
+
+
+class Projects(Protocol):
+    async def read(self, project: str) -> ProjectView:
+        """Raises ComposeError when Compose cannot render it, NotFound when it has no containers."""
+        ...
+
+    async def render(self, files: ProjectFiles) -> ProjectView:
+        """The same of files that are known, whatever has become of the containers."""
+        ...
+
+    async def up(
+        self,
+        files: ProjectFiles,
+        services: Sequence[str],
+        scales: Mapping[str, int],
+        on_line: OnLine,
+        *,
+        recreate: bool = False,
+    ) -> None:
+        """Starts exactly these services from what is here; raises ComposeError with Compose's own words."""
+        ...
+
+
+class Registry(Protocol):
+    async def head(self, ref: ImageRef) -> Digest: ...
+
+    async def manifest(self, ref: ImageRef) -> Index | ImageManifest: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    projects: Projects
+    registry: Registry
+    login: Callable[[ImageRef], Awaitable[RegistryLogin | None]]
+    inspection: Inspection
+    lifecycle: Lifecycle
+    pulling: Pulling
+    tagging: Tagging
+    disk: Disk
+    platform: Callable[[], Awaitable[Platform]]
+    engine_answers: Callable[[], Awaitable[object]]
+    look_around: Callable[[], Awaitable[object]]
+    clock: Clock
+    patience: Callable[[], Awaitable[Patience]]
+    retries: UpdateConfig

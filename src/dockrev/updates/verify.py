@@ -1,0 +1,78 @@
+"""Is the new container as it should be? Decided from what the engine says, look by look. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from dockrev.docker.inspect import ContainerDetail, Healthcheck
+from dockrev.docker.snapshot import ContainerState, Health
+
+_MARGIN = timedelta(seconds=10)
+
+
+class Judgement(StrEnum):
+    GOOD = "good"
+    WAIT = "wait"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`reason` in words, also while waiting."""
+
+    judgement: Judgement
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`stability`: how long a container without a healthcheck has to run untroubled."""
+
+    stability: timedelta = timedelta(seconds=10)
+    longest: timedelta = timedelta(minutes=15)
+
+    def deadline(self, containers: Sequence[ContainerDetail]) -> timedelta:
+        """From the healthchecks' own words: as long as they may take to say healthy, and a little more."""
+        waits = [_patience_of(one.healthcheck) for one in containers if one.healthcheck]
+        return min(max([*waits, self.stability]) + _MARGIN, self.longest)
+
+
+def _patience_of(check: Healthcheck) -> timedelta:
+    rounds = (check.interval_seconds + check.timeout_seconds) * max(check.retries, 1)
+    return timedelta(seconds=check.start_period_seconds + rounds)
+
+
+def judge(
+    containers: Sequence[ContainerDetail],
+    image_id: str,
+    replicas: int,
+    first_seen: datetime,
+    now: datetime,
+    patience: Patience,
+) -> Look:
+    """`first_seen`: since when these very containers are looked at."""
+    if len(containers) < replicas:
+        return Look(Judgement.WAIT, f"{len(containers)} of {replicas} containers exist")
+    for one in containers:
+        if one.image_id != image_id:
+            return Look(Judgement.BAD, f"container {one.name} runs another image ({one.image_id[:19]})")
+        if trouble := _trouble(one):
+            return Look(Judgement.BAD, trouble)
+    waiting = [one.name for one in containers if one.health is Health.STARTING]
+    if waiting:
+        return Look(Judgement.WAIT, f"{', '.join(waiting)} not healthy yet")
+    unchecked = [one for one in containers if one.health is None]
+    if unchecked and now - first_seen < patience.stability:
+        return Look(Judgement.WAIT, f"running, watched for {patience.stability.total_seconds():g} s")
+    return Look(Judgement.GOOD, "healthy" if not unchecked else "running without a restart")
+
+
+def _trouble(one: ContainerDetail) -> str | None:
+    if one.health is Health.UNHEALTHY:
+        return f"container {one.name} is unhealthy"
+    if one.restart_count:
+        return f"container {one.name} restarts again and again (exit code {one.exit_code})"
+    if one.state is not ContainerState.RUNNING:
+        return f"container {one.name} is {one.state} (exit code {one.exit_code})"
+    return None

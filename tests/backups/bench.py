@@ -1,0 +1,159 @@
+"""A project with data on the real engine, and what makes backups of it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dockrev.backups.backups import Backups
+from dockrev.backups.models import BackupResult, BackupStatus, OnProgress, Target, TargetKind
+from dockrev.backups.store import BackupStore
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.docker.engine import Engine
+from dockrev.jobs.models import BackupMode
+from dockrev.stacks.models import BackupChoice, Service, ServiceSettings, Stack
+from dockrev.system.settings import BackupSettings, SettingsStore
+from tests.stacks.building import service, stack
+from tests.testbed.engine import Engine as RealEngine
+from tests.testbed.projects import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    backups: Backups
+    settings: SettingsStore
+    store: BackupStore
+    base_dir: Path
+
+    @classmethod
+    async def prepare(
+        cls, engine: Engine, database: Database, clock: Clock, base_dir: Path, **changes: Any
+    ) -> "Bench":
+        settings = SettingsStore(database, clock)
+        await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
+        store = BackupStore(database, clock)
+        return cls(Backups(engine, store, settings, clock), settings, store, base_dir)
+
+    async def change(self, **changes: Any) -> None:
+        await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")
+
+    async def back_up(
+        self,
+        project: Project,
+        *services: Service,
+        mode: BackupMode = BackupMode.INHERIT,
+        on_progress: OnProgress = lambda _: None,
+    ) -> BackupResult:
+        return await self.backups.back_up(None, stack_of(project), services or (web(),), mode, on_progress)
+
+    async def made(self, project: Project, *services: Service) -> str:
+        """The id of a backup that succeeded."""
+        result = await self.back_up(project, *services)
+        assert result.status is BackupStatus.SUCCESS, result
+        assert result.backup_id is not None
+        return result.backup_id
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.base_dir.rglob("*") if path.is_file())
+
+
+def web(
+    volumes: Mapping[str, BackupChoice] | None = None,
+    paths: Mapping[str, BackupChoice] | None = None,
+    *,
+    name: str = "web",
+) -> Service:
+    return replace(
+        service(name=name),
+        settings=ServiceSettings(
+            auto_rollback=True, bind_paths=paths or {}, volume_names=volumes or {}, repo_url=None
+        ),
+    )
+
+
+def stack_of(project: Project) -> Stack:
+    return stack_named(project.name)
+
+
+def stack_named(name: str) -> Stack:
+    return replace(stack(), name=name)
+
+
+def volume(project: Project, name: str) -> Target:
+    return Target(TargetKind.VOLUME, f"{project.name}_{name}")
+
+
+def bind(path: Path) -> Target:
+    return Target(TargetKind.BIND, str(path))
+
+
+def directory_of(engine: RealEngine, target: Target) -> Path:
+    """The engine of the testbed keeps its volumes where the tests can see them."""
+    if target.kind is TargetKind.BIND:
+        return Path(target.source)
+    return Path(engine.api.get(f"/volumes/{target.source}")["Mountpoint"])
+
+
+def status_of(path: str) -> os.stat_result:
+    return Path(path).stat()
+
+
+Tree = Mapping[str, tuple[object, ...]]
+
+
+def tree(root: Path) -> Tree:
+    """All that a restore has to bring back; times as archives keep them, in whole seconds."""
+    return {str(path.relative_to(root)): _facts(path) for path in (root, *root.rglob("*"))}
+
+
+def _facts(path: Path) -> tuple[object, ...]:
+    status = path.lstat()
+    content: object = None
+    if path.is_symlink():
+        content = path.readlink()
+    elif path.is_file():
+        content = (status.st_nlink, path.read_bytes())
+    times = int(status.st_mtime)
+    return (status.st_mode, status.st_uid, status.st_gid, times, status.st_rdev, content)
+
+
+def fill(root: Path) -> None:
+    """What archives get wrong most easily."""
+    (root / "empty").mkdir(mode=0o700)
+    (root / "a" / "b").mkdir(parents=True)
+    (root / "plain.txt").write_bytes(b"hello\n")
+    (root / "hidden").write_bytes(b"nobody may read this")
+    (root / "hidden").chmod(0o000)
+    (root / "setuid").write_bytes(b"#!/bin/sh\n")
+    os.chown(root / "setuid", 1000, 2000)
+    (root / "setuid").chmod(0o4755)
+    (root / "sticky").mkdir()
+    (root / "sticky").chmod(0o3777)
+    (root / "relative").symlink_to("a/b")
+    (root / "dangling").symlink_to("/nowhere/at/all")
+    (root / "a" / "b" / "twin").write_bytes(b"twins")
+    (root / "other-twin").hardlink_to(root / "a" / "b" / "twin")
+    (root / ("long-" + "n" * 240)).write_bytes(b"long name")
+    deep = root / Path(*(["deep" * 20] * 5))
+    deep.mkdir(parents=True)
+    (deep / "leaf").write_bytes(b"leaf")
+    (root / "umlaut-\u00fc-\u20ac").write_bytes(b"utf-8")
+    Path(os.fsdecode(os.fsencode(root) + b"/latin-\xfc-\xff")).write_bytes(b"no utf-8")
+    (root / "new\nline 'quoted' $(x)").write_bytes(b"")
+    (root / "big").write_bytes(os.urandom(3 * 1024 * 1024) + b"tail")
+    with (root / "sparse").open("wb") as file:
+        file.truncate(8 * 1024 * 1024)
+        file.seek(1024 * 1024)
+        file.write(b"island")
+    os.mkfifo(root / "fifo", 0o640)
+    os.chown(root / "dangling", 12, 34, follow_symlinks=False)
+    os.chown(root / "empty", 70000, 2_500_000)
+    _set_times(root)
+
+
+def _set_times(root: Path) -> None:
+    for number, path in enumerate(sorted((root, *root.rglob("*")), reverse=True)):
+        moment = 1_600_000_000 + number
+        os.utime(path, (moment, moment), follow_symlinks=False)

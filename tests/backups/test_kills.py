@@ -1,0 +1,115 @@
+"""The process is killed in the middle: the next start leaves nothing half done."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from dockrev.backups.manifest import Head
+from dockrev.backups.models import Manner, RecordStatus, Suspension
+from dockrev.config import DockerConfig
+from dockrev.db.database import Database
+from dockrev.docker.engine import Engine
+from tests.backups.bench import Bench, directory_of, tree, volume
+from tests.backups.doomed import AT_WORK
+from tests.fakes.clock import MovableClock
+from tests.testbed.bed import Bed
+from tests.testbed.engine import Engine as RealEngine
+from tests.testbed.projects import Project, Projects
+
+ROOT = Path(__file__).parents[2]
+
+
+@asynccontextmanager
+async def killed(
+    engine: RealEngine, database: Database, bench: Bench, what: str, subject: str, mode: str
+) -> AsyncIterator[None]:
+    """The block runs while it is in the middle; then it is killed."""
+    arguments = (engine.host, str(database.path), str(bench.base_dir), what, subject, mode)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.backups.doomed", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            while AT_WORK not in (line := (await process.stdout.readline()).decode()):
+                assert line, "it ended by itself"
+        yield
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+def helpers(engine: RealEngine, project: Project) -> list[str]:
+    found = engine.api.get("/containers/json", {"all": True, "filters": {"label": ["dockrev.helper=true"]}})
+    return [
+        one["Id"] for one in found if any(project.name in mount.get("Name", "") for mount in one["Mounts"])
+    ]
+
+
+@pytest.mark.parametrize(("mode", "state"), [("live", "running"), ("pause", "paused"), ("stop", "exited")])
+async def test_a_killed_backup_is_cleared_away_and_its_containers_go_on(
+    bench: Bench, blog: Project, engine: RealEngine, database: Database, mode: str, state: str
+) -> None:
+    blog.up()
+    async with killed(engine, database, bench, "back_up", blog.name, mode):
+        assert [one.state for one in blog.containers("web")] == [state]
+        assert [name.endswith(".partial") for name in bench.files()] == [True, True]
+
+    await bench.backups.repair()
+
+    assert [one.state for one in blog.containers("web")] == ["running"]
+    assert bench.files() == []
+    (record,) = await bench.store.all()
+    assert (record.status, record.error) == (RecordStatus.FAILED, "the server ended in the middle of it")
+    assert helpers(engine, blog) == []
+
+
+async def test_a_killed_restore_leaves_its_containers_stopped_until_it_is_done_again(
+    bench: Bench, blog: Project, engine: RealEngine, database: Database
+) -> None:
+    data = directory_of(engine, volume(blog, "data"))
+    before = tree(data)
+    backup_id = await bench.made(blog)
+    (data / "extra").write_bytes(b"x")
+    blog.up()
+    async with killed(engine, database, bench, "restore", backup_id, "live"):
+        pass
+
+    await bench.backups.repair()
+    assert [one.state for one in blog.containers("web")] == ["exited"]
+    assert helpers(engine, blog) == []
+
+    await bench.backups.restore(backup_id, stop_users=False)
+    assert [one.state for one in blog.containers("web")] == ["running"]
+    assert tree(data) == before
+    assert await bench.store.suspended() == []
+
+
+async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for_ever(
+    bed: Bed, private_engine: RealEngine, database: Database, clock: MovableClock, tmp_path: Path
+) -> None:
+    private_engine.load(bed.images.build("web"), "backups/web:1")
+    projects = Projects(private_engine, tmp_path / "projects", bed.docker_config)
+    blog = projects.create("blog", {"web": {"image": "backups/web:1"}})
+    blog.up()
+    blog.stop("web")
+    (held,) = blog.containers("web")
+    async with Engine.open(DockerConfig(host=private_engine.host)) as client:
+        bench = await Bench.prepare(client, database, clock, tmp_path / "backups")
+        await bench.store.begin(Head("bkp_1", None, "stk_1", blog.name, clock.now(), ()), "/nowhere/x", [])
+        await bench.store.suspend("bkp_1", Suspension(held.container_id, held.name, Manner.STOPPED))
+        await asyncio.to_thread(private_engine.stop)
+        await bench.backups.repair()
+        await asyncio.to_thread(private_engine.start)
+        assert await bench.store.suspended() != []
+
+        async with asyncio.TaskGroup() as group:
+            background = group.create_task(bench.backups.run())
+            await asyncio.to_thread(blog.until, "web", lambda one: one.state == "running")
+            background.cancel()
+
+    assert [one.state for one in blog.containers("web")] == ["running"]

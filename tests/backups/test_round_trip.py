@@ -1,0 +1,338 @@
+"""Backups on the real engine: what comes back is what was there."""
+
+import json
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dockrev.backups.models import BackupStatus, Skipped, SkipReason
+from dockrev.config import DockerConfig
+from dockrev.db.database import Database
+from dockrev.docker.engine import Engine
+from dockrev.errors import BackupError, Conflict
+from dockrev.jobs.models import BackupMode
+from dockrev.stacks.models import BackupChoice
+from dockrev.system.settings import BackupSettings
+from tests.backups.bench import Bench, bind, directory_of, fill, stack_of, status_of, tree, volume, web
+from tests.e2e.volumes import Volume
+from tests.fakes.clock import MovableClock
+from tests.testbed.bed import Bed
+from tests.testbed.engine import Engine as RealEngine
+from tests.testbed.images import Image, Images
+from tests.testbed.layers import pack
+from tests.testbed.projects import Project, Projects
+
+
+def rebuilt(image: Image) -> Image:
+    """With a configuration that names the layers it has."""
+    config = json.loads(image.config)
+    config["rootfs"]["diff_ids"] = [layer.diff_id for layer in image.layers]
+    config["history"] = config["history"][: len(image.layers)]
+    return replace(image, config=json.dumps(config, sort_keys=True).encode())
+
+
+def spoil(root: Path) -> None:
+    """Of everything a little: content, modes, owners, kinds, and files that were not there."""
+    (root / "plain.txt").write_bytes(b"overwritten, and longer than before\n")
+    (root / "setuid").chmod(0o600)
+    (root / "big").unlink()
+    (root / "hidden").unlink()
+    (root / "hidden").mkdir()
+    (root / "hidden" / "inside").write_bytes(b"x")
+    (root / "empty").rmdir()
+    (root / "empty").write_bytes(b"a file now")
+    (root / "relative").unlink()
+    (root / "relative").symlink_to("/etc/passwd")
+    (root / "a" / "b" / "twin").write_bytes(b"both changed")
+    (root / "extra").write_bytes(b"x")
+    (root / ".hidden extra").mkdir()
+    (root / ".hidden extra" / "below").write_bytes(b"x")
+    (root / "a" / "extra").write_bytes(b"x")
+    root.chmod(0o711)
+    os.chown(root, 5, 6)
+
+
+async def test_everything_comes_back_as_it_was(
+    bench: Bench, blog: Project, engine: RealEngine, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.ini"
+    roots = [directory_of(engine, one) for one in (volume(blog, "data"), bind(tmp_path / "up loads"))]
+    before = [tree(root) for root in roots]
+    holder = roots[1].parent.stat()
+    backup_id = await bench.made(blog)
+    for root in roots:
+        spoil(root)
+    settings.write_text("a = 2\n")
+    assert [tree(root) for root in roots] != before
+
+    restored = await bench.backups.restore(backup_id, stop_users=False)
+
+    assert [tree(root) for root in roots] == before
+    assert settings.read_text() == "a = 1\n"
+    assert len(restored) == 4  # the anonymous volume of the image too
+    assert roots[1].parent.stat().st_mode == holder.st_mode
+
+
+async def test_one_target_comes_back_and_the_others_stay(
+    bench: Bench, blog: Project, engine: RealEngine, tmp_path: Path
+) -> None:
+    data, uploads = (directory_of(engine, one) for one in (volume(blog, "data"), bind(tmp_path / "up loads")))
+    before = tree(data)
+    backup_id = await bench.made(blog)
+    spoil(data)
+    spoil(uploads)
+    spoiled = tree(uploads)
+
+    await bench.backups.restore(backup_id, [volume(blog, "data")], stop_users=False)
+
+    assert tree(data) == before
+    assert tree(uploads) == spoiled
+
+
+async def test_the_backup_is_made_and_told_as_the_api_wants_it(
+    bench: Bench, blog: Project, tmp_path: Path
+) -> None:
+    result = await bench.back_up(blog)
+
+    document = result.as_json()
+    assert result.artifact_path is not None
+    archive, status = Path(result.artifact_path), status_of(result.artifact_path)
+    assert document["status"] == "success"
+    assert document["sizeBytes"] == status.st_size
+    assert archive.parent == bench.base_dir / stack_of(blog).id
+    assert status.st_mode & 0o777 == 0o600
+    targets = document["targets"]
+    assert isinstance(targets, list)
+    data = next(
+        one for one in targets if one["target"] == {"kind": "docker-volume", "name": f"{blog.name}_data"}
+    )
+    assert data["status"] == "included"
+    assert data["effective"] == "inherit"
+    assert data["sizeBytes"] > 11 * 1024 * 1024
+    assert {"kind": "bind-mount", "path": f"{tmp_path}/settings.ini"} in [one["target"] for one in targets]
+
+
+async def test_nothing_is_left_on_the_engine(bench: Bench, blog: Project, engine: RealEngine) -> None:
+    def volumes() -> set[str]:
+        return {one["Name"] for one in engine.api.get("/volumes")["Volumes"]}
+
+    before = volumes()
+    backup_id = await bench.made(blog)
+    await bench.backups.restore(backup_id, stop_users=False)
+
+    assert {name for name in before if name.startswith(blog.name)} <= volumes()
+    mounting = {"all": True, "filters": {"volume": [f"{blog.name}_data"]}}
+    (only,) = engine.api.get("/containers/json", mounting)
+    assert only["Labels"]["com.docker.compose.service"] == "web"
+
+
+async def test_a_restore_refuses_while_containers_use_the_data(
+    bench: Bench, blog: Project, engine: RealEngine
+) -> None:
+    data = directory_of(engine, volume(blog, "data"))
+    backup_id = await bench.made(blog)
+    spoil(data)
+    spoiled = tree(data)
+    blog.up()
+
+    with pytest.raises(Conflict, match=f"running containers use this data: {blog.name}"):
+        await bench.backups.restore(backup_id, stop_users=False)
+
+    assert tree(data) == spoiled
+
+
+async def test_users_are_stopped_for_a_restore_and_started_again(
+    bench: Bench, blog: Project, engine: RealEngine
+) -> None:
+    data = directory_of(engine, volume(blog, "data"))
+    before = tree(data)
+    backup_id = await bench.made(blog)
+    spoil(data)
+    blog.up()
+    (running,) = blog.containers("web")
+
+    await bench.backups.restore(backup_id, stop_users=True)
+
+    assert tree(data) == before
+    (again,) = blog.containers("web")
+    assert (again.container_id, again.state) == (running.container_id, "running")
+    started = engine.api.get(f"/containers/{running.container_id}/json")["State"]["StartedAt"]
+    assert started > engine.api.get(f"/containers/{running.container_id}/json")["Created"]
+
+
+async def test_what_was_restored_into_is_what_the_container_sees(
+    bench: Bench, blog: Project, engine: RealEngine
+) -> None:
+    backup_id = await bench.made(blog)
+    await bench.backups.restore(backup_id, stop_users=False)
+    blog.up()
+
+    assert blog.compose("exec", "-T", "web", "cat", "/data/plain.txt", "/settings.ini") == "hello\na = 1\n"
+
+
+async def test_a_symlinked_path_is_restored_where_it_leads(
+    bench: Bench, projects: Projects, engine: RealEngine, images: Images, tmp_path: Path
+) -> None:
+    engine.load(images.build("web"), "backups/web:1")
+    (tmp_path / "real").mkdir()
+    fill(tmp_path / "real")
+    (tmp_path / "link").symlink_to("real")
+    blog = projects.create("blog", {"web": {"image": "backups/web:1", "volumes": [f"{tmp_path}/link:/data"]}})
+    blog.compose("create")
+    before = tree(tmp_path / "real")
+    backup_id = await bench.made(blog)
+    spoil(tmp_path / "real")
+
+    await bench.backups.restore(backup_id, stop_users=False)
+
+    assert tree(tmp_path / "real") == before
+    assert (tmp_path / "link").is_symlink()
+
+
+async def test_a_volume_that_is_gone_is_said_to_be(bench: Bench, blog: Project, engine: RealEngine) -> None:
+    backup_id = await bench.made(blog)
+    blog.down()
+
+    with pytest.raises(BackupError, match=f"volume {blog.name}_data does not exist"):
+        await bench.backups.restore(backup_id, [volume(blog, "data")], stop_users=False)
+
+
+async def test_data_of_a_running_container_is_copied_too(
+    bench: Bench, blog: Project, engine: RealEngine
+) -> None:
+    blog.up()
+    verified = await bench.backups.verify(await bench.made(blog), live=True)
+    assert [one.deviations for one in verified] == [(), (), (), ()]
+
+
+async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, engine: RealEngine) -> None:
+    data = directory_of(engine, volume(blog, "data"))
+    backup_id = await bench.made(blog)
+    (data / "extra").write_bytes(b"x")
+    (data / "plain.txt").chmod(0o600)
+    (data / "big").unlink()
+
+    (changed,) = [one for one in await bench.backups.verify(backup_id, live=True) if one.deviations]
+
+    assert changed.target == volume(blog, "data")
+    assert changed.deviations is not None
+    assert changed.deviations == (
+        "/big is missing",
+        "/extra is there and was not",
+        "/: other mtime",
+        "/plain.txt: other mode",
+    )
+
+
+@pytest.mark.parametrize("choice", [BackupChoice.INHERIT, BackupChoice.FORCE])
+async def test_big_data_is_left_out_unless_forced(bench: Bench, blog: Project, choice: BackupChoice) -> None:
+    await bench.settings.save_backup(
+        BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=1_000_000), "test"
+    )
+    result = await bench.back_up(blog, web(volumes={volume(blog, "data").source: choice}))
+
+    told = {one.target: one for one in result.targets}
+    data = told[volume(blog, "data")]
+    assert result.status is BackupStatus.SUCCESS
+    assert data.skipped is (Skipped.BY_SIZE if choice is BackupChoice.INHERIT else None)
+    assert (data.size_bytes or 0) > 1_000_000
+
+
+async def test_without_data_or_consent_there_is_nothing_to_back_up(
+    bench: Bench, blog: Project, projects: Projects, tmp_path: Path
+) -> None:
+    bare = projects.create("bare", {"web": {"image": "backups/plain:1"}})
+    unwanted = web(
+        {volume(blog, "data").source: BackupChoice.SKIP},
+        {str(tmp_path / "up loads"): BackupChoice.SKIP, str(tmp_path / "settings.ini"): BackupChoice.SKIP},
+    )
+    limit = BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=-1)
+    await bench.settings.save_backup(limit, "test")
+
+    assert (await bench.back_up(bare)).reason is SkipReason.NO_TARGETS
+    assert (await bench.back_up(blog, unwanted)).reason is SkipReason.NO_INCLUDED_TARGETS
+    assert (await bench.back_up(blog, mode=BackupMode.SKIP)).reason is SkipReason.DISABLED
+    assert (
+        await bench.backups.back_up(None, stack_of(blog), (), BackupMode.FORCE)
+    ).reason is SkipReason.NO_SERVICES
+    assert not bench.base_dir.exists()
+
+
+async def test_a_disabled_backup_is_made_only_when_forced(bench: Bench, blog: Project) -> None:
+    await bench.settings.save_backup(BackupSettings(base_dir=str(bench.base_dir), enabled=False), "test")
+    assert (await bench.back_up(blog)).as_json() == {"status": "skipped", "reason": "disabled"}
+    assert (await bench.back_up(blog, mode=BackupMode.FORCE)).status is BackupStatus.SUCCESS
+
+
+async def test_a_volume_that_is_a_directory_elsewhere_is_restored_there(
+    bench: Bench, projects: Projects, engine: RealEngine, images: Images, tmp_path: Path
+) -> None:
+    """Its data is not below the engine's own directory, so only a program can remove what is extra."""
+    engine.load(images.build("web"), "backups/web:1")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    fill(elsewhere)
+    options = {"type": "none", "o": "bind", "device": str(elsewhere)}
+    blog = projects.create(
+        "blog",
+        {"web": {"image": "backups/web:1", "volumes": ["data:/data"]}},
+        volumes={"data": {"driver_opts": options}},
+    )
+    blog.compose("create")
+    before = tree(elsewhere)
+    backup_id = await bench.made(blog)
+    spoil(elsewhere)
+
+    await bench.backups.restore(backup_id, stop_users=False)
+
+    assert tree(elsewhere) == before
+
+
+async def test_a_directory_with_a_file_system_of_its_own_is_restored(
+    bed: Bed, images: Images, database: Database, clock: MovableClock, tmp_path: Path
+) -> None:
+    with Volume.mounted(tmp_path / "disk", megabytes=64) as disk:
+        private = RealEngine(bed.keeper, f"engine-{secrets.token_hex(3)}")
+        private.start()
+        try:
+            private.load(images.build("web"), "backups/web:1")
+            fill(disk.directory)
+            projects = Projects(private, tmp_path / "projects", bed.docker_config)
+            blog = projects.create(
+                "blog", {"web": {"image": "backups/web:1", "volumes": [f"{disk.directory}:/data"]}}
+            )
+            blog.compose("create")
+            async with Engine.open(DockerConfig(host=private.host)) as client:
+                bench = await Bench.prepare(client, database, clock, tmp_path / "backups")
+                before = tree(disk.directory)
+                backup_id = await bench.made(blog)
+                spoil(disk.directory)
+                await bench.backups.restore(backup_id, stop_users=False)
+            assert tree(disk.directory) == before
+        finally:
+            private.discard()
+
+
+async def test_an_image_with_nothing_in_it_is_enough(
+    bench: Bench, projects: Projects, engine: RealEngine, images: Images
+) -> None:
+    empty = replace(images.build("nothing"), layers=(pack({"readme": b"no program at all"}),))
+    engine.load(rebuilt(empty), "backups/nothing:1")
+    blog = projects.create(
+        "blog",
+        {"web": {"image": "backups/nothing:1", "command": "/x", "volumes": ["data:/data"]}},
+        volumes={"data": {}},
+    )
+    blog.compose("create")
+    data = directory_of(engine, volume(blog, "data"))
+    fill(data)
+    before = tree(data)
+    backup_id = await bench.made(blog)
+    spoil(data)
+
+    await bench.backups.restore(backup_id, stop_users=False)
+
+    assert tree(data) == before

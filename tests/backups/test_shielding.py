@@ -1,0 +1,38 @@
+import asyncio
+
+import pytest
+
+from dockrev.backups.shielding import to_the_end
+
+
+async def test_a_cancellation_waits_until_the_work_is_done() -> None:
+    begun, may_end, done = asyncio.Event(), asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        await may_end.wait()
+        done.append(True)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(to_the_end(work()))
+        await begun.wait()
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        may_end.set()
+
+    assert task.cancelled()
+    assert done == [True]
+
+
+async def test_what_the_work_gives_and_raises_comes_out() -> None:
+    async def give() -> int:
+        return 7
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    assert await to_the_end(give()) == 7
+    with pytest.raises(ZeroDivisionError):
+        await to_the_end(fail())

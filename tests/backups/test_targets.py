@@ -1,0 +1,203 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from dockrev.backups.models import Skipped, Target, TargetKind, TargetResult
+from dockrev.backups.targets import FoundTarget, overlap, target_of, targets_of
+from dockrev.docker.inspect import ContainerDetail, Mount
+from dockrev.docker.snapshot import ContainerState
+from dockrev.stacks.models import BackupChoice, ServiceSettings
+
+INHERIT, SKIP, FORCE = BackupChoice.INHERIT, BackupChoice.SKIP, BackupChoice.FORCE
+OWN = "/data/backups"
+
+
+def mount(source: str, *, writable: bool = True, at: str = "/data") -> Mount:
+    """A path or the name of a volume, as in a Compose file."""
+    if source.startswith("/"):
+        return Mount("bind", None, source, at, writable)
+    return Mount("volume", source, f"/var/lib/docker/volumes/{source}/_data", at, writable)
+
+
+def container(*mounts: Mount) -> ContainerDetail:
+    return ContainerDetail(
+        id="c",
+        name="c",
+        image_id="sha256:1",
+        image="web",
+        state=ContainerState.RUNNING,
+        health=None,
+        restart_count=0,
+        started_at=None,
+        exit_code=0,
+        stop_timeout_seconds=10,
+        healthcheck=None,
+        labels={},
+        mounts=mounts,
+        document={},
+    )
+
+
+def choosing(
+    volumes: Mapping[str, BackupChoice] | None = None, paths: Mapping[str, BackupChoice] | None = None
+) -> ServiceSettings:
+    return ServiceSettings(True, paths or {}, volumes or {}, None)
+
+
+def found(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, FoundTarget]:
+    given = [(settings, [container(*mounts)]) for settings, mounts in services]
+    return {one.target.source: one for one in targets_of(given, OWN)}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/",
+        "/proc",
+        "/sys/fs/cgroup",
+        "/dev/dri",
+        "/run/user/0",
+        "/var/run/docker.sock",
+        "/srv/app/app.sock",
+        "/etc/localtime",
+        "/etc/ssl/certs",
+        "/usr/share/zoneinfo",
+        "/var/lib/docker/containers",
+        "/data",
+        "/data/backups",
+    ],
+)
+def test_what_is_no_data_of_a_service_is_no_target(source: str) -> None:
+    assert found((choosing(), [mount(source)])) == {}
+    assert found((choosing(paths={source: FORCE}), [mount(source)])) == {}
+
+
+@pytest.mark.parametrize(
+    "source", ["/srv/blog", "/etc/nginx", "/data/blog", "/processes", "/home/me/x", "blog_data", "a" * 64]
+)
+def test_volumes_named_or_not_and_paths_are_targets(source: str) -> None:
+    assert list(found((choosing(), [mount(source)]))) == [source]
+
+
+def test_what_does_not_outlive_the_container_is_no_target() -> None:
+    assert target_of(Mount("tmpfs", None, "", "/tmp", True)) is None
+    assert target_of(Mount("npipe", None, "x", "/x", True)) is None
+
+
+@pytest.mark.parametrize(
+    ("choices", "chosen"),
+    [
+        ([INHERIT, INHERIT], INHERIT),
+        ([INHERIT, SKIP], INHERIT),
+        ([SKIP, INHERIT], INHERIT),
+        ([SKIP, SKIP], SKIP),
+        ([SKIP, FORCE], FORCE),
+        ([FORCE, INHERIT], FORCE),
+        ([None, SKIP], INHERIT),
+        ([None, None], INHERIT),
+    ],
+)
+def test_over_services_force_beats_inherit_beats_skip(
+    choices: list[BackupChoice | None], chosen: BackupChoice
+) -> None:
+    settings = [choosing({"data": choice} if choice else {}) for choice in choices]
+    one = found(*((each, [mount("data")]) for each in settings))["data"]
+    assert one.choice is chosen
+
+
+def test_a_choice_is_for_its_kind_of_target() -> None:
+    settings = choosing(volumes={"/srv/blog": SKIP}, paths={"data": SKIP})
+    assert {one.choice for one in found((settings, [mount("data"), mount("/srv/blog")])).values()} == {
+        INHERIT
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "writable", "skipped"),
+    [
+        (INHERIT, True, None),
+        (FORCE, True, None),
+        (SKIP, True, Skipped.BY_USER),
+        (INHERIT, False, Skipped.READ_ONLY),
+        (FORCE, False, None),
+        (SKIP, False, Skipped.BY_USER),
+    ],
+)
+def test_what_nobody_can_change_is_left_out_unless_forced(
+    choice: BackupChoice, writable: bool, skipped: Skipped | None
+) -> None:
+    one = found((choosing({"data": choice}), [mount("data", writable=writable)]))["data"]
+    assert one.skipped is skipped
+
+
+def test_one_container_that_can_write_is_enough() -> None:
+    services = [(choosing(), [mount("data", writable=False)]), (choosing(), [mount("data", at="/other")])]
+    one = found(*services)["data"]
+    assert (one.skipped, one.destinations) == (None, ("/data", "/other"))
+
+
+def test_the_size_limit_is_for_what_is_not_forced() -> None:
+    assert found((choosing(), [mount("data")]))["data"].limit(100) == 100
+    assert found((choosing({"data": FORCE}), [mount("data")]))["data"].limit(100) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("/srv", "/srv", True),
+        ("/srv", "/srv/blog", True),
+        ("/srv/blog/uploads", "/srv/blog", True),
+        ("/srv/blog", "/srv/blog2", False),
+        ("data", "data", True),
+        ("data", "data2", False),
+        ("data", "/data", False),
+    ],
+)
+def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: bool) -> None:
+    targets = [target_of(mount(source)) for source in (one, other)]
+    assert targets[0] is not None
+    assert targets[1] is not None
+    assert overlap(targets[0], targets[1]) is shared
+
+
+@pytest.mark.parametrize(
+    ("result", "document"),
+    [
+        (
+            TargetResult(Target(TargetKind.VOLUME, "data"), size_bytes=7, effective="inherit"),
+            {
+                "target": {"kind": "docker-volume", "name": "data"},
+                "status": "included",
+                "sizeBytes": 7,
+                "effective": "inherit",
+            },
+        ),
+        (
+            TargetResult(Target(TargetKind.BIND, "/srv"), Skipped.BY_SIZE, size_bytes=8),
+            {
+                "target": {"kind": "bind-mount", "path": "/srv"},
+                "status": "skipped",
+                "reason": "skipped_by_size",
+                "sizeBytes": 8,
+            },
+        ),
+        (
+            TargetResult(Target(TargetKind.BIND, "/srv"), Skipped.PROBE_ERROR, error="gone"),
+            {
+                "target": {"kind": "bind-mount", "path": "/srv"},
+                "status": "skipped",
+                "reason": "skipped_by_probe_error",
+                "error": "gone",
+            },
+        ),
+    ],
+)
+def test_a_target_is_told_as_the_api_wants_it(result: TargetResult, document: object) -> None:
+    assert result.as_json() == document
+    assert Target.from_json(result.target.as_json()) == result.target  # type: ignore[arg-type]
+
+
+def test_an_empty_directory_counts() -> None:
+    one = found((choosing(), [mount("data")]))["data"]
+    assert replace(one.include(0)).as_json()["sizeBytes"] == 0

@@ -1,0 +1,172 @@
+"""`dockrev backup` on a real engine, beside no server at all."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from dockrev.backups.models import BackupStatus
+from dockrev.clock import SystemClock
+from dockrev.config import DockerConfig
+from dockrev.db.database import Database
+from dockrev.docker.engine import Engine
+from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.models import BackupMode, NewJob, Reason, Scope, Target
+from dockrev.jobs.store import JobStore
+from dockrev.stacks.store import StackStore
+from dockrev.updates.store import update_reservations
+from tests.backups.bench import Bench, directory_of, volume
+from tests.cli.command import Cli
+from tests.stacks.building import observed
+from tests.testbed.engine import Engine as RealEngine
+from tests.testbed.images import Images
+from tests.testbed.projects import Project, Projects
+
+
+@pytest.fixture
+def cli(engine: RealEngine, tmp_path: Path) -> Cli:
+    return Cli(tmp_path, engine.host)
+
+
+@pytest.fixture
+def blog(engine: RealEngine, projects: Projects, images: Images) -> Project:
+    engine.load(images.build("web"), "backups/web:1")
+    services = {"web": {"image": "backups/web:1", "volumes": ["data:/data", "cache:/cache"]}}
+    blog = projects.create("blog", services, volumes={"data": {}, "cache": {}})
+    blog.up()
+    for name in ("data", "cache"):
+        page(engine, blog, name).write_text("old")
+    return blog
+
+
+def page(engine: RealEngine, blog: Project, name: str) -> Path:
+    return directory_of(engine, volume(blog, name)) / "page"
+
+
+@asynccontextmanager
+async def database_of(cli: Cli) -> AsyncIterator[Database]:
+    """The one that a server started in the same directory would use."""
+    async with Database.open(cli.directory / "data" / "dockrev.sqlite3") as database:
+        yield database
+
+
+@pytest.fixture
+async def backup_id(cli: Cli, blog: Project, engine: RealEngine) -> str:
+    async with database_of(cli) as database, Engine.open(DockerConfig(host=engine.host)) as client:
+        stacks = StackStore(database, SystemClock())
+        synced = await stacks.sync(observed(blog.name, web="backups/web:1"))
+        stack = await stacks.get(synced.stack_id)
+        bench = await Bench.prepare(client, database, SystemClock(), cli.directory / "backups")
+        result = await bench.backups.back_up(None, stack, stack.services, BackupMode.INHERIT)
+    assert result.status is BackupStatus.SUCCESS
+    assert result.backup_id is not None
+    return result.backup_id
+
+
+async def test_the_list_shows_what_there_is(cli: Cli, backup_id: str, blog: Project) -> None:
+    as_table, as_json = await cli.run("backup", "list"), await cli.run("backup", "list", "--json")
+
+    assert (as_table.code, as_json.code) == (0, 0)
+    row = next(line for line in as_table.out.splitlines() if backup_id in line)
+    assert all(text in row for text in (blog.name, "success", volume(blog, "data").source))
+    (one,) = as_json.document
+    assert (one["id"], one["project"], one["status"]) == (backup_id, blog.name, "success")
+    assert {"kind": "docker-volume", "name": volume(blog, "cache").source} in one["targets"]
+
+
+async def test_without_a_database_nothing_is_made_up(tmp_path: Path) -> None:
+    said = await Cli(tmp_path, "unix:///nowhere/docker.sock").run("backup", "list")
+    assert said.code == 2
+    assert "there is no database" in said.err
+    assert not (tmp_path / "data").exists()
+
+
+async def test_verify_tells_a_sound_backup_from_a_damaged_one(
+    cli: Cli, backup_id: str, blog: Project
+) -> None:
+    sound = await cli.run("backup", "verify", backup_id)
+    assert sound.code == 0
+    assert f"volume {volume(blog, 'data').source}: 2 entries, 3 B: sound" in sound.out
+
+    (archive,) = (cli.directory / "backups").rglob("*.tar.zst")
+    archive.write_bytes(archive.read_bytes()[:-8])
+    damaged = await cli.run("backup", "verify", backup_id)
+    assert damaged.code == 2
+    assert f"the archive {archive} " in damaged.err
+
+
+async def test_verify_live_tells_what_has_changed(
+    cli: Cli, backup_id: str, blog: Project, engine: RealEngine
+) -> None:
+    page(engine, blog, "data").write_text("newer")
+    said = await cli.run("backup", "verify", backup_id, "--live")
+    assert said.code == 0
+    assert "now: /page: other size" in said.out
+
+
+async def test_restore_asks_first_and_does_nothing_without_an_answer(
+    cli: Cli, backup_id: str, blog: Project, engine: RealEngine
+) -> None:
+    page(engine, blog, "data").write_text("new")
+    (running,) = blog.containers("web")
+
+    said = await cli.run("backup", "restore", backup_id)
+
+    assert said.code == 1
+    assert f"volume {volume(blog, 'data').source}" in said.out
+    assert running.name in said.out
+    assert page(engine, blog, "data").read_text() == "new"
+    assert [one.container_id for one in blog.containers("web")] == [running.container_id]
+
+
+async def test_restore_brings_everything_back_and_starts_what_it_stopped(
+    cli: Cli, backup_id: str, blog: Project, engine: RealEngine
+) -> None:
+    for name in ("data", "cache"):
+        page(engine, blog, name).write_text("new")
+    said = await cli.run("backup", "restore", backup_id, "--yes")
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.count("restored and read again") == 2
+    assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "old"]
+    assert [one.state for one in blog.containers("web")] == ["running"]
+
+
+async def test_one_target_can_be_chosen(cli: Cli, backup_id: str, blog: Project, engine: RealEngine) -> None:
+    for name in ("data", "cache"):
+        page(engine, blog, name).write_text("new")
+    chosen = volume(blog, "data").source
+    said = await cli.run("backup", "restore", backup_id, "--target", chosen, "--yes")
+    assert said.code == 0
+    assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "new"]
+
+    unknown = await cli.run("backup", "restore", backup_id, "--target", "other", "--yes")
+    assert unknown.code == 2
+    assert "the backup does not hold other; it holds: " in unknown.err
+
+
+async def test_a_backup_that_nobody_knows_is_refused(cli: Cli, backup_id: str) -> None:
+    for command in ("verify", "restore"):
+        said = await cli.run("backup", command, f"{backup_id}x")
+        assert (said.code, said.err) == (2, f"dockrev: there is no backup {backup_id}x\n")
+
+
+async def test_restore_refuses_while_an_update_is_at_work_there(
+    cli: Cli, backup_id: str, blog: Project, engine: RealEngine
+) -> None:
+    async with database_of(cli) as database:
+        (stack,) = await StackStore(database, SystemClock()).all()
+        job = NewJob("job_1", "update", Target(Scope.ALL), "ivan", Reason.UI)
+        await JobStore(database, LogFeed(), SystemClock()).start(job, None)
+        async with database.write() as connection:
+            reserved = {"service_id": stack.services[0].id, "job_id": job.id}
+            await connection.execute(insert(update_reservations).values(reserved))
+    page(engine, blog, "data").write_text("new")
+
+    said = await cli.run("backup", "restore", backup_id, "--yes")
+
+    assert said.code == 2
+    assert f"an update of {blog.name} is at work: job job_1" in said.err
+    assert page(engine, blog, "data").read_text() == "new"

@@ -1,0 +1,166 @@
+"""What `dockrev update` decides to do and how it tells what it did."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from dockrev.cli.outcomes import Told, choose, exit_code, outcomes_of, request_for
+from dockrev.errors import Json
+from dockrev.images.models import CheckError, TagState
+from dockrev.jobs.models import Scope, Target
+from dockrev.stacks.appraisal import AppraisedStack, appraise
+from dockrev.stacks.candidates import Knowledge
+from dockrev.stacks.models import Service, Stack
+from dockrev.updates.models import Mode
+from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, context, index, running, service, stack
+
+OWN = "ghcr.io/acme/dockrev"
+ERROR = CheckError("registry_timeout", "no answer in time", NOON)
+
+
+def outdated(name: str = "web", *, stack_id: str = "stk_blog") -> Service:
+    return replace(service(runtime=running(OLD), name=name), stack_id=stack_id)
+
+
+def appraised(*stacks: Stack, state: TagState = TagState(WEB, "latest", NEW, NOON)) -> list[AppraisedStack]:  # noqa: B008 -- frozen
+    facts = {NEW: index(NEW, amd64=NEW), OLD: index(OLD, amd64=OLD)}
+    return appraise(stacks, context(Knowledge({(state.repository, state.tag): state}, facts, AMD64)))
+
+
+def services_in(stacks: list[AppraisedStack]) -> list[Service]:
+    return [one.service for found in stacks for one in found.services]
+
+
+def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
+    stacks = appraised(stack(outdated("web"), outdated("other"), service(runtime=running(NEW), name="db")))
+
+    selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"], OWN)
+
+    (one,) = selection.chosen
+    assert (one.name, one.candidate.digest) == ("blog/web", NEW)
+    assert (selection.left_out, selection.unanswered) == ((), ())
+
+
+def test_what_the_registry_did_not_answer_for_is_left_alone_although_an_update_was_seen_before() -> None:
+    stacks = appraised(stack(outdated()), state=TagState(WEB, "latest", NEW, NOON, ERROR))
+
+    selection = choose(stacks, services_in(stacks), OWN)
+
+    assert selection.chosen == ()
+    assert selection.unanswered == ("blog/web is left alone: no answer in time",)
+
+
+def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
+    own = replace(outdated(), image_ref=f"{OWN}:latest")
+    state = TagState(OWN, "latest", NEW, NOON)
+    stacks = appraised(stack(own), state=state)
+
+    selection = choose(stacks, services_in(stacks), OWN)
+
+    assert selection.chosen == ()
+    assert selection.left_out == (
+        "blog/web is left alone: it is Dockrev itself, which the supervisor upgrades",
+    )
+
+
+@pytest.mark.parametrize(
+    "archived", [stack(outdated(), archived=True), stack(replace(outdated(), archived=True))]
+)
+def test_what_is_archived_is_left_alone(archived: Stack) -> None:
+    stacks = appraised(archived)
+
+    assert choose(stacks, services_in(stacks), OWN).left_out == ("blog/web is left alone: it is archived",)
+
+
+def test_an_image_for_other_platforms_is_left_alone() -> None:
+    facts = {NEW: index(NEW, arm64=NEW)}
+    state = TagState(WEB, "latest", NEW, NOON)
+    stacks = appraise([stack(outdated())], context(Knowledge({(WEB, "latest"): state}, facts, AMD64)))
+
+    (sentence,) = choose(stacks, services_in(stacks), OWN).left_out
+
+    assert sentence == "blog/web is left alone: the image is not offered for this host's platform"
+
+
+def other_stack(*services: Service) -> Stack:
+    return replace(stack(*services), id="stk_shop", name="shop")
+
+
+@pytest.mark.parametrize(
+    ("stacks", "target"),
+    [
+        ([stack(outdated())], Target(Scope.SERVICE, "stk_blog", "svc_web")),
+        ([stack(outdated(), outdated("db"))], Target(Scope.STACK, "stk_blog")),
+        ([stack(outdated()), other_stack(outdated("till", stack_id="stk_shop"))], Target(Scope.ALL)),
+    ],
+)
+def test_the_request_is_about_the_smallest_target_that_has_them_all(
+    stacks: list[Stack], target: Target
+) -> None:
+    found = appraised(*stacks)
+
+    request = request_for(choose(found, services_in(found), OWN).chosen, dry_run=False)
+
+    assert request.target == target
+    assert {wish.service_id for wish in request.wishes} == {one.id for one in services_in(found)}
+    assert {(wish.tag, wish.digest) for wish in request.wishes} == {("latest", NEW)}
+    assert (request.mode, request.partial) == (Mode.APPLY, True)
+
+
+def summary(outcome: Mapping[str, Json], mode: str = "apply") -> Mapping[str, Json]:
+    service: Json = {"serviceId": "svc_web", "serviceName": "web", **outcome}
+    return {"mode": mode, "stacks": [{"stackId": "stk_blog", "services": [service]}]}
+
+
+IMAGES: Mapping[str, Json] = {"oldImageId": OLD, "newImageId": NEW}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line", "good"),
+    [
+        ({"status": "updated", **IMAGES}, f"blog/web: updated: image {OLD.short} -> {NEW.short}", True),
+        ({"status": "unchanged", **IMAGES}, "blog/web: unchanged", True),
+        ({"status": "skipped", "reason": "it does not run"}, "blog/web: skipped: it does not run", True),
+        (
+            {"status": "rolled_back", "reason": "unhealthy", "step": "verify", **IMAGES},
+            "blog/web: rolled back: unhealthy (step verify)",
+            False,
+        ),
+        ({"status": "failed", "reason": "no space"}, "blog/web: failed: no space", False),
+        (
+            {"status": "not_attempted", "reason": "another failed"},
+            "blog/web: not attempted: another failed",
+            True,
+        ),
+    ],
+)
+def test_each_outcome_is_one_line(outcome: Mapping[str, Json], line: str, good: bool) -> None:
+    assert outcomes_of(summary(outcome), {"stk_blog": "blog"}) == [Told(line, good)]
+
+
+def test_a_dry_run_tells_what_it_would_do() -> None:
+    would = summary(
+        {"status": "not_attempted", "reason": "dry run", "bytesToDownload": 12_340_000}, "dry-run"
+    )
+
+    (told,) = outcomes_of(would, {"stk_blog": "blog"})
+
+    assert told == Told("blog/web: would be updated, at most 12.3 MB to download", good=True)
+
+
+def test_a_dry_run_that_found_an_obstacle_is_not_good() -> None:
+    found = summary({"status": "failed", "reason": "changed since", "step": "preflight"}, "dry-run")
+
+    assert outcomes_of(found, {}) == [
+        Told("stk_blog/web: failed: changed since (step preflight)", good=False)
+    ]
+
+
+def test_the_exit_code_is_that_of_the_worst() -> None:
+    good, bad = Told("", good=True), Told("", good=False)
+
+    assert exit_code([], complete=True) == 0
+    assert exit_code([good], complete=True) == 0
+    assert exit_code([good, bad], complete=True) == 1
+    assert exit_code([good, bad], complete=False) == 2

@@ -1,0 +1,202 @@
+"""What a service needs and has, in every form that Compose takes or prints."""
+
+from typing import Any
+
+import pytest
+
+from dockrev.compose.cli import Compose
+from dockrev.compose.models import ComposeService, Dependency, DependencyCondition, ServiceVolume
+from dockrev.compose.services import rendered_services, written_services
+from tests.compose.conftest import Folder
+
+
+def written(**body: Any) -> ComposeService:
+    (service,) = written_services({"services": {"web": {"image": "nginx", **body}}})
+    return service
+
+
+@pytest.mark.parametrize(
+    ("body", "dependencies"),
+    [
+        ({}, ()),
+        ({"depends_on": None}, ()),
+        ({"depends_on": ["db", "cache"]}, (Dependency("db"), Dependency("cache"))),
+        (
+            {"depends_on": {"db": {"condition": "service_healthy", "required": False, "restart": True}}},
+            (Dependency("db", DependencyCondition.HEALTHY, required=False, restart=True),),
+        ),
+        ({"depends_on": {"db": None}}, (Dependency("db"),)),
+        ({"depends_on": {"db": {"condition": "service_odd"}}}, (Dependency("db"),)),
+        ({"links": ["db:database", "cache"]}, (Dependency("db"), Dependency("cache"))),
+        ({"volumes_from": ["files:ro", "container:other"]}, (Dependency("files"),)),
+        (
+            {"network_mode": "service:vpn", "pid": "service:main", "ipc": "host"},
+            (Dependency("vpn"), Dependency("main")),
+        ),
+        (
+            {"depends_on": {"vpn": {"condition": "service_healthy"}}, "network_mode": "service:vpn"},
+            (Dependency("vpn", DependencyCondition.HEALTHY),),
+        ),
+    ],
+)
+def test_what_it_depends_on(body: dict[str, Any], dependencies: tuple[Dependency, ...]) -> None:
+    assert written(**body).depends_on == dependencies
+
+
+@pytest.mark.parametrize(
+    ("body", "owners"),
+    [
+        ({}, set()),
+        ({"network_mode": "host", "pid": "host", "ipc": "container:abc"}, set()),
+        ({"network_mode": "service:vpn", "ipc": "service:vpn", "pid": "service:main"}, {"vpn", "main"}),
+    ],
+)
+def test_in_whose_namespaces_it_lives(body: dict[str, Any], owners: set[str]) -> None:
+    assert written(**body).namespace_owners == owners
+
+
+@pytest.mark.parametrize(
+    ("healthcheck", "expected"),
+    [
+        (None, None),
+        ({"interval": "5s"}, None),
+        ({"test": ["CMD", "true"]}, True),
+        ({"test": "curl localhost"}, True),
+        ({"test": ["NONE"]}, False),
+        ({"test": "NONE"}, False),
+        ({"disable": True}, False),
+    ],
+)
+def test_whether_it_has_a_health_check(healthcheck: Any, expected: bool | None) -> None:
+    assert written(healthcheck=healthcheck).healthcheck is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "scale", "replicas"),
+    [
+        ({}, None, 1),
+        ({"scale": 3}, 3, 3),
+        ({"scale": 0}, 0, 0),
+        ({"deploy": {"replicas": 2}}, 2, 2),
+        ({"deploy": {"mode": "global"}}, None, 1),
+        ({"scale": "4"}, 4, 4),
+        ({"scale": "${N}"}, None, 1),
+    ],
+)
+def test_how_many_there_are(body: dict[str, Any], scale: int | None, replicas: int) -> None:
+    service = written(**body)
+
+    assert (service.scale, service.replicas) == (scale, replicas)
+
+
+@pytest.mark.parametrize(
+    ("entry", "volume"),
+    [
+        ("/anonymous", ServiceVolume("volume", None, "/anonymous")),
+        ("data:/data", ServiceVolume("volume", "data", "/data")),
+        ("data:/data:ro,z", ServiceVolume("volume", "data", "/data", read_only=True)),
+        ("./conf:/conf:rw", ServiceVolume("bind", "./conf", "/conf")),
+        ("~/x:/x", ServiceVolume("bind", "~/x", "/x")),
+        ("${DIR:-/srv}:/srv:ro", ServiceVolume("volume", "${DIR:-/srv}", "/srv", read_only=True)),
+        (
+            {"type": "bind", "source": "/srv", "target": "/srv", "read_only": True},
+            ServiceVolume("bind", "/srv", "/srv", read_only=True),
+        ),
+        ({"type": "tmpfs", "target": "/run"}, ServiceVolume("tmpfs", None, "/run")),
+    ],
+)
+def test_a_volume(entry: Any, volume: ServiceVolume) -> None:
+    assert written(volumes=[entry]).volumes == (volume,)
+
+
+@pytest.mark.parametrize("volumes", [None, "x", [7], [{"type": "bind"}]])
+def test_volumes_of_another_shape_are_none(volumes: Any) -> None:
+    assert written(volumes=volumes).volumes == ()
+
+
+def test_dollars_that_compose_doubled_are_single_again() -> None:
+    body = {"image": "a", "volumes": [{"type": "bind", "source": "/a$$b", "target": "/c$$"}]}
+
+    (service,) = rendered_services({"services": {"web": body}})
+
+    assert service.volumes == (ServiceVolume("bind", "/a$b", "/c$"),)
+
+
+def test_equal_services_have_equal_digests() -> None:
+    def digest(body: Any) -> str:
+        (service,) = rendered_services({"services": {"web": body}})
+        return service.digest
+
+    first = digest({"image": "a", "environment": {"A": "1", "B": "2"}, 7: [{"x": 1}]})
+
+    assert digest({7: [{"x": 1}], "environment": {"B": "2", "A": "1"}, "image": "a"}) == first
+    assert digest({"image": "a", "environment": {"A": "1", "B": "3"}, 7: [{"x": 1}]}) != first
+
+
+PROJECT = """
+services:
+  web:
+    image: nginx
+    depends_on: [db]
+    network_mode: "service:vpn"
+    volumes: ["data:/data:ro", "./conf:/conf", "/anonymous"]
+    healthcheck: {disable: true}
+  db:
+    image: db
+    deploy: {replicas: 2}
+    healthcheck: {test: "true", interval: 3s}
+  vpn:
+    image: vpn
+volumes: {data: {}}
+"""
+
+
+async def test_both_versions_of_compose_say_the_same(compose: Compose, folder: Folder) -> None:
+    config = await compose.effective_config(folder.compose(PROJECT))
+
+    assert config.warnings == ()
+    services = {service.name: service for service in config.services}
+    web, db, vpn = services["web"], services["db"], services["vpn"]
+    assert {dependency.service for dependency in web.depends_on} == {"db", "vpn"}
+    assert (web.network_mode, web.namespace_owners) == ("service:vpn", frozenset({"vpn"}))
+    assert [service.healthcheck for service in (web, db, vpn)] == [False, True, None]
+    assert [service.replicas for service in (web, db, vpn)] == [1, 2, 1]
+    assert {(one.type, one.source, one.target, one.read_only) for one in web.volumes} == {
+        ("volume", "data", "/data", True),
+        ("bind", f"{folder.path}/conf", "/conf", False),
+        ("volume", None, "/anonymous", False),
+    }
+    assert len({service.digest for service in config.services}) == 3
+
+
+async def test_files_that_cannot_be_rendered_are_merged(compose: Compose, folder: Folder) -> None:
+    folder.write(
+        "compose.yaml",
+        """
+services:
+  web:
+    image: "nginx:${TAG:?missing}"
+    depends_on: [db]
+    scale: 2
+    volumes: ["data:/data"]
+    healthcheck: {test: "true"}
+    network_mode: host
+  db: {image: db}
+""",
+    )
+    folder.write(
+        "more.yaml",
+        """
+services:
+  web:
+    depends_on: {db: {condition: service_healthy}, cache: {condition: service_started}}
+    volumes: ["other:/data", "./x:/x"]
+""",
+    )
+
+    config = await compose.effective_config(folder.project("compose.yaml", "more.yaml"))
+
+    (web,) = (service for service in config.services if service.name == "web")
+    assert web.depends_on == (Dependency("db", DependencyCondition.HEALTHY), Dependency("cache"))
+    assert [volume.source for volume in web.volumes] == ["other", "./x"]
+    assert (web.replicas, web.healthcheck, web.network_mode, web.digest) == (2, True, "host", "")

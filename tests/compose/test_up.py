@@ -1,0 +1,123 @@
+"""`compose up` of some services, with a script in Compose's place."""
+
+import asyncio
+import shlex
+from pathlib import Path
+
+import pytest
+
+from dockrev.compose.cli import Compose
+from dockrev.config import DockerConfig
+from dockrev.errors import ComposeError
+from tests.compose.conftest import Folder
+from tests.compose.scripts import Script, find
+from tests.compose.test_process import gone
+
+
+def version_1(directory: Path) -> Script:
+    return Script(directory, version="1.29.2")
+
+
+async def lines_of(script: Script, folder: Folder) -> list[str]:
+    lines: list[str] = []
+    await (await find(script)).up(folder.project(), ["web"], {}, lines.append)
+    return lines
+
+
+async def failure(script: Script, folder: Folder, timeout_seconds: float = 20) -> ComposeError:
+    compose = await find(script)
+    with pytest.raises(ComposeError) as failed:
+        await compose.up(folder.project(), ["web"], {}, lambda _: None, timeout_seconds=timeout_seconds)
+    return failed.value
+
+
+async def test_v2_makes_the_named_services_and_touches_nothing_else(script: Script, folder: Folder) -> None:
+    files = folder.project("compose.yaml", "more.yaml", env_files=("a.env",))
+    compose = await find(script)
+
+    await compose.up(files, ["web", "-db"], {"web": 3}, lambda _: None)
+
+    home = folder.path
+    assert script.calls == [
+        [
+            "--project-name=blog",
+            *("--project-directory", f"{home}"),
+            *("--file", f"{home}/compose.yaml"),
+            *("--file", f"{home}/more.yaml"),
+            *("--env-file", f"{home}/a.env"),
+            *("--profile", "*"),
+            *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--remove-orphans=false"),
+            *("--scale", "web=3", "--", "web", "-db"),
+        ]
+    ]
+
+
+async def test_v1_has_no_word_for_pulling(tmp_path: Path, folder: Folder) -> None:
+    script = version_1(tmp_path / "bin")
+
+    await (await find(script)).up(folder.project(), ["web"], {}, lambda _: None)
+
+    (words,) = script.calls
+    assert words[words.index("up") :] == ["up", "--detach", "--no-deps", "--no-build", "--", "web"]
+
+
+async def test_containers_can_be_made_anew_without_a_change(script: Script, folder: Folder) -> None:
+    await (await find(script)).up(folder.project(), ["web"], {}, lambda _: None, recreate=True)
+
+    assert "--force-recreate" in script.calls[0]
+
+
+async def test_the_command_is_shown_as_it_is_run(script: Script, folder: Folder) -> None:
+    compose = await find(script)
+
+    shown = compose.up_line(folder.project(), ["web"], {"web": 2})
+
+    await compose.up(folder.project(), ["web"], {"web": 2}, lambda _: None)
+    assert shlex.split(shown) == [str(script.path), *script.calls[0]]
+
+
+async def test_a_value_in_the_configured_command_is_not_shown(script: Script, folder: Folder) -> None:
+    config = DockerConfig(compose_bin=f"env TOKEN=s3cret {script.path}")
+
+    shown = (await Compose.find(config)).up_line(folder.project(), ["web"], {})
+
+    assert shown.startswith(f"env 'TOKEN=***' {script.path} --project-name=blog ")
+
+
+async def test_what_it_says_is_passed_on_line_by_line(script: Script, folder: Folder) -> None:
+    script.answers(" Container blog-web-1  Recreate\n\n Container blog-web-1  Started\n")
+
+    assert await lines_of(script, folder) == [
+        "Container blog-web-1  Recreate",
+        "Container blog-web-1  Started",
+    ]
+
+
+async def test_a_failure_tells_the_reason_and_not_the_progress(script: Script, folder: Folder) -> None:
+    said = "Error response from daemon: Conflict. The container name is in use"
+    script.answers("", f" Container blog-web-1  Recreate\n Container blog-web-1  {said}\n{said}\n", code=1)
+
+    error = await failure(script, folder)
+
+    assert error.message == f"`compose up` of web failed with exit code 1: {said}"
+
+
+async def test_one_that_hangs_is_ended(script: Script, folder: Folder) -> None:
+    script.answers("", before="sleep 1000")
+
+    assert "was ended after 0.5 seconds" in (await failure(script, folder, timeout_seconds=0.5)).message
+
+
+async def test_cancelling_ends_it_with_its_children(script: Script, folder: Folder, tmp_path: Path) -> None:
+    script.answers("", before="sleep 1000 & echo $! ; wait")
+    compose, children = await find(script), asyncio.Queue[int]()
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        up = group.create_task(
+            compose.up(folder.project(), ["web"], {}, lambda line: children.put_nowait(int(line)))
+        )
+        child = await children.get()
+        up.cancel()
+
+    assert up.cancelled()
+    await gone(child)

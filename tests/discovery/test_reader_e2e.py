@@ -1,0 +1,99 @@
+"""Reading and bringing up real projects, with Compose of both generations."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from dockrev.clock import SystemClock
+from dockrev.config import DockerConfig
+from dockrev.discovery.effective import FoundCompose
+from dockrev.discovery.reader import ProjectReader
+from dockrev.docker.engine import Engine
+from dockrev.errors import ComposeError
+from tests.testbed.engine import Engine as RealEngine
+from tests.testbed.images import Images
+from tests.testbed.projects import ComposeVersion, Projects
+
+both_generations = pytest.mark.parametrize("version", ComposeVersion)
+
+
+@asynccontextmanager
+async def reading(engine: RealEngine, home: Path, version: ComposeVersion) -> AsyncIterator[ProjectReader]:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
+    config = DockerConfig(host=engine.host, compose_bin=str(version.program), child_environment=environment)
+    async with Engine.open(config) as client:
+        yield ProjectReader(client, FoundCompose(config, SystemClock()))
+
+
+@both_generations
+async def test_up_makes_only_the_named_service_anew_and_keeps_its_files_and_scale(
+    engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
+) -> None:
+    old, new = images.build("app", version="1"), images.build("app", version="2")
+    engine.load(old, f"testbed/reader-{version}:1")
+    service = {"image": f"testbed/reader-{version}:1"}
+    project = projects.create("blog", {"web": service, "db": service}, version=version)
+    project.compose("up", "--detach", "--scale", "web=2")
+    (database,) = project.containers("db")
+    engine.load(new, f"testbed/reader-{version}:1")
+    said: list[str] = []
+
+    async def hear(line: str) -> None:
+        said.append(line)
+
+    async with reading(engine, tmp_path, version) as reader:
+        view = await reader.read(project.name)
+        await reader.up(view.files, ["web"], {"web": 2}, hear)
+
+    assert [one.image_id for one in project.containers("web")] == [new.image_id] * 2
+    assert [one.container_id for one in project.containers("db")] == [database.container_id]
+    assert {one.labels["com.docker.compose.project.config_files"] for one in project.containers("web")} <= {
+        str(project.config_file),
+        project.config_file.name,
+    }
+    assert said[0].startswith("$ ")
+    assert "web" in said[0]
+    assert len(said) > 1
+
+
+@both_generations
+async def test_recreate_makes_containers_anew_although_nothing_changed(
+    engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
+) -> None:
+    engine.load(images.build("app"), "testbed/app:1")
+    project = projects.create("blog", {"web": {"image": "testbed/app:1"}}, version=version)
+    project.up()
+    (before,) = project.containers("web")
+
+    async def ignore(line: str) -> None: ...
+
+    async with reading(engine, tmp_path, version) as reader:
+        view = await reader.read(project.name)
+        await reader.up(view.files, ["web"], {}, ignore)
+        (unchanged,) = project.containers("web")
+        await reader.up(view.files, ["web"], {}, ignore, recreate=True)
+        (after,) = project.containers("web")
+
+    assert unchanged.container_id == before.container_id
+    assert after.container_id != before.container_id
+
+
+async def test_a_service_whose_image_is_not_here_is_not_pulled(
+    engine: RealEngine, projects: Projects, images: Images, tmp_path: Path
+) -> None:
+    engine.load(images.build("app"), "testbed/app:1")
+    project = projects.create("blog", {"web": {"image": "testbed/app:1"}})
+    project.up()
+    project.configure({"web": {"image": "testbed/never-there:1"}})
+    (before,) = project.containers("web")
+
+    async def ignore(line: str) -> None: ...
+
+    async with reading(engine, tmp_path, ComposeVersion.V2) as reader:
+        view = await reader.read(project.name)
+        with pytest.raises(ComposeError, match="never-there"):
+            await reader.up(view.files, ["web"], {}, ignore)
+
+    assert [one.container_id for one in project.containers("web")] == [before.container_id]

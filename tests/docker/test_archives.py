@@ -1,0 +1,229 @@
+"""Files in and out of containers: silence and breaking off, with an engine in memory."""
+
+import asyncio
+import base64
+import json
+import stat
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+
+from dockrev.docker.archives import Archives, PathStat
+from dockrev.docker.engine import Engine
+from dockrev.errors import DockerError, DockerNotFound, StorageError
+from tests.fakes.engine import FakeEngine
+
+ARCHIVE = "/containers/c1/archive"
+
+
+def header(**document: object) -> str:
+    whole = {"name": "data", "size": 3, "mode": 0o755, "mtime": "2026-01-02T03:04:05.123456789Z"}
+    return base64.b64encode(json.dumps({**whole, **document}).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("go_mode", "mode", "directory", "symlink"),
+    [
+        (0o644, 0o644, False, False),
+        (1 << 31 | 0o700, 0o700, True, False),
+        (1 << 27 | 0o777, 0o777, False, True),
+        (1 << 23 | 0o755, stat.S_ISUID | 0o755, False, False),
+        (1 << 31 | 1 << 22 | 1 << 20 | 0o777, stat.S_ISGID | stat.S_ISVTX | 0o777, True, False),
+    ],
+)
+def test_a_mode_of_go_is_read(go_mode: int, mode: int, directory: bool, symlink: bool) -> None:
+    path = PathStat.parse(header(mode=go_mode))
+
+    assert (path.mode, path.directory, path.symlink) == (mode, directory, symlink)
+
+
+def test_a_path_is_described() -> None:
+    path = PathStat.parse(header(linkTarget="/srv"))
+
+    assert (path.name, path.size_bytes, path.link_target) == ("data", 3, "/srv")
+    assert path.modified_at == datetime(2026, 1, 2, 3, 4, 5, 123456, UTC)
+
+
+async def piece_then_silence(left: asyncio.Event, request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    try:
+        await response.write(b"piece")
+        await asyncio.Event().wait()
+    finally:
+        left.set()
+    return response
+
+
+async def test_silence_ends_reading(fake: FakeEngine, client: Engine) -> None:
+    left = asyncio.Event()
+    fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
+
+    async with aclosing(Archives(client, idle_seconds=0.2).get_archive("c1", "/data")) as pieces:
+        assert await anext(pieces) == b"piece"
+        with pytest.raises(DockerError, match=r"within 0\.2 seconds"):
+            await anext(pieces)
+
+
+async def test_reading_may_stop_early(fake: FakeEngine, client: Engine) -> None:
+    left = asyncio.Event()
+    fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
+
+    async with aclosing(Archives(client).get_archive("c1", "/data")) as pieces:
+        assert await anext(pieces) == b"piece"
+    async with asyncio.timeout(5):
+        await left.wait()
+
+
+async def test_the_own_failure_of_who_reads_is_not_the_engines(fake: FakeEngine, client: Engine) -> None:
+    left = asyncio.Event()
+    fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
+
+    async def full_disk() -> None:
+        async with aclosing(Archives(client).get_archive("c1", "/data")) as pieces:
+            async for _ in pieces:
+                raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        await full_disk()
+
+
+async def test_an_archive_that_breaks_off_is_a_failure(fake: FakeEngine, client: Engine) -> None:
+    async def cut(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"piece")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    fake.handlers[f"GET {ARCHIVE}"] = cut
+
+    with pytest.raises(DockerError, match="broke off"):
+        async for _ in Archives(client).get_archive("c1", "/data"):
+            pass
+
+
+async def test_it_asks_for_no_compression(fake: FakeEngine, client: Engine) -> None:
+    asked = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.headers["Accept-Encoding"])
+        return web.Response(body=b"", headers={"X-Docker-Container-Path-Stat": header()})
+
+    fake.handlers[f"GET {ARCHIVE}"] = answer
+    await Archives(client).path_stat("c1", "/data")
+
+    assert asked == ["identity"]
+
+
+class Upload:
+    """What arrived at the engine."""
+
+    def __init__(self, engine: FakeEngine, status: int = 200) -> None:
+        self.content = b""
+        self._status = status
+        engine.handlers[f"PUT {ARCHIVE}"] = self._take
+
+    async def _take(self, request: web.Request) -> web.Response:
+        if self._status != 200:
+            return web.json_response({"message": "no space left on device"}, status=self._status)
+        self.type = request.headers["Content-Type"]
+        self.path = request.query["path"]
+        self.content = await request.read()
+        return web.Response()
+
+
+async def chunks(*content: bytes, then: BaseException | None = None) -> AsyncIterator[bytes]:
+    for chunk in content:
+        yield chunk
+    if then is not None:
+        raise then
+
+
+async def test_what_is_put_arrives(fake: FakeEngine, client: Engine) -> None:
+    upload = Upload(fake)
+
+    await Archives(client).put_archive("c1", "/data", chunks(b"one", b"two"))
+
+    assert (upload.content, upload.type, upload.path) == (b"onetwo", "application/x-tar", "/data")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(5, "Input/output error"), StorageError("the archive is cut"), ValueError("no archive")],
+)
+async def test_a_failure_of_the_source_comes_out_as_it_is(
+    fake: FakeEngine, client: Engine, failure: Exception
+) -> None:
+    Upload(fake)
+
+    with pytest.raises(type(failure)) as failed:
+        await Archives(client).put_archive("c1", "/data", chunks(b"one", then=failure))
+
+    assert failed.value is failure
+
+
+async def test_a_refusal_is_told(fake: FakeEngine, client: Engine) -> None:
+    Upload(fake, status=500)
+
+    with pytest.raises(DockerError, match="no space left on device"):
+        await Archives(client).put_archive("c1", "/data", chunks(b"one"))
+
+
+async def test_a_refusal_in_the_middle_is_told(fake: FakeEngine, client: Engine) -> None:
+    """The engine may answer, and hang up, before it has read everything."""
+    Upload(fake, status=500)
+
+    with pytest.raises(DockerError):
+        await Archives(client).put_archive("c1", "/data", chunks(*[b"x" * 65536] * 500))
+
+
+async def test_an_engine_that_takes_nothing_more_is_given_up(fake: FakeEngine, client: Engine) -> None:
+    async def stuck(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    fake.handlers[f"PUT {ARCHIVE}"] = stuck
+
+    with pytest.raises(DockerError, match=r"within 0\.3 seconds"):
+        await Archives(client, idle_seconds=0.3).put_archive("c1", "/data", chunks(*[b"x" * 65536] * 500))
+
+
+async def test_slow_is_not_silent(fake: FakeEngine, client: Engine) -> None:
+    """Each chunk comes soon enough, all of them together do not."""
+    upload = Upload(fake)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            yield b"x"
+
+    await Archives(client, idle_seconds=0.3).put_archive("c1", "/data", slowly())
+
+    assert upload.content == b"xxxxx"
+
+
+async def test_the_source_may_be_closed_at_once(fake: FakeEngine, client: Engine) -> None:
+    """Although the engine refused while a chunk was being waited for."""
+    Upload(fake, status=500)
+
+    async def endless() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    source = endless()
+    with pytest.raises(DockerError):
+        await Archives(client).put_archive("c1", "/data", source)
+
+    await source.aclose()
+
+
+async def test_a_container_that_is_gone_is_told(client: Engine) -> None:
+    archives = Archives(client)
+    for asking in (archives.path_stat("gone", "/"), archives.put_archive("gone", "/", chunks(b""))):
+        with pytest.raises(DockerNotFound):
+            await asking

@@ -1,0 +1,241 @@
+"""Trees in and out of containers of a real engine: nothing of them may change on the way."""
+
+import posixpath
+import secrets
+import tarfile
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from io import BytesIO
+
+import pytest
+
+from dockrev.docker.archives import Archives
+from dockrev.docker.engine import Engine
+from dockrev.docker.lifecycle import HelperMount, Lifecycle, MountType
+from dockrev.docker.volumes import Volumes
+from dockrev.errors import DockerError, DockerNotFound
+from tests.testbed.engine import Engine as RealEngine
+from tests.testbed.images import Images
+
+Entry = tuple[str, bytes, int, int, int, int, str, bytes]
+
+
+def nasty_tree() -> bytes:
+    """Owners that no account has, special modes, links, odd names, times before and after."""
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        add(archive, "closed", mode=0o000, uid=1000, gid=2000, content=b"secret")
+        add(archive, "setuid", mode=0o6755, uid=12345, content=b"#!/bin/sh\n")
+        add(archive, "shared", tarfile.DIRTYPE, mode=0o3777, gid=50, mtime=1_000_000_000)
+        add(archive, "shared/empty", tarfile.DIRTYPE, mode=0o700, uid=1)
+        add(archive, f"shared/{'n' * 200}", content=b"long")
+        add(archive, "\u00fc \n'\"$x", content=b"odd", mtime=1)
+        add(archive, "raw-\udcff\udcfe", content=b"not UTF-8")
+        add(archive, "link", tarfile.SYMTYPE, linkname="/etc/passwd", uid=7)
+        add(archive, "big", content=bytes(range(256)) * 8192)
+        add(archive, "hard", tarfile.LNKTYPE, linkname="big")
+        add(archive, "pipe", tarfile.FIFOTYPE, mode=0o622)
+    return buffer.getvalue()
+
+
+def add(
+    archive: tarfile.TarFile,
+    name: str,
+    kind: bytes = tarfile.REGTYPE,
+    *,
+    mode: int = 0o644,
+    uid: int = 0,
+    gid: int = 0,
+    mtime: int = 1_700_000_000,
+    linkname: str = "",
+    content: bytes = b"",
+) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = kind, mode, uid, gid
+    entry.mtime, entry.linkname, entry.size = mtime, linkname, len(content)
+    archive.addfile(entry, BytesIO(content))
+
+
+def entries(content: bytes, *, below: str = "") -> dict[str, Entry]:
+    """By name; of a link it does not count which of its names comes first."""
+    found = {}
+    with tarfile.open(fileobj=BytesIO(content)) as archive:
+        for one in archive:
+            name = posixpath.relpath(one.name, below or ".")
+            if name == ".":
+                continue
+            file = archive.extractfile(one) if one.isreg() or one.islnk() else None
+            body = file.read() if file else b""
+            kind = tarfile.REGTYPE if one.islnk() else one.type
+            target = one.linkname if one.issym() else ""
+            mode = 0o777 if one.issym() else one.mode & 0o7777
+            found[name] = (name, kind, mode, one.uid, one.gid, int(one.mtime), target, body)
+    return found
+
+
+async def chunks(content: bytes, size: int = 64 * 1024) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+async def read(archives: Archives, container_id: str, path: str) -> bytes:
+    async with aclosing(archives.get_archive(container_id, path)) as pieces:
+        return b"".join([piece async for piece in pieces])
+
+
+@pytest.fixture
+def archives(real: Engine) -> Archives:
+    return Archives(real)
+
+
+@pytest.fixture
+def image_id(engine: RealEngine, images: Images) -> str:
+    return engine.load(images.build("files"), "local/files:1")
+
+
+@pytest.fixture
+async def volume(real: Engine) -> AsyncIterator[str]:
+    name = f"v{secrets.token_hex(4)}"
+    await Volumes(real).create(name)
+    yield name
+    await Volumes(real).remove(name)
+
+
+class Helper:
+    """A container with the volume at /data that is there from the beginning to the end of the block."""
+
+    def __init__(self, real: Engine, image_id: str, volume: str, command: tuple[str, ...] = ()) -> None:
+        self._lifecycle = Lifecycle(real)
+        self._arguments = (image_id, (HelperMount(MountType.VOLUME, volume, "/data"),), command)
+        self._runs = bool(command)
+
+    async def __aenter__(self) -> str:
+        self._id = await self._lifecycle.create_helper(*self._arguments)
+        if self._runs:
+            await self._lifecycle.start(self._id)
+        return self._id
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._lifecycle.remove_helper(self._id)
+
+
+STAY = ("/bin/sleep", "600")
+
+
+async def test_a_tree_comes_back_as_it_was_put(
+    real: Engine, archives: Archives, image_id: str, volume: str
+) -> None:
+    """Put into a container that never ran; read from it, from one that runs and from one that was stopped."""
+    tree = nasty_tree()
+    async with Helper(real, image_id, volume) as idle, Helper(real, image_id, volume, STAY) as running:
+        await archives.put_archive(idle, "/data", chunks(tree))
+        from_idle = await read(archives, idle, "/data/.")
+        from_running = await read(archives, running, "/data/.")
+        await Lifecycle(real).stop(running, grace_seconds=0)
+        from_stopped = await read(archives, running, "/data/.")
+
+    expected = entries(tree)
+    assert len(expected) == 11
+    for content in (from_idle, from_running, from_stopped):
+        assert entries(content) == expected
+
+
+async def test_hard_links_stay_links(real: Engine, archives: Archives, image_id: str, volume: str) -> None:
+    async with Helper(real, image_id, volume) as helper:
+        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        content = await read(archives, helper, "/data/.")
+
+    with tarfile.open(fileobj=BytesIO(content)) as archive:
+        assert [one.linkname for one in archive if one.islnk()] == ["./big"]
+
+
+async def test_the_names_begin_with_the_last_part_of_the_path(
+    real: Engine, archives: Archives, image_id: str, volume: str
+) -> None:
+    async with Helper(real, image_id, volume) as helper:
+        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        whole = await read(archives, helper, "/data")
+        one = await read(archives, helper, "/data/setuid")
+
+    assert entries(whole, below="data") == entries(nasty_tree())
+    assert list(entries(one)) == ["setuid"]
+
+
+async def test_putting_replaces_what_is_in_its_place_and_removes_nothing(
+    real: Engine, archives: Archives, image_id: str, volume: str
+) -> None:
+    async with Helper(real, image_id, volume) as helper:
+        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        second = BytesIO()
+        with tarfile.open(fileobj=second, mode="w") as archive:
+            add(archive, "closed", tarfile.DIRTYPE, mode=0o755)
+            add(archive, "shared", content=b"now a file")
+        await archives.put_archive(helper, "/data", chunks(second.getvalue()))
+        found = entries(await read(archives, helper, "/data/."))
+
+    assert found["closed"][1] == tarfile.DIRTYPE
+    assert found["shared"][-1] == b"now a file"
+    assert "shared/empty" not in found
+    assert {"setuid", "big", "link"} <= set(found)
+
+
+async def test_a_path_is_described_as_it_is(
+    real: Engine, archives: Archives, image_id: str, volume: str
+) -> None:
+    async with Helper(real, image_id, volume) as helper:
+        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        stats = {
+            name: await archives.path_stat(helper, f"/data/{name}") for name in ("setuid", "shared", "link")
+        }
+        with pytest.raises(DockerNotFound, match="nothing-here"):
+            await archives.path_stat(helper, "/data/nothing-here")
+
+    setuid, shared, link = stats.values()
+    assert (setuid.mode, setuid.size_bytes, setuid.directory) == (0o6755, 10, False)
+    assert (shared.mode, shared.directory) == (0o3777, True)
+    assert (link.symlink, link.link_target) == (True, "/etc/passwd")
+
+
+async def test_a_missing_path_is_told(real: Engine, archives: Archives, image_id: str, volume: str) -> None:
+    async with Helper(real, image_id, volume) as helper:
+        with pytest.raises(DockerNotFound):
+            await read(archives, helper, "/nothing-here")
+        with pytest.raises(DockerNotFound):
+            await archives.put_archive(helper, "/nothing-here", chunks(nasty_tree()))
+
+
+async def test_a_full_disk_is_told(real: Engine, archives: Archives, image_id: str) -> None:
+    name = f"v{secrets.token_hex(4)}"
+    await Volumes(real).create(name, options={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"})
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        add(archive, "big", content=b"x" * 30_000_000)
+
+    async with Helper(real, image_id, name) as helper:
+        with pytest.raises(DockerError, match=r"no space left on device|broke off"):
+            await archives.put_archive(helper, "/data", chunks(content.getvalue()))
+    await Volumes(real).remove(name)
+
+
+async def test_an_archive_that_is_cut_is_refused(
+    real: Engine, archives: Archives, image_id: str, volume: str
+) -> None:
+    async with Helper(real, image_id, volume) as helper:
+        with pytest.raises(DockerError, match="EOF"):
+            await archives.put_archive(helper, "/data", chunks(nasty_tree()[:1_000_000]))
+
+
+async def test_nothing_is_written_through_a_link_out_of_the_container(
+    real: Engine, archives: Archives, image_id: str, volume: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    content = BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        add(archive, "out", tarfile.SYMTYPE, linkname=str(outside))
+        add(archive, "out/file", content=b"x")
+
+    async with Helper(real, image_id, volume) as helper:
+        with pytest.raises(DockerError):
+            await archives.put_archive(helper, "/data", chunks(content.getvalue()))
+
+    assert list(outside.iterdir()) == []

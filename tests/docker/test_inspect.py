@@ -1,0 +1,228 @@
+"""Containers and images in full, from documents as engines write them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from dockrev.docker.engine import Engine
+from dockrev.docker.inspect import ContainerDetail, Healthcheck, ImageDetail, Inspection, Mount
+from dockrev.docker.snapshot import ContainerState, Health
+from dockrev.errors import DockerError, DockerNotFound
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from tests.fakes.engine import FakeContainer, FakeEngine
+
+SECOND = 1_000_000_000
+VOLUME = {
+    "Type": "volume",
+    "Name": "blog_data",
+    "Source": "/var/lib/docker/volumes/blog_data/_data",
+    "Destination": "/data",
+    "RW": True,
+}
+BIND = {"Type": "bind", "Source": "/srv/conf", "Destination": "/conf", "RW": False}
+TMPFS = {"Type": "tmpfs", "Source": "", "Destination": "/run", "RW": True}
+
+
+def container(
+    *, state: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None, **rest: Any
+) -> dict[str, Any]:
+    return {
+        "Id": "c1",
+        "Name": "/blog-web-1",
+        "Image": "sha256:i1",
+        "RestartCount": 2,
+        "State": {"Status": "running", "StartedAt": "2026-01-02T03:04:05.123456789Z", "ExitCode": 0}
+        | dict(state or {}),
+        "Config": {"Image": "nginx:1.27", "Labels": {"com.docker.compose.project": "blog"}}
+        | dict(config or {}),
+        "Mounts": [],
+        **rest,
+    }
+
+
+def test_a_running_container() -> None:
+    document = container(
+        state={"Health": {"Status": "healthy", "FailingStreak": 0}}, Mounts=[VOLUME, BIND, TMPFS]
+    )
+
+    detail = ContainerDetail.parse(document)
+
+    assert (detail.id, detail.name, detail.image_id, detail.image) == (
+        "c1",
+        "blog-web-1",
+        "sha256:i1",
+        "nginx:1.27",
+    )
+    assert (detail.state, detail.health, detail.restart_count) == (
+        ContainerState.RUNNING,
+        Health.HEALTHY,
+        2,
+    )
+    assert detail.started_at == datetime(2026, 1, 2, 3, 4, 5, 123456, UTC)
+    assert detail.mounts == (
+        Mount("volume", "blog_data", "/var/lib/docker/volumes/blog_data/_data", "/data", True),
+        Mount("bind", None, "/srv/conf", "/conf", False),
+        Mount("tmpfs", None, "", "/run", True),
+    )
+    assert detail.document is document
+    assert detail.project == "blog"
+
+
+def test_one_that_never_ran() -> None:
+    detail = ContainerDetail.parse(
+        container(state={"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"})
+    )
+
+    assert (detail.state, detail.started_at, detail.health) == (ContainerState.CREATED, None, None)
+
+
+def test_secrets_of_the_environment_are_not_shown() -> None:
+    detail = ContainerDetail.parse(container(config={"Env": ["PASSWORD=s3cret"]}))
+
+    assert "s3cret" not in repr(detail)
+    assert detail.document["Config"]["Env"] == ["PASSWORD=s3cret"]
+
+
+@pytest.mark.parametrize(("written", "seconds"), [(None, 10), (0, 0), (90, 90)])
+def test_the_time_to_stop(written: int | None, seconds: float) -> None:
+    config = {} if written is None else {"StopTimeout": written}
+
+    assert ContainerDetail.parse(container(config=config)).stop_timeout_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "healthcheck"),
+    [
+        (None, None),
+        ({}, None),
+        ({"Test": []}, None),
+        ({"Test": ["NONE"]}, None),
+        ({"Test": ["CMD", "true"]}, Healthcheck(0, 30, 30, 3)),
+        (
+            {
+                "Test": ["CMD-SHELL", "true"],
+                "StartPeriod": 60 * SECOND,
+                "Interval": SECOND // 2,
+                "Timeout": 5 * SECOND,
+                "Retries": 7,
+            },
+            Healthcheck(60, 0.5, 5, 7),
+        ),
+    ],
+)
+def test_the_timing_of_a_health_check(written: Any, healthcheck: Healthcheck | None) -> None:
+    assert ContainerDetail.parse(container(config={"Healthcheck": written})).healthcheck == healthcheck
+
+
+def test_an_image() -> None:
+    digest = Digest.of(b"manifest")
+    detail = ImageDetail.parse(
+        {
+            "Id": "sha256:i1",
+            "RepoTags": ["nginx:1.27"],
+            "RepoDigests": [f"nginx@{digest}", "<none>@<none>"],
+            "Created": "2024-01-01T00:00:00Z",
+            "Size": 123,
+            "Os": "linux",
+            "Architecture": "arm",
+            "Variant": "v7",
+            "Config": {
+                "Env": ["PATH=/bin", "A=b=c"],
+                "Cmd": ["serve"],
+                "Entrypoint": ["/entry"],
+                "Labels": {"a": "b"},
+                "User": "1000:1000",
+                "WorkingDir": "/app",
+                "Volumes": {"/data": {}},
+                "ExposedPorts": {"80/tcp": {}},
+                "StopSignal": "SIGQUIT",
+                "Healthcheck": {"Test": ["CMD", "true"]},
+            },
+        }
+    )
+
+    assert (detail.id, detail.tags, detail.size_bytes) == ("sha256:i1", ("nginx:1.27",), 123)
+    assert detail.digests_of("docker.io/library/nginx") == (digest,)
+    assert detail.created_at == datetime(2024, 1, 1, tzinfo=UTC)
+    assert detail.platform == Platform("linux", "arm", "v7")
+    config = detail.config
+    assert (config.env, config.command, config.entrypoint) == (
+        ("PATH=/bin", "A=b=c"),
+        ("serve",),
+        ("/entry",),
+    )
+    assert (config.user, config.working_directory, config.stop_signal) == ("1000:1000", "/app", "SIGQUIT")
+    assert (config.volumes, config.exposed_ports) == (frozenset({"/data"}), frozenset({"80/tcp"}))
+    assert config.healthcheck == Healthcheck(0, 30, 30, 3)
+
+
+def test_an_image_that_says_nothing() -> None:
+    detail = ImageDetail.parse({"Id": "sha256:i1", "RepoTags": None, "Config": None})
+
+    assert (detail.tags, detail.repo_digests, detail.created_at) == ((), (), None)
+    assert (detail.config.env, detail.config.volumes, detail.config.healthcheck) == ((), frozenset(), None)
+
+
+def replica(number: int, **rest: Any) -> FakeContainer:
+    return FakeContainer(
+        f"c{number}", "nginx", "sha256:i1", project="blog", service="web", number=number, **rest
+    )
+
+
+def inspectable(fake: FakeEngine, *containers: FakeContainer, listed_only: str | None = None) -> None:
+    fake.containers = list(containers)
+    for one in containers:
+        document = container(config={"Labels": one.all_labels()}, Id=one.id, Name=f"/{one.name}")
+
+        async def answer(_: web.Request, document: dict[str, Any] = document) -> web.Response:
+            return web.json_response(document)
+
+        if one.id != listed_only:
+            fake.handlers[f"GET /containers/{one.id}/json"] = answer
+
+
+async def test_the_containers_of_a_service_come_in_their_order(fake: FakeEngine, client: Engine) -> None:
+    inspectable(fake, replica(10), replica(2, state="exited"), replica(1), replica(3, oneoff=True))
+
+    found = await Inspection(client).containers_of("blog", "web")
+
+    assert [one.number for one in found] == [1, 2, 10]
+
+
+async def test_one_that_goes_while_they_are_read_is_left_out(fake: FakeEngine, client: Engine) -> None:
+    inspectable(fake, replica(1), replica(2), listed_only="c1")
+
+    assert [one.number for one in await Inspection(client).containers_of("blog", "web")] == [2]
+
+
+async def test_a_container_that_is_not_there_is_told(fake: FakeEngine, client: Engine) -> None:
+    with pytest.raises(DockerNotFound):
+        await Inspection(client).container("gone")
+    with pytest.raises(DockerNotFound):
+        await Inspection(client).image("gone:1")
+
+
+async def test_what_is_missing_does_not_make_the_engine_be_asked_for_its_version_again(
+    fake: FakeEngine, client: Engine
+) -> None:
+    for _ in range(3):
+        with pytest.raises(DockerNotFound):
+            await Inspection(client).container("gone")
+
+    assert fake.calls.count("GET /version") == 1
+
+
+async def test_a_document_of_another_shape_is_a_failure_of_the_engine(
+    fake: FakeEngine, client: Engine
+) -> None:
+    async def nonsense(_: web.Request) -> web.Response:
+        return web.json_response({"Id": "c1"})
+
+    fake.handlers["GET /containers/c1/json"] = nonsense
+
+    with pytest.raises(DockerError, match="does not speak like a Docker engine"):
+        await Inspection(client).container("c1")

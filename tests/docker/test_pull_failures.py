@@ -1,0 +1,99 @@
+"""What engines and registries really say when a pull fails, and the sentence a person gets."""
+
+import pytest
+
+from dockrev.docker.pull_failures import known_failure, pull_failure
+
+NAME = "registry.test/x/web@sha256:aa"
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "permanent"),
+    [
+        ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", "disk is full", True),
+        (
+            "failed to register layer: Error processing tar file: write /big: no space left on device",
+            "there is no room for",
+            True,
+        ),
+        (f"manifest for {NAME} not found: manifest unknown: manifest unknown", "does not offer", True),
+        (
+            "no matching manifest for linux/amd64 in the manifest list entries",
+            "no image for the platform",
+            True,
+        ),
+        (
+            "Get https://registry.test/v2/x/web/manifests/sha256:aa: no basic auth credentials",
+            "does not let this engine pull",
+            True,
+        ),
+        ("unauthorized: authentication required", "Check the login", True),
+        (
+            "pull access denied for x/web, repository does not exist or may require 'docker login': denied:"
+            " requested access to the resource is denied",
+            "Check the login",
+            True,
+        ),
+        (
+            "toomanyrequests: You have reached your unauthenticated pull rate limit.",
+            "limits how often",
+            False,
+        ),
+        (
+            'Get "https://registry.test/v2/": x509: certificate signed by unknown authority',
+            "does not accept the certificate",
+            True,
+        ),
+        (
+            'Get "https://10.0.0.5:5000/v2/": http: server gave HTTP response to HTTPS client',
+            "insecure-registries",
+            True,
+        ),
+        (
+            'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+            "cannot reach the registry",
+            False,
+        ),
+        (
+            "Get https://registry.test/v2/: net/http: TLS handshake timeout",
+            "cannot reach the registry",
+            False,
+        ),
+        (
+            'Get "https://registry.test/v2/": context deadline exceeded (Client.Timeout exceeded)',
+            "cannot reach the registry",
+            False,
+        ),
+        ("unexpected EOF", "cannot reach the registry", False),
+        ("something new", f"could not pull {NAME}: something new.", False),
+    ],
+)
+def test_a_failure_says_what_to_do(said: str, sentence: str, permanent: bool) -> None:
+    failure = pull_failure(NAME, said)
+
+    assert sentence in failure.message
+    assert NAME in failure.message
+    assert failure.permanent is permanent
+
+
+def test_what_is_not_known_is_left_to_the_caller() -> None:
+    assert known_failure(NAME, "something new") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Get "https://store.test/blob?X-Amz-Signature=s3cret": dial tcp: i/o timeout',
+        "Get https://user:s3cret@proxy.test/v2/: unauthorized",
+        "error parsing https://auth.test/token?account=s3cret&scope=x",
+    ],
+)
+def test_signatures_and_passwords_in_addresses_are_left_out(said: str) -> None:
+    message = pull_failure(NAME, said).message
+
+    assert "s3cret" not in message
+    assert ".test/" in message
+
+
+def test_what_an_engine_says_is_bounded() -> None:
+    assert len(pull_failure(NAME, "x" * 10_000).message) < 500

@@ -1,0 +1,133 @@
+"""Everything behind POST /api/runtime-scans, on a host that a test declares."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+from fastapi import FastAPI
+from sqlalchemy import delete
+
+from dockrev.assembly import Registries
+from dockrev.clock import SystemClock
+from dockrev.config import AuthConfig, DockerConfig
+from dockrev.docker.engine import Engine
+from dockrev.docker.host import HostPlatform
+from dockrev.errors import DockerError
+from dockrev.images.store import image_tags
+from dockrev.jobs.models import Job, Level
+from dockrev.jobs.runner import JobRunner
+from dockrev.jobs.store import jobs
+from dockrev.runtime_scans.jobs import RuntimeScanJobs
+from dockrev.runtime_scans.routes import RuntimeScanRoutes
+from dockrev.stacks.models import ObservedService
+from dockrev.stacks.store import stacks
+from dockrev.web.application import create_web_app
+from tests.checks.bench import Bench
+from tests.jobs.building import Jobs
+from tests.stacks.building import AMD64
+from tests.web.asgi import Answer, ask
+
+Change = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Scans:
+    """`happens` is what a look at the host brings to the record, `wrong` what is wrong with which stack."""
+
+    bench: Bench
+    jobs: Jobs
+    scan_jobs: RuntimeScanJobs
+    app: FastAPI
+    happens: Change | None = None
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    engine_error: DockerError | None = None
+    may_look: asyncio.Event = field(default_factory=asyncio.Event)
+    looks: int = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, directory: Path) -> AsyncIterator[Self]:
+        async def look_around() -> Mapping[str, str]:
+            return await opened._look_around()
+
+        clock, docker = SystemClock(), DockerConfig(host="unix:///nowhere", platform=AMD64)
+        async with Bench.open(directory) as bench, Engine.open(docker) as engine:
+            own = Jobs.of(bench.database, clock)
+            runner = JobRunner(own.store, clock, directory / "workflows.sqlite3")
+            scan_jobs = RuntimeScanJobs(
+                runner,
+                own.store,
+                bench.stacks,
+                bench.appraiser,
+                HostPlatform(engine, docker.platform),
+                look_around,
+                Registries(bench.checker),
+            )
+            app = create_web_app([RuntimeScanRoutes(scan_jobs).router], AuthConfig(), "1.0")
+            opened = cls(bench, own, scan_jobs, app)
+            opened.may_look.set()
+            await runner.start()
+            try:
+                yield opened
+            finally:
+                await runner.stop()
+
+    async def forget(self) -> None:
+        """Nothing is on record any more; the host is quiet and answers."""
+        async with self.bench.database.write() as connection:
+            for table in (stacks, jobs, image_tags):
+                await connection.execute(delete(table))
+        self.bench.registry.requests.clear()
+        self.happens, self.wrong, self.engine_error = None, {}, None
+
+    async def stack(self, project: str = "blog", *services: ObservedService) -> str:
+        """On record, and remembered as what ran."""
+        stack_id = await self.bench.stack(project, *services)
+        await self.scan_jobs.remember()
+        return stack_id
+
+    async def _look_around(self) -> Mapping[str, str]:
+        self.looks += 1
+        await self.may_look.wait()
+        if self.engine_error:
+            raise self.engine_error
+        if self.happens:
+            await self.happens()
+        return self.wrong
+
+    async def post(self, body: object, **headers: str) -> Answer:
+        return await ask(self.app, "POST", "/api/runtime-scans", json_body=body, headers=headers)
+
+    async def start(self, body: object, **headers: str) -> str:
+        answer = await self.post(body, **headers)
+        assert answer.status == 200, answer.body
+        job_id: str = answer.json()["jobId"]
+        return job_id
+
+    async def ended(self, job_id: str) -> Job:
+        async with asyncio.timeout(10):
+            with self.jobs.feed.watch() as changed:
+                while True:
+                    changed.clear()
+                    job = await self.jobs.store.get(job_id)
+                    if job.status.terminal:
+                        return job
+                    await changed.wait()
+
+    async def run(self, body: object) -> Job:
+        return await self.ended(await self.start(body))
+
+    async def events(self, job_id: str, kind: str) -> list[dict[str, Any]]:
+        rows = await self.jobs.logs(job_id)
+        events = [orjson.loads(row.message) for row in rows if row.level is Level.EVENT]
+        return [event for event in events if event["type"] == kind]
+
+    async def lines(self, job_id: str, level: Level) -> list[str]:
+        return [row.message for row in await self.jobs.logs(job_id) if row.level is level]
+
+    async def service_id(self, name: str) -> str:
+        return next(one.id for one in await self.bench.services() if one.name == name)

@@ -1,0 +1,54 @@
+"""What counts as drift."""
+
+import pytest
+
+from dockrev.runtime_scans.drift import Drift, drifted, seen_in
+from dockrev.stacks.appraisal import AppraisedStack, appraise
+from dockrev.stacks.candidates import Knowledge
+from dockrev.stacks.models import Runtime
+from tests.stacks.building import AMD64, NEW, OLD, context, running, service, stack, stopped
+
+
+def appraised(runtime: Runtime) -> list[AppraisedStack]:
+    return appraise([stack(service(runtime=runtime))], context(Knowledge({}, {}, AMD64)))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (running(OLD), running(OLD)),
+        (running(OLD), running(OLD, total=3)),
+        (running(OLD), stopped(OLD)),
+        (running(OLD), Runtime()),
+        (running(OLD), running(())),
+        (Runtime(), Runtime()),
+    ],
+)
+def test_the_same_content_or_none_is_no_drift(before: Runtime, now: Runtime) -> None:
+    assert drifted(seen_in(appraised(before)), appraised(now)) == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "digests"),
+    [
+        (running(OLD), running(NEW), (OLD, NEW)),
+        (running(OLD), stopped(NEW), (OLD, NEW)),
+        (Runtime(), running(NEW), (None, NEW)),
+        (running(()), running(NEW), (None, NEW)),
+    ],
+)
+def test_other_content_is(before: Runtime, now: Runtime, digests: tuple[str | None, str]) -> None:
+    (drift,) = drifted(seen_in(appraised(before)), appraised(now))
+
+    assert ((drift.before, drift.now), drift.changed) == (digests, True)
+
+
+def test_a_replica_that_does_not_stand_for_its_service_changes_nothing_that_is_shown() -> None:
+    (drift,) = drifted(seen_in(appraised(running(OLD))), appraised(running(OLD, NEW)))
+
+    assert drift == Drift(drift.service, "latest", OLD, OLD)
+    assert not drift.changed
+
+
+def test_a_service_that_was_not_on_record_has_not_changed() -> None:
+    assert drifted({}, appraised(running(NEW))) == ()

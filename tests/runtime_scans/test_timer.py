@@ -1,0 +1,62 @@
+"""Runtime scans that start by themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dockrev.jobs.models import JobFilter, Scope
+from dockrev.runtime_scans.timer import RuntimeScanTimer
+from tests.jobs.works import logged
+from tests.runtime_scans.scans import Scans
+
+
+@pytest.fixture
+async def scans(tmp_path: Path) -> AsyncIterator[Scans]:
+    async with Scans.open(tmp_path) as scans:
+        yield scans
+
+
+async def until_looked(scans: Scans, times: int) -> None:
+    """Ends when the timer has made so many looks."""
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        timer = group.create_task(RuntimeScanTimer(scans.scan_jobs, 0.01).run())
+        with scans.jobs.feed.watch() as changed:
+            while scans.looks < times:
+                changed.clear()
+                await changed.wait()
+        timer.cancel()
+
+
+async def test_the_first_is_at_start_and_others_follow(scans: Scans) -> None:
+    await until_looked(scans, 2)
+
+    jobs = await scans.jobs.store.page(JobFilter(), 10, None)
+    assert len(jobs) >= 2
+    assert {(job.created_by, job.reason, job.target.scope) for job in jobs} == {
+        ("schedule", "schedule", Scope.ALL)
+    }
+
+
+async def test_none_starts_while_one_of_any_scope_runs(scans: Scans) -> None:
+    stack_id = await scans.bench.stack("blog")
+    scans.may_look.clear()
+    job_id = await scans.start({"scope": "stack", "stackId": stack_id})
+
+    assert not await scans.scan_jobs.start_scheduled()
+    scans.may_look.set()
+    await scans.ended(job_id)
+
+    assert await scans.scan_jobs.start_scheduled()
+
+
+async def test_what_keeps_it_from_starting_is_logged_and_does_not_end_it(tmp_path: Path) -> None:
+    async with Scans.open(tmp_path) as scans:
+        pass
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        timer = group.create_task(RuntimeScanTimer(scans.scan_jobs, 0.001).run())
+        for _ in range(2):
+            with logged("runtime_scan.not_started") as seen:
+                await seen.wait()
+        timer.cancel()

@@ -1,0 +1,42 @@
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
+from tests.testbed.engine import Engine
+from tests.testbed.images import Images
+from tests.testbed.projects import Projects
+from tests.testbed.registry import Registry
+from tests.updates.slow_front import SlowFront
+from tests.updates.story import Story, settle_for
+
+
+@pytest.fixture(scope="module")
+def update_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Shared by the stories of a module; they use projects of their own."""
+    server = ServerProcess(
+        tmp_path_factory.mktemp("server"),
+        bed.engine.host,
+        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
+    )
+    server.start()
+    server.wait_until_ready()
+    settle_for(server)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def story(
+    update_server: ServerProcess, engine: Engine, registry: Registry, images: Images, projects: Projects
+) -> Story:
+    return Story(update_server, engine, registry, images, projects)
+
+
+@pytest.fixture
+async def front(story: Story) -> AsyncIterator[SlowFront]:
+    """Before the story's registry."""
+    async with SlowFront.before(story.registry.host) as front:
+        story.front = front.host
+        yield front

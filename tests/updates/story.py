@@ -1,0 +1,202 @@
+"""An operator with Dockrev on the real engine: projects run, images move, updates are watched."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.api import Api, Document, Event, until
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.engine import Engine
+from tests.testbed.images import Healthcheck, Image, Images
+from tests.testbed.projects import ComposeVersion, Project, Projects
+from tests.testbed.registry import Pushed, Registry
+
+CONFIG_FILES = "com.docker.compose.project.config_files"
+SICK = Healthcheck("false", interval_seconds=0.3, retries=2)
+SOUND = Healthcheck("true", interval_seconds=0.3)
+CRASHING = ("/bin/sh", "-c", "exit 3")
+QUICK_STOP = {"stop_grace_period": "1s"}
+
+Service = Mapping[str, Any]
+
+
+def settle_for(server: ServerProcess, **backup: Any) -> None:
+    """Short waits and backups where the test can see them, as an operator would have chosen them."""
+    sections = {
+        "updates": {"stabilitySeconds": 1, "healthDeadlineCapSeconds": 60},
+        "backup": {"baseDir": str(server.directory / "backups"), **backup},
+    }
+    with closing(sqlite3.connect(server.db_path, timeout=20)) as database, database:
+        for section, value in sections.items():
+            database.execute(
+                "INSERT OR REPLACE INTO settings VALUES (?, ?, ?, ?)",
+                (section, json.dumps(value), "2024-01-01 00:00:00.000000", "test"),
+            )
+
+
+def reservations(server: ServerProcess) -> list[str]:
+    with closing(sqlite3.connect(server.db_path, timeout=20)) as database:
+        return [row[0] for row in database.execute("SELECT service_id FROM update_reservations")]
+
+
+@dataclass(slots=True)
+class Story:
+    """One project of one test. `shelf` builds and pushes; `api` is what the operator sees."""
+
+    server: ServerProcess
+    engine: Engine
+    registry: Registry
+    images: Images
+    projects: Projects
+    version: ComposeVersion = ComposeVersion.V2
+    front: str | None = None
+    """Where the engine and Dockrev find the registry, if that is not its own address."""
+    pushed: dict[str, Pushed] = field(default_factory=dict)
+
+    def push(self, name: str, version: str, **image: Any) -> Image:
+        """Moves `name:1` to a new image."""
+        built = self.images.build(name, version=version, **image)
+        pushed = self.registry.push(built, f"{name}:1")
+        address = pushed.name.replace(self.registry.host, self.front or self.registry.host)
+        self.pushed[name] = replace(pushed, name=address)
+        return built
+
+    def service(self, name: str, **more: Any) -> dict[str, Any]:
+        """One that uses `name:1`."""
+        return {"image": self.pushed[name].name, **QUICK_STOP, **more}
+
+    async def deploy(self, services: Mapping[str, Service], title: str = "story", **more: Any) -> "Deployed":
+        project = self.projects.create(title, services, version=self.version, **more)
+        await asyncio.to_thread(project.up)
+        return Deployed(self, project)
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[Api]:
+        async with self.server.api() as api:
+            yield api
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    story: Story
+    project: Project
+
+    def containers(self, service: str | None = None) -> dict[str, tuple[str, str, str]]:
+        """Name: id, image id and state of each, as the engine says."""
+        return {
+            one.name: (one.container_id, one.image_id, one.state) for one in self.project.containers(service)
+        }
+
+    def inspect(self, service: str) -> list[Any]:
+        return [
+            self.story.engine.api.get(f"/containers/{one.container_id}/json")
+            for one in self.project.containers(service)
+        ]
+
+    def runs(self, service: str) -> set[str]:
+        """The images of its containers that are up."""
+        return {one.image_id for one in self.project.containers(service) if one.state == "running"}
+
+    async def checked(self, services: int = 1) -> dict[str, Document]:
+        """The services by name after a check."""
+        async with self.story.api() as api:
+            await api.found(self.project.name, services)
+            await api.check_project(self.project.name)
+            return await api.services(self.project.name)
+
+    async def wish(self, *names: str) -> dict[str, Any]:
+        """The body that approves what the API offers for these services."""
+        async with self.story.api() as api:
+            stack = await api.stack(self.project.name)
+        services = {one["name"]: one for one in stack["services"]}
+        targets = [target_of(services[name]) for name in names]
+        if len(targets) == 1:
+            return {"scope": "service", **targets[0], "reason": "ui", "mode": "apply"}
+        return {"scope": "stack", "stackId": stack["id"], "targets": targets, "mode": "apply"}
+
+    async def start(self, *names: str, **more: Any) -> str:
+        body = {**await self.wish(*names), **more}
+        async with self.story.api() as api:
+            job_id: str = (await api.post("/api/updates", body))["jobId"]
+        return job_id
+
+    async def update(self, *names: str, **more: Any) -> Document:
+        """The job when it has ended."""
+        return await self.ended(await self.start(*names, **more))
+
+    async def ended(self, job_id: str) -> Document:
+        async with self.story.api() as api:
+            return await api.finished(job_id)
+
+    async def changed_by_hand(self) -> bool:
+        """Does `docker compose up -d` do anything?"""
+        before = self.containers()
+        await asyncio.to_thread(self.project.up)
+        return self.containers() != before
+
+    def assert_own_files_only(self) -> None:
+        named = {one.labels[CONFIG_FILES] for one in self.project.containers()}
+        assert named == {str(self.project.config_file)}
+
+
+def target_of(service: Document) -> dict[str, Any]:
+    candidate = service["candidate"]
+    return {
+        "serviceId": service["id"],
+        "targetTag": candidate["tag"],
+        "targetDigest": candidate["digest"],
+        "pullTags": [],
+    }
+
+
+def outcomes(job: Document) -> dict[str, Document]:
+    """By the name of the service."""
+    return {one["serviceName"]: one for stack in job["summary"]["stacks"] for one in stack["services"]}
+
+
+def statuses(job: Document) -> dict[str, str]:
+    return {name: one["status"] for name, one in outcomes(job).items()}
+
+
+def remains(story: Story) -> list[str]:
+    """Protective tags, helper containers and reservations; nothing when all is cleaned up."""
+    return [*protective_tags(story), *helpers(story), *reservations(story.server)]
+
+
+def protective_tags(story: Story, job_id: str = "") -> list[str]:
+    return [
+        tag
+        for image in story.engine.api.get("/images/json")
+        for tag in image["RepoTags"] or ()
+        if tag.startswith(f"dockrev/rollback:{job_id}")
+    ]
+
+
+def helpers(story: Story) -> list[str]:
+    labelled = {"all": True, "filters": {"label": ["dockrev.helper"]}}
+    return [one["Id"] for one in story.engine.api.get("/containers/json", labelled)]
+
+
+async def step(events: AsyncIterator[Event], name: str, status: str) -> Event:
+    """The event that says so."""
+    async for event in events:
+        if (event.kind, event.data.get("step"), event.data.get("status")) == ("update_step", name, status):
+            return event
+    raise AssertionError(f"the job ended before {name} was {status}")
+
+
+async def job_of(api: Api, job_id: str) -> Document:
+    return await until(lambda: api.job(job_id), lambda job: job["status"] != "running")
+
+
+def hashes(directory: Path) -> Sequence[tuple[str, bytes, int]]:
+    return sorted(
+        (str(path.relative_to(directory)), path.read_bytes(), path.stat().st_mode)
+        for path in directory.rglob("*")
+        if path.is_file()
+    )

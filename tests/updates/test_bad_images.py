@@ -1,0 +1,128 @@
+"""Images that do not work: the service is as it was before, its data included where that is wanted."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.testbed.images import Healthcheck
+from tests.updates.story import (
+    CRASHING,
+    SICK,
+    SOUND,
+    Deployed,
+    Story,
+    hashes,
+    outcomes,
+    protective_tags,
+    settle_for,
+    statuses,
+)
+
+pytestmark = pytest.mark.xdist_group("update-bad-images")
+
+CORRUPTING = (
+    "/bin/sh",
+    "-c",
+    'echo bad > /data/table; rm -f /data/index; echo more > /data/new; trap "exit 0" TERM; sleep 999 & wait',
+)
+SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_seconds=2)
+
+
+@pytest.mark.parametrize(
+    ("image", "service", "reason"),
+    [
+        ({"command": CRASHING}, {"restart": "always"}, "restart"),
+        ({"command": CRASHING}, {}, "exited (exit code 3)"),
+        ({"command": CRASHING, "healthcheck": SOUND}, {"restart": "always"}, "restart"),
+        ({"healthcheck": SICK_AFTER_A_WHILE}, {}, "is unhealthy"),
+        ({"command": ("/nowhere",)}, {}, "/nowhere"),
+    ],
+    ids=["crash loop", "crash", "crash loop with a healthcheck", "sick after its start period", "no program"],
+)
+async def test_a_bad_image_is_rolled_back(
+    story: Story, image: dict[str, Any], service: dict[str, Any], reason: str
+) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", **service)})
+    story.push("web", "2", **image)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
+    assert reason in outcomes(job)["web"]["reason"]
+    assert deployed.runs("web") == {str(old.image_id)}
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+    assert not protective_tags(story, job["id"])
+
+
+async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2", healthcheck=SICK)
+    service = (await deployed.checked())["web"]
+    async with story.api() as api:
+        path = f"/api/services/{service['id']}/settings"
+        settings = await api.get(path)
+        async with api.session.put(path, json={**settings, "autoRollback": False}) as answer:
+            assert answer.status == 200, await answer.text()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], statuses(job)) == ("failed", {"web": "failed"}), job
+    reason = outcomes(job)["web"]["reason"]
+    assert "is unhealthy" in reason
+    assert f"is running with image {new.image_id[7:19]}" in reason
+    assert deployed.runs("web") == {str(new.image_id)}
+    assert not protective_tags(story, job["id"])
+    assert story.engine.api.get(f"/images/{old.image_id}/json")["Id"] == old.image_id
+
+
+async def test_a_service_that_was_sick_before_may_be_sick_again(story: Story) -> None:
+    old = story.push("web", "1", healthcheck=SICK)
+    deployed = await story.deploy({"web": story.service("web")})
+    deployed.project.until("web", lambda one: "unhealthy" in one.status)
+    story.push("web", "2", command=CRASHING)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+
+
+@pytest.fixture
+async def restoring(story: Story, request: pytest.FixtureRequest) -> AsyncIterator[Story]:
+    settle_for(story.server, restoreDataOnRollback=request.param)
+    yield story
+    settle_for(story.server)
+
+
+@pytest.mark.parametrize("restoring", [True, False], indirect=True)
+async def test_corrupted_data_comes_back_where_that_is_wanted(
+    restoring: Story, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    wanted: bool = request.node.callspec.params["restoring"]
+    old = restoring.push("web", "1")
+    bind = tmp_path / "data"
+    bind.mkdir()
+    (bind / "table").write_text("rows\n")
+    (bind / "index").write_bytes(bytes(range(256)))
+    before = hashes(bind)
+    deployed = await restoring.deploy({"web": restoring.service("web", volumes=[f"{bind}:/data"])})
+    restoring.push("web", "2", command=CORRUPTING, healthcheck=SICK_AFTER_A_WHILE)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert job["summary"]["stacks"][0]["backup"]["status"] == "success"
+    assert (hashes(bind) == before) is wanted
+    await assert_settled(deployed)
+
+
+async def assert_settled(deployed: Deployed) -> None:
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()

@@ -1,0 +1,240 @@
+"""Cancelled, files edited, containers removed, engines restarted, disks full: all while an update runs."""
+
+import asyncio
+import random
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.api import Document
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
+from tests.testbed.engine import Engine
+from tests.testbed.images import Healthcheck, Images
+from tests.testbed.projects import Projects
+from tests.testbed.registry import Registry
+from tests.updates.slow_front import SlowFront
+from tests.updates.story import (
+    SICK,
+    Deployed,
+    Story,
+    outcomes,
+    protective_tags,
+    settle_for,
+    statuses,
+    step,
+)
+
+pytestmark = pytest.mark.xdist_group("update-disturbed")
+
+SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
+SLOWLY_SICK = Healthcheck("sleep 2; false", interval_seconds=0.2, retries=1)
+BIG = random.Random(7).randbytes(3_000_000)
+
+
+async def when(deployed: Deployed, job_id: str, name: str, status: str = "started") -> None:
+    """Returns when that step of the job is said to be so."""
+    async with (
+        deployed.story.api() as api,
+        asyncio.timeout(60),
+        api.stream(f"/api/jobs/{job_id}/events") as events,
+    ):
+        await step(events, name, status)
+
+
+async def cancel(deployed: Deployed, job_id: str) -> Document:
+    async with deployed.story.api() as api:
+        await api.post(f"/api/jobs/{job_id}/cancel")
+    return await deployed.ended(job_id)
+
+
+@pytest.mark.parametrize("at", ["record", "preflight", "backup", "pull"])
+async def test_cancelled_before_anything_was_changed(
+    story: Story, front: SlowFront, at: str, tmp_path: Path
+) -> None:
+    story.push("web", "1")
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "big").write_bytes(BIG)
+    deployed = await story.deploy({"web": story.service("web", volumes=[f"{data}:/data"])})
+    story.push("web", "2", files={"big": BIG})
+    await deployed.checked()
+    before = deployed.containers()
+    front.pause_seconds = 0.05
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, at)
+
+    job = await cancel(deployed, job_id)
+
+    assert (job["status"], statuses(job)) == ("failed", {"web": "failed"}), job
+    assert outcomes(job)["web"]["reason"] == "the job was cancelled"
+    assert job["summary"]["terminated"]["reason"] == "cancelled"
+    assert deployed.containers() == before
+    assert not await deployed.changed_by_hand()
+    assert not protective_tags(story, job_id)
+
+
+@pytest.mark.parametrize("at", ["tag", "apply", "verify"])
+async def test_cancelled_later_it_goes_back(story: Story, at: str) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SLOWLY_SOUND)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, at)
+
+    job = await cancel(deployed, job_id)
+
+    assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
+    assert outcomes(job)["web"]["reason"] == "the job was cancelled"
+    assert deployed.runs("web") == {str(old.image_id)}
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+    assert not protective_tags(story, job_id)
+
+
+async def test_cancelling_a_rollback_does_not_stop_it(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SICK)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "rollback")
+
+    job = await cancel(deployed, job_id)
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+
+
+async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SLOWLY_SOUND)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "verify")
+    [container] = deployed.project.containers("web")
+    await asyncio.to_thread(
+        story.engine.api.call, "DELETE", f"/containers/{container.container_id}", {"force": True}
+    )
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert "0 of 1 containers" in outcomes(job)["web"]["reason"]
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_file_that_is_edited_before_the_containers_are_made_anew(
+    story: Story, front: SlowFront
+) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", files={"big": BIG})
+    await deployed.checked()
+    before = deployed.containers()
+    front.pause_seconds = 0.05
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "pull")
+    deployed.project.configure({"web": story.service("web", environment={"EDITED": "1"})})
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("rolled_back", "apply"), job
+    assert "changed during the update" in outcomes(job)["web"]["reason"]
+    assert deployed.containers() == before
+
+
+async def test_a_file_that_is_edited_while_the_image_is_tried(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SLOWLY_SICK)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "verify")
+    deployed.project.configure({"web": story.service("web", environment={"EDITED": "1"})})
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert any("as it is now" in line["msg"] for line in job["logs"])
+    assert not await deployed.changed_by_hand()
+
+
+@pytest.fixture
+async def alone(
+    bed: Bed, private_engine: Engine, registry: Registry, images: Images, tmp_path: Path
+) -> AsyncIterator[Story]:
+    """On an engine of its own."""
+    server = ServerProcess(tmp_path, private_engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file))
+    server.start()
+    await server.ready()
+    settle_for(server)
+    projects = Projects(private_engine, tmp_path / "projects", bed.docker_config)
+    yield Story(server, private_engine, registry, images, projects)
+    server.close()
+
+
+@pytest.mark.parametrize("at", ["pull", "apply", "verify"])
+async def test_an_engine_that_is_restarted(alone: Story, at: str) -> None:
+    old = alone.push("web", "1")
+    deployed = await alone.deploy({"web": alone.service("web", restart="always")})
+    new = alone.push("web", "2", files={"big": BIG}, healthcheck=SLOWLY_SOUND)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, at)
+
+    await asyncio.to_thread(alone.engine.kill)
+    await asyncio.to_thread(alone.engine.start)
+
+    job = await deployed.ended(job_id)
+    expected = {"success": new, "rolled_back": old, "failed": old}[job["status"]]
+    assert deployed.runs("web") == {str(expected.image_id)}, job
+    assert job["status"] != "failed" or outcomes(job)["web"]["step"] == "pull"
+    assert not await deployed.changed_by_hand()
+    assert not protective_tags(alone, job_id)
+
+
+@pytest.fixture
+def full_engine(bed: Bed) -> Iterator[Engine]:
+    """With little room for images."""
+    engine = Engine(bed.keeper, "engine-full")
+    data = bed.keeper.directory / "engine-full" / "data"
+    data.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", data], check=True)
+    engine.start()
+    yield engine
+    engine.kill()
+    subprocess.run(["umount", data], check=True)
+    engine.discard()
+
+
+async def test_a_disk_that_is_full_in_the_middle_of_the_pull(
+    story: Story, bed: Bed, full_engine: Engine, tmp_path: Path
+) -> None:
+    server = ServerProcess(tmp_path, full_engine.host)
+    server.start()
+    await server.ready()
+    settle_for(server)
+    full = Story(
+        server,
+        full_engine,
+        story.registry,
+        story.images,
+        Projects(full_engine, tmp_path / "projects", bed.docker_config),
+    )
+    full.push("web", "1")
+    deployed = await full.deploy({"web": full.service("web")})
+    full.push("web", "2", files={"zeros": bytes(100_000_000)})
+    await deployed.checked()
+    before = deployed.containers()
+
+    job = await deployed.update("web")
+    server.close()
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "pull"), job
+    assert "disk is full" in outcomes(job)["web"]["reason"]
+    assert deployed.containers() == before
+    assert not protective_tags(full, job["id"])

@@ -1,0 +1,306 @@
+"""Whenever the server is killed, the next start ends the update truthfully and leaves nothing half-done."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.api import Event, until
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
+from tests.testbed.engine import Engine
+from tests.testbed.images import Healthcheck, Images
+from tests.testbed.projects import Projects
+from tests.testbed.registry import Registry
+from tests.updates.slow_front import SlowFront
+from tests.updates.story import SICK, SOUND, Deployed, Story, hashes, helpers, remains, settle_for, statuses
+
+pytestmark = pytest.mark.xdist_group("update-kill")
+
+BEING_REPLACED = re.compile(r"^[0-9a-f]{12}_")
+STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done')
+"""Is stopped only after the grace period, so there is a time in which Compose waits."""
+CORRUPTING = (
+    "/bin/sh",
+    "-c",
+    'echo broken > /data/table; rm -f /data/index; trap "exit 0" TERM; sleep 999 & wait',
+)
+
+
+@pytest.fixture(scope="module")
+def kill_engine(bed: Bed) -> Iterator[Engine]:
+    """Of this module alone, so that everything on it is ours."""
+    engine = Engine(bed.keeper, "engine-kill")
+    engine.start()
+    yield engine
+    engine.discard()
+
+
+@pytest.fixture
+async def story(
+    bed: Bed, kill_engine: Engine, registry: Registry, images: Images, tmp_path: Path
+) -> AsyncIterator[Story]:
+    server = ServerProcess(tmp_path, kill_engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file))
+    projects = Projects(kill_engine, tmp_path / "projects", bed.docker_config)
+    server.start()
+    await server.ready()
+    settle_for(server, restoreDataOnRollback=True)
+    yield Story(server, kill_engine, registry, images, projects)
+    server.close()
+    await asyncio.to_thread(projects.remove_all)
+
+
+async def with_data(story: Story, **service: Any) -> Deployed:
+    """A service whose volume holds a table and an index."""
+    mounted = story.service("web", volumes=["data:/data"], **service)
+    deployed = await story.deploy({"web": mounted}, volumes={"data": {}})
+    (data_of(deployed) / "table").write_text("rows\n")
+    (data_of(deployed) / "index").write_bytes(b"\x00\x01")
+    return deployed
+
+
+def data_of(deployed: Deployed) -> Path:
+    volume = deployed.story.engine.api.get(f"/volumes/{deployed.project.name}_data")
+    return Path(volume["Mountpoint"])
+
+
+async def killed_and_started(story: Story) -> None:
+    story.server.kill()
+    story.server.start()
+    await story.server.serving()
+
+
+async def killed_at_every_boundary(story: Story, job_id: str) -> list[tuple[str, str]]:
+    """One kill for each step begun and each step ended; what was seen on the way."""
+    boundaries: list[tuple[str, str]] = []
+    last_id: int | None = None
+    while True:
+        async with story.api() as api:
+            headers = {"Last-Event-ID": str(last_id)} if last_id else {}
+            async with asyncio.timeout(60), api.stream(f"/api/jobs/{job_id}/events", headers) as events:
+                async for event in events:
+                    last_id = event.id or last_id
+                    if event.kind == "job_finished":
+                        return boundaries
+                    boundary = (str(event.data.get("step")), str(event.data.get("status")))
+                    if event.kind == "update_step" and boundary not in boundaries:
+                        boundaries.append(boundary)
+                        break
+        await killed_and_started(story)
+
+
+async def assert_clean(deployed: Deployed) -> None:
+    story = deployed.story
+    assert not remains(story)
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+    assert not [name for name in deployed.containers() if BEING_REPLACED.match(name)]
+    partial = [path for path in (story.server.directory / "backups").rglob("*") if path.suffix == ".partial"]
+    assert not partial
+    async with story.api() as api:
+        jobs = (await api.get("/api/jobs"))["jobs"]
+    assert all(job["status"] not in ("running", "queued") for job in jobs if job["type"] == "update")
+
+
+async def test_a_good_update_that_is_killed_at_every_boundary_ends_with_the_new_image(story: Story) -> None:
+    story.push("web", "1", healthcheck=SOUND)
+    deployed = await with_data(story)
+    new = story.push("web", "2", healthcheck=SOUND)
+    data = hashes(data_of(deployed))
+    await deployed.checked()
+
+    job_id = await deployed.start("web")
+    boundaries = await killed_at_every_boundary(story, job_id)
+
+    steps = ["record", "preflight", "backup", "pull", "tag", "apply", "verify", "prove", "settle"]
+    assert set(boundaries) == {(step, status) for step in steps for status in ("started", "done")}
+    job = await deployed.ended(job_id)
+    assert (job["status"], statuses(job)) == ("success", {"web": "updated"}), job
+    assert deployed.runs("web") == {str(new.image_id)}
+    assert hashes(data_of(deployed)) == data
+    await assert_clean(deployed)
+
+
+async def test_a_bad_update_that_is_killed_at_every_boundary_ends_with_the_old_image_and_data(
+    story: Story,
+) -> None:
+    old = story.push("web", "1")
+    deployed = await with_data(story)
+    story.push("web", "2", healthcheck=SICK, command=CORRUPTING)
+    data = hashes(data_of(deployed))
+    await deployed.checked()
+
+    job_id = await deployed.start("web")
+    boundaries = await killed_at_every_boundary(story, job_id)
+
+    assert {("verify", "failed"), ("rollback", "started"), ("rollback", "done")} <= set(boundaries)
+    job = await deployed.ended(job_id)
+    assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
+    assert deployed.runs("web") == {str(old.image_id)}
+    assert hashes(data_of(deployed)) == data
+    await assert_clean(deployed)
+
+
+async def test_killed_inside_the_pull(story: Story, front: SlowFront) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    before = deployed.containers()
+    new = story.push("web", "2", files={"big": random_bytes(2_000_000)})
+    await deployed.checked()
+    front.pause_seconds = 0.1
+    job_id = await deployed.start("web")
+
+    def pulling(event: Event) -> bool:
+        found = re.search(r"pulled ([0-9.]+) MB of ([0-9.]+) MB", str(event.data.get("message")))
+        return found is not None and 0 < float(found[1]) < float(found[2])
+
+    await told(story, job_id, pulling)
+    assert deployed.containers() == before
+    await killed_and_started(story)
+    front.pause_seconds = 0
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    await assert_clean(deployed)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+async def test_killed_while_compose_replaces_containers(story: Story, replicas: int) -> None:
+    story.push("web", "1", command=STUBBORN)
+    scaled = {"stop_grace_period": "3s", "deploy": {"replicas": replicas}}
+    deployed = await story.deploy({"web": {**story.service("web"), **scaled}})
+    names = set(deployed.containers())
+    new = story.push("web", "2")
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await replacing(deployed)
+    await killed_and_started(story)
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    assert set(deployed.containers()) == names
+    await assert_clean(deployed)
+
+
+async def test_killed_while_it_waits_for_health(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    slowly = Healthcheck("sleep 3", interval_seconds=0.2, start_period_seconds=10)
+    new = story.push("web", "2", healthcheck=slowly)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await told(story, job_id, lambda event: "not healthy yet" in str(event.data.get("message")))
+    containers = deployed.containers()
+    await killed_and_started(story)
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    assert deployed.containers() == containers
+    await assert_clean(deployed)
+
+
+async def test_killed_and_the_container_is_removed_before_the_next_start(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    slowly = Healthcheck("sleep 3", interval_seconds=0.2)
+    story.push("web", "2", healthcheck=slowly)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await told(story, job_id, lambda event: event.data.get("step") == "verify")
+    story.server.kill()
+    await asyncio.to_thread(story.engine.remove_project, deployed.project.name)
+    story.server.start()
+    await story.server.serving()
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    await assert_clean(deployed)
+
+
+async def test_killed_while_compose_goes_back(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})
+    names = set(deployed.containers())
+    story.push("web", "2", command=STUBBORN, healthcheck=SICK)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await told(story, job_id, lambda event: event.data.get("step") == "rollback")
+    await replacing(deployed)
+    await killed_and_started(story)
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert set(deployed.containers()) == names
+    await assert_clean(deployed)
+
+
+async def test_killed_inside_the_backup(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await with_data(story)
+    (data_of(deployed) / "big").write_bytes(random_bytes(80_000_000))
+    new = story.push("web", "2")
+    await deployed.checked()
+    settle_for(story.server, mode="stop")
+    job_id = await deployed.start("web")
+    directory = story.server.directory / "backups"
+    await until(
+        lambda: asyncio.to_thread(lambda: [one for one in directory.rglob("*") if one.is_file()]),
+        lambda files: any(one.stat().st_size > 1_000_000 for one in files),
+        look_again_seconds=0.01,
+    )
+    await killed_and_started(story)
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    archives = [one.name for one in directory.rglob("*") if one.is_file()]
+    assert len([name for name in archives if name.endswith(".tar.zst")]) == 1, archives
+    await assert_clean(deployed)
+
+
+async def test_killed_while_data_is_brought_back(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await with_data(story)
+    (data_of(deployed) / "big").write_bytes(random_bytes(80_000_000))
+    data = hashes(data_of(deployed))
+    story.push("web", "2", healthcheck=SICK, command=CORRUPTING)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await told(story, job_id, lambda event: event.data.get("step") == "rollback")
+    await until(lambda: asyncio.to_thread(helpers, story), lambda found: found, look_again_seconds=0.01)
+    await killed_and_started(story)
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert hashes(data_of(deployed)) == data
+    await assert_clean(deployed)
+
+
+async def told(story: Story, job_id: str, what: Callable[[Event], bool]) -> None:
+    """Returns when the job's stream says it."""
+    async with (
+        story.api() as api,
+        asyncio.timeout(60),
+        api.stream(f"/api/jobs/{job_id}/events") as events,
+    ):
+        async for event in events:
+            if what(event):
+                return
+    raise AssertionError("the job ended before it said so")
+
+
+async def replacing(deployed: Deployed) -> None:
+    """Returns when Compose has made the new container and waits for the old one to stop."""
+    await until(
+        lambda: asyncio.to_thread(deployed.containers),
+        lambda found: any(BEING_REPLACED.match(name) for name in found),
+        look_again_seconds=0.02,
+    )
+
+
+def random_bytes(size: int) -> bytes:
+    """Not to be compressed."""
+    return random.randbytes(size)

@@ -1,0 +1,223 @@
+"""What cannot or may not be updated is refused or left out, and nothing of it changes."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockrev.oci.platform import Platform
+from tests.e2e.api import Document, Refused
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.access import Anonymous
+from tests.testbed.bed import Bed
+from tests.testbed.registry_process import serve
+from tests.updates.story import Deployed, Story, outcomes, protective_tags, settle_for, statuses
+
+pytestmark = pytest.mark.xdist_group("update-nothing-touched")
+
+ELSEWHERE = Platform.parse("linux/s390x")
+
+
+async def outdated(story: Story, **service: Any) -> Deployed:
+    """A service with an update waiting that the operator has seen."""
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", **service)})
+    story.push("web", "2")
+    assert "candidate" in (await deployed.checked())["web"]
+    return deployed
+
+
+def seen(deployed: Deployed) -> Mapping[str, Any]:
+    """What an update could change."""
+    namespace = deployed.story.registry.namespace
+    images = deployed.story.engine.api.get("/images/json")
+    names = {one["Id"]: (one["RepoTags"], one["RepoDigests"]) for one in images}
+    return {
+        "containers": deployed.containers(),
+        "images": {key: value for key, value in names.items() if namespace in json.dumps(value)},
+        "files": deployed.project.config_file.read_text(),
+    }
+
+
+async def test_a_dry_run_changes_nothing_and_tells_the_download(story: Story) -> None:
+    deployed = await outdated(story)
+    before = seen(deployed)
+
+    job = await deployed.update("web", mode="dry-run")
+
+    assert (job["status"], statuses(job)) == ("success", {"web": "not_attempted"}), job
+    assert outcomes(job)["web"]["bytesToDownload"] > 100_000
+    assert job["summary"]["stacks"][0]["update"]["changedServices"] == 1
+    assert seen(deployed) == before
+    assert not protective_tags(story, job["id"])
+
+
+async def refused(deployed: Deployed, body: Document) -> Refused:
+    before = seen(deployed)
+    async with deployed.story.api() as api:
+        with pytest.raises(Refused) as refusal:
+            await api.post("/api/updates", body)
+    assert seen(deployed) == before
+    return refusal.value
+
+
+async def test_what_was_approved_before_the_tag_moved_again_is_out_of_date(story: Story) -> None:
+    deployed = await outdated(story)
+    approved = await deployed.wish("web")
+    story.push("web", "3")
+    await deployed.checked()
+
+    refusal = await refused(deployed, approved)
+
+    assert refusal.status == 409
+    assert refusal.error["details"]["gotDigest"] == approved["targetDigest"]
+
+
+async def test_a_tag_that_moves_after_the_approval_does_not_change_what_is_run(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    approved = story.push("web", "2")
+    await deployed.checked()
+    story.push("web", "3")
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("success", {str(approved.image_id)}), job
+    assert not await deployed.changed_by_hand()
+
+
+async def test_an_image_that_is_gone_from_the_registry(story: Story) -> None:
+    deployed = await outdated(story)
+    story.registry.delete("web:1")
+    before = seen(deployed)
+
+    job = await deployed.update("web")
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+    assert seen(deployed) == before
+    assert not protective_tags(story, job["id"])
+
+
+async def test_a_registry_that_is_down(story: Story, bed: Bed) -> None:
+    story.registry = await asyncio.to_thread(serve, bed.keeper, "registry-falling", Anonymous())
+    deployed = await outdated(story)
+    await asyncio.to_thread(bed.keeper.stop, "registry-falling", patience_seconds=1)
+    before = deployed.containers()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+    assert deployed.containers() == before
+    assert not protective_tags(story, job["id"])
+
+
+async def test_an_image_for_another_platform(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    foreign = story.images.build("web", version="2", platform=ELSEWHERE)
+    story.registry.push_index([foreign], "web:1")
+    await deployed.checked()
+    wish = await deployed.wish("web")
+
+    refusal = await refused(deployed, wish)
+    assert (refusal.status, refusal.error["details"]["archMatch"]) == (400, "mismatch")
+
+    before = deployed.containers()
+    job = await deployed.update("web", allowArchMismatch=True)
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "pull"), job
+    assert deployed.containers() == before
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_pinned_reference_is_refused(story: Story) -> None:
+    story.push("web", "1")
+    digest = story.pushed["web"].digest
+    deployed = await story.deploy(
+        {"web": {**story.service("web"), "image": f"{story.pushed['web'].name}@{digest}"}}
+    )
+    service = (await deployed.checked())["web"]
+    body = {
+        "scope": "service",
+        "serviceId": service["id"],
+        "targetTag": service["image"]["tag"],
+        "targetDigest": str(digest),
+        "pullTags": [],
+    }
+
+    refusal = await refused(deployed, body)
+
+    assert (refusal.status, refusal.error["details"].get("reason")) == (400, "digest_pinned"), refusal.error
+
+
+async def test_dockrev_s_own_service_is_never_touched(story: Story, bed: Bed, tmp_path: Path) -> None:
+    story.push("web", "1")
+    repository = story.pushed["web"].name.rpartition(":")[0]
+    server = ServerProcess(tmp_path, story.engine.host, DOCKREV_IMAGE_REPO=repository)
+    server.start()
+    await server.ready()
+    settle_for(server)
+    story.server = server
+    try:
+        deployed = await outdated(story)
+        refusal = await refused(deployed, await deployed.wish("web"))
+    finally:
+        server.close()
+    assert (refusal.status, refusal.error["details"]["reason"]) == (400, "own_service")
+
+
+async def test_a_stopped_service_stays_stopped(story: Story) -> None:
+    deployed = await outdated(story)
+    await asyncio.to_thread(deployed.project.stop)
+    before = seen(deployed)
+
+    job = await deployed.update("web")
+
+    assert (job["status"], statuses(job)) == ("success", {"web": "skipped"}), job
+    assert seen(deployed) == before
+
+
+async def test_a_compose_file_that_was_edited_since_it_was_read(story: Story) -> None:
+    deployed = await outdated(story)
+    deployed.project.configure({"web": story.service("web", environment={"EDITED": "1"})})
+    before = seen(deployed)
+
+    job = await deployed.update("web")
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+    assert "compose file was changed" in outcomes(job)["web"]["reason"]
+    assert seen(deployed) == before
+
+
+async def test_a_backup_without_room_stops_the_update_before_anything_is_touched(
+    story: Story, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    await run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small))
+    settle_for(story.server, baseDir=str(small))
+    try:
+        bind = tmp_path / "data"
+        bind.mkdir()
+        (bind / "big").write_bytes(b"x" * 3_000_000)
+        deployed = await outdated(story, volumes=[f"{bind}:/data"])
+        before = seen(deployed)
+        job = await deployed.update("web")
+        left = [one for one in small.rglob("*") if one.is_file()]
+    finally:
+        settle_for(story.server)
+        await run("umount", str(small))
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "backup"), job
+    assert job["summary"]["stacks"][0]["backup"]["status"] == "failed"
+    assert "update" not in job["summary"]["stacks"][0]
+    assert seen(deployed) == before
+    assert not left
+    assert not protective_tags(story, job["id"])
+
+
+async def run(*words: str) -> None:
+    process = await asyncio.create_subprocess_exec(*words)
+    assert await process.wait() == 0, words

@@ -1,0 +1,49 @@
+from dockrev.compose.models import ComposeService, Dependency
+from dockrev.updates.order import in_order, sharing_with
+
+
+def compose(name: str, *depends_on: str, network_mode: str | None = None) -> ComposeService:
+    return ComposeService(
+        name, "image", False, {}, depends_on=tuple(map(Dependency, depends_on)), network_mode=network_mode
+    )
+
+
+def services(*known: ComposeService) -> dict[str, ComposeService]:
+    return {one.name: one for one in known}
+
+
+def test_what_others_depend_on_comes_first() -> None:
+    project = services(compose("web", "api"), compose("api", "db"), compose("db"))
+    assert in_order(["web", "api", "db"], project) == ["db", "api", "web"]
+
+
+def test_a_dependency_counts_also_through_a_service_that_is_not_selected() -> None:
+    project = services(compose("a", "m"), compose("m", "z"), compose("z"))
+    assert in_order(["a", "z"], project) == ["z", "a"]
+
+
+def test_services_without_dependencies_come_by_name() -> None:
+    assert in_order(["b", "a"], services(compose("b"), compose("a"))) == ["a", "b"]
+
+
+def test_a_dependency_that_the_project_does_not_have_is_passed_over() -> None:
+    assert in_order(["a"], services(compose("a", "gone"))) == ["a"]
+
+
+def test_a_circle_does_not_hang() -> None:
+    project = services(compose("a", "b"), compose("b", "a"))
+    assert sorted(in_order(["a", "b"], project)) == ["a", "b"]
+
+
+def test_a_selected_service_that_the_files_lost_comes_last_and_is_not_forgotten() -> None:
+    assert in_order(["gone", "a"], services(compose("a"))) == ["a", "gone"]
+
+
+def test_those_that_live_in_the_network_of_another_are_found() -> None:
+    project = services(
+        compose("vpn"),
+        compose("torrent", network_mode="service:vpn"),
+        compose("other", network_mode="service:vpn2"),
+        compose("host", network_mode="host"),
+    )
+    assert sharing_with("vpn", list(project.values())) == ["torrent"]

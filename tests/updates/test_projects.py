@@ -1,0 +1,300 @@
+"""Projects as people have them: replicas, dependencies, shared networks, all that containers are given."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.e2e.api import Refused
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.access import OPERATOR
+from tests.testbed.bed import Bed
+from tests.testbed.images import Healthcheck
+from tests.testbed.projects import ComposeVersion
+from tests.testbed.requirements import COMPOSE_V1
+from tests.updates.story import (
+    SICK,
+    Deployed,
+    Story,
+    outcomes,
+    protective_tags,
+    settle_for,
+    statuses,
+)
+
+pytestmark = pytest.mark.xdist_group("update-projects")
+
+SLOWLY_SOUND = Healthcheck("sleep 1", interval_seconds=0.2)
+
+
+async def test_three_replicas_are_replaced_and_come_back_together(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", deploy={"replicas": 1})})
+    await asyncio.to_thread(deployed.project.compose, "up", "--detach", "--scale", "web=3")
+    new = story.push("web", "2")
+    await deployed.checked()
+    job = await deployed.update("web")
+    assert job["status"] == "success", job
+    assert [image for _, image, _ in deployed.containers("web").values()] == [str(new.image_id)] * 3
+
+    story.push("web", "3", healthcheck=SICK)
+    await deployed.checked()
+    job = await deployed.update("web")
+    assert job["status"] == "rolled_back", job
+    assert [image for _, image, _ in deployed.containers("web").values()] == [str(new.image_id)] * 3
+    assert old.image_id != new.image_id
+
+
+async def test_those_that_live_in_the_network_of_another_come_with_it(story: Story) -> None:
+    story.push("vpn", "1")
+    rider = story.push("rider", "1")
+    deployed = await story.deploy(
+        {"vpn": story.service("vpn"), "rider": story.service("rider", network_mode="service:vpn")}
+    )
+    before = deployed.containers("rider")
+    new = story.push("vpn", "2")
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], deployed.runs("vpn")) == ("success", {str(new.image_id)}), job
+    assert deployed.runs("rider") == {str(rider.image_id)}
+    assert deployed.containers("rider") != before
+    [vpn], [riding] = deployed.inspect("vpn"), deployed.inspect("rider")
+    assert riding["HostConfig"]["NetworkMode"] == f"container:{vpn['Id']}"
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_companion_is_not_moved_to_an_image_that_nobody_approved(story: Story) -> None:
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {"vpn": story.service("vpn"), "rider": story.service("rider", network_mode="service:vpn")}
+    )
+    for name in ("vpn", "rider"):
+        story.push(name, "2")
+    await asyncio.to_thread(deployed.project.compose, "pull", "rider")
+    await deployed.checked(2)
+    before = deployed.containers()
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
+    assert "rider has to be made anew" in outcomes(job)["vpn"]["reason"]
+    assert deployed.containers() == before
+
+
+async def test_a_companion_that_fails_in_the_new_network_brings_both_back(story: Story) -> None:
+    story.push("rider", "1")
+    needs_door = "wget -q -O /dev/null http://127.0.0.1:80/door || exit 7; sleep 999 & wait"
+    serve = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
+    old = story.push("vpn", "1", files={"door": b"open"}, command=serve)
+    rider = story.service(
+        "rider", network_mode="service:vpn", command=["/bin/sh", "-c", f"sleep 0.3; {needs_door}"]
+    )
+    deployed = await story.deploy({"vpn": story.service("vpn"), "rider": rider})
+    story.push("vpn", "2", command=serve)
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], deployed.runs("vpn")) == ("rolled_back", {str(old.image_id)}), job
+    assert "rider-1 shares its network and ended with exit code 7" in outcomes(job)["vpn"]["reason"]
+    deployed.project.until("rider", lambda one: one.state == "running")
+
+
+async def test_a_service_waits_for_the_health_of_what_it_depends_on(story: Story) -> None:
+    story.push("db", "1", healthcheck=SLOWLY_SOUND)
+    story.push("web", "1")
+    needs = {"depends_on": {"db": {"condition": "service_healthy"}}}
+    deployed = await story.deploy({"web": story.service("web", **needs), "db": story.service("db")})
+    story.push("db", "2", healthcheck=SLOWLY_SOUND)
+    story.push("web", "2")
+    await deployed.checked(2)
+
+    job = await deployed.update("web", "db")
+
+    assert (job["status"], statuses(job)) == ("success", {"db": "updated", "web": "updated"}), job
+    [db], [web] = deployed.inspect("db"), deployed.inspect("web")
+    assert db["State"]["Health"]["Status"] == "healthy"
+    assert db["State"]["Health"]["Log"][0]["End"][:19] <= web["Created"][:19]
+    assert not await deployed.changed_by_hand()
+
+
+ADDRESS = "10.213.7.44"
+RICH: Mapping[str, Any] = {
+    "hostname": "front",
+    "environment": {"TOKEN": "s3cret", "EMPTY": ""},
+    "labels": {"team": "blue"},
+    "command": ["/bin/sh", "-c", "sleep 999 & wait"],
+    "user": "1000:1000",
+    "working_dir": "/tmp",
+    "mem_limit": "64m",
+    "cpus": 0.5,
+    "cap_drop": ["NET_RAW"],
+    "read_only": True,
+    "ulimits": {"nofile": 2048},
+    "restart": "unless-stopped",
+    "extra_hosts": ["other:10.9.9.9"],
+    "tmpfs": ["/scratch"],
+    "logging": {"driver": "json-file", "options": {"max-size": "1m"}},
+    "configs": [{"source": "settings", "target": "/settings"}],
+    "secrets": ["password"],
+    "volumes": ["data:/data", "./:/project:ro"],
+    "networks": {"inner": {"aliases": ["www", "front-end"], "ipv4_address": ADDRESS}, "outer": {}},
+}
+
+
+async def rich(story: Story) -> Deployed:
+    return await story.deploy(
+        {"web": story.service("web", **RICH)},
+        title="rich",
+        files={"settings.txt": "a = 1\n", "password.txt": "hidden\n"},
+        networks={"inner": {"ipam": {"config": [{"subnet": "10.213.7.0/24"}]}}, "outer": {}},
+        volumes={"data": {}},
+        configs={"settings": {"file": "./settings.txt"}},
+        secrets={"password": {"file": "./password.txt"}},
+    )
+
+
+def form(deployed: Deployed) -> Mapping[str, Any]:
+    """What must survive, written down without the code that proves it."""
+    [container] = deployed.inspect("web")
+    networks = container["NetworkSettings"]["Networks"]
+    labels = {key: value for key, value in container["Config"]["Labels"].items() if "compose" not in key}
+    own_order = ("Binds", "Mounts")  # Compose writes them as they come; the mounts are compared below
+    host = {key: value for key, value in container["HostConfig"].items() if key not in own_order}
+    return {
+        "name": container["Name"],
+        "host": json.dumps(host, sort_keys=True),
+        "env": sorted(container["Config"]["Env"]),
+        "command": container["Config"]["Cmd"],
+        "user": container["Config"]["User"],
+        "labels": {key: value for key, value in labels.items() if "opencontainers" not in key},
+        "mounts": sorted(
+            (one["Type"], one["Source"], one["Destination"], one["RW"]) for one in container["Mounts"]
+        ),
+        "address": networks[f"{deployed.project.name}_inner"]["IPAddress"],
+        "aliases": {
+            name: sorted(set(one["Aliases"]) - {container["Id"][:12]}) for name, one in networks.items()
+        },
+    }
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+async def test_all_that_compose_gave_a_container_survives(story: Story, good: bool) -> None:
+    story.push("web", "1")
+    deployed = await rich(story)
+    before = form(deployed)
+    story.push("web", "2", healthcheck=None if good else SICK)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert job["status"] == ("success" if good else "rolled_back"), job
+    assert form(deployed) == before
+    assert before["address"] == ADDRESS
+    assert not await deployed.changed_by_hand()
+
+
+async def test_an_image_behind_a_login_is_pulled_with_it(story: Story, bed: Bed) -> None:
+    story.registry = bed.password_registry.within(story.registry.namespace)
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2")
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    assert OPERATOR.password not in story.server.logs() + json.dumps(job)
+
+
+async def test_other_tags_are_pulled_for_their_names_and_missing_ones_only_warn(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2")
+    story.registry.push(new, "web:extra")
+    await deployed.checked()
+
+    job = await deployed.update("web", pullTags=["extra", "missing", "1"])
+
+    update = job["summary"]["stacks"][0]["update"]
+    repository = story.pushed["web"].name.rpartition(":")[0]
+    assert job["status"] == "success", job
+    assert update["pullTagsPulled"] == [f"{repository}:extra"]
+    assert [one["tagRef"] for one in update["pullTagWarnings"]] == [f"{repository}:missing"]
+    assert story.engine.api.get(f"/images/{repository}:extra/json")["Id"] == new.image_id
+
+
+async def test_the_second_of_two_updates_at_once_is_told_who_was_first(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SLOWLY_SOUND)
+    await deployed.checked()
+    first = await deployed.start("web")
+
+    with pytest.raises(Refused) as refusal:
+        await deployed.start("web")
+
+    assert refusal.value.status == 409
+    assert refusal.value.error["details"]["existingJobId"] == first
+    assert (await deployed.ended(first))["status"] == "success"
+
+
+async def test_checks_and_scans_do_not_disturb_an_update(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2", healthcheck=SLOWLY_SOUND)
+    await deployed.checked()
+
+    job_id = await deployed.start("web")
+    async with story.api() as api:
+        await api.post("/api/discovery/scan")
+        check = await api.check_project(deployed.project.name)
+        await api.post("/api/discovery/scan")
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], check["status"]) == ("success", "success"), job
+    assert deployed.runs("web") == {str(new.image_id)}
+    async with story.api() as api:
+        await api.check_project(deployed.project.name)
+        assert "candidate" not in (await api.services(deployed.project.name))["web"]
+
+
+@pytest.fixture(scope="module")
+def server_on_v1(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    server = ServerProcess(
+        tmp_path_factory.mktemp("v1"), bed.engine.host, DOCKREV_COMPOSE_BIN=str(COMPOSE_V1)
+    )
+    server.start()
+    server.wait_until_ready()
+    settle_for(server)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+async def test_the_same_on_compose_v1(story: Story, server_on_v1: ServerProcess, good: bool) -> None:
+    story.server, story.version = server_on_v1, ComposeVersion.V1
+    old = {name: story.push(name, "1") for name in ("db", "web")}
+    deployed = await story.deploy({"db": story.service("db"), "web": story.service("web", depends_on=["db"])})
+    await asyncio.to_thread(deployed.project.compose, "up", "--detach", "--scale", "web=2")
+    new = {name: story.push(name, "2", healthcheck=None if good or name == "db" else SICK) for name in old}
+    await deployed.checked(2)
+    names = set(deployed.containers())
+
+    job = await deployed.update("db", "web")
+
+    assert job["status"] == ("success" if good else "rolled_back"), job
+    assert outcomes(job)["db"]["status"] == "updated"
+    assert deployed.runs("db") == {str(new["db"].image_id)}
+    assert deployed.runs("web") == {str((new if good else old)["web"].image_id)}
+    assert set(deployed.containers()) == names
+    before = deployed.containers()
+    await asyncio.to_thread(deployed.project.compose, "up", "--detach", "--scale", "web=2")
+    assert deployed.containers() == before
+    deployed.assert_own_files_only()
+    assert not protective_tags(story, job["id"])

@@ -1,0 +1,93 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from dockrev.config import UpdateConfig
+from dockrev.errors import Conflict, DockerError
+from dockrev.updates.retrying import patiently, unless_cancelled
+
+LIMITS = UpdateConfig(own_image="dockrev", retry_max_attempts=3, retry_base_ms=1, retry_max_ms=2)
+
+
+def failing(times: int, *, permanent: bool = False) -> Callable[[], Awaitable[int]]:
+    """Answers with the number of the attempt that succeeds."""
+    attempts = 0
+
+    async def attempt() -> int:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= times:
+            raise DockerError(f"failure {attempts}", permanent=permanent)
+        return attempts
+
+    return attempt
+
+
+class Lines(list[str]):
+    async def take(self, line: str) -> None:
+        self.append(line)
+
+
+async def test_it_tries_again_and_says_so() -> None:
+    lines = Lines()
+    assert await patiently(failing(2), LIMITS, lines.take) == 3
+    assert lines == ["attempt 1 of 3 failed: failure 1", "attempt 2 of 3 failed: failure 2"]
+
+
+async def test_the_last_failure_is_raised() -> None:
+    with pytest.raises(DockerError, match="failure 3"):
+        await patiently(failing(3), LIMITS, Lines().take)
+
+
+async def test_a_permanent_failure_is_not_tried_again() -> None:
+    with pytest.raises(DockerError, match="failure 1"):
+        await patiently(failing(1, permanent=True), LIMITS, Lines().take)
+
+
+async def test_a_single_attempt_is_made_when_no_more_are_wanted() -> None:
+    once = UpdateConfig(own_image="dockrev", retry_max_attempts=1)
+    with pytest.raises(DockerError, match="failure 1"):
+        await patiently(failing(1), once, Lines().take)
+
+
+async def test_work_that_nobody_cancels_gives_its_result() -> None:
+    assert await unless_cancelled(asyncio.Event(), failing(0)()) == 1
+
+
+async def test_the_error_of_the_work_is_raised() -> None:
+    with pytest.raises(DockerError):
+        await unless_cancelled(asyncio.Event(), failing(1)())
+
+
+async def test_cancelled_work_has_ended_before_it_is_said() -> None:
+    cancelled, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            cancelled.set()
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.set()
+
+    with pytest.raises(Conflict, match="cancelled"):
+        await unless_cancelled(cancelled, work())
+    assert ended.is_set()
+
+
+async def test_the_end_of_the_caller_is_the_end_of_the_work() -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    caller = asyncio.ensure_future(unless_cancelled(asyncio.Event(), work()))
+    await began.wait()
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    assert (caller.cancelled(), ended.is_set()) == (True, True)

@@ -1,0 +1,222 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dockrev.errors import AppError, Conflict, InvalidArgument
+from dockrev.ignores.models import IgnoreRule, MatchKind
+from dockrev.images.models import ImageFacts, TagState
+from dockrev.jobs.models import BackupMode, Reason, Scope, Target
+from dockrev.oci.digest import Digest
+from dockrev.oci.manifest import Child
+from dockrev.stacks.appraisal import AppraisedStack, appraise
+from dockrev.stacks.candidates import Knowledge
+from dockrev.stacks.models import Service, Stack
+from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
+from dockrev.updates.selection import is_own, plan_update
+from dockrev.versions.models import Snapshot
+from tests.stacks.building import (
+    AMD64,
+    ARM64,
+    NEW,
+    NOON,
+    OLD,
+    WEB,
+    context,
+    running,
+    service,
+    snapshot,
+    stack,
+)
+
+OWN = "ghcr.io/acme/dockrev"
+BEHIND = service(name="web", runtime=running(OLD))
+CURRENT = service(name="db", runtime=running(NEW))
+FOREIGN = "docker.io/library/foreign"
+
+
+def host(
+    *services: Service,
+    archived: bool = False,
+    snapshots: Sequence[Snapshot] = (),
+    rules: Sequence[IgnoreRule] = (),
+) -> list[AppraisedStack]:
+    """`web` moved on; `foreign` too, but only for another platform."""
+    facts = {
+        NEW: ImageFacts(NEW, (Child(AMD64, Digest("sha256:amd")),)),
+        OLD: ImageFacts(OLD, (Child(ARM64, Digest("sha256:arm")),)),
+    }
+    tags = {
+        (WEB, "latest"): TagState(WEB, "latest", NEW, NOON),
+        (FOREIGN, "latest"): TagState(FOREIGN, "latest", OLD, NOON),
+    }
+    return appraise(
+        [stack(*services, archived=archived)], context(Knowledge(tags, facts, AMD64), *snapshots, rules=rules)
+    )
+
+
+def wish(of: Service, digest: str = NEW, tag: str = "latest") -> Wish:
+    return Wish(of.id, tag, digest)
+
+
+def request(*wishes: Wish, scope: Scope = Scope.ALL, allow_arch_mismatch: bool = False) -> UpdateRequest:
+    stack_id = "stk_blog" if scope is Scope.STACK else None
+    service_id = wishes[0].service_id if scope is Scope.SERVICE else None
+    target = Target(scope, stack_id, service_id)
+    return UpdateRequest(target, wishes, Mode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
+
+
+def plan(of: UpdateRequest, stacks: list[AppraisedStack]) -> UpdatePlan:
+    return plan_update(of, stacks, OWN)
+
+
+def refusal(of: UpdateRequest, stacks: list[AppraisedStack]) -> AppError:
+    with pytest.raises((InvalidArgument, Conflict)) as refused:
+        plan(of, stacks)
+    return refused.value
+
+
+def details(of: UpdateRequest, stacks: list[AppraisedStack]) -> Mapping[str, Any]:
+    return refusal(of, stacks).details
+
+
+def test_the_plan_holds_what_was_approved_and_nothing_else() -> None:
+    planned = plan(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND, CURRENT))
+    [blog] = planned.stacks
+    assert [(one.name, one.image_ref, one.digest) for one in blog.services] == [("web", "web", NEW)]
+    assert planned.service_ids == (BEHIND.id,)
+
+
+def test_a_stack_and_everything_mean_exactly_what_can_be_updated() -> None:
+    for scope in (Scope.STACK, Scope.ALL):
+        assert plan(request(wish(BEHIND), scope=scope), host(BEHIND, CURRENT)).service_ids == (BEHIND.id,)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "missing", "extra"),
+    [
+        ((), [BEHIND.id], []),
+        ((wish(BEHIND), wish(CURRENT)), [], [CURRENT.id]),
+        ((Wish("svc_unknown", "latest", NEW),), [BEHIND.id], ["svc_unknown"]),
+    ],
+)
+def test_another_list_than_the_selection_is_refused(
+    wishes: tuple[Wish, ...], missing: list[str], extra: list[str]
+) -> None:
+    told = details(request(*wishes), host(BEHIND, CURRENT))
+    assert told == {"missingServiceIds": missing, "extraServiceIds": extra}
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        replace(BEHIND, archived=True),
+        replace(BEHIND, removed=True),
+        replace(BEHIND, watched=False),
+        replace(BEHIND, image_ref=f"{OWN}:latest"),
+        replace(BEHIND, image_ref="foreign"),
+        replace(BEHIND, image_ref=f"web@{NEW}"),
+    ],
+    ids=["archived", "removed", "not watched", "dockrev itself", "other platform", "pinned"],
+)
+def test_what_is_left_out_of_stack_and_all(left_out: Service) -> None:
+    assert plan(request(), host(left_out)).stacks == ()
+
+
+def test_what_a_rule_silences_is_left_out_of_stack_and_all_and_can_be_asked_for_by_name() -> None:
+    rule = IgnoreRule("ign_1", BEHIND.id, True, MatchKind.PREFIX, "lat", None, NOON)
+    assert plan(request(), host(BEHIND, rules=[rule])).stacks == ()
+    asked = request(wish(BEHIND), scope=Scope.SERVICE)
+    assert plan(asked, host(BEHIND, rules=[rule])).service_ids == (BEHIND.id,)
+
+
+def test_a_version_below_the_one_that_runs_is_left_alone_unless_somebody_looked_at_it() -> None:
+    known = [snapshot(OLD, "1.5.0"), snapshot(NEW, "1.4.9")]
+    by_hook = replace(request(wish(BEHIND), scope=Scope.SERVICE), reason=Reason.WEBHOOK)
+    planned = plan(by_hook, host(BEHIND, snapshots=known))
+    assert planned.service_ids == ()
+    assert planned.skipped_downgrades == (
+        {
+            "serviceId": BEHIND.id,
+            "serviceName": "web",
+            "current": "1.5.0",
+            "candidate": "1.4.9",
+            "reason": "semver_downgrade",
+        },
+    )
+    by_hand = request(wish(BEHIND), scope=Scope.SERVICE)
+    assert plan(by_hand, host(BEHIND, snapshots=known)).service_ids == (BEHIND.id,)
+
+
+def test_archived_stacks_are_left_out() -> None:
+    assert plan(request(), host(BEHIND, archived=True)).stacks == ()
+
+
+def test_another_platform_is_in_when_it_is_allowed() -> None:
+    foreign = replace(BEHIND, image_ref="foreign", runtime=running(NEW))
+    allowed = request(wish(foreign, OLD), allow_arch_mismatch=True)
+    assert plan(allowed, host(foreign)).service_ids == (foreign.id,)
+    refused = request(wish(foreign, OLD), scope=Scope.SERVICE)
+    assert details(refused, host(foreign)) == {"serviceId": foreign.id, "archMatch": "mismatch"}
+
+
+def test_a_digest_that_is_not_the_candidate_is_a_conflict() -> None:
+    stale = request(wish(BEHIND, OLD), scope=Scope.SERVICE)
+    error = refusal(stale, host(BEHIND))
+    assert isinstance(error, Conflict)
+    assert error.details == {"serviceId": BEHIND.id, "expectedDigest": NEW, "gotDigest": OLD}
+
+
+def test_a_service_without_candidate_is_a_conflict_with_nothing_expected() -> None:
+    told = details(request(wish(CURRENT), scope=Scope.SERVICE), host(CURRENT))
+    assert told == {"serviceId": CURRENT.id, "expectedDigest": None, "gotDigest": NEW}
+
+
+def test_an_update_keeps_the_tag() -> None:
+    told = details(request(wish(BEHIND, tag="1.2"), scope=Scope.SERVICE), host(BEHIND))
+    assert told == {"serviceId": BEHIND.id, "expectedTag": "latest", "gotTag": "1.2"}
+
+
+@pytest.mark.parametrize(
+    ("of", "tag", "reason"),
+    [
+        (replace(BEHIND, image_ref=f"{OWN}:latest"), "latest", "own_service"),
+        (replace(BEHIND, image_ref=f"web:1@{OLD}"), "1", "digest_pinned"),
+        (replace(BEHIND, watched=False), "latest", "not_watched"),
+        (replace(BEHIND, removed=True), "latest", "removed_from_project"),
+        (replace(BEHIND, builds=True, runtime=running(())), "latest", "local_build"),
+    ],
+)
+def test_what_can_never_be_updated_is_refused_with_the_reason(of: Service, tag: str, reason: str) -> None:
+    asked = request(wish(of, tag=tag), scope=Scope.SERVICE)
+    assert details(asked, host(of)) == {"serviceId": of.id, "reason": reason}
+
+
+def test_ids_that_do_not_exist_are_told() -> None:
+    unknown = request(Wish("svc_nobody", "latest", NEW), scope=Scope.SERVICE)
+    assert details(unknown, host(BEHIND)) == {"field": "serviceId", "value": "svc_nobody"}
+    elsewhere = replace(request(), target=Target(Scope.STACK, "stk_nobody"))
+    assert details(elsewhere, host(BEHIND)) == {"field": "stackId", "value": "stk_nobody"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "own"),
+    [
+        (OWN, True),
+        (f"{OWN}:1.2", True),
+        (f"{OWN}@{NEW}", True),
+        (f"{OWN}-supervisor:1", False),
+        (None, False),
+    ],
+)
+def test_dockrev_knows_its_own_image(reference: str | None, own: bool) -> None:
+    assert is_own(reference, OWN) is own
+
+
+def test_stacks_of_a_request_for_one_stack_are_only_that_stack() -> None:
+    other = Stack("stk_other", "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),))
+    facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
+    known = Knowledge({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts, AMD64)
+    both = appraise([stack(BEHIND), other], context(known))
+    assert plan(request(wish(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)

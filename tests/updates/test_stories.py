@@ -1,0 +1,69 @@
+"""Updates as operators see them: what was approved runs, or everything is as it was."""
+
+import pytest
+
+from tests.updates.story import SICK, SOUND, Story, outcomes, protective_tags, statuses
+
+pytestmark = pytest.mark.xdist_group("update-stories")
+
+
+async def test_a_good_image_replaces_the_old_one_and_compose_agrees(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2")
+    assert "candidate" in (await deployed.checked())["web"]
+
+    job = await deployed.update("web")
+
+    assert (job["status"], statuses(job)) == ("success", {"web": "updated"}), job
+    assert deployed.runs("web") == {str(new.image_id)}
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+    async with story.api() as api:
+        assert "candidate" not in (await api.services(deployed.project.name))["web"]
+
+
+async def test_an_unhealthy_image_is_rolled_back(story: Story) -> None:
+    old = story.push("web", "1", healthcheck=SOUND)
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SICK)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
+    outcome = outcomes(job)["web"]
+    assert outcome["step"] == "verify"
+    assert "is unhealthy" in outcome["reason"]
+    assert deployed.runs("web") == {str(old.image_id)}
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+
+
+async def test_the_third_of_five_fails_and_the_rest_is_not_attempted(story: Story) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    old = {name: story.push(name, "1") for name in names}
+    services = {
+        name: story.service(name, **({"depends_on": [before]} if before else {}))
+        for before, name in zip([None, *names], names, strict=False)
+    }
+    deployed = await story.deploy(services)
+    new = {name: story.push(name, "2", healthcheck=SICK if name == "c" else None) for name in names}
+    await deployed.checked(5)
+
+    job = await deployed.update(*names)
+
+    assert job["status"] == "rolled_back", job
+    assert statuses(job) == {
+        "a": "updated",
+        "b": "updated",
+        "c": "rolled_back",
+        "d": "not_attempted",
+        "e": "not_attempted",
+    }
+    expected = {name: str((new if name in "ab" else old)[name].image_id) for name in names}
+    assert {name: deployed.runs(name) for name in names} == {name: {one} for name, one in expected.items()}
+    assert not await deployed.changed_by_hand()
+    update = job["summary"]["stacks"][0]["update"]
+    assert (update["changedServices"], update["failureStep"]) == (3, "verify")
+    assert not protective_tags(story, job["id"])

@@ -1,0 +1,80 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dockrev.docker.inspect import ContainerDetail, Healthcheck
+from dockrev.docker.snapshot import ContainerState, Health
+from dockrev.updates.verify import Judgement, Look, Patience, judge
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+PATIENCE = Patience(stability=timedelta(seconds=10))
+CHECK = Healthcheck(start_period_seconds=30, interval_seconds=5, timeout_seconds=3, retries=3)
+PLAIN = ContainerDetail(
+    id="c1",
+    name="web-1",
+    image_id="sha256:new",
+    image="web:latest",
+    state=ContainerState.RUNNING,
+    health=None,
+    restart_count=0,
+    started_at=START,
+    exit_code=0,
+    stop_timeout_seconds=10,
+    healthcheck=None,
+    labels={},
+    mounts=(),
+    document={},
+)
+CHECKED = replace(PLAIN, healthcheck=CHECK, health=Health.HEALTHY)
+
+
+def look(*containers: ContainerDetail, after: float = 60, replicas: int | None = None) -> Look:
+    now = START + timedelta(seconds=after)
+    wanted = len(containers) if replicas is None else replicas
+    return judge(containers, "sha256:new", wanted, START, now, PATIENCE)
+
+
+def test_healthy_is_good_at_once() -> None:
+    assert look(CHECKED, after=0) == Look(Judgement.GOOD, "healthy")
+
+
+def test_without_a_healthcheck_it_has_to_run_untroubled_for_a_while() -> None:
+    assert look(PLAIN, after=9.9).judgement is Judgement.WAIT
+    assert look(PLAIN, after=10).judgement is Judgement.GOOD
+
+
+def test_every_replica_counts() -> None:
+    assert look(CHECKED, CHECKED, replicas=3).judgement is Judgement.WAIT
+    starting = replace(CHECKED, name="web-2", health=Health.STARTING)
+    assert look(CHECKED, starting) == Look(Judgement.WAIT, "web-2 not healthy yet")
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        (replace(PLAIN, image_id="sha256:old"), "runs another image"),
+        (replace(CHECKED, health=Health.UNHEALTHY), "is unhealthy"),
+        (replace(PLAIN, state=ContainerState.EXITED, exit_code=3), "is exited (exit code 3)"),
+        (replace(PLAIN, restart_count=1, exit_code=7), "restarts again and again (exit code 7)"),
+        (replace(PLAIN, state=ContainerState.RESTARTING), "is restarting"),
+        (replace(PLAIN, state=ContainerState.DEAD), "is dead"),
+        (replace(PLAIN, state=ContainerState.PAUSED), "is paused"),
+    ],
+)
+def test_what_can_never_be_good_is_bad_at_once(container: ContainerDetail, reason: str) -> None:
+    seen = look(CHECKED, container, after=0)
+    assert seen.judgement is Judgement.BAD
+    assert reason in seen.reason
+
+
+def test_patience_is_as_long_as_the_healthcheck_may_take() -> None:
+    """30 s of start period, then three rounds of 5 s and 3 s, and a margin of 10 s."""
+    assert PATIENCE.deadline([CHECKED]) == timedelta(seconds=30 + 24 + 10)
+
+
+def test_patience_is_capped_and_covers_the_window_without_a_healthcheck() -> None:
+    slow = replace(CHECKED, healthcheck=replace(CHECK, start_period_seconds=7200))
+    assert PATIENCE.deadline([slow]) == PATIENCE.longest
+    assert PATIENCE.deadline([PLAIN]) == timedelta(seconds=20)
+    assert PATIENCE.deadline([]) == timedelta(seconds=20)
