@@ -44,11 +44,11 @@ def row_of(one: Service, known: Knowledge) -> Row:
         (
             service(runtime=running(OLD)),
             knowledge(tag(NEW), facts=[ELSEWHERE]),
-            RowStatus.UPDATE,
+            RowStatus.ELSEWHERE,
             "not offered for this host's platform",
         ),
         (service(runtime=stopped(NEW)), knowledge(tag(NEW)), RowStatus.CURRENT, "stopped"),
-        (service(runtime=Runtime()), knowledge(tag(NEW)), RowStatus.UNKNOWN, "no containers"),
+        (service(runtime=Runtime()), knowledge(tag(NEW)), RowStatus.UNCHECKED, "no containers"),
         (
             service(runtime=running(())),
             knowledge(tag(NEW)),
@@ -65,6 +65,12 @@ def row_of(one: Service, known: Knowledge) -> Row:
         (service(runtime=running(OLD)), knowledge(tag(NEW, error=LIMITED)), RowStatus.DEFERRED, "later"),
         (service(None, running(()), builds=True), knowledge(), RowStatus.UNCHECKED, "local build"),
         (service(runtime=running(OLD), watched=False), knowledge(), RowStatus.UNCHECKED, "not watched"),
+        (
+            service("web:${TAG}", running(OLD)),
+            knowledge(),
+            RowStatus.FAILED,
+            "'web:${TAG}' is no image reference; correct it in the compose file, or set its variables",
+        ),
     ],
 )
 def test_a_row_says_how_a_service_stands_and_why(

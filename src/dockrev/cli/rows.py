@@ -14,6 +14,8 @@ from dockrev.stacks.models import Service, Stack
 
 class RowStatus(StrEnum):
     UPDATE = "update"
+    ELSEWHERE = "elsewhere"
+    """Its tag moved, but not for this host's platform."""
     CURRENT = "current"
     UNCHECKED = "unchecked"
     UNKNOWN = "unknown"
@@ -71,7 +73,7 @@ def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
         service=one.service.name,
         image=one.service.image_ref or "(built here)",
         tag=verdict.tag,
-        running=verdict.digest,
+        running=verdict.digest if one.service.runtime.digests else None,
         available=candidate.digest if candidate else None,
         platforms=tuple(str(platform) for platform in candidate.platforms) if candidate else (),
         host_platform=str(host),
@@ -82,29 +84,28 @@ def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
 
 def _status(one: AppraisedService) -> RowStatus:
     verdict = one.verdict
-    if verdict.unchecked:
-        return RowStatus.UNCHECKED
     if verdict.check_error:
         return RowStatus.DEFERRED if verdict.check_error.deferred else RowStatus.FAILED
+    if verdict.unchecked:
+        return RowStatus.UNCHECKED
     if verdict.candidate:
-        return RowStatus.UPDATE
+        mismatch = verdict.candidate.arch_match is ArchMatch.MISMATCH
+        return RowStatus.ELSEWHERE if mismatch else RowStatus.UPDATE
     return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
 
 
 def _note(one: AppraisedService) -> str:
     verdict, runtime = one.verdict, one.service.runtime
     notes = []
-    if verdict.unchecked:
-        notes.append(verdict.unchecked.value)
     if verdict.check_error:
         notes.append(verdict.check_error.message)
+    elif verdict.unchecked:
+        notes.append(verdict.unchecked.value)
     if verdict.candidate and verdict.candidate.arch_match is ArchMatch.MISMATCH:
         notes.append("not offered for this host's platform")
-    if not runtime.total:
-        notes.append("no containers")
-    elif not runtime.running:
+    if runtime.total and not runtime.running:
         notes.append("stopped")
-    elif not runtime.digests and not verdict.unchecked:
+    elif runtime.total and not runtime.digests and not verdict.unchecked:
         notes.append("what runs did not come from this registry")
     if len(runtime.images) > 1:
         notes.append("containers run different images")

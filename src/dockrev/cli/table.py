@@ -12,6 +12,7 @@ from dockrev.oci.digest import Digest
 
 _COLOURS = {
     RowStatus.UPDATE: "yellow",
+    RowStatus.ELSEWHERE: "dim",
     RowStatus.CURRENT: "green",
     RowStatus.UNCHECKED: "dim",
     RowStatus.UNKNOWN: "dim",
