@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from dockrev.config import RETIRED, AuthConfig, Config, DiscoveryConfig, HttpAddress, LogConfig
+from dockrev.docker.address import EngineAddress
 from dockrev.errors import ConfigError
 from dockrev.oci.platform import Platform
 
@@ -101,6 +104,62 @@ def test_every_docker_variable_is_read() -> None:
     assert docker.compose_bin == "/opt/compose"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://",
+        "tcp://",
+        "http://",
+        "tcp://:2375",
+        "tcp://127.0.0.1:",
+        "tcp://127.0.0.1:0",
+        "tcp://127.0.0.1:abc",
+        "tcp://127.0.0.1:99999",
+        "tcp://[::1",
+        "tcp://[::g]:1",
+        "tcp://a b:1",
+        "tcp://a..b:1",
+        "tcp://häuser:1",
+        "tcp://host:1/path",
+        "unix://",
+        "unix://relative.sock",
+        "unix:///a\0b",
+        "/var/run/docker.sock",
+    ],
+)
+def test_a_docker_host_that_is_no_address_is_refused(text: str) -> None:
+    (problem,) = problems(DOCKER_HOST=text)
+    assert problem.startswith("DOCKER_HOST: ")
+
+
+@pytest.mark.parametrize("text", ["tcp://ann:s3@cret@host:x", "ssh://ann:s3cret@host", "ann:s3cret@host"])
+def test_a_password_in_docker_host_is_not_shown(text: str) -> None:
+    (problem,) = problems(DOCKER_HOST=text)
+    assert "cret" not in problem
+    assert "***@host" in problem
+
+
+def test_a_password_in_docker_host_is_left_out() -> None:
+    assert Config.from_env({"DOCKER_HOST": "tcp://ann:s3cret@host:1/"}).docker.host == "tcp://host:1"
+
+
+@given(
+    st.from_regex(r"(tcp|https?|unix)://[\x00-\x7f]{0,12}", fullmatch=True)
+    | st.from_regex(r"(tcp|https?)://([a-z:%\[]{0,5}@)?[\w.:\[\]-]{1,12}(:[0-9]{0,5})?/?", fullmatch=True)
+)
+@settings(max_examples=60, deadline=None)
+@example("tcp://[@0")
+@example("tcp://[::1]:2375")
+@example("tcp://xn--a:1")
+def test_a_docker_host_is_refused_or_becomes_an_address(text: str) -> None:
+    refused: tuple[str, ...] = ()
+    try:
+        assert str(EngineAddress.of(Config.from_env({"DOCKER_HOST": text}).docker))
+    except ConfigError as error:
+        refused = error.problems
+    assert {problem.partition(":")[0] for problem in refused} <= {"DOCKER_HOST"}
+
+
 def test_certificates_are_looked_for_beside_dockers_configuration() -> None:
     docker = Config.from_env({"DOCKER_TLS_VERIFY": "1", "HOME": "/home/ann"}).docker
     assert docker.tls_directory == Path("/home/ann/.docker")
@@ -143,6 +202,34 @@ def test_every_registry_variable_is_read(tmp_path: Path) -> None:
     assert registry.insecure == {"reg.lan:5000", "other.lan"}
     assert registry.ca_file == authority
     assert (registry.retry_max_attempts, registry.retry_base_ms, registry.retry_max_ms) == (5, 10, 10)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://reg.lan", "reg.lan/path", "reg.lan:x", "reg.lan:70000", "10.0.0.0/8", "[::1", "a b", "u@h"],
+)
+def test_an_insecure_registry_must_be_a_host(text: str) -> None:
+    (problem,) = problems(DOCKREV_INSECURE_REGISTRIES=f"good.lan:5000,{text}")
+    assert problem == f"DOCKREV_INSECURE_REGISTRIES: {text!r} is not host or host:port"
+
+
+def test_an_insecure_registry_may_be_an_address() -> None:
+    registry = Config.from_env({"DOCKREV_INSECURE_REGISTRIES": "10.0.0.1,[FD00::1]:5000"}).registry
+    assert registry.insecure == {"10.0.0.1", "[fd00::1]:5000"}
+
+
+@pytest.mark.parametrize("name", ["DOCKREV_AUTH_FORWARD_HEADER_NAME", "DOCKREV_AUTH_GROUP_HEADER_NAME"])
+@pytest.mark.parametrize("text", ["X User", "X-User:", "X-Benützer", "X-User,X-Other"])
+def test_a_header_must_have_the_name_of_one(name: str, text: str) -> None:
+    (problem,) = problems(**{name: text})
+    assert problem == f"{name}: {text!r} is not the name of a header"
+
+
+def test_a_file_of_logins_that_is_missing_is_a_warning(tmp_path: Path) -> None:
+    (warning,) = Config.from_env({"DOCKREV_DOCKER_CONFIG": str(tmp_path / "none.json")}).warnings
+    assert warning.startswith("DOCKREV_DOCKER_CONFIG: there is no file ")
+    (tmp_path / "some.json").write_text("{}")
+    assert Config.from_env({"DOCKREV_DOCKER_CONFIG": str(tmp_path / "some.json")}).warnings == ()
 
 
 def test_mirrors_are_kept_in_their_order() -> None:
@@ -247,10 +334,12 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
         "DOCKER_HOST": "ssh://host",
         "DOCKREV_HOST_PLATFORM": "linux",
         "DOCKREV_REGISTRY_CA_FILE": str(tmp_path / "none.pem"),
+        "DOCKREV_INSECURE_REGISTRIES": "http://x",
         "DOCKREV_REGISTRY_MIRRORS": "x",
         "DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS": "0",
         "DOCKREV_REGISTRY_RETRY_BASE_MS": "x",
         "DOCKREV_REGISTRY_RETRY_MAX_MS": "1",
+        "DOCKREV_AUTH_FORWARD_HEADER_NAME": "a b",
         "DOCKREV_AUTH_ALLOWED_USER_FILE": str(tmp_path / "none"),
         "DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": "perhaps",
         "DOCKREV_TRUSTED_PROXIES": "10.0.0.0/99",
