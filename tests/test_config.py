@@ -383,5 +383,5 @@ def test_the_manual_explains_every_variable_that_is_read_and_no_other() -> None:
     env = Asked(DOCKER_TLS_VERIFY="1")
     Config.from_env(env)
     manual = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
-    explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP)_[A-Z_]+\b", manual))
+    explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP|XDG)_[A-Z_]+\b", manual))
     assert explained == env.names - {"HOME", "PATH"}
