@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from dockrev.config import (
     RETIRED,
@@ -16,6 +18,7 @@ from dockrev.config import (
     LogConfig,
     RuntimeScanConfig,
 )
+from dockrev.docker.address import EngineAddress
 from dockrev.errors import ConfigError
 from dockrev.oci.platform import Platform
 
@@ -109,6 +112,62 @@ def test_every_docker_variable_is_read() -> None:
     assert docker.compose_bin == "/opt/compose"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://",
+        "tcp://",
+        "http://",
+        "tcp://:2375",
+        "tcp://127.0.0.1:",
+        "tcp://127.0.0.1:0",
+        "tcp://127.0.0.1:abc",
+        "tcp://127.0.0.1:99999",
+        "tcp://[::1",
+        "tcp://[::g]:1",
+        "tcp://a b:1",
+        "tcp://a..b:1",
+        "tcp://häuser:1",
+        "tcp://host:1/path",
+        "unix://",
+        "unix://relative.sock",
+        "unix:///a\0b",
+        "/var/run/docker.sock",
+    ],
+)
+def test_a_docker_host_that_is_no_address_is_refused(text: str) -> None:
+    (problem,) = problems(DOCKER_HOST=text)
+    assert problem.startswith("DOCKER_HOST: ")
+
+
+@pytest.mark.parametrize("text", ["tcp://ann:s3@cret@host:x", "ssh://ann:s3cret@host", "ann:s3cret@host"])
+def test_a_password_in_docker_host_is_not_shown(text: str) -> None:
+    (problem,) = problems(DOCKER_HOST=text)
+    assert "cret" not in problem
+    assert "***@host" in problem
+
+
+def test_a_password_in_docker_host_is_left_out() -> None:
+    assert Config.from_env({"DOCKER_HOST": "tcp://ann:s3cret@host:1/"}).docker.host == "tcp://host:1"
+
+
+@given(
+    st.from_regex(r"(tcp|https?|unix)://[\x00-\x7f]{0,12}", fullmatch=True)
+    | st.from_regex(r"(tcp|https?)://([a-z:%\[]{0,5}@)?[\w.:\[\]-]{1,12}(:[0-9]{0,5})?/?", fullmatch=True)
+)
+@settings(max_examples=60, deadline=None)
+@example("tcp://[@0")
+@example("tcp://[::1]:2375")
+@example("tcp://xn--a:1")
+def test_a_docker_host_is_refused_or_becomes_an_address(text: str) -> None:
+    refused: tuple[str, ...] = ()
+    try:
+        assert str(EngineAddress.of(Config.from_env({"DOCKER_HOST": text}).docker))
+    except ConfigError as error:
+        refused = error.problems
+    assert {problem.partition(":")[0] for problem in refused} <= {"DOCKER_HOST"}
+
+
 def test_certificates_are_looked_for_beside_dockers_configuration() -> None:
     docker = Config.from_env({"DOCKER_TLS_VERIFY": "1", "HOME": "/home/ann"}).docker
     assert docker.tls_directory == Path("/home/ann/.docker")
@@ -136,37 +195,18 @@ def test_our_own_variable_for_credentials_wins_over_dockers(env: dict[str, str],
     assert Config.from_env(env).registry.credentials_file == Path(path)
 
 
-def test_every_registry_variable_is_read(tmp_path: Path) -> None:
-    authority = tmp_path / "ca.pem"
-    authority.touch()
-    registry = Config.from_env(
-        {
-            "DOCKREV_INSECURE_REGISTRIES": "Reg.lan:5000, ,other.lan",
-            "DOCKREV_REGISTRY_CA_FILE": str(authority),
-            "DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS": "5",
-            "DOCKREV_REGISTRY_RETRY_BASE_MS": "10",
-            "DOCKREV_REGISTRY_RETRY_MAX_MS": "10",
-        }
-    ).registry
-    assert registry.insecure == {"reg.lan:5000", "other.lan"}
-    assert registry.ca_file == authority
-    assert (registry.retry_max_attempts, registry.retry_base_ms, registry.retry_max_ms) == (5, 10, 10)
+@pytest.mark.parametrize("name", ["DOCKREV_AUTH_FORWARD_HEADER_NAME", "DOCKREV_AUTH_GROUP_HEADER_NAME"])
+@pytest.mark.parametrize("text", ["X User", "X-User:", "X-Benützer", "X-User,X-Other"])
+def test_a_header_must_have_the_name_of_one(name: str, text: str) -> None:
+    (problem,) = problems(**{name: text})
+    assert problem == f"{name}: {text!r} is not the name of a header"
 
 
-def test_mirrors_are_kept_in_their_order() -> None:
-    text = " Docker.io = https://a.example/, http://b.example ; ghcr.io=https://c.example;"
-    assert Config.from_env({"DOCKREV_REGISTRY_MIRRORS": text}).registry.mirrors == {
-        "docker.io": ("https://a.example", "http://b.example"),
-        "ghcr.io": ("https://c.example",),
-    }
-
-
-@pytest.mark.parametrize(
-    "text", ["docker.io", "docker.io=", "=https://a", " =https://a", "docker.io=a.example", "a=https://b,c"]
-)
-def test_a_mirror_must_name_a_registry_and_addresses(text: str) -> None:
-    (problem,) = problems(DOCKREV_REGISTRY_MIRRORS=text)
-    assert problem.startswith("DOCKREV_REGISTRY_MIRRORS: ")
+def test_a_file_of_logins_that_is_missing_is_a_warning(tmp_path: Path) -> None:
+    (warning,) = Config.from_env({"DOCKREV_DOCKER_CONFIG": str(tmp_path / "none.json")}).warnings
+    assert warning.startswith("DOCKREV_DOCKER_CONFIG: there is no file ")
+    (tmp_path / "some.json").write_text("{}")
+    assert Config.from_env({"DOCKREV_DOCKER_CONFIG": str(tmp_path / "some.json")}).warnings == ()
 
 
 def test_every_variable_about_identity_is_read() -> None:
@@ -251,43 +291,13 @@ def test_a_number_that_is_none_or_too_small_is_refused(text: str) -> None:
     assert "at least 10" in problem
 
 
-def test_the_apis_beside_the_registries_can_stand_elsewhere() -> None:
-    registry = Config.from_env({}).registry
-    assert (registry.docker_hub_api_url, registry.quay_api_url, registry.github_api_url) == (
-        "https://hub.docker.com",
-        "https://quay.io",
-        "https://api.github.com",
-    )
-    registry = Config.from_env(
-        {
-            "DOCKREV_DOCKER_HUB_API_URL": "http://10.0.0.5:8080/",
-            "DOCKREV_QUAY_API_URL": "https://quay.example",
-            "DOCKREV_GITHUB_API_URL": "https://[::1]:8443",
-        }
-    ).registry
-    assert (registry.docker_hub_api_url, registry.quay_api_url, registry.github_api_url) == (
-        "http://10.0.0.5:8080",
-        "https://quay.example",
-        "https://[::1]:8443",
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["api.example", "ftp://api.example", "https://", "https://ann:geheim@api.example", "https://a/b?c"],
-)
-def test_an_api_is_named_by_scheme_and_host_alone(text: str) -> None:
-    (problem,) = problems(DOCKREV_GITHUB_API_URL=text)
-    assert problem.startswith("DOCKREV_GITHUB_API_URL: ")
-    assert "geheim" not in problem
-
-
 def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
     faults = {
         "DOCKREV_HTTP_ADDR": "nowhere",
         "DOCKER_HOST": "ssh://host",
         "DOCKREV_HOST_PLATFORM": "linux",
         "DOCKREV_REGISTRY_CA_FILE": str(tmp_path / "none.pem"),
+        "DOCKREV_INSECURE_REGISTRIES": "http://x",
         "DOCKREV_REGISTRY_MIRRORS": "x",
         "DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS": "0",
         "DOCKREV_REGISTRY_RETRY_BASE_MS": "x",
@@ -295,6 +305,7 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
         "DOCKREV_DOCKER_HUB_API_URL": "x",
         "DOCKREV_QUAY_API_URL": "x",
         "DOCKREV_GITHUB_API_URL": "x",
+        "DOCKREV_AUTH_FORWARD_HEADER_NAME": "a b",
         "DOCKREV_AUTH_ALLOWED_USER_FILE": str(tmp_path / "none"),
         "DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": "perhaps",
         "DOCKREV_TRUSTED_PROXIES": "10.0.0.0/99",
@@ -305,11 +316,6 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
         "DOCKREV_LOG_FORMAT": "xml",
     }
     assert sorted(problem.partition(":")[0] for problem in problems(**faults)) == sorted(faults)
-
-
-def test_the_longest_pause_between_retries_is_not_below_the_shortest() -> None:
-    (problem,) = problems(DOCKREV_REGISTRY_RETRY_BASE_MS="100", DOCKREV_REGISTRY_RETRY_MAX_MS="99")
-    assert problem.startswith("DOCKREV_REGISTRY_RETRY_MAX_MS: ")
 
 
 def test_a_file_name_beyond_all_limits_is_only_a_missing_file() -> None:
@@ -339,5 +345,5 @@ def test_the_manual_explains_every_variable_that_is_read_and_no_other() -> None:
     env = Asked(DOCKER_TLS_VERIFY="1")
     Config.from_env(env)
     manual = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
-    explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP)_[A-Z_]+\b", manual))
+    explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP|XDG)_[A-Z_]+\b", manual))
     assert explained == env.names - {"HOME", "PATH"}

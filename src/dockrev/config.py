@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -120,6 +120,8 @@ class Config:
     runtime_scan: RuntimeScanConfig
     updates: UpdateConfig
     log: LogConfig
+    cache_directory: Path
+    """Where `dockrev check` keeps what it learned, in a directory of its own."""
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -145,7 +147,8 @@ class Config:
                 level=read.choice("DOCKREV_LOG_LEVEL", ("info", "debug", "warning", "error")),
                 format=read.choice("DOCKREV_LOG_FORMAT", ("auto", "json", "console")),
             ),
-            warnings=tuple(f"{name} is ignored: {why}" for name, why in RETIRED.items() if env.get(name)),
+            cache_directory=Path(read.text("XDG_CACHE_HOME") or _home(read) / ".cache") / "dockrev",
+            warnings=_warnings(read),
         )
         if read.problems:
             raise ConfigError(read.problems)
@@ -153,14 +156,11 @@ class Config:
 
 
 def _docker(read: "_Reader") -> DockerConfig:
-    host = read.text("DOCKER_HOST") or DEFAULT_DOCKER_HOST
-    if not host.startswith(("unix://", "tcp://", "http://", "https://")):
-        read.problems.append(f"DOCKER_HOST: {host!r} is neither unix://, tcp://, http:// nor https://")
     tls = None
     if read.text("DOCKER_TLS_VERIFY"):
         tls = Path(read.text("DOCKER_CERT_PATH") or _home(read) / ".docker")
     return DockerConfig(
-        host=host,
+        host=read.parsed("DOCKER_HOST", _docker_host, DEFAULT_DOCKER_HOST),
         tls_directory=tls,
         platform=read.parsed("DOCKREV_HOST_PLATFORM", Platform.parse, None),
         compose_bin=read.text("DOCKREV_COMPOSE_BIN"),
@@ -184,7 +184,7 @@ def _registry(read: "_Reader") -> RegistryConfig:
         )
     return RegistryConfig(
         credentials_file=Path(named) if named else directory / "config.json",
-        insecure=frozenset(host.lower() for host in read.items("DOCKREV_INSECURE_REGISTRIES")),
+        insecure=read.parsed("DOCKREV_INSECURE_REGISTRIES", _registries, frozenset()),
         ca_file=Path(ca_file) if ca_file else None,
         mirrors=read.parsed("DOCKREV_REGISTRY_MIRRORS", _mirrors, {}),
         retry_max_attempts=read.integer("DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS", 3, minimum=1),
@@ -198,8 +198,8 @@ def _registry(read: "_Reader") -> RegistryConfig:
 
 def _auth(read: "_Reader") -> AuthConfig:
     return AuthConfig(
-        user_header=(read.text("DOCKREV_AUTH_FORWARD_HEADER_NAME") or "x-forwarded-user").lower(),
-        group_header=(read.text("DOCKREV_AUTH_GROUP_HEADER_NAME") or "remote-groups").lower(),
+        user_header=read.parsed("DOCKREV_AUTH_FORWARD_HEADER_NAME", _header_name, "x-forwarded-user"),
+        group_header=read.parsed("DOCKREV_AUTH_GROUP_HEADER_NAME", _header_name, "remote-groups"),
         allowed_user=read.secret("DOCKREV_AUTH_ALLOWED_USER"),
         allowed_group=read.secret("DOCKREV_AUTH_ALLOWED_GROUP"),
         allow_anonymous=read.flag("DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV", default=True),
@@ -221,8 +221,70 @@ def _updates(read: "_Reader") -> UpdateConfig:
     )
 
 
+def _warnings(read: "_Reader") -> tuple[str, ...]:
+    """What does no harm now, but is hardly meant so; a file of logins may still come."""
+    found = [f"{name} is ignored: {why}" for name, why in RETIRED.items() if read.text(name)]
+    logins = read.text("DOCKREV_DOCKER_CONFIG")
+    if logins and not os.path.isfile(logins):  # noqa: PTH113 -- Path.is_file raises for some bad names
+        found.append(
+            f"DOCKREV_DOCKER_CONFIG: there is no file {logins}; registries are asked without a login"
+        )
+    return tuple(found)
+
+
 def _home(read: "_Reader") -> Path:
     return Path(read.text("HOME") or "/root")
+
+
+_PORT = r"(?::(?P<port>[0-9]{1,5}))?"
+_HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\])"
+_HOST_PORT = re.compile(_HOST + _PORT)
+_DOCKER_URL = re.compile(rf"(?P<scheme>tcp|https?)://(?:[^@/?#\s]*@)?(?P<authority>{_HOST}{_PORT})/?")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def _docker_host(text: str) -> str:
+    """A user and password in it mean nothing to an engine: they are left out, and never shown."""
+    shown = re.sub(r"^(.*?//)?.*@", r"\1***@", text, flags=re.DOTALL)
+    if text.startswith("unix://"):
+        if not text.removeprefix("unix://").startswith("/") or "\0" in text:
+            raise InvalidArgument(f"{shown!r} names no socket by its absolute path")
+        return text
+    if not text.startswith(("tcp://", "http://", "https://")):
+        raise InvalidArgument(f"{shown!r} is neither unix://, tcp://, http:// nor https://")
+    found = _DOCKER_URL.fullmatch(text)
+    if found is None or not _is_host_port(found["authority"]):
+        raise InvalidArgument(f"{shown!r} is not an address like tcp://host:2375")
+    return f"{found['scheme']}://{found['authority']}"
+
+
+def _is_host_port(text: str) -> bool:
+    """`host`, `host:port`, `[::1]:port`."""
+    found = _HOST_PORT.fullmatch(text)
+    if found is None or int(found["port"] or 1) not in range(1, 65536):
+        return False
+    return _is_ipv6(found["host"][1:-1]) if found["host"].startswith("[") else ".." not in found["host"]
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _registries(text: str) -> frozenset[str]:
+    for item in _split(text):
+        if not _is_host_port(item):
+            raise InvalidArgument(f"{item!r} is not host or host:port")
+    return frozenset(item.lower() for item in _split(text))
+
+
+def _header_name(text: str) -> str:
+    if not _HEADER_NAME.fullmatch(text):
+        raise InvalidArgument(f"{text!r} is not the name of a header")
+    return text.lower()
 
 
 def _http_address(text: str) -> HttpAddress:
@@ -301,9 +363,6 @@ class _Reader:
         if not value:
             self.problems.append(f"{name}_FILE: {path} is empty")
         return value
-
-    def items(self, name: str) -> list[str]:
-        return _split(self.text(name) or "")
 
     def flag(self, name: str, *, default: bool) -> bool:
         text = (self.text(name) or "").lower()

@@ -138,7 +138,8 @@ async def test_a_check_has_the_documented_summary(checks: Checks) -> None:
         "hostPlatform": "linux/amd64",
         "scope": "stack",
         "stackIds": [stack_id],
-        "servicesChecked": 3,
+        "servicesChecked": 2,
+        "servicesSkipped": 1,
         "servicesWithCandidate": 1,
         "servicesFailed": 1,
         "servicesDeferred": 0,
@@ -184,7 +185,7 @@ async def test_a_check_tells_its_story_in_its_log_and_its_progress(checks: Check
     lines = [line["msg"] for line in job["logs"] if line["level"] != "event"]
     assert lines[0] == "check started"
     assert lines[1].startswith(f"x ({bench.registry.host}/none:1): ")
-    assert lines[-1].startswith("check finished: servicesChecked=2 servicesWithCandidate=1")
+    assert lines[-1].startswith("check finished: servicesChecked=2 servicesSkipped=0 servicesWithCandidate=1")
     progress = job["progress"]
     progress.pop("updatedAt")
     assert progress == {

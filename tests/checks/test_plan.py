@@ -17,7 +17,10 @@ def plan(*selected: Service, every: tuple[Service, ...] = ()) -> CheckPlan:
 
 
 def test_services_that_share_an_image_wait_for_one_question() -> None:
-    same = [service(ref) for ref in ("web", "web:latest", "docker.io/library/web", "index.docker.io/web")]
+    same = [
+        service(ref, running(OLD))
+        for ref in ("web", "web:latest", "docker.io/library/web", "index.docker.io/web")
+    ]
     (planned,) = plan(*same).questions
     assert planned.services == tuple(same)
     assert planned.question.key == (WEB, "latest")
@@ -25,7 +28,7 @@ def test_services_that_share_an_image_wait_for_one_question() -> None:
 
 
 def test_each_tag_and_repository_is_a_question_of_its_own() -> None:
-    planned = plan(service("web:1"), service("web:2"), service("ghcr.io/library/web:1"))
+    planned = plan(*(service(ref, running(OLD)) for ref in ("web:1", "web:2", "ghcr.io/library/web:1")))
     assert [one.question.key for one in planned.questions] == [
         (WEB, "1"),
         (WEB, "2"),
@@ -34,7 +37,7 @@ def test_each_tag_and_repository_is_a_question_of_its_own() -> None:
 
 
 def test_archived_services_are_asked_about_and_removed_ones_are_not() -> None:
-    archived, removed = service(archived=True), service(removed=True)
+    archived, removed = service("web", running(OLD), archived=True), service(removed=True)
     planned = plan(archived, removed)
     assert [one.services for one in planned.questions] == [(archived,)]
     assert planned.unasked == (removed,)
@@ -66,11 +69,19 @@ def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:
         tag(None, repository="quay.io/x/z", error=LIMITED),
     )
     report = report_check(planned, knowledge(), after)
-    assert (report.host, report.checked, report.with_candidate) == (AMD64, 7, 3)
+    assert (report.host, report.with_candidate) == (AMD64, 3)
+    assert (report.services, report.checked, report.skipped) == (7, 6, 1)
     assert [one.service for one in report.failed] == [broken]
     assert [one.service for one in report.deferred] == waiting
     (deferral,) = report.deferrals
     assert (deferral.registry, deferral.until, deferral.services) == ("quay.io", LIMITED.retry_at, 2)
+
+
+def test_a_reference_that_cannot_be_read_is_a_failure_and_not_skipped() -> None:
+    broken = service("web:${TAG}", running(OLD))
+    report = report_check(plan(broken), knowledge(), knowledge())
+    assert (report.services, report.checked, report.skipped) == (1, 0, 0)
+    assert [(one.service, one.error.code) for one in report.failed] == [(broken, "invalid_image_reference")]
 
 
 def test_only_what_this_check_saw_first_is_a_new_version() -> None:

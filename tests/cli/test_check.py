@@ -184,17 +184,54 @@ async def test_a_project_that_cannot_be_read_is_a_problem_beside_the_others(
     assert set(said.rows) == {"blog/db", "blog/web"}
     (problem,) = said.document["problems"]
     assert problem.startswith("shop: ")
-    assert said.code == 1
+    assert said.document["summary"].endswith("1 project could not be read")
+    assert said.code == 2
     shown = await cli.run("check")
     assert shown.err == f"{problem}\n"
 
 
-async def test_it_leaves_nothing_behind(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
+async def test_a_project_that_cannot_be_read_is_found_by_its_name_with_the_reason(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    (host.directory / "shop" / "compose.yaml").unlink()
+    said = await cli.run("check", "shop")
+    assert (said.code, said.err.startswith("shop: compose_file_unreadable")) == (2, True)
+    other = await cli.run("check", "blog/db")
+    assert (other.code, other.err) == (0, "")
+
+
+async def test_it_leaves_nothing_behind_but_its_cache(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
     deploy_two_projects(host, fake_registry)
     before = set(cli.directory.rglob("*"))
     await cli.run("check")
     await cli.run("check", "nobody")
-    assert set(cli.directory.rglob("*")) - before == {cli.scratch}
+    left = {
+        path.relative_to(cli.directory) for path in set(cli.directory.rglob("*")) - before - {cli.scratch}
+    }
+    assert {str(path).partition("/dockrev")[0] for path in left} == {".cache"}
+
+
+async def test_what_a_check_learned_of_a_digest_is_not_asked_again(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    await cli.run("check")
+    first = fake_registry.counts["get_manifest"]
+    assert first > 0
+    assert (await cli.run("check")).code == 1
+    assert fake_registry.counts["get_manifest"] == first
+
+
+async def test_a_cache_that_cannot_be_used_is_done_without(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    (cli.directory / ".cache").write_text("in the way")
+    said = await cli.run("check")
+    assert (said.code, said.err) == (1, "")
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

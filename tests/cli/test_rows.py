@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from dockrev.cli.rows import Row, RowStatus, exit_code, rows_of, select
+from dockrev.cli.rows import Problem, Row, RowStatus, exit_code, rows_of, select, summary_of
 from dockrev.cli.table import table_of
 from dockrev.errors import InvalidArgument
 from dockrev.images.models import CheckError
@@ -48,11 +48,11 @@ def row_of(one: Service, known: Knowledge, *versions: Snapshot) -> Row:
         (
             service(runtime=running(OLD)),
             knowledge(tag(NEW), facts=[ELSEWHERE]),
-            RowStatus.UPDATE,
+            RowStatus.ELSEWHERE,
             "not offered for this host's platform",
         ),
         (service(runtime=stopped(NEW)), knowledge(tag(NEW)), RowStatus.CURRENT, "stopped"),
-        (service(runtime=Runtime()), knowledge(tag(NEW)), RowStatus.UNKNOWN, "no containers"),
+        (service(runtime=Runtime()), knowledge(tag(NEW)), RowStatus.UNCHECKED, "no containers"),
         (
             service(runtime=running(())),
             knowledge(tag(NEW)),
@@ -69,6 +69,12 @@ def row_of(one: Service, known: Knowledge, *versions: Snapshot) -> Row:
         (service(runtime=running(OLD)), knowledge(tag(NEW, error=LIMITED)), RowStatus.DEFERRED, "later"),
         (service(None, running(()), builds=True), knowledge(), RowStatus.UNCHECKED, "local build"),
         (service(runtime=running(OLD), watched=False), knowledge(), RowStatus.UNCHECKED, "not watched"),
+        (
+            service("web:${TAG}", running(OLD)),
+            knowledge(),
+            RowStatus.FAILED,
+            "'web:${TAG}' is no image reference; correct it in the compose file, or set its variables",
+        ),
     ],
 )
 def test_a_row_says_how_a_service_stands_and_why(
@@ -142,7 +148,7 @@ def test_the_table_shows_the_version_or_else_the_digest(
 ) -> None:
     row = row_of(service(runtime=running(OLD)), knowledge(tag(NEW), facts=[HERE]))
     row = replace(row, running_version=running_version, available_version=available_version)
-    table = table_of([row])
+    table = table_of([row], narrow=False)
     assert [next(iter(table.columns[place].cells)) for place in (3, 4)] == cells
 
 
@@ -156,27 +162,40 @@ def test_rows_come_by_stack_and_leave_out_what_was_not_selected_or_is_removed() 
 
 BLOG = replace(stack(service(name="web"), service(name="db")), name="blog")
 SHOP = replace(stack(replace(service(name="web"), id="svc_shop")), name="shop")
+PROJECTS = {"blog", "shop", "unreadable"}
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "found", "projects"),
     [
-        ((), {"svc_web", "svc_db", "svc_shop"}),
-        (("blog",), {"svc_web", "svc_db"}),
-        (("web",), {"svc_web", "svc_shop"}),
-        (("blog/web",), {"svc_web"}),
-        (("blog/web", "blog", "shop/web"), {"svc_web", "svc_db", "svc_shop"}),
+        ((), {"svc_web", "svc_db", "svc_shop"}, PROJECTS),
+        (("blog",), {"svc_web", "svc_db"}, {"blog"}),
+        (("web",), {"svc_web", "svc_shop"}, {"blog", "shop"}),
+        (("blog/web",), {"svc_web"}, {"blog"}),
+        (("blog/web", "blog", "shop/web"), {"svc_web", "svc_db", "svc_shop"}, {"blog", "shop"}),
+        (("unreadable",), set(), {"unreadable"}),
     ],
 )
-def test_services_are_chosen_by_project_by_name_or_by_both(names: tuple[str, ...], found: set[str]) -> None:
-    chosen = [one.id for one in select([BLOG, SHOP], names)]
+def test_services_are_chosen_by_project_by_name_or_by_both(
+    names: tuple[str, ...], found: set[str], projects: set[str]
+) -> None:
+    selected = select([BLOG, SHOP], PROJECTS, names)
+    chosen = [one.id for one in selected.services]
     assert set(chosen) == found
     assert len(chosen) == len(found)
+    assert selected.projects == projects
 
 
 def test_a_name_that_fits_nothing_is_refused_with_what_there_is() -> None:
-    with pytest.raises(InvalidArgument, match=r"'wiki' \(projects found: blog, shop\)"):
-        select([SHOP, BLOG], ["web", "wiki"])
+    with pytest.raises(InvalidArgument, match=r"'wiki' \(projects found: blog, shop, unreadable\)"):
+        select([SHOP, BLOG], PROJECTS, ["web", "wiki"])
+
+
+def test_a_project_that_cannot_be_read_makes_the_answer_incomplete() -> None:
+    warning = Problem("blog", "warning: TAG is not set", fatal=False)
+    unreadable = Problem("shop", "compose_file_unreadable: /srv/shop/compose.yml", fatal=True)
+    assert (exit_code([], [warning]), exit_code([], [warning, unreadable])) == (0, 2)
+    assert summary_of([], [warning, unreadable, unreadable]).endswith("2 projects could not be read")
 
 
 @pytest.mark.parametrize(

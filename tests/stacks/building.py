@@ -74,6 +74,7 @@ def service(
         settings=ServiceSettings(True, {}, {}, None),
         archived=archived,
         removed=removed,
+        updated_at=NOON,
     )
 
 

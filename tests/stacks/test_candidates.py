@@ -107,10 +107,28 @@ def test_a_service_that_builds_but_runs_a_pulled_image_is_asked_about() -> None:
 
 
 def test_the_question_names_the_repository_and_the_tag() -> None:
-    asked = question_of(service("ghcr.io/acme/web:1.2"))
+    asked = question_of(service("ghcr.io/acme/web:1.2", running(OLD)))
     assert not isinstance(asked, Unchecked)
     ref, tag_name = asked
     assert (ref.repository, tag_name) == ("ghcr.io/acme/web", "1.2")
+
+
+def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
+    verdict = judge(service("web", Runtime()), knowledge(tag(NEW)))
+    assert (verdict.unchecked, verdict.candidate, verdict.check_error) == (Unchecked.NOTHING_RUNS, None, None)
+
+
+def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
+    verdict = judge(service("web:${TAG}", running(OLD)), knowledge())
+    assert verdict.unchecked is Unchecked.INVALID
+    assert verdict.check_error is not None
+    assert (verdict.check_error.code, verdict.check_error.at) == ("invalid_image_reference", NOON)
+    assert "web:${TAG}" in verdict.check_error.message
+
+
+def test_an_unwatched_service_is_no_failure_whatever_its_reference() -> None:
+    verdict = judge(service("web:${TAG}", running(OLD), watched=False), knowledge())
+    assert (verdict.unchecked, verdict.check_error) == (Unchecked.NOT_WATCHED, None)
 
 
 def test_a_reference_without_a_tag_means_latest() -> None:
@@ -161,11 +179,11 @@ def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
         (running((OLD, NEW)), NEW),
         (running(NEW, OLD, total=2), OLD),
         (stopped(OLD), OLD),
-        (Runtime(), NEW),
-        (running(()), None),
+        (Runtime(), None),
+        (running(()), NEW),
     ],
 )
-def test_the_digest_shown_is_the_one_that_runs_or_without_containers_the_registrys(
+def test_the_digest_shown_is_the_one_that_runs_or_the_registrys_where_that_cannot_be_told(
     runtime: Runtime, shown: Digest | None
 ) -> None:
     assert judge(service("web", runtime), knowledge(tag(NEW))).digest == shown

@@ -16,7 +16,7 @@ from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 
-PATIENCE = timedelta(minutes=2)
+PATIENCE = timedelta(seconds=30)
 """A registry that asks for no longer a pause than this is waited for within the check."""
 
 
@@ -55,26 +55,27 @@ class Checker:
         before = await self._appraiser.knowledge(stacks)
         every = [service for stack in stacks for service in stack.services]
         plan = plan_check(selected, every, before)
-        answers = await self._ask(
-            plan, Resolver(self._client, await self._images.learned(), self._clock), watcher
-        )
         in_use = {planned.question.key for planned in plan_check(every, every, before).questions}
-        in_use |= {answer.question.key for answer in answers}
-        await self._store(selected, answers, unused=before.tags.keys() - in_use)
-        return report_check(plan, before, await self._appraiser.knowledge(stacks))
-
-    async def _ask(self, plan: CheckPlan, resolver: Resolver, watcher: Watcher) -> list[Answer]:
+        resolver = Resolver(self._client, await self._images.learned(), self._clock)
         await self._client.prepare(planned.question.ref for planned in plan.questions)
         asking = _Asking(plan, resolver, watcher)
-        await asking.ask(plan.questions)
+        answers = await asking.ask(plan.questions)
+        in_use |= {answer.question.key for answer in answers}
+        await self._store(selected, answers, unused=before.tags.keys() - in_use)
+        await self._ask_the_patient(asking, selected, watcher)
+        return report_check(plan, before, await self._appraiser.knowledge(stacks))
+
+    async def _ask_the_patient(
+        self, asking: "_Asking", selected: Sequence[Service], watcher: Watcher
+    ) -> None:
+        """Registries that want a short pause only; all other answers are stored and shown meanwhile."""
         deadline = self._clock.now() + PATIENCE
         while waiting := asking.deferred_until(deadline):
             until = max(retry_at for _, retry_at in waiting)
             again = [planned for planned, _ in waiting]
             await watcher.pausing(until, sum(len(planned.services) for planned in again))
             await asyncio.sleep(max(0.0, (until - self._clock.now()).total_seconds()))
-            await asking.ask(again)
-        return list(asking.answers.values())
+            await self._store(selected, await asking.ask(again), unused=())
 
     async def _store(
         self, selected: Iterable[Service], answers: Sequence[Answer], unused: Collection[tuple[str, str]]
@@ -98,10 +99,11 @@ class _Asking:
         self._started = self._answered = len(plan.unasked)
         self.answers: dict[tuple[str, str], Answer] = {}
 
-    async def ask(self, questions: Iterable[PlannedQuestion]) -> None:
+    async def ask(self, questions: Sequence[PlannedQuestion]) -> list[Answer]:
         async with asyncio.TaskGroup() as group:
             for planned in questions:
                 group.create_task(self._ask_one(planned))
+        return [self.answers[planned.question.key] for planned in questions]
 
     async def _ask_one(self, planned: PlannedQuestion) -> None:
         first_time = planned.question.key not in self.answers

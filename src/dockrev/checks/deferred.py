@@ -39,6 +39,8 @@ class DeferredChecks:
         now, due = self._clock.now(), await self._images.first_retry()
         if due is None or due > now or now < self._not_before:
             return False
+        if not await self._jobs.start_scheduled():
+            return False
         self._not_before = now + _PAUSE
         log.info("Checking what a registry put off", action="check.deferred")
-        return await self._jobs.start_scheduled()
+        return True

@@ -105,11 +105,11 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
             f"requests before {timestamp(deferral.until)}; a new check starts by itself after that",
             Level.WARN,
         )
-    context.progress(
-        Progress("done", "check finished", report.checked, report.checked, planned_current=report.checked)
-    )
+    total = report.services
+    context.progress(Progress("done", "check finished", total, total, planned_current=total))
     await context.log(
-        f"check finished: servicesChecked={report.checked} servicesWithCandidate={report.with_candidate} "
+        f"check finished: servicesChecked={report.checked} servicesSkipped={report.skipped} "
+        f"servicesWithCandidate={report.with_candidate} "
         f"servicesFailed={len(report.failed)} servicesDeferred={len(report.deferred)}"
     )
 
@@ -122,6 +122,7 @@ def _summary(
         "scope": target.scope.value,
         "stackIds": sorted({service.stack_id for service in selected}),
         "servicesChecked": report.checked,
+        "servicesSkipped": report.skipped,
         "servicesWithCandidate": report.with_candidate,
         "servicesFailed": len(report.failed),
         "servicesDeferred": len(report.deferred),

@@ -69,7 +69,10 @@ class Deferral:
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     host: Platform
+    services: int
     checked: int
+    skipped: int
+    """Services that are not a matter for a registry."""
     with_candidate: int
     new_versions: tuple[NewVersion, ...] = ()
     failed: tuple[Unanswered, ...] = ()

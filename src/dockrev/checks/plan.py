@@ -57,13 +57,17 @@ def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckR
         if (state := after.tags.get(planned.question.key)) and (error := state.error)
         for service in planned.services
     ]
+    judged = [(service, judge(service, after)) for service in plan.unasked]
+    invalid = [Unanswered(service, verdict.check_error) for service, verdict in judged if verdict.check_error]
     deferred = tuple(one for one in unanswered if one.error.deferred)
     return CheckReport(
         host=after.host,
-        checked=plan.services,
+        services=plan.services,
+        checked=len(asked),
+        skipped=len(plan.unasked) - len(invalid),
         with_candidate=sum(judge(service, after).candidate is not None for service in asked),
         new_versions=tuple(_new_versions(asked, before, after)),
-        failed=tuple(one for one in unanswered if not one.error.deferred),
+        failed=(*invalid, *(one for one in unanswered if not one.error.deferred)),
         deferred=deferred,
         deferrals=_deferrals(deferred),
     )

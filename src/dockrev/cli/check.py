@@ -1,7 +1,9 @@
 """`dockrev check`: one look at the host and its registries, without a server."""
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,49 +15,83 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from dockrev.assembly import Core, open_core
 from dockrev.checks.models import Step
-from dockrev.cli.rows import Row, rows_of, select, summary_of
+from dockrev.cli.rows import Problem, Row, Selection, exit_code, rows_of, select, summary_of
 from dockrev.clock import Clock
 from dockrev.config import Config
-from dockrev.errors import Json
+from dockrev.discovery.models import ProjectStatus
+from dockrev.errors import Json, StorageError
 
 _NAMING_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """`problems`: projects that could not be read as they should."""
-
     rows: tuple[Row, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        return exit_code(self.rows, self.problems)
+
+    @property
+    def summary(self) -> str:
+        return summary_of(self.rows, self.problems)
 
     def as_json(self) -> dict[str, Json]:
         return {
             "services": [row.as_json() for row in self.rows],
-            "problems": list(self.problems),
-            "summary": summary_of(self.rows),
+            "problems": [str(problem) for problem in self.problems],
+            "summary": self.summary,
         }
 
 
 async def check(config: Config, clock: Clock, names: Sequence[str], console: Console) -> Findings:
     """Raises AppError when the host cannot be looked at, or a name fits nothing."""
-    with TemporaryDirectory(prefix="dockrev-") as directory:
-        async with open_core(config, clock, Path(directory) / "check.sqlite3") as core:
-            with progress_on(console) as progress:
-                return await _check(core, names, ProgressBar(progress))
+    async with _remembering(config, clock) as core:
+        with progress_on(console) as progress:
+            return await _check(core, names, ProgressBar(progress))
+
+
+@asynccontextmanager
+async def _remembering(config: Config, clock: Clock) -> AsyncIterator[Core]:
+    """What an earlier check learned is kept for each engine; a cache that cannot be used is done without."""
+    engine = hashlib.sha256(config.docker.host.encode()).hexdigest()[:12]
+    with TemporaryDirectory(prefix="dockrev-") as passing:
+        async with AsyncExitStack() as stack:
+            try:
+                kept = config.cache_directory / f"{engine}.sqlite3"
+                core = await stack.enter_async_context(open_core(config, clock, kept))
+                await core.database.try_writing()
+            except StorageError:
+                core = await stack.enter_async_context(
+                    open_core(config, clock, Path(passing) / "check.sqlite3")
+                )
+            yield core
 
 
 async def _check(core: Core, names: Sequence[str], bar: "ProgressBar") -> Findings:
+    selected = await look_for(core, names, bar)
+    bar.say("asking the registries")
+    report = await core.checker.check(selected.services, bar)
+    bar.say("finding out versions")
+    await _name(core, [service.id for service in selected.services])
+    rows = rows_of(await core.appraiser.all(), selected.services, report.host)
+    problems = [
+        Problem(one.project, one.last_error, fatal=one.status is ProjectStatus.INVALID)
+        for one in await core.projects.all()
+        if one.project in selected.projects and one.last_error
+    ]
+    return Findings(tuple(rows), tuple(problems))
+
+
+async def look_for(core: Core, names: Sequence[str], bar: "ProgressBar") -> Selection:
+    """What of this host is named. Raises InvalidArgument for a name that fits nothing."""
     bar.say("looking for Compose projects")
     await core.scanner.scan()
-    selected = select(await core.stacks.all(), names)
-    bar.say("asking the registries")
-    report = await core.checker.check(selected, bar)
-    bar.say("finding out versions")
-    await _name(core, [service.id for service in selected])
-    rows = rows_of(await core.appraiser.all(), selected, report.host)
     projects = await core.projects.all()
-    problems = (f"{one.project}: {one.last_error}" for one in projects if one.last_error)
-    return Findings(tuple(rows), tuple(problems))
+    present = {one.project for one in projects if one.status is not ProjectStatus.MISSING}
+    stacks = [stack for stack in await core.stacks.all() if stack.name in present]
+    return select(stacks, present, names)
 
 
 async def _name(core: Core, service_ids: Sequence[str]) -> None:

@@ -58,7 +58,6 @@ def check(
     Ends with 0 when nothing waits, 1 when updates wait, 2 when some answer is missing.
     """
     from dockrev.cli import check as checking  # noqa: PLC0415 -- heavy imports, needed here only
-    from dockrev.cli.rows import exit_code  # noqa: PLC0415
     from dockrev.cli.table import print_findings  # noqa: PLC0415
 
     with _troubles_told():
@@ -71,8 +70,8 @@ def check(
         else:
             print_findings(findings, _console())
             for problem in findings.problems:
-                _error.print(f"[yellow]{escape(problem)}[/]", soft_wrap=True)
-        raise typer.Exit(exit_code(findings.rows))
+                _error.print(f"[yellow]{escape(str(problem))}[/]", soft_wrap=True)
+        raise typer.Exit(findings.exit_code)
 
 
 @cli.command()

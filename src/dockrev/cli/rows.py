@@ -1,6 +1,6 @@
 """The lines of a check, as people and scripts read them. No I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,8 @@ from dockrev.versions.tags import is_strict_semver
 
 class RowStatus(StrEnum):
     UPDATE = "update"
+    ELSEWHERE = "elsewhere"
+    """Its tag moved, but not for this host's platform."""
     CURRENT = "current"
     UNCHECKED = "unchecked"
     UNKNOWN = "unknown"
@@ -76,7 +78,7 @@ def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
         service=one.service.name,
         image=one.service.image_ref or "(built here)",
         tag=verdict.tag,
-        running=verdict.digest,
+        running=verdict.digest if one.service.runtime.digests else None,
         running_version=_running_version(one),
         available=candidate.digest if candidate else None,
         available_version=one.version.candidate[0] if candidate and one.version.candidate else None,
@@ -89,82 +91,107 @@ def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
 
 def _running_version(one: AppraisedService) -> str | None:
     """With a question mark when only the image itself says so."""
+    if not one.service.runtime.digests:
+        return None
     if one.version.current:
         return one.version.current[0]
     label, tag = one.version.label, one.verdict.tag
-    told = label and label != tag and not is_strict_semver(tag) and one.verdict.digest
-    return f"{label}?" if told else None
+    return f"{label}?" if label and label != tag and not is_strict_semver(tag) else None
 
 
 def _status(one: AppraisedService) -> RowStatus:
     verdict = one.verdict
-    if verdict.unchecked:
-        return RowStatus.UNCHECKED
     if verdict.check_error:
         return RowStatus.DEFERRED if verdict.check_error.deferred else RowStatus.FAILED
+    if verdict.unchecked:
+        return RowStatus.UNCHECKED
     if verdict.candidate:
-        return RowStatus.UPDATE
+        mismatch = verdict.candidate.arch_match is ArchMatch.MISMATCH
+        return RowStatus.ELSEWHERE if mismatch else RowStatus.UPDATE
     return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
 
 
 def _note(one: AppraisedService) -> str:
     verdict, runtime = one.verdict, one.service.runtime
     notes = []
-    if verdict.unchecked:
-        notes.append(verdict.unchecked.value)
     if verdict.check_error:
         notes.append(verdict.check_error.message)
+    elif verdict.unchecked:
+        notes.append(verdict.unchecked.value)
     if verdict.candidate and verdict.candidate.arch_match is ArchMatch.MISMATCH:
         notes.append("not offered for this host's platform")
-    if not runtime.total:
-        notes.append("no containers")
-    elif not runtime.running:
+    if runtime.total and not runtime.running:
         notes.append("stopped")
-    elif not runtime.digests and not verdict.unchecked:
+    elif runtime.total and not runtime.digests and not verdict.unchecked:
         notes.append("what runs did not come from this registry")
     if len(runtime.images) > 1:
         notes.append("containers run different images")
     return "; ".join(notes)
 
 
-def select(stacks: Sequence[Stack], names: Sequence[str]) -> list[Service]:
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about a project that the operator should see. `fatal`: nothing of it could be checked."""
+
+    project: str
+    text: str
+    fatal: bool
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    services: list[Service]
+    projects: frozenset[str]
+
+
+def select(stacks: Sequence[Stack], projects: Collection[str], names: Sequence[str]) -> Selection:
     """Services by project, by `project/service` or by service name; all of them without names.
 
+    `projects`: those that are here, also the ones whose files cannot be read and that so have no stack.
     Raises InvalidArgument for a name that fits nothing.
     """
     every = [(stack, service) for stack in stacks for service in stack.services if not service.removed]
     if not names:
-        return [service for _, service in every]
+        return Selection([service for _, service in every], frozenset(projects))
     chosen: dict[str, Service] = {}
+    touched: set[str] = set()
     for name in names:
-        found = [service for stack, service in every if name in _names(stack, service)]
-        if not found:
-            known = ", ".join(sorted(stack.name for stack in stacks)) or "none"
+        found = [(stack, service) for stack, service in every if name in _names(stack, service)]
+        if not found and name not in projects:
+            known = ", ".join(sorted(projects)) or "none"
             raise InvalidArgument(f"no project or service is called {name!r} (projects found: {known})")
-        chosen |= {service.id: service for service in found}
-    return list(chosen.values())
+        chosen |= {service.id: service for _, service in found}
+        touched |= {stack.name for stack, _ in found} | ({name} & set(projects))
+    return Selection(list(chosen.values()), frozenset(touched))
 
 
 def _names(stack: Stack, service: Service) -> tuple[str, str, str]:
     return (stack.name, service.name, f"{stack.name}/{service.name}")
 
 
-def exit_code(rows: Iterable[Row]) -> int:
+def exit_code(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> int:
     """0: nothing waits, 1: updates wait, 2: some answer is missing, so the list may be incomplete."""
     statuses = {row.status for row in rows}
-    if statuses & {RowStatus.FAILED, RowStatus.DEFERRED}:
+    if statuses & {RowStatus.FAILED, RowStatus.DEFERRED} or any(one.fatal for one in problems):
         return 2
     return 1 if RowStatus.UPDATE in statuses else 0
 
 
-def summary_of(rows: Sequence[Row]) -> str:
+def summary_of(rows: Sequence[Row], problems: Sequence[Problem] = ()) -> str:
     counts = {status: sum(row.status is status for row in rows) for status in RowStatus}
     parts = [f"{len(rows)} services", f"{counts[RowStatus.UPDATE]} with an update waiting"]
     for status, words in (
+        (RowStatus.ELSEWHERE, "with one for other platforms only"),
         (RowStatus.FAILED, "could not be checked"),
         (RowStatus.DEFERRED, "deferred by their registry"),
         (RowStatus.UNCHECKED, "not checked"),
     ):
         if counts[status]:
             parts.append(f"{counts[status]} {words}")
+    unreadable = sum(one.fatal for one in problems)
+    if unreadable:
+        parts.append(f"{unreadable} {'project' if unreadable == 1 else 'projects'} could not be read")
     return ", ".join(parts)

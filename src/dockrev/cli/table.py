@@ -7,11 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from dockrev.cli.check import Findings
-from dockrev.cli.rows import Row, RowStatus, summary_of
+from dockrev.cli.printable import printable
+from dockrev.cli.rows import Row, RowStatus
 from dockrev.oci.digest import Digest
 
 _COLOURS = {
     RowStatus.UPDATE: "yellow",
+    RowStatus.ELSEWHERE: "dim",
     RowStatus.CURRENT: "green",
     RowStatus.UNCHECKED: "dim",
     RowStatus.UNKNOWN: "dim",
@@ -19,30 +21,52 @@ _COLOURS = {
     RowStatus.DEFERRED: "magenta",
 }
 
+_NOTHING_AVAILABLE = {RowStatus.CURRENT: "up to date", RowStatus.UNCHECKED: "-"}
+_REASONED = frozenset({RowStatus.FAILED, RowStatus.DEFERRED})
+_WIDE = 120
+_NARROW_IMAGE = 20
+
 
 def print_findings(findings: Findings, console: Console) -> None:
-    if findings.rows:
-        console.print(table_of(findings.rows))
+    print_rows(findings.rows, console)
+    console.print(findings.summary, highlight=False)
+
+
+def print_rows(rows: Sequence[Row], console: Console) -> None:
+    """On a narrow terminal long reasons stand below the table, where they can be read."""
+    narrow = console.width < _WIDE
+    if rows:
+        console.print(table_of(rows, narrow=narrow))
         console.print()
-    console.print(summary_of(findings.rows), highlight=False)
+    for row in rows if narrow else ():
+        if row.status in _REASONED:
+            line = f"{row.stack}/{row.service}: {row.note}"
+            console.print(escape(printable(line)), style=_COLOURS[row.status], highlight=False)
 
 
-def table_of(rows: Sequence[Row]) -> Table:
+def table_of(rows: Sequence[Row], *, narrow: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("STACK", "SERVICE", "IMAGE", "RUNNING", "AVAILABLE", "PLATFORM", "NOTE"):
+    for column in ("STACK", "SERVICE"):
         table.add_column(column, overflow="fold")
+    table.add_column("IMAGE", overflow="ellipsis", no_wrap=True, max_width=_NARROW_IMAGE if narrow else None)
+    for column in ("RUNNING", "AVAILABLE"):
+        table.add_column(column, no_wrap=True)
+    if not narrow:
+        table.add_column("PLATFORM", no_wrap=True)
+    table.add_column("NOTE", overflow="fold")
     for row in rows:
-        cells = (
-            row.stack,
-            row.service,
-            row.image,
-            _version(row.tag, row.running_version, row.running),
-            _available(row),
-            _platforms(row),
-            row.note,
+        table.add_row(
+            *(escape(printable(cell)) for cell in _cells(row, narrow=narrow)), style=_COLOURS[row.status]
         )
-        table.add_row(*(escape(cell) for cell in cells), style=_COLOURS[row.status])
     return table
+
+
+def _cells(row: Row, *, narrow: bool) -> list[str]:
+    image = row.image[-_NARROW_IMAGE:] if narrow else row.image
+    platform = [] if narrow else [_platforms(row)]
+    note = "see below" if narrow and row.status in _REASONED else row.note
+    versions = [_version(row.tag, row.running_version, row.running), _available(row)]
+    return [row.stack, row.service, image, *versions, *platform, note]
 
 
 def _platforms(row: Row) -> str:
@@ -63,10 +87,4 @@ def _version(tag: str, version: str | None, digest: Digest | None) -> str:
 def _available(row: Row) -> str:
     if row.available:
         return _version(row.tag, row.available_version, row.available)
-    return (
-        "up to date"
-        if row.status is RowStatus.CURRENT
-        else "?"
-        if row.status is not RowStatus.UNCHECKED
-        else "-"
-    )
+    return _NOTHING_AVAILABLE.get(row.status, "?")

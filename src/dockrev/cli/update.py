@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from dockrev.assembly import Core, Works, assemble_works, open_core
-from dockrev.cli.check import ProgressBar, progress_on
+from dockrev.cli.check import ProgressBar, look_for, progress_on
 from dockrev.cli.follow import Follower
 from dockrev.cli.outcomes import Chosen, Selection, Told, choose, exit_code, outcomes_of, request_for
-from dockrev.cli.rows import rows_of, select
-from dockrev.cli.table import table_of
+from dockrev.cli.rows import rows_of
+from dockrev.cli.table import print_rows
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.lock import only_server
@@ -92,13 +92,11 @@ class _Command:
         core = self._core
         with progress_on(self._err) as progress:
             bar = ProgressBar(progress)
-            bar.say("looking for Compose projects")
-            await core.scanner.scan()
-            selected = select(await core.stacks.all(), self._wanted.names)
+            selected = (await look_for(core, self._wanted.names, bar)).services
             bar.say("asking the registries")
             report = await core.checker.check(selected, bar)
         appraised = await core.appraiser.all()
-        self._out.print(table_of(rows_of(appraised, selected, report.host)))
+        print_rows(rows_of(appraised, selected, report.host), self._out)
         return choose(appraised, selected, core.config.updates.own_image)
 
     def _agreed(self, chosen: Sequence[Chosen]) -> bool:

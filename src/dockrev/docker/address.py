@@ -17,7 +17,7 @@ _PORT, _TLS_PORT = 2375, 2376
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
     url: str
-    """For HTTP; a user and password in DOCKER_HOST mean nothing to an engine and are left out."""
+    """For HTTP."""
     socket: Path | None
     tls_directory: Path | None
 
@@ -29,7 +29,7 @@ class EngineAddress:
         tls = config.tls_directory if url.scheme != "http" else None
         if url.scheme == "tcp":
             port = url.explicit_port or (_TLS_PORT if tls else _PORT)
-            url = URL.build(scheme="https" if tls else "http", host=url.host or "localhost", port=port)
+            url = URL.build(scheme="https" if tls else "http", host=url.raw_host or "localhost", port=port)
         return cls(str(url).rstrip("/"), None, tls)
 
     def connector(self) -> aiohttp.BaseConnector:

@@ -23,6 +23,12 @@ AT_ONCE = 7
 COUNTED_AT_ONCE = 2
 """Manifest GETs may count against a pull quota; when it runs out, no more than these are wasted."""
 
+_KNOWN_FOR = timedelta(seconds=60)
+"""After a silence of that length one question goes ahead of the others again."""
+
+_BLIND_REFUSALS = 2
+"""So many in a row that name no time to wait, and the host is left alone."""
+
 _COOL_DOWN = timedelta(seconds=60)
 _LONGEST_COOL_DOWN = timedelta(hours=6)
 _DEAD_AFTER_FAILURES = 2
@@ -45,6 +51,9 @@ class HostLimits:
         self._counted = asyncio.Semaphore(COUNTED_AT_ONCE)
         self._resume = asyncio.Event()
         self._resume.set()
+        self._refusals = 0
+        self._challenged = False
+        self._answered_at: datetime | None = None
         self._cool_until: datetime | None = None
         self._failure: HostFailure | None = None
         self._failures = 0
@@ -99,7 +108,9 @@ class HostLimits:
                 return answer
 
     async def _once(self, attempt: Callable[[], Awaitable[Answer]], what: str, telling: bool) -> Answer:
-        async with self._gate:
+        if self._answered_at is None or self._clock.now() - self._answered_at > _KNOWN_FOR:
+            self._gate.doubt()
+        async with self._gate as ahead:
             await self._resume.wait()
             self._raise_if_closed(what)
             try:
@@ -112,11 +123,18 @@ class HostLimits:
         self._failures = 0
         self._spending.add(self.host, self._clock.now())
         self._budget.note(answer.headers, self._clock.now())
-        if answer.status == 429:
-            self._gate.narrow()
-        else:
-            self._gate.went_well()
+        self._learn(answer, ahead)
         return answer
+
+    def _learn(self, answer: Answer, ahead: bool) -> None:
+        if answer.status == 429:
+            self._refusals = self._refusals + 1 if ahead else max(self._refusals, 1)
+            self._gate.narrow()
+        elif answer.status == 401 and not self._challenged:
+            self._challenged = True  # says how to ask, and nothing about how often
+        else:
+            self._refusals, self._answered_at = 0, self._clock.now()
+            self._gate.went_well()
 
     def _raise_if_closed(self, what: str) -> None:
         if until := self.cool_down():
@@ -136,12 +154,13 @@ class HostLimits:
 
     async def _heed(self, answer: Answer, refusals: int, what: str) -> None:
         """Waits when the wait is short and tries are left; else starts the cool-down and raises."""
-        asked_for = retry_after(answer, self._clock.now())
+        asked_for = retry_after(answer, self._clock.now()) or None  # no time at all is no time to wait
         patience = timedelta(milliseconds=self._config.retry_max_ms)
-        short = asked_for is None or asked_for <= patience
-        if not short or refusals >= self._config.retry_max_attempts:
+        in_vain = asked_for is None and self._refusals >= _BLIND_REFUSALS
+        tried = max(refusals, self._refusals) >= self._config.retry_max_attempts
+        if in_vain or tried or (asked_for is not None and asked_for > patience):
             raise self._limited(self._start_cool_down(asked_for or _COOL_DOWN), what)
-        await self._pause(asked_for if asked_for is not None else self._backoff(refusals))
+        await self._pause(asked_for or self._backoff(refusals))
 
     def _start_cool_down(self, length: timedelta) -> datetime:
         """The end of it; several refusals of questions sent together make one."""

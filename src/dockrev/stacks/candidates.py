@@ -19,6 +19,9 @@ class ArchMatch(StrEnum):
     UNKNOWN = "unknown"
 
 
+INVALID_REFERENCE = "invalid_image_reference"
+
+
 class Unchecked(StrEnum):
     """Why a service is never asked about at its registry."""
 
@@ -27,6 +30,7 @@ class Unchecked(StrEnum):
     PINNED = "pinned to a digest"
     REMOVED = "removed from the project"
     INVALID = "invalid image reference"
+    NOTHING_RUNS = "no containers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +68,30 @@ class Knowledge:
 
 def question_of(service: Service) -> tuple[ImageRef, str] | Unchecked:
     """The tag whose movement is an update for this service, or why there is none."""
-    if service.removed:
-        return Unchecked.REMOVED
-    if service.image_ref is None or (service.builds and not service.runtime.digests):
-        return Unchecked.LOCAL_BUILD
+    for holds, why in (
+        (service.removed, Unchecked.REMOVED),
+        (
+            service.image_ref is None or (service.builds and not service.runtime.digests),
+            Unchecked.LOCAL_BUILD,
+        ),
+        (not service.watched, Unchecked.NOT_WATCHED),
+    ):
+        if holds:
+            return why
     try:
-        ref = ImageRef.parse(service.image_ref)
+        ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
         return Unchecked.INVALID
-    if not service.watched:
-        return Unchecked.NOT_WATCHED
     if ref.pinned or ref.tag is None:
         return Unchecked.PINNED
-    return ref, ref.tag
+    return (ref, ref.tag) if service.runtime.total else Unchecked.NOTHING_RUNS
 
 
 def judge(service: Service, knowledge: Knowledge) -> Verdict:
     question = question_of(service)
     if isinstance(question, Unchecked):
-        return Verdict(_shown_tag(service), _only_digest(service), unchecked=question)
+        error = _invalid_reference(service) if question is Unchecked.INVALID else None
+        return Verdict(_shown_tag(service), _only_digest(service), check_error=error, unchecked=question)
     ref, tag = question
     state = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
     outdated = [image for image in service.runtime.images if _differs(image, state, knowledge)]
@@ -94,6 +103,14 @@ def judge(service: Service, knowledge: Knowledge) -> Verdict:
         checked_at=state.checked_at,
         check_error=state.error,
     )
+
+
+def _invalid_reference(service: Service) -> CheckError:
+    """A failure, since what the operator wants checked cannot be."""
+    text = (
+        f"{service.image_ref!r} is no image reference; correct it in the compose file, or set its variables"
+    )
+    return CheckError(INVALID_REFERENCE, text, service.updated_at)
 
 
 def _differs(image: RunningImage, state: TagState, knowledge: Knowledge) -> bool:
@@ -128,10 +145,13 @@ def _arch_match(host: Platform, offered: tuple[Platform, ...]) -> ArchMatch:
 
 
 def _current_digest(service: Service, state: TagState, outdated: list[RunningImage]) -> Digest | None:
-    """The digest that runs; of several replicas an outdated one's, since that one awaits the update."""
+    """The digest that runs; of several replicas an outdated one's, since that one awaits the update.
+
+    What runs without a digest of this registry is shown by what its tag names there, as the API promises.
+    """
     images = outdated or list(service.runtime.images)
     if not images or not images[0].digests:
-        return state.digest if not service.runtime.total else None
+        return state.digest
     digests = images[0].digests
     return state.digest if state.digest in digests else digests[-1]
 

@@ -71,6 +71,8 @@ class Service:
     settings: ServiceSettings
     archived: bool
     removed: bool
+    updated_at: datetime
+    """When discovery last found something of it changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -327,6 +327,7 @@ def _service(row: Row[Any]) -> Service:
         ),
         archived=row.archived,
         removed=row.removed_at is not None,
+        updated_at=row.updated_at,
     )
 
 
