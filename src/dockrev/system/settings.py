@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import TypeVar
 
+import structlog
 from sqlalchemy import JSON, Column, String, Table, select
 from sqlalchemy.dialects.sqlite import insert
 
@@ -10,6 +11,8 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.web.wire import Wire
+
+log = structlog.get_logger()
 
 Section = TypeVar("Section", bound=Wire)
 
@@ -90,11 +93,22 @@ class SettingsStore:
         await self._save("updates", updates, changed_by)
 
     async def _section(self, name: str, shape: type[Section]) -> Section:
-        """What is stored, over the defaults: a release may know more fields than the one that stored it."""
+        """What is stored, over the defaults: a release may know more fields than the one that stored it.
+
+        The defaults alone when nothing is stored, or nothing that makes sense.
+        """
         query = select(settings.c.value).where(settings.c.section == name)
-        async with self._database.read() as connection:
-            stored = await connection.scalar(query)
-        return shape() if stored is None else shape.model_validate(stored)
+        try:
+            async with self._database.read() as connection:
+                stored = await connection.scalar(query)
+            return shape() if stored is None else shape.model_validate(stored)
+        except ValueError:  # no JSON, or of another shape
+            log.error(
+                f"The stored {name} settings cannot be read, so the defaults hold; save them anew",
+                action="settings.invalid",
+                section=name,
+            )
+            return shape()
 
     async def _save(self, name: str, section: Wire, changed_by: str) -> None:
         values = {
