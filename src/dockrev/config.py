@@ -28,6 +28,11 @@ RETIRED = {
 """Variables of older releases: ignored, and `dockrev doctor` and the log say so."""
 
 
+def effective_version(env: Mapping[str, str]) -> str:
+    """The package's, unless a container image says otherwise."""
+    return env.get("APP_EFFECTIVE_VERSION", "").strip() or version("dockrev")
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAddress:
     host: str
@@ -112,7 +117,7 @@ class Config:
         """Raises ConfigError naming every fault at once."""
         read = _Reader(env)
         config = cls(
-            version=read.text("APP_EFFECTIVE_VERSION") or version("dockrev"),
+            version=effective_version(env),
             http=read.parsed("DOCKREV_HTTP_ADDR", _http_address, HttpAddress("0.0.0.0", 50883)),  # noqa: S104 -- a server in a container listens on all its interfaces
             db_path=Path(read.text("DOCKREV_DB_PATH") or "data/dockrev.sqlite3").absolute(),
             docker=_docker(read),

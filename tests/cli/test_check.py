@@ -241,7 +241,9 @@ async def test_a_cache_that_cannot_be_used_is_done_without(
     assert (said.code, said.err) == (1, "")
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 async def test_an_interruption_leaves_nothing_behind_either(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry, sent: signal.Signals, code: int
 ) -> None:
@@ -257,6 +259,25 @@ async def test_an_interruption_leaves_nothing_behind_either(
     said = await outcome(process)
     assert (said.code, said.out, said.err) == (code, "", "")
     assert list(cli.scratch.iterdir()) == []
+
+
+async def test_a_closed_terminal_ends_nothing_that_was_told_to_outlive_it(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    deploy_two_projects(host, fake_registry)
+    fake_registry.faults.slow_seconds = 0.5
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as `nohup` does; children inherit it
+    try:
+        process = await cli.start("check")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    async def requests() -> list[str]:
+        return fake_registry.requests
+
+    await until(requests, bool)
+    process.send_signal(signal.SIGHUP)
+    assert (await outcome(process)).code == 1
 
 
 async def test_an_engine_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """`dockrev doctor`: a line for each part, and what to do about those that do not work."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import Cli, Said
+from tests.docker.certificates import make_authority
 from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
 from tests.testbed.requirements import COMPOSE_V2
@@ -125,3 +128,56 @@ async def test_a_configuration_that_cannot_be_read_is_told_fault_by_fault(cli: C
         "dockrev: DOCKREV_HTTP_ADDR: 'here' is not host:port",
         "dockrev: DOCKREV_LOG_LEVEL: 'loud' is not one of info, debug, warning, error",
     ]
+
+
+async def test_a_label_cannot_command_the_terminal(cli: Cli, host: FakeHost) -> None:
+    host.deploy("blog", {"web": "127.0.0.1:5000/web:1"})
+    host.engine.containers[:] = [replace(one, project="\x1b[31mred") for one in host.engine.containers]
+    said = await cli.run("doctor")
+    assert "\x1b" not in said.out + said.err
+    assert "\\x1b[31mred" in said.out
+
+
+async def test_a_file_of_logins_that_is_missing_is_a_warning(cli: Cli) -> None:
+    said = await cli.run("doctor", DOCKREV_DOCKER_CONFIG="/nowhere/config.json")
+    verdict, text = findings(said)["configuration"]
+    assert (said.code, verdict) == (0, "warn")
+    assert text.startswith("DOCKREV_DOCKER_CONFIG: there is no file /nowhere/config.json")
+
+
+async def test_authorities_are_read(cli: Cli) -> None:
+    make_authority(cli.directory)
+    certificates = cli.directory / "ca.pem"
+    said = await cli.run("doctor", DOCKREV_REGISTRY_CA_FILE=str(certificates))
+    assert findings(said)["authorities"] == ("ok", f"{certificates}, beside the machine's own")
+
+
+async def test_authorities_without_certificates_are_a_failure(cli: Cli) -> None:
+    path = cli.directory / "ca.pem"
+    path.write_text("nothing of that kind")
+    said = await cli.run("doctor", DOCKREV_REGISTRY_CA_FILE=str(path))
+    assert said.code == 2
+    assert findings(said)["authorities"] == ("fail", f"no certificates in {path} (DOCKREV_REGISTRY_CA_FILE)")
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
+async def test_who_holds_the_databases_lock_is_named(cli: Cli, mode: str, lock: str) -> None:
+    path = cli.directory / "held.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(f"PRAGMA journal_mode = {mode}")
+        database.execute("CREATE TABLE kept (one)")
+        database.execute(f"BEGIN {lock}")
+        said = await cli.run("doctor", DOCKREV_DB_PATH=str(path))
+        database.execute("COMMIT")
+        freed = await cli.run("doctor", DOCKREV_DB_PATH=str(path))
+    verdict, text = findings(said)["database"]
+    assert (said.code, verdict) == (2, "fail")
+    assert f"process {os.getpid()} (" in text
+    assert "holds its write lock" in text
+    assert findings(freed)["database"][0] == "ok"
+
+
+async def test_a_directory_in_place_of_the_database_is_called_one(cli: Cli) -> None:
+    said = await cli.run("doctor", DOCKREV_DB_PATH=str(cli.directory))
+    assert "it is a directory" in findings(said)["database"][1]

@@ -43,6 +43,11 @@ async def test_each_command_explains_itself(bare: Cli, command: str, words: list
     assert [word for word in words if word not in text] == []
 
 
+async def test_the_version_is_told_whatever_the_configuration(bare: Cli) -> None:
+    said = await bare.run("--version", APP_EFFECTIVE_VERSION="9.8.7", DOCKREV_LOG_LEVEL="loud")
+    assert (said.code, said.out, said.err) == (0, "9.8.7\n", "")
+
+
 @pytest.mark.parametrize("arguments", [("fly",), ("check", "--yaml"), ("serve", "now"), ("doctor", "who")])
 async def test_what_it_does_not_know_ends_with_2_and_says_how_to_ask(
     bare: Cli, arguments: tuple[str, ...]

@@ -62,6 +62,10 @@ def test_a_warning_is_told_once() -> None:
             "The Compose file './c.yaml' is invalid because:\nservices.web contains an invalid type",
             "The Compose file './c.yaml' is invalid because: services.web contains an invalid type",
         ),
+        (
+            'invalid project name "Foo!": must consist only of lowercase alphanumeric characters',
+            'invalid project name "Foo!": must consist only of lowercase alphanumeric characters',
+        ),
         (f'{TIME} level=error msg="open /c.yaml: no such file"', "open /c.yaml: no such file"),
         (f'{TIME} level=warning msg="odd"\nboom', "boom"),
         ("", "it gave no reason"),

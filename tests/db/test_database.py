@@ -185,7 +185,7 @@ async def test_a_directory_that_cannot_be_made_is_a_storage_error(tmp_path: Path
 
 
 async def test_a_directory_in_place_of_the_file_is_a_storage_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=str(tmp_path)):
+    with pytest.raises(StorageError, match=f"{tmp_path}: it is a directory; choose another DOCKREV_DB_PATH"):
         async with Database.open(tmp_path):
             pass
 

@@ -71,3 +71,52 @@ async def test_whoever_gives_up_waiting_takes_no_place() -> None:
         await asyncio.gather(waiting, return_exceptions=True)
 
     assert await most_inside(gate, 2) == 1
+
+
+async def test_in_doubt_one_goes_ahead_and_the_others_see_how_it_fares() -> None:
+    gate = Gate(7)
+    gate.doubt()
+    assert await most_inside(gate, 9) == 1
+
+    gate.went_well()
+    assert await most_inside(gate, 9) == 7
+
+
+async def test_doubt_does_not_widen_what_a_complaint_narrowed() -> None:
+    gate = Gate(7)
+    gate.narrow()
+    gate.doubt()
+    gate.went_well()
+
+    assert await most_inside(gate, 9) == 1
+
+
+async def test_it_says_who_goes_ahead() -> None:
+    gate = Gate(2)
+    async with gate as in_company:
+        gate.narrow()
+    async with gate as ahead:
+        pass
+
+    assert (in_company, ahead) == (False, True)
+
+
+async def test_a_complaint_counts_at_once_and_not_only_for_those_inside() -> None:
+    gate = Gate(7)
+    async with gate:
+        gate.narrow()
+
+    assert await most_inside(gate, 9) == 1
+
+
+async def test_a_turn_that_comes_to_one_who_has_just_given_up_is_passed_on() -> None:
+    gate = Gate(1)
+    async with gate:
+        waiting = asyncio.ensure_future(most_inside(gate, 1))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    waiting.cancel()  # the turn has come, and nobody has taken it yet
+    await asyncio.gather(waiting, return_exceptions=True)
+
+    async with asyncio.timeout(1):
+        assert await most_inside(gate, 3) == 1

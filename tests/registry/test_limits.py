@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from dockrev.registry.client import RegistryClient
 from dockrev.registry.limits import HostLimits, retry_after
 from dockrev.registry.transport import Answer, RequestKind
 from tests.fakes.clock import MovableClock
-from tests.fakes.registry import FakeRegistry
-from tests.registry.conftest import OpenClient
+from tests.fakes.registry import Auth, FakeRegistry
+from tests.registry.conftest import OpenClient, write_auths
 
 
 def refs(registry: FakeRegistry, count: int) -> list[ImageRef]:
@@ -97,17 +98,66 @@ async def test_a_short_retry_after_is_waited_for(client: RegistryClient) -> None
         assert registry.counts["head"] == 2
 
 
-async def test_refusals_without_a_time_are_retried_then_left_alone_for_a_minute(
+@pytest.mark.parametrize("auth", ["none", "bearer", "basic"])
+@pytest.mark.parametrize("retry_after", [None, "0", "soon", "-5", "Fri, 02 Jan 2026 03:00:00 GMT"])
+async def test_refusals_without_a_time_are_retried_once_then_left_alone_for_a_minute(
+    client: RegistryClient, docker_config: Path, clock: MovableClock, auth: Auth, retry_after: str | None
+) -> None:
+    async with FakeRegistry(auth) as registry:
+        write_auths(docker_config, **{registry.host: {"auth": "YW5uOnMzY3JldA=="}} if auth == "basic" else {})
+        images = refs(registry, 20)
+        registry.faults.status, registry.limits.retry_after = 429, retry_after
+
+        failed = await failures([client.head(image) for image in images])
+
+        assert registry.counts["429"] == 2
+        assert {error.retry_at for error in failed} == {clock.now() + timedelta(seconds=60)}
+        assert len(failed) == 20
+
+
+async def test_a_challenge_does_not_prove_that_a_host_may_be_asked(client: RegistryClient) -> None:
+    async with FakeRegistry("bearer") as registry:
+        images = refs(registry, 20)
+        registry.limits.burst = 1
+
+        assert len(await failures([client.head(image) for image in images])) == 20
+
+        assert (registry.counts["401"], registry.counts["429"]) == (1, 2)
+
+
+async def test_a_host_that_was_asked_long_ago_is_asked_one_question_first(
     client: RegistryClient, clock: MovableClock
 ) -> None:
     async with FakeRegistry() as registry:
-        (image,) = refs(registry, 1)
-        registry.faults.status = 429
+        images = refs(registry, 20)
+        await client.head(images[0])
+        clock.advance(3600)
+        registry.faults.status, registry.limits.retry_after = 429, "0"
 
-        (error,) = await failures([client.head(image)])
+        assert len(await failures([client.head(image) for image in images])) == 20
 
-        assert registry.counts["head"] == 3
-        assert error.retry_at == clock.now() + timedelta(seconds=60)
+        assert registry.counts["429"] == 2
+
+
+async def test_a_host_that_obeyed_waits_do_not_help_is_left_alone(client: RegistryClient) -> None:
+    async with FakeRegistry() as registry:
+        images = refs(registry, 20)
+        registry.faults.status, registry.limits.retry_after = 429, "1"
+
+        assert len(await failures([client.head(image) for image in images])) == 20
+
+        assert registry.counts["429"] == 3
+
+
+async def test_only_one_of_many_refused_questions_tries_again_after_the_pause(client: RegistryClient) -> None:
+    async with FakeRegistry(latency_seconds=0.01) as registry:
+        images = refs(registry, 20)
+        await client.head(images[0])
+        registry.faults.status, registry.limits.retry_after = 429, "0"
+
+        assert len(await failures([client.head(image) for image in images])) == 20
+
+        assert registry.counts["429"] == 7 + 1
 
 
 async def test_one_attempt_means_one_request(open_client: OpenClient) -> None:
@@ -279,10 +329,14 @@ async def test_a_later_refusal_does_not_shorten_a_cool_down(clock: MovableClock)
     limits = HostLimits("registry", RegistryConfig(Path("config.json")), clock)
     both_sent = asyncio.Barrier(2)
 
+    async def welcome() -> Answer:
+        return replace(answer(), status=200)
+
     async def refused(seconds: str) -> Answer:
         await both_sent.wait()
         return answer(Retry_After=seconds)
 
+    await limits.send(welcome, "first")
     await failures([limits.send(lambda: refused("60"), "a"), limits.send(lambda: refused("600"), "b")])
 
     assert limits.cool_down() == clock.now() + timedelta(seconds=600)

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from dockrev.clock import SystemClock
 from dockrev.config import RegistryConfig
-from dockrev.errors import ConfigError, RegistryErrorCode
+from dockrev.errors import ConfigError, RegistryError, RegistryErrorCode
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
 from dockrev.registry.transport import (
@@ -144,6 +144,15 @@ async def test_a_name_without_address_is_unreachable() -> None:
             await Transport(session, IMPATIENT).send(request("https://registry.example/v2/"))
 
     assert caught.value.reason is RegistryErrorCode.UNREACHABLE
+
+
+async def test_a_refused_connection_is_told_in_words(client: RegistryClient) -> None:
+    async with FakeRegistry() as registry:
+        await registry.stop()
+        with pytest.raises(RegistryError) as raised:
+            await client.head(ImageRef.parse(f"{registry.host}/app:1"))
+    assert f"{registry.host} cannot be connected to (connection refused) when" in raised.value.message
+    assert not raised.value.message.endswith(".")
 
 
 async def test_a_connection_that_is_not_taken_ends_in_time() -> None:

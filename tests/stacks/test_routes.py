@@ -371,3 +371,4 @@ async def test_stacks_are_not_registered_by_hand(api: Api) -> None:
     answer = await api.ask("POST", "/api/stacks")
     assert answer.status == 405
     assert answer.json()["error"]["code"] == "manual_registration_disabled"
+    assert answer.headers["allow"] == "GET, HEAD"

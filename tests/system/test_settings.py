@@ -1,6 +1,8 @@
 """Stored settings, and what holds without any."""
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
+from structlog.testing import capture_logs
 
 from dockrev.db.database import Database
 from dockrev.system.settings import Schedule, Schedules, SettingsStore, settings
@@ -29,3 +31,22 @@ async def test_every_change_records_who_made_it_and_when(database: Database, clo
     async with database.read() as connection:
         found = await connection.execute(select(settings.c.updated_by, settings.c.updated_at))
         assert tuple(found.one()) == ("bob", clock.now())
+
+
+@pytest.mark.parametrize(
+    "stored", ["no JSON", "[]", '"text"', '{"updateCheck": {"enabled": "perhaps", "cron": 7}}', "\x00"]
+)
+async def test_stored_settings_that_make_no_sense_are_told_and_the_defaults_hold(
+    database: Database, clock: MovableClock, stored: str
+) -> None:
+    store = SettingsStore(database, clock)
+    await store.save_schedules(Schedules(update_check=Schedule(enabled=True, cron="0 3 * * *")), "ann")
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE settings SET value = :stored"), {"stored": stored})
+
+    with capture_logs() as logs:
+        assert await store.schedules() == Schedules()
+
+    assert [(line["log_level"], line["action"]) for line in logs] == [("error", "settings.invalid")]
+    await store.save_schedules(Schedules(), "bob")
+    assert await store.schedules() == Schedules()

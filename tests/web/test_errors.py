@@ -121,6 +121,30 @@ async def test_head_is_no_method_of_a_path_without_get() -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("POST", "manual_registration_disabled"),
+        ("PUT", "method_not_allowed"),
+        ("DELETE", "method_not_allowed"),
+    ],
+)
+async def test_a_route_that_only_explains_its_refusal_is_not_named_as_allowed(method: str, code: str) -> None:
+    router = ApiRouter()
+
+    @router.get("/api/stacks")
+    async def listed() -> PlainTextResponse:
+        return PlainTextResponse("listed")
+
+    @router.post("/api/stacks", status_code=405)
+    async def refused() -> None:
+        raise ManualRegistrationDisabled("use auto-discovery")
+
+    answer = await ask(create_web_app([router], AuthConfig(), "1.2.3"), method, "/api/stacks")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert answer.json()["error"]["code"] == code
+
+
 async def test_query_errors_name_the_parameters() -> None:
     router = ApiRouter()
 

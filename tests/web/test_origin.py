@@ -13,7 +13,7 @@ PROXIES = (ip_network("10.0.0.0/8"),)
 ALLOWED: list[tuple[str, str, Headers]] = [
     ("a program", "POST", {}),
     ("own page", "POST", {"sec-fetch-site": "same-origin"}),
-    ("own page behind a proxy that replaces Host", "PUT", {"sec-fetch-site": "same-origin", "origin": "https://d.example"}),
+    ("own page, saying so twice", "PUT", {"sec-fetch-site": "same-origin", "origin": "https://dockrev.test"}),
     ("typed by a person", "POST", {"sec-fetch-site": "none"}),
     ("foreign page reading", "GET", {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}),
     ("foreign page asking for options", "OPTIONS", {"origin": "https://evil.example"}),
@@ -29,6 +29,8 @@ REFUSED: list[tuple[str, str, Headers]] = [
     ("sibling site", "POST", {"sec-fetch-site": "same-site"}),
     ("unknown relation", "POST", {"sec-fetch-site": "anything"}),
     ("foreign page that claims our origin", "POST", {"sec-fetch-site": "cross-site", "origin": "http://dockrev.test"}),
+    ("foreign origin beside a mark of our own page", "POST", {"sec-fetch-site": "same-origin", "origin": "https://evil.example"}),
+    ("foreign origin, as if typed", "POST", {"sec-fetch-site": "none", "origin": "https://evil.example"}),
     ("foreign origin", "POST", {"origin": "https://evil.example"}),
     ("foreign origin, PUT", "PUT", {"origin": "https://evil.example"}),
     ("foreign origin, PATCH", "PATCH", {"origin": "https://evil.example"}),
@@ -79,6 +81,38 @@ def test_the_first_host_counts_when_a_trusted_proxy_kept_it(
     else:
         with pytest.raises(CrossSiteRefused):
             refuse_cross_site(scope("POST", headers, peer), proxies)
+
+
+@pytest.mark.parametrize(
+    ("peer", "proxies", "allowed"),
+    [("10.0.0.1", PROXIES, True), ("192.0.2.1", PROXIES, False), ("10.0.0.1", None, False)],
+    ids=["known proxy", "stranger", "nothing is known of proxies"],
+)
+def test_own_page_behind_a_proxy_that_replaces_host(
+    peer: str, proxies: tuple[Network, ...] | None, allowed: bool
+) -> None:
+    headers = {"sec-fetch-site": "same-origin", "origin": "https://d.example"}
+    if allowed:
+        refuse_cross_site(scope("POST", headers, peer), proxies)
+    else:
+        with pytest.raises(CrossSiteRefused, match="X-Forwarded-Host"):
+            refuse_cross_site(scope("POST", headers, peer), proxies)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"x-forwarded-host": "other.example"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": ""},
+    ],
+    ids=["it kept another host", "typed", "cross-site", "an old browser"],
+)
+def test_a_known_proxy_excuses_no_more_than_a_lost_host(more: Headers) -> None:
+    headers = {"sec-fetch-site": "same-origin", "origin": "https://d.example"} | more
+    with pytest.raises(CrossSiteRefused):
+        refuse_cross_site(scope("POST", headers, "10.0.0.1"), PROXIES)
 
 
 def test_a_port_in_host_belongs_to_the_origin() -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from dockrev.cli.printable import printable
 from dockrev.clock import Clock
 from dockrev.compose.cli import Compose
 from dockrev.config import Config
-from dockrev.db import migrate
+from dockrev.db import holders, migrate
 from dockrev.db.database import storage_errors
 from dockrev.discovery.projects import projects_in
 from dockrev.docker.engine import Engine
 from dockrev.errors import ComposeError, DockerError, RegistryError, StorageError
 from dockrev.registry.credentials import CredentialStore
+from dockrev.registry.transport import tls_context
 
 
 class Verdict(StrEnum):
@@ -44,7 +46,8 @@ async def examine(config: Config, clock: Clock, console: Console) -> bool:
         sound = sound and found.verdict is not Verdict.FAIL
         colour = _COLOURS[found.verdict]
         console.print(
-            f"[{colour}]{found.verdict:<5}[/] {found.part:<13} {escape(found.text)}", soft_wrap=True
+            f"[{colour}]{found.verdict:<5}[/] {found.part:<13} {escape(printable(found.text))}",
+            soft_wrap=True,
         )
     return sound
 
@@ -58,6 +61,8 @@ async def _findings(config: Config, clock: Clock) -> AsyncIterator[Diagnosis]:
     yield await _compose(config)
     yield await asyncio.to_thread(_database, config)
     yield await asyncio.to_thread(_logins, config, clock)
+    if config.registry.ca_file:
+        yield _authorities(config.registry.ca_file)
     yield _access(config)
 
 
@@ -93,6 +98,8 @@ def _database(config: Config) -> Diagnosis:
     path = config.db_path
     try:
         with storage_errors(path):
+            if lock_fault := _lock_fault(path):
+                return Diagnosis("database", Verdict.FAIL, lock_fault)
             found = migrate.revision(path)
             writable = _is_writable(path)
     except StorageError as error:
@@ -105,6 +112,21 @@ def _database(config: Config) -> Diagnosis:
         text = f"{path} was written by a newer Dockrev (schema {found}; this release: {migrate.HEAD})"
         return Diagnosis("database", Verdict.FAIL, text)
     return Diagnosis("database", Verdict.OK, f"{path}, schema {found}")
+
+
+def _lock_fault(path: Path) -> str | None:
+    holder = holders.writer(path)
+    if holder is None:
+        return None
+    who = f"process {holder} ({_program(holder)})" if holder else "a process outside this container"
+    return f"{path}: {who} holds its write lock and does not let go; stop it, then try again"
+
+
+def _program(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "gone meanwhile"
 
 
 def _is_writable(path: Path) -> bool:
@@ -122,6 +144,16 @@ def _logins(config: Config, clock: Clock) -> Diagnosis:
     if not hosts:
         return Diagnosis("logins", Verdict.OK, f"none in {path}: registries are asked without a login")
     return Diagnosis("logins", Verdict.OK, f"{path}: {', '.join(hosts)}")
+
+
+def _authorities(ca_file: Path) -> Diagnosis:
+    try:
+        tls_context(str(ca_file))
+    except OSError:  # ssl.SSLError is one
+        return Diagnosis(
+            "authorities", Verdict.FAIL, f"no certificates in {ca_file} (DOCKREV_REGISTRY_CA_FILE)"
+        )
+    return Diagnosis("authorities", Verdict.OK, f"{ca_file}, beside the machine's own")
 
 
 def _access(config: Config) -> Diagnosis:

@@ -14,20 +14,36 @@ from rich.console import Console
 from rich.markup import escape
 
 from dockrev.cli.logs import configure_logs
+from dockrev.cli.printable import printable
 from dockrev.clock import SystemClock
-from dockrev.config import Config, LogConfig
+from dockrev.config import Config, LogConfig, effective_version
 from dockrev.errors import AppError, ConfigError
 
 TROUBLE = 2
 _UNFOLDED = 400
 
 cli = typer.Typer(
-    help="Tells which Docker Compose services have an update waiting.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 _error = Console(stderr=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(effective_version(os.environ))  # noqa: TID251 -- as in _config, and of no use elsewhere
+        raise typer.Exit
+
+
+@cli.callback()
+def dockrev(
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Tells which Docker Compose services have an update waiting."""
 
 
 @cli.command()
@@ -59,7 +75,7 @@ def check(
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
-        signal.signal(signal.SIGTERM, _end)
+        _end_in_order()
         findings = uvloop.run(checking.check(config, SystemClock(), names or [], _error))
         if as_json:
             typer.echo(json.dumps(findings.as_json(), indent=2))
@@ -82,6 +98,12 @@ def doctor() -> None:
             raise typer.Exit(TROUBLE)
 
 
+def _end_in_order() -> None:
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+        signal.signal(signal.SIGHUP, _end)
+
+
 def _end(number: int, _: FrameType | None) -> None:
     """In order, as after ctrl-c, so that temporary files do not outlive an impatient timer."""
     raise SystemExit(128 + number)
@@ -99,7 +121,7 @@ def _config() -> Config:
 
 def _warn(config: Config) -> None:
     for warning in config.warnings:
-        _error.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
+        _error.print(f"[yellow]{escape(printable(warning))}[/]", soft_wrap=True)
 
 
 @contextmanager
@@ -108,8 +130,8 @@ def _troubles_told() -> Iterator[None]:
         yield
     except ConfigError as error:
         for problem in error.problems:
-            _error.print(f"[red]dockrev:[/] {escape(problem)}", soft_wrap=True)
+            _error.print(f"[red]dockrev:[/] {escape(printable(problem))}", soft_wrap=True)
         raise typer.Exit(TROUBLE) from error
     except AppError as error:
-        _error.print(f"[red]dockrev:[/] {escape(error.message)}", soft_wrap=True)
+        _error.print(f"[red]dockrev:[/] {escape(printable(error.message))}", soft_wrap=True)
         raise typer.Exit(TROUBLE) from error

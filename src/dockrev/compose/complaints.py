@@ -16,7 +16,7 @@ _NOISE = re.compile(r"attribute `version` is obsolete")
 
 _AFTER_NAMING_WORD = (
     r"(?<!\w)(?:[Ss]ervices?|network|volume|config|secret|profile|file|option|for|The|In file|Compose file"
-    r"|properties|property|mapping key|option for \S+:)"
+    r"|properties|property|project name|mapping key|option for \S+:)"
 )
 _QUOTED = r"\"[^\"]*\"?|'[^']*'?|`[^`]*`?"
 _NAMED_OR_QUOTED = re.compile(rf"(?P<named>{_AFTER_NAMING_WORD} (?:{_QUOTED}))|(?P<quoted>{_QUOTED})")

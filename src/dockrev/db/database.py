@@ -1,6 +1,7 @@
 """One SQLite file in WAL mode: short transactions, one writer at a time, readers that never wait."""
 
 import asyncio
+import os.path
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -102,9 +103,9 @@ def storage_errors(path: Path) -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, sqlite3.IntegrityError):
             raise
-        raise StorageError(f"database {path}: {_explain(str(cause))}") from error
+        raise StorageError(f"database {path}: {_explain(path, str(cause))}") from error
     except OSError as error:
-        raise StorageError(f"database {path}: {_explain(error.strerror or str(error))}") from error
+        raise StorageError(f"database {path}: {_explain(path, error.strerror or str(error))}") from error
 
 
 _EXPLANATIONS = {
@@ -120,6 +121,8 @@ _EXPLANATIONS = {
 }
 
 
-def _explain(text: str) -> str:
+def _explain(path: Path, text: str) -> str:
+    if os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises for some bad names
+        return "it is a directory; choose another DOCKREV_DB_PATH"
     low = text.lower()
     return next((advice for sign, advice in _EXPLANATIONS.items() if sign in low), text)

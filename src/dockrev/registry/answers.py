@@ -23,19 +23,19 @@ def raise_for_status(answer: Answer, host: str, what: str) -> None:
         case 404:
             raise RegistryError(
                 RegistryErrorCode.NOT_FOUND,
-                f"{host} found nothing when asked for {what}; check the name and the tag.",
+                f"{host} found nothing when asked for {what}; check the name and the tag",
                 permanent=True,
             )
         case 401 | 403:
             raise RegistryError(
                 RegistryErrorCode.UNAUTHORIZED,
-                f"{host} denies access to {what}; log in with an account that may pull it (docker login).",
+                f"{host} denies access to {what}; log in with an account that may pull it (docker login)",
                 permanent=True,
             )
         case status if status >= 500:
             raise RegistryError(
                 RegistryErrorCode.SERVER_ERROR,
-                f"{host} failed with HTTP {_named(status)} when asked for {what}; try again later.",
+                f"{host} failed with HTTP {_named(status)} when asked for {what}; try again later",
             )
         case status:
             raise bad(host, f"answered HTTP {_named(status)}", what)
@@ -44,7 +44,7 @@ def raise_for_status(answer: Answer, host: str, what: str) -> None:
 def bad(host: str, did: str, what: str, *, permanent: bool = False) -> RegistryError:
     return RegistryError(
         RegistryErrorCode.BAD_ANSWER,
-        f"{host} {did} when asked for {what}; check that it is a registry and nothing rewrites its answers.",
+        f"{host} {did} when asked for {what}; check that it is a registry and nothing rewrites its answers",
         permanent=permanent,
     )
 

@@ -115,7 +115,7 @@ class EndpointAuth:
             raise RegistryError(
                 RegistryErrorCode.BAD_ANSWER,
                 f"{self._endpoint.host} names a token server that no login may be sent to "
-                f"(not an {' or '.join(sorted(allowed))} address); fix the registry's token realm.",
+                f"(not an {' or '.join(sorted(allowed))} address); fix the registry's token realm",
             )
 
     def _refuse(self, credential: Credential | None) -> RegistryError:

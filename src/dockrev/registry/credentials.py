@@ -180,5 +180,5 @@ def _login(entry: Mapping[str, Json], host: str) -> tuple[str, str]:
 def _unusable(why: str) -> RegistryError:
     return RegistryError(
         RegistryErrorCode.CREDENTIALS,
-        f"Docker's config.json {why}; fix the file, or name another one in DOCKREV_DOCKER_CONFIG.",
+        f"Docker's config.json {why}; fix the file, or name another one in DOCKREV_DOCKER_CONFIG",
     )

@@ -86,5 +86,5 @@ def _failure(name: str, server: str, why: str) -> RegistryError:
     return RegistryError(
         RegistryErrorCode.CREDENTIALS,
         f"The credentials for {server} cannot be read: docker-credential-{name[:60]} {why}; "
-        "install or fix the helper, or remove it from Docker's config.json.",
+        "install or fix the helper, or remove it from Docker's config.json",
     )

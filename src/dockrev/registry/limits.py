@@ -195,14 +195,14 @@ class HostLimits:
         return RegistryError(
             RegistryErrorCode.RATE_LIMITED,
             f"{self.host} limits how often it may be asked, so {what} has to wait until {timestamp(until)}; "
-            "a login usually raises the limit.",
+            "a login usually raises the limit",
             retry_at=until,
         )
 
     def _no_answer(self, failure: HostFailure, what: str) -> RegistryError:
         return RegistryError(
             failure.reason,
-            f"{self.host} {failure.cause} when asked for {what}; {failure.advice}.",
+            f"{self.host} {failure.cause} when asked for {what}; {failure.advice}",
             permanent=failure.permanent,
         )
 

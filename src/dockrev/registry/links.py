@@ -30,7 +30,7 @@ def _on_same_host(link: str, asked: str) -> str:
         raise RegistryError(
             RegistryErrorCode.BAD_ANSWER,
             f"{here.netloc} continues its tag list on another host, which is not followed; "
-            "check the registry's external address.",
+            "check the registry's external address",
             permanent=True,
         )
     return target_of(link)

@@ -161,7 +161,7 @@ class Tokens:
         if token is None:
             raise RegistryError(
                 RegistryErrorCode.BAD_ANSWER,
-                f"The token server {self._bearer.host} answered without a token; check that it is one.",
+                f"The token server {self._bearer.host} answered without a token; check that it is one",
             )
         return token
 
@@ -175,7 +175,7 @@ class Tokens:
         return RegistryError(
             reason,
             f"The token server {self._bearer.host} answered HTTP {answer.status} "
-            f"when asked for a token for {path}; check that server, or try again later.",
+            f"when asked for a token for {path}; check that server, or try again later",
         )
 
     def _lasts(self, batch: _Batch) -> bool:
@@ -194,7 +194,7 @@ class Tokens:
         return RegistryError(
             RegistryErrorCode.UNAUTHORIZED,
             f"{self._bearer.service or self._bearer.host} does not let {who} pull {path}: "
-            "it does not exist there, or needs a login that may (docker login).",
+            "it does not exist there, or needs a login that may (docker login)",
             permanent=True,
         )
 

@@ -1,6 +1,7 @@
 """HTTP to registries and token servers: bounded answers, bounded time, and failures in our own words."""
 
 import asyncio
+import os
 import ssl
 from collections import Counter
 from collections.abc import Mapping
@@ -116,7 +117,7 @@ class Transport:
                 reason = RegistryErrorCode.TIMEOUT
                 cause = f"gave no answer within {self._timeouts.total_seconds:g} s"
             case aiohttp.ClientConnectorError():
-                cause = f"cannot be connected to ({error.os_error.strerror or 'no route'})"
+                cause = f"cannot be connected to ({_connection_fault(error)})"
                 advice = "check that it runs and listens there"
             case aiohttp.ClientPayloadError():
                 cause = "sent an answer that breaks off or cannot be decoded"
@@ -124,6 +125,12 @@ class Transport:
                 reason, advice = RegistryErrorCode.BAD_ANSWER, "check that it is a registry"
                 cause = "did not speak HTTP"
         return HostFailure(reason, cause, advice, permanent=reason is RegistryErrorCode.TLS)
+
+
+def _connection_fault(error: aiohttp.ClientConnectorError) -> str:
+    """In the system's words: asyncio's own name the address only."""
+    number = error.os_error.errno
+    return os.strerror(number).lower() if number else "none of its addresses takes connections"
 
 
 def _certificate_fault(error: aiohttp.ClientConnectorCertificateError) -> str:

@@ -1,5 +1,6 @@
 """Settings an operator may change while Dockrev runs, kept in the database with their defaults here."""
 
+import structlog
 from sqlalchemy import JSON, Column, String, Table, select
 from sqlalchemy.dialects.sqlite import insert
 
@@ -7,6 +8,8 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.web.wire import Wire
+
+log = structlog.get_logger()
 
 settings = Table(
     "settings",
@@ -35,10 +38,19 @@ class SettingsStore:
         self._clock = clock
 
     async def schedules(self) -> Schedules:
+        """The defaults when nothing is stored, or nothing that makes sense."""
         query = select(settings.c.value).where(settings.c.section == "schedules")
-        async with self._database.read() as connection:
-            stored = await connection.scalar(query)
-        return Schedules() if stored is None else Schedules.model_validate(stored)
+        try:
+            async with self._database.read() as connection:
+                stored = await connection.scalar(query)
+            return Schedules() if stored is None else Schedules.model_validate(stored)
+        except ValueError:  # no JSON, or of another shape
+            log.error(
+                "The stored schedules cannot be read, so the defaults hold; save them anew",
+                action="settings.invalid",
+                section="schedules",
+            )
+            return Schedules()
 
     async def save_schedules(self, schedules: Schedules, changed_by: str) -> None:
         values = {

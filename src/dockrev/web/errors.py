@@ -7,6 +7,7 @@ import orjson
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import JsonValue
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -45,11 +46,12 @@ def envelope(status: int, code: str, message: str, details: Mapping[str, Json] |
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
 
 
-async def _raised(_: Request, error: Exception) -> Response:
+async def _raised(request: Request, error: Exception) -> Response:
     raised = cast(AppError, error)
     if raised.status >= 500:
         log.warning(raised.message, action="http.failed", code=raised.code)
-    return envelope(raised.status, raised.code, raised.message, raised.details)
+    answer = envelope(raised.status, raised.code, raised.message, raised.details)
+    return _naming_allowed_methods(answer, request) if raised.status == 405 else answer
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -77,19 +79,30 @@ async def _refused(request: Request, error: Exception) -> Response:
     if refusal.status_code == 404:
         return envelope(404, "not_found", "no such path")
     if refusal.status_code == 405:
-        response = envelope(405, "method_not_allowed", "this path does not take that method")
-        response.headers["allow"] = ", ".join(_allowed_methods(request))
-        return response
+        answer = envelope(405, "method_not_allowed", "this path does not take that method")
+        return _naming_allowed_methods(answer, request)
     return envelope(refusal.status_code, "invalid_argument", refusal.detail)
 
 
+def _naming_allowed_methods(answer: Response, request: Request) -> Response:
+    answer.headers["allow"] = ", ".join(_allowed_methods(request))
+    return answer
+
+
 def _allowed_methods(request: Request) -> list[str]:
-    """Of all routes with this path: the router names only the first one's. HEAD goes wherever GET goes."""
+    """Of all routes with this path: the router names only the first one's. HEAD goes wherever GET goes.
+
+    A route whose own status is 405 takes nothing: it is there to explain its refusal.
+    """
     methods: set[str] = set()
     for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE and _takes(route):
             methods |= route.methods or set()
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+
+
+def _takes(route: Route) -> bool:
+    return not (isinstance(route, APIRoute) and route.status_code == 405)
 
 
 async def _left(_: Request, __: Exception) -> Response:

@@ -1,7 +1,6 @@
 """The door: nothing behind it runs for a request that has no identity or comes from a foreign page."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
 
 from dockrev.config import AuthConfig
 from dockrev.errors import AuthRequired
@@ -28,9 +27,6 @@ class Guard:
             scope.setdefault("state", {})["principal"] = self._principal(scope)
             refuse_cross_site(scope, self._auth.trusted_proxies)
             _refuse_nul(scope)
-        elif scope["type"] == "websocket":
-            await WebSocketClose()(scope, receive, send)
-            return
         await self._app(scope, receive, send)
 
     def _principal(self, scope: Scope) -> Principal | None:

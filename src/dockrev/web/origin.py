@@ -1,9 +1,9 @@
 """
 Refuses what another site's page makes a browser send.
 
-A browser says where a request comes from in Sec-Fetch-Site, and no page can forge that. It decides when it is
-there; older browsers send Origin only, which must name the host that was asked. Requests with neither come
-from programs, which carry no one's session.
+A browser says where a request comes from in Sec-Fetch-Site, and no page can forge that; older browsers send
+Origin only, which must name the host that was asked. Either is enough to refuse. Requests with neither come
+from programs, which carry no one's session. `docs/decisions/0012-*.md` has the case of proxies.
 """
 
 from urllib.parse import urlsplit
@@ -26,13 +26,22 @@ def refuse_cross_site(scope: Scope, trusted_proxies: tuple[Network, ...] | None)
         return
     headers: RawHeaders = scope["headers"]
     site = header(headers, b"sec-fetch-site")
-    origin = header(headers, b"origin")
-    if site is None and origin is not None:
-        allowed = _is_own_origin(origin, _hosts(headers, is_trusted(peer_of(scope), trusted_proxies)))
-    else:
-        allowed = site is None or site in _OWN_PAGES
-    if not allowed:
+    if site is not None and site not in _OWN_PAGES:
         raise CrossSiteRefused("cross-site request refused")
+    origin = header(headers, b"origin")
+    if origin is None or _host_was_replaced(scope, site, trusted_proxies):
+        return
+    if not _is_own_origin(origin, _hosts(headers, is_trusted(peer_of(scope), trusted_proxies))):
+        raise CrossSiteRefused(
+            "cross-site request refused: its Origin is not the host that was asked; "
+            "a proxy in between must keep Host, or name it in X-Forwarded-Host"
+        )
+
+
+def _host_was_replaced(scope: Scope, site: str | None, trusted_proxies: tuple[Network, ...] | None) -> bool:
+    """A proxy that is known to stand there kept no name to compare with; the browser's word is left."""
+    known = trusted_proxies is not None and is_trusted(peer_of(scope), trusted_proxies)
+    return known and site == "same-origin" and header(scope["headers"], b"x-forwarded-host") is None
 
 
 def _hosts(headers: RawHeaders, behind_proxy: bool) -> list[str]:
