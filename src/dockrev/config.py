@@ -6,18 +6,17 @@ The configuration: read once from the environment, refused loudly, every fault l
 
 import os.path
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
-from typing import TypeVar
 
 from dockrev.errors import ConfigError, InvalidArgument
 from dockrev.oci.platform import Platform
+from dockrev.variables import Variables
 
 Network = IPv4Network | IPv6Network
-Value = TypeVar("Value")
 
 DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 
@@ -132,7 +131,7 @@ class Config:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Config":
         """Raises ConfigError naming every fault at once."""
-        read = _Reader(env)
+        read = Variables(env)
         config = cls(
             version=effective_version(env),
             http=read.parsed("DOCKREV_HTTP_ADDR", _http_address, HttpAddress("0.0.0.0", 50883)),  # noqa: S104 -- a server in a container listens on all its interfaces
@@ -160,7 +159,7 @@ class Config:
         return config
 
 
-def _docker(read: "_Reader") -> DockerConfig:
+def _docker(read: Variables) -> DockerConfig:
     tls = None
     if read.text("DOCKER_TLS_VERIFY"):
         tls = Path(read.text("DOCKER_CERT_PATH") or _home(read) / ".docker")
@@ -175,7 +174,7 @@ def _docker(read: "_Reader") -> DockerConfig:
     )
 
 
-def _registry(read: "_Reader") -> RegistryConfig:
+def _registry(read: Variables) -> RegistryConfig:
     directory = Path(read.text("DOCKER_CONFIG") or _home(read) / ".docker")
     named = read.text("DOCKREV_DOCKER_CONFIG")
     ca_file = read.text("DOCKREV_REGISTRY_CA_FILE")
@@ -201,7 +200,7 @@ def _registry(read: "_Reader") -> RegistryConfig:
     )
 
 
-def _auth(read: "_Reader") -> AuthConfig:
+def _auth(read: Variables) -> AuthConfig:
     return AuthConfig(
         user_header=read.parsed("DOCKREV_AUTH_FORWARD_HEADER_NAME", _header_name, "x-forwarded-user"),
         group_header=read.parsed("DOCKREV_AUTH_GROUP_HEADER_NAME", _header_name, "remote-groups"),
@@ -212,7 +211,7 @@ def _auth(read: "_Reader") -> AuthConfig:
     )
 
 
-def _updates(read: "_Reader") -> UpdateConfig:
+def _updates(read: Variables) -> UpdateConfig:
     prefix = "DOCKREV_UPDATE_IDEMPOTENT_RETRY"
     base_ms = read.integer(f"{prefix}_BASE_MS", 300, minimum=1)
     max_ms = read.integer(f"{prefix}_MAX_MS", 3000, minimum=1)
@@ -226,7 +225,7 @@ def _updates(read: "_Reader") -> UpdateConfig:
     )
 
 
-def _warnings(read: "_Reader") -> tuple[str, ...]:
+def _warnings(read: Variables) -> tuple[str, ...]:
     """What does no harm now, but is hardly meant so; a file of logins may still come."""
     found = [f"{name} is ignored: {why}" for name, why in RETIRED.items() if read.text(name)]
     logins = read.text("DOCKREV_DOCKER_CONFIG")
@@ -237,7 +236,7 @@ def _warnings(read: "_Reader") -> tuple[str, ...]:
     return tuple(found)
 
 
-def _home(read: "_Reader") -> Path:
+def _home(read: Variables) -> Path:
     return Path(read.text("HOME") or "/root")
 
 
@@ -333,70 +332,3 @@ def _server(text: str) -> str:
 
 def _split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def _cause(error: OSError | UnicodeDecodeError) -> str:
-    """Without the bytes that cannot be decoded: they may be those of a secret."""
-    return str(error.strerror) if isinstance(error, OSError) else "not UTF-8 text"
-
-
-_TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"0", "false", "no", "n", "off"}
-
-
-class _Reader:
-    """Reads variables and collects what is wrong with them; a blank value counts as unset."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self.problems: list[str] = []
-
-    def text(self, name: str) -> str | None:
-        return self._env.get(name, "").strip() or None
-
-    def secret(self, name: str) -> str | None:
-        """The variable, or the content of the file that `<name>_FILE` names."""
-        value, path = self.text(name), self.text(f"{name}_FILE")
-        if value and path:
-            self.problems.append(f"{name}: set it or {name}_FILE, not both")
-        if not path:
-            return value
-        try:
-            value = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            self.problems.append(f"{name}_FILE: cannot read {path} ({_cause(error)})")
-            return None
-        if not value:
-            self.problems.append(f"{name}_FILE: {path} is empty")
-        return value
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        text = (self.text(name) or "").lower()
-        if text and text not in _TRUE | _FALSE:
-            self.problems.append(f"{name}: {text!r} is neither true nor false")
-        return text in _TRUE if text in _TRUE | _FALSE else default
-
-    def integer(self, name: str, default: int, *, minimum: int) -> int:
-        text = self.text(name)
-        if text is None:
-            return default
-        if not re.fullmatch(r"-?[0-9]{1,18}", text) or int(text) < minimum:
-            self.problems.append(f"{name}: {text!r} is not a whole number of at least {minimum}")
-            return default
-        return int(text)
-
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        """The first choice is the default."""
-        text = (self.text(name) or choices[0]).lower()
-        if text not in choices:
-            self.problems.append(f"{name}: {text!r} is not one of {', '.join(choices)}")
-        return text
-
-    def parsed(self, name: str, parse: Callable[[str], Value], default: Value) -> Value:
-        text = self.text(name)
-        if text is None:
-            return default
-        try:
-            return parse(text)
-        except InvalidArgument as error:
-            self.problems.append(f"{name}: {error.message}")
-            return default

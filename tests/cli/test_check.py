@@ -101,7 +101,7 @@ async def test_floating_tags_are_shown_with_their_versions(
     assert (row["tag"], row["runningVersion"], row["availableVersion"]) == ("latest", "1.4.0", "1.5.1")
 
 
-async def test_what_an_image_says_of_itself_gets_a_question_mark_until_it_is_proved(
+async def test_what_an_image_says_of_itself_gets_a_question_mark(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_behind(host, fake_registry, "1.3.9")
@@ -109,8 +109,15 @@ async def test_what_an_image_says_of_itself_gets_a_question_mark_until_it_is_pro
         fake_registry.delete_tag("app", tag)
     row = (await cli.run("check", "--json")).rows["blog/web"]
     assert (row["runningVersion"], row["availableVersion"]) == ("1.3.9?", None)
+
+
+async def test_what_an_image_says_of_itself_is_its_version_when_it_is_proved(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
     deploy_behind(host, fake_registry, "1.4.0")
-    assert (await cli.run("check", "--json")).rows["blog/web"]["runningVersion"] == "1.4.0"
+    row = (await cli.run("check", "--json")).rows["blog/web"]
+    assert row["runningVersion"] == "1.4.0"
+    assert "HEAD /v2/app/manifests/1.4.0" in fake_registry.requests
 
 
 @pytest.mark.parametrize(

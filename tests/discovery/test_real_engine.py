@@ -124,7 +124,7 @@ async def test_every_service_is_found_with_the_image_it_really_has(
         row = await found.project(project.name)
 
     services = by_name(stack)
-    one = (RunningImage(image.image_id, (pushed.digest,)),)
+    one = (RunningImage(image.image_id, (pushed.digest,), "1.0"),)
     assert (row.status, row.last_error) == (ProjectStatus.ACTIVE, None)
     assert stack.compose_files == tuple(str(project.directory / name) for name in files)
     assert stack.status is StackStatus.HEALTHY

@@ -128,7 +128,8 @@ async def test_a_check_finds_what_moved_and_nothing_else(
     assert listed is not None
     assert (listed["updates"], listed["services"]) == (len(outdated), len(services))
     summary = job["summary"]
-    assert (summary["servicesChecked"], summary["servicesWithCandidate"]) == (len(services), len(outdated))
+    assert (summary["servicesChecked"], summary["servicesSkipped"]) == (len(services) - 2, 2)
+    assert summary["servicesWithCandidate"] == len(outdated)
     assert summary["newVersions"]["count"] == len(outdated)
 
 
