@@ -24,6 +24,7 @@ from dockrev.docker.host import HostPlatform
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.pulling import Pulling
+from dockrev.docker.recreation import Recreation
 from dockrev.docker.tagging import Tagging
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
@@ -38,11 +39,11 @@ from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.jobs import UpdateJobs
 from dockrev.updates.logins import Logins
 from dockrev.updates.saving import UpdateBackups
 from dockrev.updates.store import UpdateStore
-from dockrev.updates.tools import Tools
 from dockrev.updates.verify import Patience
 from dockrev.versions.store import VersionStore
 
@@ -150,6 +151,7 @@ def _tools(core: Core, inspection: Inspection) -> Tools:
         login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
         inspection=inspection,
         lifecycle=Lifecycle(engine),
+        recreation=Recreation(engine),
         pulling=Pulling(engine),
         tagging=Tagging(engine),
         disk=Disk(engine),

@@ -28,9 +28,9 @@ from dockrev.registry.answers import (
 from dockrev.registry.budget import RegistryBudget
 from dockrev.registry.bulk.directory import BulkDirectory
 from dockrev.registry.bulk.models import Bulk
+from dockrev.registry.credential_helper import HELPER_SECONDS
 from dockrev.registry.credentials import CredentialStore
 from dockrev.registry.endpoints import Endpoint, endpoints_for, redirect_target, same_origin, target_of
-from dockrev.registry.helper import HELPER_SECONDS
 from dockrev.registry.host import Host
 from dockrev.registry.limits import HostLimits, budgets
 from dockrev.registry.questions import Question, config_get, manifest_get, manifest_head

@@ -13,7 +13,7 @@ import orjson
 from dockrev.clock import Clock
 from dockrev.errors import Json, RegistryError, RegistryErrorCode
 from dockrev.oci.ref import DOCKER_HUB
-from dockrev.registry.helper import HELPER_SECONDS, HelperAnswer, ask_helper
+from dockrev.registry.credential_helper import HELPER_SECONDS, HelperAnswer, ask_helper
 
 HUB_SERVER = "https://index.docker.io/v1/"
 """The key under which Docker itself keeps the login for Docker Hub."""

@@ -1,19 +1,12 @@
 """Containers of one service made what its project's own files say, and what is left of them."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 
 from dockrev.compose.models import ProjectFiles
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import AppError, Conflict
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.record import Before, is_up
-from dockrev.updates.tools import Tools
-
-_BEING_REPLACED = re.compile(r"[0-9a-f]{12}_(?P<name>.+)")
-"""While Compose replaces a container, one of the two has the old one's id in front of its name.
-
-V2: the new one, which starts when the old one is gone. V1: the old one, which is stopped by then.
-"""
 
 
 class Applying:
@@ -27,23 +20,16 @@ class Applying:
 
     async def up(self, files: ProjectFiles, before: Before) -> None:
         """As many replicas as before, and anew those that lived in a namespace of theirs."""
-        await self._tidy(self._service)
+        await self._tidy()
         await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
         if before.sharing:
             companions = sorted(before.sharing)
             await self._tools.projects.up(files, companions, before.sharing, self._tell, recreate=True)
 
-    async def _tidy(self, service: str) -> None:
-        """After a `compose up` that was cut off: Compose counts what it left half replaced as replicas."""
-        containers = await self._containers_of(service)
-        for one in containers:
-            if not (meant := _BEING_REPLACED.fullmatch(one.name)):
-                continue
-            await self._tell(f"{one.name} is left of a `compose up` that was cut off")
-            if any(other.number == one.number and other.id != one.id for other in containers):
-                await self._tools.lifecycle.remove(one.id, force=True)
-            else:
-                await self._tools.lifecycle.rename(one.id, meant["name"])
+    async def _tidy(self) -> None:
+        """After a `compose up` that was cut off."""
+        for line in await self._tools.recreation.mend(self._project, self._service):
+            await self._tell(line)
 
     async def containers(self) -> tuple[ContainerDetail, ...]:
         return await self._containers_of(self._service)

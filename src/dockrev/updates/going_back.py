@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 from dockrev.errors import UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.proof import compare, testimony
 from dockrev.updates.record import Before
 from dockrev.updates.retrying import engine_back
 from dockrev.updates.store import Journal
-from dockrev.updates.tools import Tools
 from dockrev.updates.watching import watch
 
 _RESTORED = "restored"

@@ -12,13 +12,13 @@ from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Termination
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.appraisal import Appraiser
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
 from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
 from dockrev.updates.report import UpdateReport
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.summary import status_of, summary_of
-from dockrev.updates.tools import Tools
 
 log = structlog.get_logger()
 

@@ -28,6 +28,7 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
@@ -36,7 +37,6 @@ from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
 from dockrev.updates.store import Journal
-from dockrev.updates.tools import Tools
 from dockrev.updates.watching import watch
 
 _OUTCOME = TypeAdapter(ServiceOutcome)

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from dockrev.errors import AppError, Conflict, Json
 from dockrev.jobs.models import BackupMode, Level
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import Undo
 from dockrev.updates.models import (
     Mode,
@@ -24,7 +25,6 @@ from dockrev.updates.order import in_order
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import unless_cancelled
 from dockrev.updates.store import Journal
-from dockrev.updates.tools import Tools
 
 _BACKUP = "backup"
 

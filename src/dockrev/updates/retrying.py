@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from dockrev.config import UpdateConfig
 from dockrev.errors import Conflict, DockerError, UpstreamError
-from dockrev.updates.tools import Tools
+from dockrev.updates.collaborators import Tools
 
 Result = TypeVar("Result")
 

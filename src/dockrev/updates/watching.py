@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import Conflict, DockerError
-from dockrev.updates.tools import Tools
+from dockrev.updates.collaborators import Tools
 from dockrev.updates.verify import Judgement, judge
 
 _LOOK_SECONDS = 0.5

@@ -11,6 +11,7 @@ from dockrev.docker.disk import Disk
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.pulling import Pulling, RegistryLogin
+from dockrev.docker.recreation import Recreation
 from dockrev.docker.tagging import Tagging
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
@@ -56,6 +57,7 @@ class Tools:
     login: Callable[[ImageRef], Awaitable[RegistryLogin | None]]
     inspection: Inspection
     lifecycle: Lifecycle
+    recreation: Recreation
     pulling: Pulling
     tagging: Tagging
     disk: Disk
