@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse
@@ -13,6 +14,7 @@ from dockrev.clock import timestamp
 from dockrev.config import AuthConfig
 from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Reason, Scope, Target
 from dockrev.jobs.routes import JobRoutes
+from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.streams import JobStreams
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
@@ -46,10 +48,18 @@ class Api:
 
 
 @pytest.fixture
-def api(jobs: Jobs) -> Api:
+def api(jobs: Jobs, clock: MovableClock, tmp_path: Path) -> Api:
     shutdown = Shutdown()
-    routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), shutdown)
+    runner = JobRunner(jobs.store, clock, tmp_path / "workflows.sqlite3")
+    routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, shutdown)
     return Api(create_web_app([routes.router], AuthConfig(), "1.0"), shutdown)
+
+
+async def test_only_a_job_that_has_not_ended_can_be_cancelled(api: Api, jobs: Jobs) -> None:
+    job_id, ended = await jobs.start(type="update"), await jobs.finished()
+    answers = [await ask(api.app, "POST", f"/api/jobs/{one}/cancel") for one in (job_id, ended.id, "job_x")]
+    assert [answer.status for answer in answers] == [200, 409, 404]
+    assert (await jobs.store.get(job_id)).cancel_requested
 
 
 async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, clock: MovableClock) -> None:
