@@ -1,5 +1,6 @@
 import asyncio
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -175,3 +176,23 @@ async def test_a_child_is_the_leader_of_its_own_group(tmp_path: Path) -> None:
     done = await collect(shell("ps -o pgid= -p $$ 2>/dev/null || cut -d' ' -f5 /proc/$$/stat", tmp_path))
 
     assert int(done.out) != os.getpgrp()
+
+
+_PARENT = """
+import asyncio, pathlib, sys
+from dockrev.compose.process import Command, run
+words = ("sh", "-c", "echo $$; exec sleep 300")
+command = Command(words, {"PATH": "/usr/bin:/bin"}, pathlib.Path("/"), 300)
+asyncio.run(run(command, lambda _, line: print(line, flush=True)))
+"""
+
+
+async def test_a_child_does_not_outlive_a_parent_that_is_killed() -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _PARENT, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    parent.kill()
+    await parent.communicate()
+    await gone(child)

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientResponse
 from fastapi import FastAPI
 
-from dockrev.clock import SystemClock, timestamp
+from dockrev.clock import timestamp
 from dockrev.config import AuthConfig
 from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Reason, Scope, Target
 from dockrev.jobs.routes import JobRoutes
@@ -48,11 +48,18 @@ class Api:
 
 
 @pytest.fixture
-def api(jobs: Jobs, tmp_path: Path) -> Api:
+def api(jobs: Jobs, clock: MovableClock, tmp_path: Path) -> Api:
     shutdown = Shutdown()
-    runner = JobRunner(jobs.store, SystemClock(), tmp_path / "workflows.sqlite3")
+    runner = JobRunner(jobs.store, clock, tmp_path / "workflows.sqlite3")
     routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, shutdown)
     return Api(create_web_app([routes.router], AuthConfig(), "1.0"), shutdown)
+
+
+async def test_only_a_job_that_has_not_ended_can_be_cancelled(api: Api, jobs: Jobs) -> None:
+    job_id, ended = await jobs.start(type="update"), await jobs.finished()
+    answers = [await ask(api.app, "POST", f"/api/jobs/{one}/cancel") for one in (job_id, ended.id, "job_x")]
+    assert [answer.status for answer in answers] == [200, 409, 404]
+    assert (await jobs.store.get(job_id)).cancel_requested
 
 
 async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, clock: MovableClock) -> None:

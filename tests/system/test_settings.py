@@ -5,7 +5,7 @@ from sqlalchemy import select, text
 from structlog.testing import capture_logs
 
 from dockrev.db.database import Database
-from dockrev.system.settings import Schedule, Schedules, SettingsStore, settings
+from dockrev.system.settings import Schedule, Schedules, SettingsStore, UpdateSettings, settings
 from tests.fakes.clock import MovableClock
 
 
@@ -21,6 +21,15 @@ async def test_settings_are_read_back_and_the_newest_counts(database: Database, 
         wanted = Schedules(update_check=Schedule(enabled=True, cron=f"0 {hour} * * *"))
         await store.save_schedules(wanted, "ann")
         assert await store.schedules() == wanted
+
+
+async def test_the_waits_of_updates_have_defaults_and_can_be_chosen(
+    database: Database, clock: MovableClock
+) -> None:
+    store = SettingsStore(database, clock)
+    assert await store.updates() == UpdateSettings(stability_seconds=10, health_deadline_cap_seconds=900)
+    await store.save_updates(UpdateSettings(stability_seconds=30), "ann")
+    assert await store.updates() == UpdateSettings(stability_seconds=30, health_deadline_cap_seconds=900)
 
 
 async def test_every_change_records_who_made_it_and_when(database: Database, clock: MovableClock) -> None:

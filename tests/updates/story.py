@@ -20,6 +20,11 @@ CONFIG_FILES = "com.docker.compose.project.config_files"
 SICK = Healthcheck("false", interval_seconds=0.3, retries=2)
 SOUND = Healthcheck("true", interval_seconds=0.3)
 CRASHING = ("/bin/sh", "-c", "exit 3")
+CORRUPTING = (
+    "/bin/sh",
+    "-c",
+    'echo bad > /data/table; rm -f /data/index; echo more > /data/new; trap "exit 0" TERM; sleep 999 & wait',
+)
 QUICK_STOP = {"stop_grace_period": "1s"}
 
 Service = Mapping[str, Any]

@@ -1,5 +1,6 @@
 """Images that do not work: the service is as it was before, its data included where that is wanted."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from tests.testbed.images import Healthcheck
 from tests.updates.story import (
+    CORRUPTING,
     CRASHING,
     SICK,
     SOUND,
@@ -22,20 +24,15 @@ from tests.updates.story import (
 
 pytestmark = pytest.mark.xdist_group("update-bad-images")
 
-CORRUPTING = (
-    "/bin/sh",
-    "-c",
-    'echo bad > /data/table; rm -f /data/index; echo more > /data/new; trap "exit 0" TERM; sleep 999 & wait',
-)
 SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_seconds=2)
 
 
 @pytest.mark.parametrize(
     ("image", "service", "reason"),
     [
-        ({"command": CRASHING}, {"restart": "always"}, "restart"),
-        ({"command": CRASHING}, {}, "exited (exit code 3)"),
-        ({"command": CRASHING, "healthcheck": SOUND}, {"restart": "always"}, "restart"),
+        ({"command": CRASHING}, {"restart": "always"}, "restart|exit code 3"),
+        ({"command": CRASHING}, {}, r"exited \(exit code 3\)"),
+        ({"command": CRASHING, "healthcheck": SOUND}, {"restart": "always"}, "restart|exit code 3|unhealthy"),
         ({"healthcheck": SICK_AFTER_A_WHILE}, {}, "is unhealthy"),
         ({"command": ("/nowhere",)}, {}, "/nowhere"),
     ],
@@ -52,7 +49,7 @@ async def test_a_bad_image_is_rolled_back(
     job = await deployed.update("web")
 
     assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
-    assert reason in outcomes(job)["web"]["reason"]
+    assert re.search(reason, outcomes(job)["web"]["reason"])
     assert deployed.runs("web") == {str(old.image_id)}
     assert not await deployed.changed_by_hand()
     deployed.assert_own_files_only()

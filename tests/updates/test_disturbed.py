@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,9 +18,11 @@ from tests.testbed.projects import Projects
 from tests.testbed.registry import Registry
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import (
+    CORRUPTING,
     SICK,
     Deployed,
     Story,
+    hashes,
     outcomes,
     protective_tags,
     settle_for,
@@ -108,10 +111,24 @@ async def test_cancelling_a_rollback_does_not_stop_it(story: Story) -> None:
     assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
 
 
-async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(story: Story) -> None:
+@pytest.fixture
+def restoring(story: Story) -> Iterator[Story]:
+    settle_for(story.server, restoreDataOnRollback=True)
+    yield story
+    settle_for(story.server)
+
+
+async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(
+    restoring: Story, tmp_path: Path
+) -> None:
+    story, data = restoring, tmp_path / "data"
+    data.mkdir()
+    (data / "table").write_text("rows")
+    (data / "index").write_text("1")
+    before = hashes(data)
     old = story.push("web", "1")
-    deployed = await story.deploy({"web": story.service("web")})
-    story.push("web", "2", healthcheck=SLOWLY_SOUND)
+    deployed = await story.deploy({"web": story.service("web", volumes=[f"{data}:/data"])})
+    story.push("web", "2", healthcheck=SLOWLY_SOUND, command=CORRUPTING)
     await deployed.checked()
     job_id = await deployed.start("web")
     await when(deployed, job_id, "verify")
@@ -123,7 +140,8 @@ async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(story: S
     job = await deployed.ended(job_id)
 
     assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
-    assert "0 of 1 containers" in outcomes(job)["web"]["reason"]
+    assert outcomes(job)["web"]["step"] == "verify"
+    assert hashes(data) == before
     assert not await deployed.changed_by_hand()
 
 
@@ -200,8 +218,9 @@ async def test_an_engine_that_is_restarted(alone: Story, at: str) -> None:
 @pytest.fixture
 def full_engine(bed: Bed) -> Iterator[Engine]:
     """With little room for images."""
-    engine = Engine(bed.keeper, "engine-full")
-    data = bed.keeper.directory / "engine-full" / "data"
+    name = f"engine-{secrets.token_hex(3)}"
+    engine = Engine(bed.keeper, name)
+    data = bed.keeper.directory / name / "data"
     data.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", data], check=True)
     engine.start()

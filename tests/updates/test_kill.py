@@ -3,6 +3,7 @@
 import asyncio
 import random
 import re
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,24 +18,30 @@ from tests.testbed.images import Healthcheck, Images
 from tests.testbed.projects import Projects
 from tests.testbed.registry import Registry
 from tests.updates.slow_front import SlowFront
-from tests.updates.story import SICK, SOUND, Deployed, Story, hashes, helpers, remains, settle_for, statuses
+from tests.updates.story import (
+    CORRUPTING,
+    SICK,
+    SOUND,
+    Deployed,
+    Story,
+    hashes,
+    helpers,
+    remains,
+    settle_for,
+    statuses,
+)
 
 pytestmark = pytest.mark.xdist_group("update-kill")
 
 BEING_REPLACED = re.compile(r"^[0-9a-f]{12}_")
 STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done')
 """Is stopped only after the grace period, so there is a time in which Compose waits."""
-CORRUPTING = (
-    "/bin/sh",
-    "-c",
-    'echo broken > /data/table; rm -f /data/index; trap "exit 0" TERM; sleep 999 & wait',
-)
 
 
 @pytest.fixture(scope="module")
 def kill_engine(bed: Bed) -> Iterator[Engine]:
     """Of this module alone, so that everything on it is ours."""
-    engine = Engine(bed.keeper, "engine-kill")
+    engine = Engine(bed.keeper, f"engine-{secrets.token_hex(3)}")
     engine.start()
     yield engine
     engine.discard()
@@ -117,7 +124,8 @@ async def test_a_good_update_that_is_killed_at_every_boundary_ends_with_the_new_
     boundaries = await killed_at_every_boundary(story, job_id)
 
     steps = ["record", "preflight", "backup", "pull", "tag", "apply", "verify", "prove", "settle"]
-    assert set(boundaries) == {(step, status) for step in steps for status in ("started", "done")}
+    assert [step for step, status in boundaries if status == "started"] == steps
+    assert {status for _, status in boundaries} == {"started", "done"}
     job = await deployed.ended(job_id)
     assert (job["status"], statuses(job)) == ("success", {"web": "updated"}), job
     assert deployed.runs("web") == {str(new.image_id)}

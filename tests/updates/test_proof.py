@@ -206,6 +206,17 @@ def test_what_the_compose_file_says_may_be_what_the_old_image_says_too() -> None
     assert differences(document) == []
 
 
+def test_a_name_that_an_id_happens_to_begin_with_is_a_name() -> None:
+    """`db` is two hexadecimal digits."""
+    old, new = container(), replaced()
+    for document in (old, new):
+        document["Config"]["Hostname"] = "db"
+        document["NetworkSettings"]["Networks"]["inner"]["Aliases"] = ["db"]
+    new["Id"] = "db" + "0" * 62
+    new["NetworkSettings"]["Networks"]["blog_default"]["Aliases"] = ["web", new["Id"][:12]]
+    assert proof.compare(proof.testimony(ContainerDetail.parse(old), image()), after(new)) == []
+
+
 def test_the_order_of_host_settings_says_nothing() -> None:
     old, new = container(), replaced()
     old["HostConfig"]["ExtraHosts"] = ["a:10.0.0.1", "b:10.0.0.2"]

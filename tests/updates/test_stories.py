@@ -60,7 +60,7 @@ async def test_the_third_of_five_fails_and_the_rest_is_not_attempted(story: Stor
         "c": "rolled_back",
         "d": "not_attempted",
         "e": "not_attempted",
-    }
+    }, outcomes(job)
     expected = {name: str((new if name in "ab" else old)[name].image_id) for name in names}
     assert {name: deployed.runs(name) for name in names} == {name: {one} for name, one in expected.items()}
     assert not await deployed.changed_by_hand()

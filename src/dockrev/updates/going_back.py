@@ -13,6 +13,7 @@ from dockrev.updates.store import Journal
 from dockrev.updates.watching import watch
 
 _RESTORED = "restored"
+_ATTEMPTS = 3
 
 Undo = Callable[[], Awaitable[str]]
 """Puts the data back that was saved before the update; says what it did."""
@@ -41,11 +42,12 @@ class GoingBack:
 
     async def run(self) -> str:
         """What became of it. Waits for an engine that is away; raises AppError when there is no way back."""
-        try:
-            return await self._once()
-        except UpstreamError as error:
-            if error.permanent:
-                raise
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._once()
+            except UpstreamError as error:
+                if error.permanent:
+                    raise
             await engine_back(self._tools)
         return await self._once()
 
@@ -72,6 +74,8 @@ class GoingBack:
             return ""
         if known := (await self._journal.read()).get(_RESTORED):
             return str(known["text"])
+        if not await self._applying.containers():  # they tell which data is theirs
+            await self._applying.up(self._before.files, self._before)
         for one in await self._applying.containers():
             await self._tools.lifecycle.stop(one.id)
         text = f", {await self._undo()}"

@@ -65,6 +65,8 @@ _HOST_SETTINGS = (
     "VolumesFrom",
 )
 _FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
+_SHORT_ID = 12
+"""Digits of its id that the engine makes a container's host name and alias."""
 _OWN = ("Hostname", "Domainname", "Tty", "OpenStdin", "StopTimeout", "MacAddress")
 
 
@@ -101,7 +103,7 @@ def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
     config, host = _mapping(document.get("Config")), _mapping(document.get("HostConfig"))
     own: dict[str, Json] = {f"host.{name}": _unordered(host.get(name)) for name in _HOST_SETTINGS}
     own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
-    if container.id.startswith(str(config.get("Hostname") or "?")):
+    if config.get("Hostname") == container.id[:_SHORT_ID]:
         own["config.Hostname"] = "(container id)"
     own |= _networks(document, host, container)
     settings = {name: Setting(value) for name, value in own.items()}
@@ -183,9 +185,7 @@ def _networks(
     for name, endpoint in {} if shared else attached.items():
         form[f"network.{name}"] = {
             "aliases": sorted(
-                alias
-                for alias in {*_sequence(endpoint.get("Aliases"))}
-                if not container.id.startswith(str(alias))
+                alias for alias in {*_sequence(endpoint.get("Aliases"))} if alias != container.id[:_SHORT_ID]
             ),
             "addresses": _plain(endpoint.get("IPAMConfig")),
             "links": _plain(endpoint.get("Links")),
