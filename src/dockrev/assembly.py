@@ -158,6 +158,7 @@ def _tools(core: Core, inspection: Inspection) -> Tools:
         platform=core.host.get,
         engine_answers=core.engine.describe,
         look_around=core.scanner.scan,
+        appraised=core.appraiser.service,
         clock=core.clock,
         patience=lambda: _patience(core.settings),
         retries=config.updates,

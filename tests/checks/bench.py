@@ -60,6 +60,7 @@ class Bench:
     database: CountingDatabase
     stacks: StackStore
     images: ImageStore
+    versions: VersionStore
     appraiser: Appraiser
     checker: Checker
     watcher: Recorder = field(default_factory=Recorder)
@@ -78,16 +79,17 @@ class Bench:
             RegistryClient.open(config, clock, timeouts=patience) as client,
         ):
             stacks, images = StackStore(database, clock), ImageStore(database, clock)
+            versions = VersionStore(database)
             appraiser = Appraiser(
                 stacks,
                 images,
-                VersionStore(database),
+                versions,
                 IgnoreStore(database, clock),
                 HostPlatform(engine, docker.platform),
                 clock,
             )
             checker = Checker(client, database, stacks, images, appraiser, clock)
-            yield cls(registry, database, stacks, images, appraiser, checker)
+            yield cls(registry, database, stacks, images, versions, appraiser, checker)
 
     def runs(self, name: str, repository: str, tag: str, *digests: Digest) -> ObservedService:
         return observed_service(name, f"{self.registry.host}/{repository}:{tag}", running(*digests))

@@ -46,7 +46,7 @@ def test_other_content_is(before: Runtime, now: Runtime, digests: tuple[str | No
 def test_a_replica_that_does_not_stand_for_its_service_changes_nothing_that_is_shown() -> None:
     (drift,) = drifted(seen_in(appraised(running(OLD))), appraised(running(OLD, NEW)))
 
-    assert drift == Drift(drift.service, "latest", OLD, OLD)
+    assert drift == Drift(drift.service, "latest", OLD, OLD, drift.version)
     assert not drift.changed
 
 

@@ -1,14 +1,17 @@
 """Runtime scans, from the route to the summary."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 
 from dockrev.errors import DockerError
 from dockrev.jobs.models import JobStatus, Level, Scope, Target
+from dockrev.versions.models import Scan
+from dockrev.versions.store import Findings
 from tests.runtime_scans.scans import Scans
-from tests.stacks.building import NEW, OLD
+from tests.stacks.building import NEW, OLD, snapshot
 
 ALL = {"scope": "all"}
 
@@ -95,6 +98,39 @@ async def test_a_service_that_runs_something_else_is_looked_up_and_told(scans: S
     assert candidate is not None
     assert candidate.digest == newest
     assert verdicts["db"].checked_at is None
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "failures", "told"),
+    [
+        ("named", ("1.5.1",), 0, ("1.5.1", None, True)),
+        ("twice", ("v1.5.1", "1.5.1"), 0, ("v1.5.1", ["v1.5.1", "1.5.1"], True)),
+        ("lost", (), 1, (None, None, False)),
+    ],
+)
+async def test_the_version_that_is_known_of_the_new_content_is_told(
+    scans: Scans,
+    name: str,
+    tags: tuple[str, ...],
+    failures: int,
+    told: tuple[str | None, list[str] | None, bool],
+) -> None:
+    bench = scans.bench
+    repository, now = f"{bench.registry.host}/{name}", datetime.now(UTC)
+    offered = bench.registry.push(name, "latest")
+    known = [
+        snapshot(digest, *tags, repository=repository, checked_at=now, scan=Scan(error=failures))
+        for digest in (OLD, NEW, offered)
+    ]
+    await bench.versions.learn(Findings(repository, snapshots=known))
+    await scans.stack("blog", bench.runs("web", name, "latest", OLD))
+    scans.happens = lambda: bench.stack("blog", bench.runs("web", name, "latest", NEW))
+
+    job = await scans.run(ALL)
+
+    (event,) = await scans.events(job.id, "runtime_scan_service")
+    updated = event["updated"]
+    assert (updated["resolvedTag"], updated["resolvedTags"], event["inferenceOk"]) == told
 
 
 async def test_a_service_that_was_started_has_no_digest_before(scans: Scans) -> None:

@@ -20,7 +20,12 @@ async def test_a_good_image_replaces_the_old_one_and_compose_agrees(story: Story
     assert not await deployed.changed_by_hand()
     deployed.assert_own_files_only()
     async with story.api() as api:
-        assert "candidate" not in (await api.services(deployed.project.name))["web"]
+        service = (await api.services(deployed.project.name))["web"]
+        told = await api.told(job["id"])
+    assert "candidate" not in service
+    (settled,) = (event.data for event in told if event.data.get("type") == "update_state_settled")
+    assert (settled["serviceId"], settled["runtimeDigest"]) == (service["id"], service["image"]["digest"])
+    assert (settled["candidatePresent"], settled["inferenceOk"]) == (False, True)
 
 
 async def test_an_unhealthy_image_is_rolled_back(story: Story) -> None:

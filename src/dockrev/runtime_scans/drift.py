@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dockrev.oci.digest import Digest
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.models import Service
+from dockrev.stacks.shown_version import ShownVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`before` and `now` are the digests that stand for the service."""
+    """`before` and `now` are the digests that stand for the service, `version` is that of the latter."""
 
     service: Service
     tag: str
     before: Digest | None
     now: Digest | None
+    version: ShownVersion
 
     @property
     def changed(self) -> bool:
@@ -46,7 +48,7 @@ def drifted(before: Mapping[str, Seen], now: Iterable[AppraisedStack]) -> tuple[
     """Services that run other content than when they were seen; one that was not seen has not changed."""
     services = (one for stack in now for one in stack.services)
     return tuple(
-        Drift(one.service, one.verdict.tag, before[one.service.id].shown, running_digest(one))
+        Drift(one.service, one.verdict.tag, before[one.service.id].shown, running_digest(one), one.version)
         for one in services
         if one.service.id in before and _differs(before[one.service.id], one.service)
     )

@@ -169,7 +169,7 @@ async def _tell(
 
 
 async def _tell_drift(context: JobContext, drift: Drift) -> None:
-    service = drift.service
+    service, versions = drift.service, drift.version.current
     await context.log(f"{service.name} runs {drift.now} now, before {drift.before or 'nothing known'}")
     await context.event(
         "runtime_scan_service",
@@ -181,8 +181,12 @@ async def _tell_drift(context: JobContext, drift: Drift) -> None:
             "rawTag": drift.tag,
             "runtimeDigest": drift.now,
             "dbDigestBefore": drift.before,
-            "updated": {"currentDigest": drift.now, "resolvedTag": None, "resolvedTags": None},
+            "updated": {
+                "currentDigest": drift.now,
+                "resolvedTag": versions[0] if versions else None,
+                "resolvedTags": list(versions) if len(versions) > 1 else None,
+            },
             "changed": drift.changed,
-            "inferenceOk": True,
+            "inferenceOk": drift.version.inference.ok,
         },
     )

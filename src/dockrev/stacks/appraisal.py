@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dockrev.clock import Clock
 from dockrev.docker.host import HostPlatform
+from dockrev.errors import NotFound
 from dockrev.ignores.models import IgnoreRule
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
@@ -93,6 +94,14 @@ class Appraiser:
 
     async def one(self, stack_id: str) -> AppraisedStack:
         return (await self.of([await self._stacks.get(stack_id)]))[0]
+
+    async def service(self, stack_id: str, service_id: str) -> AppraisedService | None:
+        """None: it, or its stack, is not on record any more."""
+        try:
+            stack = await self.one(stack_id)
+        except NotFound:
+            return None
+        return next((one for one in stack.services if one.service.id == service_id), None)
 
     async def of(self, stacks: Sequence[Stack]) -> list[AppraisedStack]:
         images = await self.knowledge(stacks)

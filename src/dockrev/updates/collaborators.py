@@ -17,6 +17,7 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
+from dockrev.stacks.appraisal import AppraisedService
 from dockrev.updates.verify import Patience
 
 OnLine = Callable[[str], Awaitable[None]]
@@ -64,6 +65,8 @@ class Tools:
     platform: Callable[[], Awaitable[Platform]]
     engine_answers: Callable[[], Awaitable[object]]
     look_around: Callable[[], Awaitable[object]]
+    appraised: Callable[[str, str], Awaitable[AppraisedService | None]]
+    """What is on record of a stack's service, by their ids."""
     clock: Clock
     patience: Callable[[], Awaitable[Patience]]
     retries: UpdateConfig

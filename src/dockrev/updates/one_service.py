@@ -271,7 +271,8 @@ class ServiceUpdate:
 
     async def _settle(self) -> dict[str, Json]:
         await self._look_around()
-        await self._report.settled(self._plan, self._plan.digest, candidate_present=False)
+        if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
+            await self._report.settled(self._plan, seen)
         return {"text": "runs what was approved"}
 
     async def _look_around(self) -> None:

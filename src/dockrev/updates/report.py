@@ -6,6 +6,7 @@ from typing import Any
 from dockrev.errors import Json
 from dockrev.jobs.models import Level, Progress
 from dockrev.jobs.runner import JobContext
+from dockrev.stacks.appraisal import AppraisedService
 from dockrev.updates.models import ServicePlan, StackPlan, Step, UpdatePlan
 
 _BACKUP, _APPLY, _APPLY_SHARE = 0.08, 0.15, 0.80
@@ -96,16 +97,16 @@ class StackReport:
     def finished(self) -> None:
         self._job.advance(self._stack.stack_id, 1.0, "apply", f"{self._stack.project} finished")
 
-    async def settled(self, service: ServicePlan, digest: str, candidate_present: bool) -> None:
+    async def settled(self, service: ServicePlan, seen: AppraisedService) -> None:
         await self._job.event(
             "update_state_settled",
             {
                 "stackId": self._stack.stack_id,
                 "serviceId": service.service_id,
                 "serviceName": service.name,
-                "runtimeDigest": digest,
-                "candidatePresent": candidate_present,
-                "inferenceOk": True,
+                "runtimeDigest": service.digest,
+                "candidatePresent": seen.verdict.candidate is not None,
+                "inferenceOk": seen.version.inference.ok,
             },
         )
 

@@ -28,6 +28,11 @@ class VersionInference:
     reason: str | None = None
     checked_at: datetime | None = None
 
+    @property
+    def ok(self) -> bool:
+        """False when the last look at the registry failed."""
+        return self.reason != InferenceReason.ALL_FAILED
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
