@@ -6,7 +6,7 @@ Both are seen as the engine inspects them (Engine API, "ContainerInspect"), brou
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
@@ -65,6 +65,8 @@ _HOST_SETTINGS = (
     "VolumesFrom",
 )
 _FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
+_SECRET = ("env.", "label.", "config.Cmd", "config.Entrypoint", "config.Healthcheck", "host.LogConfig")
+"""They may hold passwords: they are kept as hashes, and only that they are set is told."""
 _SHORT_ID = 12
 """Digits of its id that the engine makes a container's host name and alias."""
 _OWN = ("Hostname", "Domainname", "Tty", "OpenStdin", "StopTimeout", "MacAddress")
@@ -110,7 +112,11 @@ def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
     settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
     settings |= _environment(config, defaults) | _labels(config, defaults)
     settings |= _mounts(document, image.config.volumes)
-    present = {name: setting for name, setting in settings.items() if setting.value is not None}
+    present = {
+        name: replace(setting, value=_hashed(str(setting.value))) if name.startswith(_SECRET) else setting
+        for name, setting in settings.items()
+        if setting.value is not None
+    }
     return Testimony(container.labels.get(CONFIG_HASH), present)
 
 
@@ -143,14 +149,14 @@ def _environment(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[st
     settings = {}
     for entry in _sequence(config.get("Env")):
         name, _, value = str(entry).partition("=")
-        settings[f"env.{name}"] = Setting(_hashed(value), default=entry in given)
+        settings[f"env.{name}"] = Setting(value, default=entry in given)
     return settings
 
 
 def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
     given = _mapping(image.get("Labels"))
     return {
-        f"label.{name}": Setting(_hashed(str(value)), default=given.get(name) == value)
+        f"label.{name}": Setting(value, default=given.get(name) == value)
         for name, value in _mapping(config.get("Labels")).items()
         if not name.startswith(_VOLATILE_LABELS)
     }
@@ -194,10 +200,9 @@ def _networks(
 
 
 def _shown(name: str, setting: Setting | None) -> str:
-    """Environment and labels may hold passwords: only that they are set is told."""
     if setting is None:
         return "(absent)"
-    return "(set)" if name.startswith(("env.", "label.")) else str(setting.value)[:200]
+    return "(set)" if name.startswith(_SECRET) else str(setting.value)[:200]
 
 
 def _unordered(value: Any) -> Json:
