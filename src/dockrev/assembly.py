@@ -35,7 +35,7 @@ from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.client import RegistryClient
 from dockrev.registry.credentials import CredentialStore
-from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.appraisal import AppraisedService, Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
@@ -129,7 +129,7 @@ def assemble_works(core: Core, db_path: Path) -> Works:
     feed = LogFeed()
     jobs = JobStore(core.database, feed, core.clock)
     runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
-    backups = Backups.of(core.engine, core.database, core.settings, core.clock)
+    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.config.updates.own_image)
     inspection = Inspection(core.engine)
     updates = UpdateJobs(
         runner,
@@ -158,11 +158,18 @@ def _tools(core: Core, inspection: Inspection) -> Tools:
         platform=core.host.get,
         engine_answers=core.engine.describe,
         look_around=core.scanner.scan,
-        appraised=core.appraiser.service,
+        appraised=lambda stack_id, service_id: _seen_anew(core, stack_id, service_id),
         clock=core.clock,
         patience=lambda: _patience(core.settings),
         retries=config.updates,
     )
+
+
+async def _seen_anew(core: Core, stack_id: str, service_id: str) -> AppraisedService | None:
+    """As its registry says now; a registry that does not answer leaves what was known."""
+    if known := await core.appraiser.service(stack_id, service_id):
+        await Registries(core.checker).check([known.service])
+    return await core.appraiser.service(stack_id, service_id)
 
 
 async def _patience(settings: SettingsStore) -> Patience:

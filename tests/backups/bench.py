@@ -19,6 +19,8 @@ from tests.stacks.building import service, stack
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.projects import Project
 
+OWN_IMAGE = "registry.invalid/dockrev"
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -34,7 +36,7 @@ class Bench:
         settings = SettingsStore(database, clock)
         await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
         store = BackupStore(database, clock)
-        return cls(Backups(engine, store, settings, clock), settings, store, base_dir)
+        return cls(Backups(engine, store, settings, clock, OWN_IMAGE), settings, store, base_dir)
 
     async def change(self, **changes: Any) -> None:
         await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")

@@ -12,7 +12,7 @@ from dockrev.registry.client import RegistryClient
 from dockrev.registry.transport import Timeouts
 from tests.fakes.clock import MovableClock
 
-IMPATIENT = Timeouts(connect_seconds=0.5, total_seconds=0.5)
+IMPATIENT = Timeouts(connect_seconds=1.5, total_seconds=1.5)
 
 OpenClient = Callable[..., AbstractAsyncContextManager[RegistryClient]]
 

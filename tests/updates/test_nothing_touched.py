@@ -1,7 +1,6 @@
 """What cannot or may not be updated is refused or left out, and nothing of it changes."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,11 @@ def seen(deployed: Deployed) -> Mapping[str, Any]:
     """What an update could change."""
     namespace = deployed.story.registry.namespace
     images = deployed.story.engine.api.get("/images/json")
-    names = {one["Id"]: (one["RepoTags"], one["RepoDigests"]) for one in images}
+    names = {one["Id"]: [*(one["RepoTags"] or []), *(one["RepoDigests"] or [])] for one in images}
+    own = {key: [name for name in value if namespace in name] for key, value in names.items()}
     return {
         "containers": deployed.containers(),
-        "images": {key: value for key, value in names.items() if namespace in json.dumps(value)},
+        "images": {key: value for key, value in own.items() if value},
         "files": deployed.project.config_file.read_text(),
     }
 

@@ -136,7 +136,7 @@ def test_a_version_below_the_one_that_runs_is_left_alone_unless_somebody_looked_
     by_hook = replace(request(wish(BEHIND), scope=Scope.SERVICE), reason=Reason.WEBHOOK)
     planned = plan(by_hook, host(BEHIND, snapshots=known))
     assert planned.service_ids == ()
-    assert planned.skipped_downgrades == (
+    assert planned.stacks[0].skipped_downgrades == (
         {
             "serviceId": BEHIND.id,
             "serviceName": "web",

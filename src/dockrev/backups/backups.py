@@ -45,20 +45,25 @@ def _unwatched(progress: DataProgress) -> None:
 
 
 class Backups:
-    def __init__(self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock, own_image: str
+    ) -> None:
+        """`own_image`: the repository of Dockrev itself, whose containers are never held."""
         self._store = store
         self._settings = settings
         self._clock = clock
         self._lifecycle = Lifecycle(engine)
         self._suspensions = Suspensions(engine, store)
-        self._taking = Taking(engine, store, clock)
-        self._restoring = Restoring(engine, store)
+        self._taking = Taking(engine, store, clock, own_image)
+        self._restoring = Restoring(engine, store, own_image)
         self._retention = BackupRetention(store, settings, clock)
         self._to_wake: list[Suspension] = []
 
     @classmethod
-    def of(cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock) -> Self:
-        return cls(engine, BackupStore(database, clock), settings, clock)
+    def of(
+        cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock, own_image: str
+    ) -> Self:
+        return cls(engine, BackupStore(database, clock), settings, clock, own_image)
 
     async def back_up(
         self,

@@ -23,19 +23,21 @@ from dockrev.backups.models import (
 )
 from dockrev.backups.store import BackupStore
 from dockrev.backups.suspension import Suspensions
-from dockrev.backups.taking import uses
+from dockrev.backups.taking import suffers
 from dockrev.backups.tar_scanner import END, Entry, TarScanner
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.occupants import Occupant, occupants
 from dockrev.errors import BackupError, Conflict, DockerError, DockerNotFound, InvalidArgument
+from dockrev.oci.ref import is_of
 
 log = structlog.get_logger()
 
 
 class Restoring:
-    def __init__(self, engine: Engine, store: BackupStore) -> None:
+    def __init__(self, engine: Engine, store: BackupStore, own_image: str) -> None:
         self._engine = engine
+        self._own_image = own_image
         self._inspection = Inspection(engine)
         self._access = DataAccess(engine)
         self._suspensions = Suspensions(engine, store)
@@ -50,8 +52,12 @@ class Restoring:
         return tuple([await self._verified(path, one, images) for one in manifest.targets])
 
     async def users(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
-        """Running containers, of whatever project, that have some of the data mounted."""
-        return tuple(one for one in await occupants(self._engine) if uses(one, targets))
+        """Running containers, of whatever project, that have to stop before the data can be replaced."""
+        return tuple(
+            one
+            for one in await occupants(self._engine)
+            if suffers(one, targets) and not is_of(one.image, self._own_image)
+        )
 
     async def restore(
         self, backup_id: str, wanted: Collection[Target] | None, on_progress: OnProgress, *, stop_users: bool

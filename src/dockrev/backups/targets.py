@@ -4,7 +4,7 @@ A target is a volume or a bind mount that outlives the container. What is not da
 other file systems of the kernel, sockets, and the host's own files that programs read (see `_SYSTEM`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -65,8 +65,7 @@ def targets_of(
             target = target_of(mount)
             if target is None or _is_foreign(target, own_directory):
                 continue
-            choice = _choices(settings, target).get(target.source, BackupChoice.INHERIT)
-            one = FoundTarget(target, choice, not mount.read_write, (mount.destination,))
+            one = FoundTarget(target, _choice(settings, target), not mount.read_write, (mount.destination,))
             found[target] = _joined(found[target], one) if target in found else one
     return tuple(found[target] for target in sorted(found))
 
@@ -87,6 +86,13 @@ def overlap(one: Target, other: Target) -> bool:
     return _holds(one.source, other.source) or _holds(other.source, one.source)
 
 
+def holds(target: Target, other: Target) -> bool:
+    """Is the other the same, or a part of it?"""
+    if TargetKind.VOLUME in (target.kind, other.kind):
+        return target == other
+    return _holds(target.source, other.source)
+
+
 def _is_foreign(target: Target, own_directory: str) -> bool:
     if target.kind is TargetKind.VOLUME:
         return False
@@ -98,8 +104,12 @@ def _holds(directory: str, path: str) -> bool:
     return PurePosixPath(path).is_relative_to(directory)
 
 
-def _choices(settings: ServiceSettings, target: Target) -> Mapping[str, BackupChoice]:
-    return settings.volume_names if target.kind is TargetKind.VOLUME else settings.bind_paths
+def _choice(settings: ServiceSettings, target: Target) -> BackupChoice:
+    """Paths count as the same with and without a slash at their end."""
+    if target.kind is TargetKind.VOLUME:
+        return settings.volume_names.get(target.source, BackupChoice.INHERIT)
+    chosen = {str(PurePosixPath(path)): choice for path, choice in settings.bind_paths.items()}
+    return chosen.get(str(PurePosixPath(target.source)), BackupChoice.INHERIT)
 
 
 def _joined(one: FoundTarget, other: FoundTarget) -> FoundTarget:

@@ -49,7 +49,7 @@ class BackupCommands:
         async with Database.open(config.db_path) as database, Engine.open(config.docker) as engine:
             settings = SettingsStore(database, clock)
             yield cls(
-                Backups.of(engine, database, settings, clock),
+                Backups.of(engine, database, settings, clock, config.updates.own_image),
                 StackStore(database, clock),
                 UpdateStore(database, clock),
             )

@@ -69,23 +69,24 @@ class _Command:
         self._follower = Follower(works, err)
 
     async def run(self, interrupted: Sequence[Job]) -> int:
+        finished: list[Told] = []
         for job in interrupted:
             self._err.print(f"Finishing the update {job.id}, which was interrupted")
-            await self._told(await self._follower.follow(job.id))
+            finished += await self._told(await self._follower.follow(job.id))
         selection = await self._look()
         for sentence in (*selection.left_out, *selection.unanswered):
             self._err.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
         complete = not selection.unanswered
         if not selection.chosen:
             self._out.print("Nothing to update.")
-            return exit_code((), complete=complete)
+            return exit_code(finished, complete=complete)
         if not self._agreed(selection.chosen):
             self._err.print("Nothing was changed.")
             return DECLINED
         request = request_for(selection.chosen, dry_run=self._wanted.dry_run)
         job_id = await self._works.updates.start(request, _operator())
         told = await self._told(await self._follower.follow(job_id))
-        return exit_code(told, complete=complete)
+        return exit_code([*finished, *told], complete=complete)
 
     async def _look(self) -> Selection:
         """Finds, checks and shows what was named. Raises InvalidArgument for a name that fits nothing."""

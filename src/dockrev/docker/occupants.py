@@ -16,6 +16,7 @@ class Occupant:
 
     id: str
     name: str
+    image: str
     project: str | None
     paused: bool
     mounts: tuple[Mount, ...]
@@ -26,6 +27,7 @@ class Occupant:
         return cls(
             id=str(entry["Id"]),
             name=clean_text(names[0]).removeprefix("/"),
+            image=str(entry.get("Image")),
             project=named(parse_labels(entry.get("Labels")), compose_labels.PROJECT),
             paused=entry.get("State") == "paused",
             mounts=tuple(Mount.parse(mount) for mount in entry.get("Mounts") or ()),

@@ -67,6 +67,11 @@ class ImageRef:
         return f"{self.repository}{tag}{digest}"
 
 
+def is_of(image_ref: str, repository: str) -> bool:
+    """Does it name an image of this repository, both as people write them?"""
+    return image_ref == repository or image_ref.startswith((f"{repository}:", f"{repository}@"))
+
+
 def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 

@@ -66,7 +66,7 @@ class Tools:
     engine_answers: Callable[[], Awaitable[object]]
     look_around: Callable[[], Awaitable[object]]
     appraised: Callable[[str, str], Awaitable[AppraisedService | None]]
-    """What is on record of a stack's service, by their ids."""
+    """A stack's service, by their ids, as its registry says now."""
     clock: Clock
     patience: Callable[[], Awaitable[Patience]]
     retries: UpdateConfig

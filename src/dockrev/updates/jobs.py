@@ -19,6 +19,7 @@ from dockrev.updates.report import UpdateReport
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.summary import status_of, summary_of
+from dockrev.updates.turns import Turns
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class UpdateJobs:
         self._tools = tools
         self._backups = backups
         self._own_image = own_image
+        self._turns = Turns()
         runner.handles(JOB_TYPE, self._run, resumes=True)
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
@@ -104,7 +106,7 @@ class UpdateJobs:
         places = asyncio.Semaphore(_STACKS_AT_ONCE)
 
         async def update(stack: StackPlan) -> StackOutcome:
-            async with places:
+            async with places, self._turns.of(stack, context.log):
                 return await StackUpdate(
                     context.job.id,
                     plan,

@@ -53,9 +53,12 @@ class ServicePlan:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
+    """`skipped_downgrades`: what was left alone, in the words of the API's `skippedVersionAnomaly`."""
+
     stack_id: str
     project: str
     services: tuple[ServicePlan, ...]
+    skipped_downgrades: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,6 @@ class UpdatePlan:
     allow_arch_mismatch: bool
     backup_mode: BackupMode
     stacks: tuple[StackPlan, ...]
-    skipped_downgrades: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def service_ids(self) -> tuple[str, ...]:

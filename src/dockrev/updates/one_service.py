@@ -36,6 +36,7 @@ from dockrev.updates.proof import compare, testimony
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
+from dockrev.updates.selection import is_own
 from dockrev.updates.store import Journal
 from dockrev.updates.watching import watch
 
@@ -188,13 +189,15 @@ class ServiceUpdate:
         return {**before.as_facts(), "text": f"{before.replicas} containers run {before.image[7:19]}"}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
-        service = self._own(await self._tools.projects.read(self._stack.project))
+        view = await self._tools.projects.read(self._stack.project)
+        service = self._own(view)
         if service.image != self._plan.image_ref:
             raise Conflict(
                 f"the compose file names {service.image} now, not {self._plan.image_ref}; check again"
             )
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed since it was last read; look at it and check again")
+        self._require_company_may_go(view)
         await self._applying.require_same_images(self._known.sharing)
         size = await self._download_size(allow_arch_mismatch)
         free = await self._tools.disk.free_bytes()
@@ -245,7 +248,19 @@ class ServiceUpdate:
         await self._applying.up(files, self._known)
         return {"text": "containers are made anew"}
 
+    def _require_company_may_go(self, view: ProjectView) -> None:
+        """Raises Conflict when Dockrev itself would be made anew with this service, and end its own work."""
+        own_image = self._tools.retries.own_image
+        for one in view.config.services:
+            if one.name in self._known.sharing and is_own(one.image, own_image):
+                raise Conflict(
+                    f"{one.name} is Dockrev itself and lives in the network of {self._plan.name}, so it would"
+                    " end its own work; update this service by hand"
+                )
+
     async def _verify(self, image: str) -> dict[str, Json]:
+        if image == self._known.image and await self._applying.untouched(self._known):
+            return {"text": "the same containers run on"}
         looking = watch(
             self._applying.containers, image, self._known.replicas, self._tools, self._tell_watching
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
+from dockrev.oci.ref import is_of
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Unchecked
 from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
@@ -32,14 +33,17 @@ def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own_im
         _require_valid(wish, known[wish.service_id], request, own_image)
     downgrades = _downgrades(request, known)
     wishes = {wish.service_id: wish for wish in request.wishes if wish.service_id not in downgrades}
-    planned = [_stack_plan(stack, wishes) for stack in stacks]
-    asked = request.target.stack_id
+    planned = [_stack_plan(stack, wishes, downgrades) for stack in stacks]
+    asked = request.target.stack_id if request.target.scope is Scope.STACK else None
     return UpdatePlan(
         mode=request.mode,
         allow_arch_mismatch=request.allow_arch_mismatch,
         backup_mode=request.backup_mode,
-        stacks=tuple(stack for stack in planned if stack.services or stack.stack_id == asked),
-        skipped_downgrades=tuple(downgrades.values()),
+        stacks=tuple(
+            stack
+            for stack in planned
+            if stack.services or stack.skipped_downgrades or stack.stack_id == asked
+        ),
     )
 
 
@@ -72,18 +76,16 @@ def _downgrade(one: AppraisedService) -> Mapping[str, Json] | None:
 
 def is_own(image_ref: str | None, own_image: str) -> bool:
     """Dockrev's own service: only the supervisor may replace it, since an update would end its own work."""
-    return image_ref is not None and (
-        image_ref == own_image or image_ref.startswith((f"{own_image}:", f"{own_image}@"))
-    )
+    return image_ref is not None and is_of(image_ref, own_image)
 
 
 def _require_known(
     request: UpdateRequest, stacks: Sequence[AppraisedStack], known: Mapping[str, AppraisedService]
 ) -> None:
     target = request.target
-    if target.scope is Scope.STACK and target.stack_id not in {one.stack.id for one in stacks}:
+    if target.stack_id is not None and target.stack_id not in {one.stack.id for one in stacks}:
         raise InvalidArgument("stackId: stack not found", {"field": "stackId", "value": target.stack_id})
-    if target.scope is Scope.SERVICE and target.service_id not in known:
+    if target.service_id is not None and target.service_id not in known:
         raise InvalidArgument(
             "serviceId: service not found", {"field": "serviceId", "value": target.service_id}
         )
@@ -94,7 +96,7 @@ def _actionable(request: UpdateRequest, stacks: Iterable[AppraisedStack], own_im
     return {
         one.service.id
         for stack in stacks
-        if not stack.stack.archived and target.stack_id in (None, stack.stack.id)
+        if not stack.stack.archived and (target.scope is Scope.ALL or target.stack_id == stack.stack.id)
         for one in stack.services
         if _is_actionable(one, request, own_image)
     }
@@ -157,7 +159,9 @@ def _require_valid(wish: Wish, one: AppraisedService, request: UpdateRequest, ow
         )
 
 
-def _stack_plan(stack: AppraisedStack, wishes: Mapping[str, Wish]) -> StackPlan:
+def _stack_plan(
+    stack: AppraisedStack, wishes: Mapping[str, Wish], downgrades: Mapping[str, Mapping[str, Json]]
+) -> StackPlan:
     services = tuple(
         ServicePlan(
             service_id=one.service.id,
@@ -171,4 +175,5 @@ def _stack_plan(stack: AppraisedStack, wishes: Mapping[str, Wish]) -> StackPlan:
         for one in stack.services
         if one.service.id in wishes
     )
-    return StackPlan(stack.stack.id, stack.stack.name, services)
+    skipped = tuple(downgrades[one.service.id] for one in stack.services if one.service.id in downgrades)
+    return StackPlan(stack.stack.id, stack.stack.name, services, skipped)

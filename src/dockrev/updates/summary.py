@@ -49,7 +49,7 @@ def _update(plan: UpdatePlan, outcome: StackOutcome) -> dict[str, Json]:
         "pullTagWarnings": [warning for one in outcome.services for warning in one.warnings],
         "semverPulled": [],
         "semverPullWarnings": {},
-        "skippedVersionAnomaly": list(plan.skipped_downgrades),
+        "skippedVersionAnomaly": list(outcome.stack.skipped_downgrades),
     }
     if plan.mode is Mode.DRY_RUN:
         return {"mode": Mode.DRY_RUN.value, **document}

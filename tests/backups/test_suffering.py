@@ -1,0 +1,39 @@
+"""Who has to stop before data is replaced."""
+
+import pytest
+
+from dockrev.backups.models import Target, TargetKind
+from dockrev.backups.taking import suffers
+from dockrev.docker.inspect import Mount
+from dockrev.docker.occupants import Occupant
+
+DATA = Target(TargetKind.BIND, "/srv/blog/data")
+VOLUME = Target(TargetKind.VOLUME, "blog_data")
+
+
+def bind(source: str, *, read_write: bool) -> Mount:
+    return Mount("bind", None, source, "/mnt", read_write)
+
+
+def volume(name: str, *, read_write: bool) -> Mount:
+    return Mount("volume", name, f"/var/lib/docker/volumes/{name}/_data", "/mnt", read_write)
+
+
+@pytest.mark.parametrize(
+    ("mount", "expected"),
+    [
+        (bind("/srv/blog/data", read_write=True), True),
+        (bind("/srv/blog/data", read_write=False), True),
+        (bind("/srv/blog/data/config", read_write=False), True),
+        (bind("/srv", read_write=True), True),
+        (bind("/srv", read_write=False), False),
+        (bind("/", read_write=False), False),
+        (bind("/srv/blog/database", read_write=True), False),
+        (volume("blog_data", read_write=True), True),
+        (volume("blog_data", read_write=False), True),
+        (volume("other", read_write=True), False),
+    ],
+)
+def test_who_writes_or_would_keep_the_old_directory(mount: Mount, expected: bool) -> None:
+    occupant = Occupant("c1", "someone", "nginx:1", None, False, (mount,))
+    assert suffers(occupant, [DATA, VOLUME]) is expected
