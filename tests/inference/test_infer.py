@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,14 +13,15 @@ from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+EARLIER = NOON - timedelta(hours=1)
 
 
 def digest(name: str) -> Digest:
     return Digest.of(name.encode())
 
 
-def fact(tag: str, content: str) -> TagFact:
-    return TagFact("r", tag, digest(content), NOON)
+def fact(tag: str, content: str, seen_at: datetime = NOON) -> TagFact:
+    return TagFact("r", tag, digest(content), seen_at)
 
 
 @dataclass
@@ -246,3 +247,42 @@ def test_a_recent_list_that_is_known_through_is_read_anew_at_once() -> None:
 )
 def test_what_a_label_may_mean(label: str, raw: str, guesses: list[str]) -> None:
     assert label_guesses([label], [raw]) == guesses
+
+
+def believed(tags: Mapping[str, str], seen_at: datetime = EARLIER) -> dict[str, TagFact]:
+    return {tag: fact(tag, content, seen_at) for tag, content in tags.items()}
+
+
+def test_the_newest_version_that_was_pushed_again_is_found_by_one_head_more() -> None:
+    oracle = Oracle(SEMVER | {"1.11.11": "again", "latest": "again"})
+    case = Case(digest("again"), ("latest",), facts=believed(SEMVER), asked_at=NOON)
+    assert "1.11.11" in oracle.run(case)
+    assert oracle.asked == [AskList(), AskHeads(("1.11.11",), 8)]
+
+
+@pytest.mark.parametrize(("force", "most"), [(False, 8), (True, 40)])
+def test_versions_that_still_stand_are_asked_again_within_bounds(force: bool, most: int) -> None:
+    oracle = Oracle(SEMVER)
+    case = Case(digest("lost"), ("latest",), facts=believed(SEMVER), force=force, asked_at=NOON)
+    assert oracle.run(case) == set()
+    assert len(oracle.heads()) == most
+
+
+def test_what_was_seen_since_the_question_was_raised_is_not_asked_again() -> None:
+    oracle = Oracle(SEMVER)
+    assert oracle.run(Case(digest("lost"), facts=believed(SEMVER, NOON), asked_at=NOON)) == set()
+    assert oracle.asked == [AskList()]
+
+
+def test_many_unknown_versions_leave_requests_for_the_one_that_was_pushed_again() -> None:
+    oracle = Oracle(SEMVER | {"1.11.11": "again"})
+    facts = believed({"1.11.11": "1.11.11"})
+    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.11.11"}
+    assert len(oracle.heads()) == 40
+
+
+def test_a_bulk_api_that_shows_the_new_content_spares_asking_again() -> None:
+    oracle = Oracle(SEMVER | {"1.11.11": "again"}, pages=[["1.11.11"]])
+    case = Case(digest("again"), facts=believed(SEMVER), bulk=True, asked_at=NOON)
+    assert oracle.run(case) == {"1.11.11"}
+    assert oracle.asked == [AskPage()]

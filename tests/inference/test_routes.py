@@ -113,6 +113,20 @@ async def test_what_is_known_for_sure_is_not_asked_for_again(api: Api, registry:
     assert registry.requests == []
 
 
+async def test_a_version_pushed_again_is_asked_for_live_when_nothing_else_tells(
+    api: Api, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
+    again = registry.push(APP, "1.4.1", revision="2")
+    clock.advance(3600)
+    registry.forget_counts()
+    answer = await api.get(f"{SERVICE}/digest-tags?digest={again}")
+    assert answer.json()["tags"] == ["1.4.1"]
+    assert registry.counts["head"] == 1
+    replaced = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
+    assert replaced.json()["tags"] == ["latest"]
+
+
 async def test_a_live_scan_that_runs_out_of_time_answers_with_what_it_has(
     api: Api, registry: FakeRegistry
 ) -> None:

@@ -106,6 +106,34 @@ async def test_a_version_that_was_pushed_again_leaves_the_digest_it_named(
     assert again.former == ("1.4.0",)
 
 
+@pytest.mark.parametrize(
+    ("reason", "checked"), [(InferenceReason.NEW_VERSION, True), (InferenceReason.FORCE, False)]
+)
+async def test_a_version_pushed_again_minutes_ago_names_its_new_content(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock, reason: InferenceReason, checked: bool
+) -> None:
+    before, old = release(registry, "1.5.0", "1.5.1")
+    engine.services.run(f"{registry.host}/{APP}", before, old)
+    await engine.checked(APP, "latest", old)
+    await engine.look(APP, old)
+    await engine.look(APP, before)
+    new = registry.push(APP, "1.5.1", revision="2")
+    registry.retag(APP, "latest", new)
+    clock.advance(3600)
+    engine.services.wanted.clear()
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    if checked:
+        await engine.checked(APP, "latest", new)
+    registry.forget_counts()
+    assert "1.5.1" in (await engine.look(APP, new, reason)).tags
+    assert (registry.counts["tags"], registry.counts["head"]) == (1, 1)
+    known = await engine.versions.known([(engine.repository(APP), old)], AMD64)
+    assert "1.5.1" not in known.tags_of(engine.repository(APP), old)
+    former = await engine.versions.snapshot(engine.key(APP, old))
+    assert former is not None
+    assert "1.5.1" in former.former
+
+
 async def test_junk_and_parts_of_versions_are_not_asked_about(engine: Engine, registry: FakeRegistry) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     for tag in ("nightly", "sha-0a1b2c3", f"sha256-{'0' * 64}.sig", "edge", "pr-17"):

@@ -2,12 +2,14 @@
 The cheapest way from a digest to its version. No I/O: `infer` yields questions and is sent their answers.
 
 What is known already costs nothing. Else the image's own label is proved by one HEAD; else a bulk API gives
-tags with their digests; else the tag list is read and asked through, newest first, a few tags at a time.
+tags with their digests; else the tag list is read and asked through, newest first, a few tags at a time;
+else the newest versions that were believed are asked again, for one may have been pushed again.
 """
 
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
@@ -19,6 +21,8 @@ HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
 """HEADs for one digest while somebody waits; the rest of the repository is completed in the background."""
 PAGE_BUDGET = 5
+AGAIN_AT_MOST = 8
+"""HEADs kept back for versions that are believed to name something else."""
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FLOATING = frozenset(("latest", "stable", "release", "current", "main", "master", "edge", "mainline", "lts"))
@@ -53,6 +57,8 @@ class Case:
 
     `tag_list`: as it was last read; `listed`: that was for this case; `recent`: it was not long ago, and
     the digest runs here, so its tags should be in it. `force`: read it anew in any case.
+
+    `asked_at`: what was seen before that may be asked again when nothing else helps.
     """
 
     digest: Digest
@@ -66,6 +72,7 @@ class Case:
     recent: bool = False
     bulk: bool = False
     force: bool = False
+    asked_at: datetime | None = None
 
     def picture(self) -> Picture:
         return Picture(self.digest, self.facts, self.tag_list, listed=self.listed)
@@ -74,7 +81,13 @@ class Case:
 def infer(case: Case, picture: Picture) -> Inquiry:
     """Fills the picture until it tells the version, or the budget for one digest is spent."""
     search = _Search(case, picture)
-    for attempt in (search.ask_again, search.prove_labels, search.read_pages, search.ask_through):
+    for attempt in (
+        search.ask_again,
+        search.prove_labels,
+        search.read_pages,
+        search.ask_through,
+        search.ask_believed,
+    ):
         if picture.telling:
             break
         yield from attempt()
@@ -128,16 +141,25 @@ class _Search:
         if not self._picture.listed and not self._case.recent:
             yield from self.ask(AskList())
         window, believed = 1, 1 + HEADS_AT_ONCE
-        while not self._picture.telling and self._heads < HEAD_BUDGET:
+        while not self._picture.telling and (left := self._left_for_unknown()) > 0:
             waiting = self._picture.unknown(self._candidates())
             if not self._picture.listed and (believed <= 0 or not waiting):
                 yield from self.ask(AskList())
                 continue
             if not waiting:
                 return
-            size = min(window, HEAD_BUDGET - self._heads)
-            yield from self._heads_of(waiting[:size], min(len(waiting), HEAD_BUDGET - self._heads))
+            size = min(window, left)
+            yield from self._heads_of(waiting[:size], min(len(waiting), left))
             window, believed = HEADS_AT_ONCE, believed - size
+
+    def ask_believed(self) -> Inquiry:
+        """A version that was pushed again names the digest now, and is believed to name another one."""
+        waiting = self._believed()[: None if self._case.force else AGAIN_AT_MOST]
+        waiting = waiting[: HEAD_BUDGET - self._heads]
+        size = 1
+        while waiting and not self._picture.telling:
+            yield from self._heads_of(waiting[:size], len(waiting))
+            waiting, size = waiting[size:], HEADS_AT_ONCE
 
     def ask_beside(self) -> Inquiry:
         """The operator wants to know what else names the digest still, `latest` beside `1.4.1`."""
@@ -157,6 +179,12 @@ class _Search:
         self._heads += len(tags)
         yield from self.ask(AskHeads(tuple(tags), self._heads - len(tags) + expected))
 
+    def _left_for_unknown(self) -> int:
+        return HEAD_BUDGET - self._heads - min(len(self._believed()), AGAIN_AT_MOST)
+
+    def _believed(self) -> list[str]:
+        return seen_before(self._case.asked_at, self._picture, self._candidates())
+
     def _candidates(self) -> list[str]:
         """Whole versions: first what goes on as a label or a raw tag begins, then the newest."""
         tag_list = self._picture.tag_list
@@ -171,6 +199,13 @@ class _Search:
         written = [*self._case.labels, *(tag for tag in raw_tags if parse_version(tag))]
         hints = list(dict.fromkeys([*map(_bare, self._case.labels), *(_stem(tag) for tag in written)]))
         return sorted(tag_list.newest_first(raw_tags[0]), key=lambda tag: _place(_bare(tag), hints))
+
+
+def seen_before(moment: datetime | None, picture: Picture, tags: Sequence[str]) -> list[str]:
+    """Those of the tags whose content is known from before that moment."""
+    if moment is None:
+        return []
+    return [tag for tag in tags if (fact := picture.facts.get(tag)) and fact.seen_at < moment]
 
 
 def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import takewhile
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, RegistryError, RegistryErrorCode
 from dockrev.inference.asking import Asker, Images, Registry
-from dockrev.inference.infer import AskHeads, AskPage
+from dockrev.inference.infer import AGAIN_AT_MOST, AskHeads, AskPage, seen_before
 from dockrev.inference.look import LIST_FRESH, MOVING_FRESH
 from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
@@ -61,6 +63,7 @@ class LiveLookup:
 
     async def find(self, ref: ImageRef, digest: Digest) -> LiveTags:
         """What is not reached in time counts as such. Raises AppError when there is no tag list."""
+        began = self._clock.now()
         listing = await self._listing(ref)
         picture = await self._picture(ref, digest, listing.names)
         asker = Asker(self._registry, ref, self._images, self._clock)
@@ -68,6 +71,7 @@ class LiveLookup:
         try:
             async with asyncio.timeout(self._patience.scan_seconds):
                 await scan.run(listing.names, paged=self._registry.bulk(ref) is not None)
+                await scan.again(began, ref.tag or "latest")
         except TimeoutError:
             picture.add(Answer(timeouts=picture.unknown(listing.names)))
         finally:
@@ -137,6 +141,14 @@ class _Scan:
                 group.create_task(self._ask(waiting))
         if self._refused:
             self._picture.add(Answer(errors=self._picture.unknown(names)))
+
+    async def again(self, before: datetime, like: str) -> None:
+        """When nothing says which version it is, one that was pushed again may."""
+        tag_list = self._picture.tag_list
+        if tag_list is None or self._picture.telling:
+            return
+        versions = seen_before(before, self._picture, tag_list.newest_first(like))[:AGAIN_AT_MOST]
+        await self._ask(takewhile(lambda _: not self._picture.telling, versions))
 
     async def _ask(self, waiting: Iterator[str]) -> None:
         for tag in waiting:

@@ -189,6 +189,7 @@ def build_case(
         recent=listing is not None and target.runs and not force and now - listing.listed_at < LIST_FRESH,
         bulk=bulk,
         force=force,
+        asked_at=now if force else task.enqueued_at,
     )
 
 
