@@ -1,7 +1,8 @@
 """What cannot or may not be updated is refused or left out, and nothing of it changes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -152,20 +153,45 @@ async def test_a_pinned_reference_is_refused(story: Story) -> None:
     assert (refusal.status, refusal.error["details"].get("reason")) == (400, "digest_pinned"), refusal.error
 
 
-async def test_dockrev_s_own_service_is_never_touched(story: Story, bed: Bed, tmp_path: Path) -> None:
-    story.push("web", "1")
-    repository = story.pushed["web"].name.rpartition(":")[0]
-    server = ServerProcess(tmp_path, story.engine.host, DOCKREV_IMAGE_REPO=repository)
+@asynccontextmanager
+async def as_dockrev(story: Story, name: str, directory: Path) -> AsyncIterator[None]:
+    """The server takes that image for its own."""
+    story.push(name, "1")
+    repository = story.pushed[name].name.rpartition(":")[0]
+    server = ServerProcess(directory, story.engine.host, DOCKREV_IMAGE_REPO=repository)
     server.start()
-    await server.ready()
-    settle_for(server)
-    story.server = server
     try:
-        deployed = await outdated(story)
-        refusal = await refused(deployed, await deployed.wish("web"))
+        await server.ready()
+        settle_for(server)
+        story.server = server
+        yield
     finally:
         server.close()
+
+
+async def test_dockrev_s_own_service_is_never_touched(story: Story, tmp_path: Path) -> None:
+    async with as_dockrev(story, "web", tmp_path):
+        deployed = await outdated(story)
+        refusal = await refused(deployed, await deployed.wish("web"))
     assert (refusal.status, refusal.error["details"]["reason"]) == (400, "own_service")
+
+
+async def test_dockrev_is_not_made_anew_with_the_service_whose_network_it_uses(
+    story: Story, tmp_path: Path
+) -> None:
+    async with as_dockrev(story, "dockrev", tmp_path):
+        story.push("vpn", "1")
+        itself = story.service("dockrev", network_mode="service:vpn")
+        deployed = await story.deploy({"vpn": story.service("vpn"), "dockrev": itself})
+        story.push("vpn", "2")
+        await deployed.checked(2)
+        before = seen(deployed)
+
+        job = await deployed.update("vpn")
+
+        assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
+        assert "dockrev is Dockrev itself" in outcomes(job)["vpn"]["reason"]
+        assert seen(deployed) == before
 
 
 async def test_a_stopped_service_stays_stopped(story: Story) -> None:
