@@ -339,6 +339,21 @@ async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, cl
     )
 
 
+async def test_the_overview_counts_the_tasks_that_it_shows(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is queued while the database answers is in all of its parts."""
+    versions = api.engine.versions
+    answered = versions.last_retention
+
+    async def slowly() -> RetentionRun | None:
+        await api.engine.enqueue(APP, api.old)
+        return await answered()
+
+    monkeypatch.setattr(versions, "last_retention", slowly)
+    shown = (await api.get("/api/version-inference/overview")).json()
+    counts = (len(shown["tasks"]), len(shown["rows"]), shown["worker"]["queued"], shown["summary"]["queued"])
+    assert counts == (1, 1, 1, 1)
+
+
 async def test_the_overview_is_filtered_and_its_summary_is_not(api: Api) -> None:
     await api.engine.look(APP, api.new)
     shown = (await api.get("/api/version-inference/overview?q=%20ACME%20&status=all")).json()

@@ -24,6 +24,13 @@ def scheme_of(tag: str, others: str) -> Scheme:
         ("24.04", "22.04 20.04 23.10", Scheme.CALVER),
         ("24.10", "22.04 20.04 23.10", Scheme.CALVER),
         ("24.8", "24.8.4.13 24.7.1.1", Scheme.SEMVER),
+        ("27.5.1", "18.09.9 19.03.15 20.10.24 23.0.6 27.0.3 28.0.0", Scheme.SEMVER),
+        ("19.03.15", "18.09.9 20.10.24 23.0.6 27.0.3 27.5.1 28.0.0", Scheme.SEMVER),
+        ("4.05.0", "4.6.0 4.13.0", Scheme.SEMVER),
+        ("4.05.0", "4.6.0 5.0.0", Scheme.SEMVER),
+        ("4.6.0", "4.05.0 4.7.0", Scheme.CALVER),
+        ("2301.07", "2302.01 2303.05", Scheme.SEMVER),
+        ("24.0", "24.04 23.04 22.04 21.04 20.04 19.04 18.04 17.04 16.04 15.04 14.04 14.10", Scheme.CALVER),
         ("16", "16.3 15.2 17.0", Scheme.SEMVER),
         ("18", "17.0 16.3", Scheme.SEMVER),
         ("1042", "1.2.3 1.3.0", Scheme.BUILD),
@@ -51,6 +58,21 @@ def test_a_bare_number_behind_a_hyphen_is_a_revision_where_it_is_a_habit() -> No
         "1.0.0-1",
         "1.0.0",
     ]
+
+
+@pytest.mark.parametrize(
+    "newest",
+    [
+        "5.0.0 4.13.0 4.6.0 4.05.0",
+        "29.0.1 28.0.0 27.5.1 27.0.3 23.0.6 20.10.24 19.03.15 18.09.9 17.12.1",
+        "24.10 24.04 23.10 23.04",
+    ],
+)
+def test_a_tag_padded_with_zeros_does_not_split_its_repository(newest: str) -> None:
+    tags = newest.split()
+    assert newest_first(reversed(tags)) == tags
+    versions = [version for tag in tags if (version := learn(tags).version(tag))]
+    assert len({version.scheme for version in versions}) == 1
 
 
 def test_a_project_that_went_over_to_years_is_led_by_them() -> None:

@@ -56,6 +56,13 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
         ([], [task(OLD, InferenceReason.STARTUP_WARMUP)], PENDING, "startup_warmup", []),
         ([snapshot(OLD, DAY)], [task(OLD, InferenceReason.FORCE)], READY, None, []),
         ([], [task(OLD, InferenceReason.FORCE)], READY, None, []),
+        (
+            [snapshot(OLD, DAY, failed=True)],
+            [task(OLD, InferenceReason.FORCE)],
+            READY,
+            "all_failed",
+            [],
+        ),
         ([snapshot(OLD, 8 * DAY)], [task(OLD, InferenceReason.CACHE_STALE)], PENDING, "cache_stale", []),
     ],
 )

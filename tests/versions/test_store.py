@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from dockrev.db.database import Database
 from dockrev.oci.digest import Digest
@@ -227,3 +229,67 @@ async def test_what_was_asked_days_ago_is_forgotten(database: Database, clock: M
     await log.save([Spend("ghcr.io", clock.now(), 1)])
     await log.save([])
     assert [one.requests for one in await log.load(start)] == [1]
+
+
+DAMAGE = [
+    "tags = '{not'",
+    "tags = '\"latest\"'",
+    "tags = '[1]'",
+    "former = 'null'",
+    "checked_at = 'yesterday'",
+    "platform = 'linux'",
+    "total = 'many'",
+]
+
+
+async def damaged(database: Database, store: VersionStore, facts: Facts, damage: str) -> None:
+    """`new` and `old` are known, and then the row of `new` is spoilt."""
+    snapshots = [facts.snapshot("new", "latest", "1.4.1"), facts.snapshot("old", "1.4.0")]
+    await store.learn(Findings(WEB, snapshots=snapshots))
+    async with database.write() as connection:
+        spoil = text(f"UPDATE digest_snapshots SET {damage} WHERE digest = :digest")
+        await connection.execute(spoil, {"digest": digest("new")})
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_an_unreadable_snapshot_is_left_out_of_what_is_known(
+    database: Database, store: VersionStore, facts: Facts, damage: str
+) -> None:
+    await damaged(database, store, facts, damage)
+    known = await store.known([(WEB, digest("new")), (WEB, digest("old"))], AMD64)
+    assert list(known.snapshots.values()) == [facts.snapshot("old", "1.4.0")]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_an_unreadable_snapshot_is_none(
+    database: Database, store: VersionStore, facts: Facts, damage: str
+) -> None:
+    await damaged(database, store, facts, damage)
+    assert await store.snapshot(DigestKey(WEB, digest("new"), AMD64)) is None
+    assert await store.snapshot(DigestKey(WEB, digest("old"), AMD64)) == facts.snapshot("old", "1.4.0")
+
+
+@pytest.mark.parametrize("repository", [None, WEB])
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_an_unreadable_snapshot_is_left_out_of_the_list(
+    database: Database, store: VersionStore, facts: Facts, damage: str, repository: str | None
+) -> None:
+    await damaged(database, store, facts, damage)
+    assert await store.snapshots(repository) == [facts.snapshot("old", "1.4.0")]
+
+
+async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
+    database: Database, store: VersionStore, facts: Facts
+) -> None:
+    await damaged(database, store, facts, "tags = '{not'")
+    with capture_logs() as lines:
+        await store.snapshots()
+        await store.known([(WEB, digest("new"))], AMD64)
+    (line,) = lines
+    assert (line["log_level"], line["action"]) == ("error", "versions.row_unreadable")
+    assert (line["repository"], line["digest"]) == (WEB, digest("new"))
+    revision = store.revision
+    again = facts.snapshot("new", "latest", "1.4.1")
+    await store.learn(Findings(WEB, facts(latest="new"), gone=["1.3.0"], snapshots=[again]))
+    assert store.revision > revision
+    assert await store.snapshot(again.key) == again

@@ -154,16 +154,15 @@ class InferenceRoutes:
         per_page: Annotated[int, Query(alias="perPage", description="Held between 1 and 200.")] = 50,
     ) -> Response:
         wanted = RowFilter(q.strip(), _row_status(status))
-        found = rows(
-            self._queue.tasks,
-            await self._versions.snapshots(),
-            await self._demand.all(),
-            self._clock.now(),
-        )
+        snapshots, demanded = await self._versions.snapshots(), await self._demand.all()
+        retention = await self._versions.last_retention()
+        tasks = self._queue.tasks
+        found = rows(tasks, snapshots, demanded, self._clock.now())
         return WireResponse(
             overview_answer(
-                queue=self._queue,
-                retention=await self._versions.last_retention(),
+                tasks=tasks,
+                dropped=self._queue.dropped,
+                retention=retention,
                 registries=self._registry.budgets(),
                 rows=found,
                 page=page(found, wanted, page_number, per_page),

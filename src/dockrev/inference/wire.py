@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from dockrev.inference.overview import Page, Row, RowStatus
-from dockrev.inference.queue import CONCURRENCY, TaskQueue
+from dockrev.inference.queue import CONCURRENCY
 from dockrev.inference.retention import EVERY, KEPT
 from dockrev.registry.budget import RegistryBudget
 from dockrev.versions.models import InferenceReason, Phase, Progress, RetentionRun, Scan, Task, TaskStatus
@@ -185,26 +185,27 @@ def _percent(part: int, whole: int) -> int:
 
 
 def overview_answer(
-    queue: TaskQueue,
+    tasks: Iterable[Task],
+    dropped: int,
     retention: RetentionRun | None,
     registries: Iterable[RegistryBudget],
     rows: Sequence[Row],
     page: Page,
 ) -> OverviewAnswer:
-    tasks = sorted(queue.tasks, key=lambda task: task.updated_at, reverse=True)
-    running = sum(task.status is TaskStatus.RUNNING for task in tasks)
+    shown = sorted(tasks, key=lambda task: task.updated_at, reverse=True)
+    running = sum(task.status is TaskStatus.RUNNING for task in shown)
     return OverviewAnswer(
         worker=WorkerOut(
             max_concurrency=CONCURRENCY,
-            queued=len(tasks) - running,
+            queued=len(shown) - running,
             running=running,
-            in_flight=len(tasks),
-            dropped=queue.dropped,
+            in_flight=len(shown),
+            dropped=dropped,
         ),
         gc=_retention(retention),
         summary=_summary(rows),
         registries=[_registry(budget) for budget in registries],
-        tasks=[_task(task) for task in tasks],
+        tasks=[_task(task) for task in shown],
         rows=[_row(row) for row in page.rows],
         page=page.number,
         per_page=page.size,

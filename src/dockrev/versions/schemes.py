@@ -52,16 +52,19 @@ class RepositoryScheme:
             return Scheme.CALVER
         if len(reading.numbers) == 1:
             return self._of_single(first)
-        if self.short_years and _month_of_short_year(reading):
-            return Scheme.CALVER
-        return Scheme.SEMVER
+        return self._numbered
+
+    @property
+    def _numbered(self) -> Scheme:
+        """Of all dotted tags but those of whole years, and of what shortens them: 24 beside 24.04."""
+        return Scheme.CALVER if self.short_years else Scheme.SEMVER
 
     def _of_single(self, number: int) -> Scheme:
         if self.short_days and _short_day(number):
             return Scheme.DATE
         if self.highest_major is None or number > self.highest_major + 1:
             return Scheme.BUILD
-        return Scheme.SEMVER
+        return self._numbered
 
 
 UNLEARNED: Final = RepositoryScheme()
@@ -74,19 +77,15 @@ def learn_from(readings: Sequence[Reading]) -> RepositoryScheme:
     years = _prevails(
         [one.numbers[0] in _YEARS for one in dotted if one.numbers[0] >= 1000 and not _stamp(one.numbers[0])]
     )
-    majors = [
-        one.numbers[0]
-        for one in dotted
-        if not (_stamp(one.numbers[0]) or (years and one.numbers[0] in _YEARS))
-    ]
+    plain = [one for one in dotted if not (_stamp(one.numbers[0]) or (years and one.numbers[0] in _YEARS))]
     short = [_short_day(number) for number in single if 10**5 <= number < 10**6]
     learned = RepositoryScheme(
         years=years,
-        short_years=any(one.padded and _month_of_short_year(one) for one in dotted),
+        short_years=_are_short_years(plain),
         days=_prevails([_stamp(one.numbers[0]) for one in readings if 10**7 <= one.numbers[0] < 10**8]),
         short_days=len(short) >= _ENOUGH and all(short),
         numeric_revisions=sum(bool(one.loose) and not one.pre for one in readings) > 1,
-        highest_major=max(majors, default=None),
+        highest_major=max((one.numbers[0] for one in plain), default=None),
     )
     return _ranked(learned, readings)
 
@@ -121,9 +120,26 @@ def _short_day(number: int) -> bool:
     return is_day(20_000_000 + number)
 
 
-def _month_of_short_year(reading: Reading) -> bool:
+def _are_short_years(dotted: Iterable[Reading]) -> bool:
+    """24.04, 24.10: one answer for all of them, or a repository would fall apart into two lines.
+
+    Every first and second number counts once, however many tags begin with them. One that is no month
+    (23.0, 4.13) refutes the calendar, unless nearly all are months and written as such.
+    """
+    padded: dict[tuple[int, int], bool] = {}
+    for one in dotted:
+        pair = one.numbers[0], one.numbers[1]
+        padded[pair] = padded.get(pair, False) or one.padded
+    months = [_is_month(*pair) for pair in padded]
+    if not any(sign and _is_month(*pair) for pair, sign in padded.items()):
+        return False
+    return all(months) or (
+        _prevails(months) and _prevails([sign for (_, second), sign in padded.items() if second < 10])
+    )
+
+
+def _is_month(year: int, month: int) -> bool:
     """24.04"""
-    year, month = reading.numbers[:2]
     return 4 <= year <= 99 and 1 <= month <= 12
 
 

@@ -62,17 +62,16 @@ def inference_of(
     needs, pending, failed = [], [], False
     for digest in dict.fromkeys(subject.digests):
         key = DigestKey(subject.repository, digest, knowledge.platform)
-        task = knowledge.tasks.get(key)
+        task, snapshot = knowledge.tasks.get(key), knowledge.snapshots.get(key)
+        failed = failed or (snapshot is not None and snapshot.all_failed)
         if task is not None:
             if task.reason is not InferenceReason.FORCE:
                 pending.append(task.reason.value)
             continue
-        snapshot = knowledge.snapshots.get(key)
         reason = need_of(snapshot, now)
         if reason is not None:
             needs.append(Need(key, reason))
             pending.append(reason.value)
-        failed = failed or (snapshot is not None and snapshot.all_failed)
     checked_at = _newest(subject, knowledge)
     if pending:
         return VersionInference(InferenceStatus.PENDING, pending[0], checked_at), tuple(needs)

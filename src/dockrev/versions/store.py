@@ -18,12 +18,12 @@ from dockrev.versions.models import (
     DigestKey,
     Listing,
     RetentionRun,
-    Scan,
     Snapshot,
     TagFact,
     Task,
     VersionKnowledge,
 )
+from dockrev.versions.snapshots import SnapshotReader, snapshot_row
 from dockrev.versions.tasks import forget, inference_tasks, task_of
 
 tag_facts = Table(
@@ -97,6 +97,7 @@ class VersionStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reader = SnapshotReader(digest_snapshots)
         self.revision = 0
 
     async def known(self, digests: Iterable[tuple[str, Digest]], platform: Platform) -> VersionKnowledge:
@@ -110,7 +111,7 @@ class VersionStore:
                 facts = await connection.execute(select(tag_facts).where(tag_facts.c.digest.in_(batch)))
                 for row in facts:
                     tags[(row.repository, Digest(row.digest))].append(row.tag)
-                for snapshot in await _snapshots(connection, batch):
+                for snapshot in await self._reader.read(connection, digest_snapshots.c.digest.in_(batch)):
                     snapshots[snapshot.key] = snapshot
                 waiting = select(inference_tasks).where(inference_tasks.c.digest.in_(batch))
                 for row in await connection.execute(waiting):
@@ -144,21 +145,19 @@ class VersionStore:
 
     async def snapshot(self, key: DigestKey) -> Snapshot | None:
         async with self._database.read() as connection:
-            found = await _snapshots(connection, [key.digest])
+            found = await self._reader.read(connection, digest_snapshots.c.digest == key.digest)
         return next((one for one in found if one.key == key), None)
 
     async def snapshots(self, repository: str | None = None) -> list[Snapshot]:
         """Of one repository, or all."""
-        query = select(digest_snapshots)
-        if repository is not None:
-            query = query.where(digest_snapshots.c.repository == repository)
+        where = [] if repository is None else [digest_snapshots.c.repository == repository]
         async with self._database.read() as connection:
-            return [_snapshot(row) for row in await connection.execute(query)]
+            return await self._reader.read(connection, *where)
 
     async def learn(self, findings: Findings, done: DigestKey | None = None) -> None:
         """All in one transaction, the end of the task `done` included."""
         async with self._database.write() as connection:
-            changed = await _Learning(connection, findings).learn()
+            changed = await _Learning(connection, self._reader, findings).learn()
             if done is not None:
                 await forget(connection, done)
         self.revision += changed
@@ -205,8 +204,9 @@ class VersionStore:
 class _Learning:
     """One look at a repository, stored inside one transaction."""
 
-    def __init__(self, connection: AsyncConnection, findings: Findings) -> None:
+    def __init__(self, connection: AsyncConnection, reader: SnapshotReader, findings: Findings) -> None:
         self._connection = connection
+        self._reader = reader
         self._findings = findings
 
     async def learn(self) -> bool:
@@ -264,10 +264,9 @@ class _Learning:
         """A tag that names something else now is taken from the digests that it named before."""
         if not moved and not gone:
             return False
-        own = select(digest_snapshots).where(digest_snapshots.c.repository == self._findings.repository)
+        own = digest_snapshots.c.repository == self._findings.repository
         changed = False
-        for row in (await self._connection.execute(own)).all():
-            snapshot = _snapshot(row)
+        for snapshot in await self._reader.read(self._connection, own):
             lost = [
                 tag
                 for tag in snapshot.tags
@@ -280,17 +279,12 @@ class _Learning:
         return changed
 
     async def _store_snapshot(self, snapshot: Snapshot) -> bool:
-        before = next(
-            (
-                one
-                for one in await _snapshots(self._connection, [snapshot.key.digest])
-                if one.key == snapshot.key
-            ),
-            None,
-        )
+        same_digest = digest_snapshots.c.digest == snapshot.key.digest
+        found = await self._reader.read(self._connection, same_digest)
+        before = next((one for one in found if one.key == snapshot.key), None)
         known = (*(before.former if before else ()), *snapshot.former, *(before.tags if before else ()))
         former = tuple(tag for tag in dict.fromkeys(known) if tag not in snapshot.tags)
-        values = _snapshot_row(replace(snapshot, former=former))
+        values = snapshot_row(replace(snapshot, former=former))
         await self._connection.execute(
             insert(digest_snapshots)
             .values(values)
@@ -307,11 +301,6 @@ def _batches(values: Iterable[Key]) -> Iterator[list[Key]]:
 async def _facts(connection: AsyncConnection, repository: str) -> dict[str, TagFact]:
     found = await connection.execute(select(tag_facts).where(tag_facts.c.repository == repository))
     return {row.tag: _fact(row) for row in found}
-
-
-async def _snapshots(connection: AsyncConnection, digests: Sequence[Digest]) -> list[Snapshot]:
-    query = select(digest_snapshots).where(digest_snapshots.c.digest.in_(digests))
-    return [_snapshot(row) for row in await connection.execute(query)]
 
 
 def _fact(row: Row[Any]) -> TagFact:
@@ -331,29 +320,3 @@ def _fact_row(fact: TagFact) -> dict[str, object]:
 
 def _listing(row: Row[Any]) -> Listing:
     return Listing(row.repository, tuple(row.names), row.listed_at, row.complete_at)
-
-
-def _snapshot(row: Row[Any]) -> Snapshot:
-    return Snapshot(
-        key=DigestKey(row.repository, Digest(row.digest), Platform.parse(row.platform)),
-        tags=tuple(row.tags),
-        checked_at=row.checked_at,
-        scan=Scan(row.total, row.considered, row.ok, row.timeout, row.error),
-        former=tuple(row.former),
-    )
-
-
-def _snapshot_row(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "repository": snapshot.key.repository,
-        "digest": snapshot.key.digest,
-        "platform": str(snapshot.key.platform),
-        "tags": list(snapshot.tags),
-        "former": list(snapshot.former),
-        "checked_at": snapshot.checked_at,
-        "total": snapshot.scan.total,
-        "considered": snapshot.scan.considered,
-        "ok": snapshot.scan.ok,
-        "timeout": snapshot.scan.timeout,
-        "error": snapshot.scan.error,
-    }
