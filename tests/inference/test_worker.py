@@ -18,8 +18,8 @@ from tests.inference.building import AMD64, APP, Engine, digest, release
 
 
 def told(engine: Engine, kind: str) -> list[dict[str, object]]:
-    documents = [orjson.loads(event.data) for event in engine.events.kept]
-    return [document for document in documents if document["type"] == kind]
+    documents = (orjson.loads(event.data) for event in engine.events.kept)
+    return [one for one in documents if one["type"] == kind]
 
 
 async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(

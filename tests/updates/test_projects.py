@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -123,7 +124,6 @@ async def test_a_service_waits_for_the_health_of_what_it_depends_on(story: Story
     assert not await deployed.changed_by_hand()
 
 
-ADDRESS = "10.213.7.44"
 RICH: Mapping[str, Any] = {
     "hostname": "front",
     "environment": {"TOKEN": "s3cret", "EMPTY": ""},
@@ -143,16 +143,21 @@ RICH: Mapping[str, Any] = {
     "configs": [{"source": "settings", "target": "/settings"}],
     "secrets": ["password"],
     "volumes": ["data:/data", "./:/project:ro"],
-    "networks": {"inner": {"aliases": ["www", "front-end"], "ipv4_address": ADDRESS}, "outer": {}},
 }
 
 
+def subnet(story: Story) -> str:
+    """The first three numbers of one that no other story has at the same time."""
+    return f"10.213.{crc32(story.registry.namespace.encode()) % 256}"
+
+
 async def rich(story: Story) -> Deployed:
+    inner = {"aliases": ["www", "front-end"], "ipv4_address": f"{subnet(story)}.44"}
     return await story.deploy(
-        {"web": story.service("web", **RICH)},
+        {"web": story.service("web", networks={"inner": inner, "outer": {}}, **RICH)},
         title="rich",
         files={"settings.txt": "a = 1\n", "password.txt": "hidden\n"},
-        networks={"inner": {"ipam": {"config": [{"subnet": "10.213.7.0/24"}]}}, "outer": {}},
+        networks={"inner": {"ipam": {"config": [{"subnet": f"{subnet(story)}.0/24"}]}}, "outer": {}},
         volumes={"data": {}},
         configs={"settings": {"file": "./settings.txt"}},
         secrets={"password": {"file": "./password.txt"}},
@@ -195,7 +200,7 @@ async def test_all_that_compose_gave_a_container_survives(story: Story, good: bo
 
     assert job["status"] == ("success" if good else "rolled_back"), job
     assert form(deployed) == before
-    assert before["address"] == ADDRESS
+    assert before["address"] == f"{subnet(story)}.44"
     assert not await deployed.changed_by_hand()
 
 

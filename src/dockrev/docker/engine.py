@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Self, TypeVar
 
 import aiodocker
@@ -204,7 +204,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> aiodocker.DockerError:
     transport = response.connection.transport if response.connection else None
     body = await response.read()
     if transport is not None:
-        transport.abort()
+        with suppress(AttributeError):  # asyncio's lost transports have forgotten their loop
+            transport.abort()
     return aiodocker.DockerError(response.status, body.decode("utf-8", "replace"))
 
 

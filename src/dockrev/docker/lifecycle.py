@@ -10,7 +10,7 @@ from urllib.parse import quote
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail, Inspection
 from dockrev.docker.snapshot import ContainerState
-from dockrev.errors import DockerError, DockerNotFound
+from dockrev.errors import DockerConflict, DockerError, DockerNotFound
 
 HELPER = "dockrev.helper"
 """The label of containers of ours, so that those of a crash are found."""
@@ -65,11 +65,25 @@ class Lifecycle:
     async def remove(
         self, container_id: str, *, force: bool = False, anonymous_volumes: bool = False
     ) -> None:
-        """`force` kills it first; one that is gone is fine. Named volumes stay in any case."""
+        """`force` kills it first; one that is gone or about to go is fine. Named volumes stay."""
         query = {name: "1" for name, wanted in (("force", force), ("v", anonymous_volumes)) if wanted}
-        with suppress(DockerNotFound):
+        try:
             await self._engine.order(
                 "DELETE", f"containers/{quote(container_id)}", query, timeout_seconds=_WORKING_SECONDS
+            )
+        except DockerNotFound:
+            return
+        except DockerConflict as error:
+            if "already in progress" not in error.message:
+                raise
+            await self._gone(container_id)
+
+    async def _gone(self, container_id: str) -> None:
+        """Somebody else, or a request that was cut off, is removing it."""
+        query = {"condition": "removed"}
+        with suppress(DockerNotFound):
+            await self._engine.order(
+                "POST", f"containers/{quote(container_id)}/wait", query, timeout_seconds=_WORKING_SECONDS
             )
 
     async def rename(self, container_id: str, name: str) -> None:
