@@ -18,8 +18,7 @@ from tests.inference.building import AMD64, APP, Engine, digest, release
 
 
 def told(engine: Engine, kind: str) -> list[dict[str, object]]:
-    documents = (orjson.loads(event.data) for event in engine.events.kept)
-    return [one for one in documents if one["type"] == kind]
+    return [one for event in engine.events.kept if (one := orjson.loads(event.data))["type"] == kind]
 
 
 async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(
