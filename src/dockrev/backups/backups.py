@@ -25,6 +25,7 @@ from dockrev.backups.retention import BackupRetention
 from dockrev.backups.store import BackupStore
 from dockrev.backups.suspension import Suspensions
 from dockrev.backups.taking import Order, Taking, told_failure
+from dockrev.backups.users import DataUsers
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
@@ -54,8 +55,9 @@ class Backups:
         self._clock = clock
         self._lifecycle = Lifecycle(engine)
         self._suspensions = Suspensions(engine, store)
-        self._taking = Taking(engine, store, clock, own_image)
-        self._restoring = Restoring(engine, store, own_image)
+        self._users = DataUsers(engine, own_image)
+        self._taking = Taking(engine, store, clock, self._users)
+        self._restoring = Restoring(engine, store, self._users)
         self._retention = BackupRetention(store, settings, clock)
         self._to_wake: list[Suspension] = []
 
@@ -105,7 +107,7 @@ class Backups:
         return await self._restoring.verify(backup_id, live=live)
 
     async def users(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
-        return await self._restoring.users(targets)
+        return await self._users.sufferers(targets)
 
     async def get(self, backup_id: str) -> Backup:
         return await self._store.get(backup_id)

@@ -23,21 +23,19 @@ from dockrev.backups.models import (
 )
 from dockrev.backups.store import BackupStore
 from dockrev.backups.suspension import Suspensions
-from dockrev.backups.taking import suffers
 from dockrev.backups.tar_scanner import END, Entry, TarScanner
+from dockrev.backups.users import DataUsers
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import Inspection
-from dockrev.docker.occupants import Occupant, occupants
 from dockrev.errors import BackupError, Conflict, DockerError, DockerNotFound, InvalidArgument
-from dockrev.oci.ref import is_of
 
 log = structlog.get_logger()
 
 
 class Restoring:
-    def __init__(self, engine: Engine, store: BackupStore, own_image: str) -> None:
+    def __init__(self, engine: Engine, store: BackupStore, users: DataUsers) -> None:
         self._engine = engine
-        self._own_image = own_image
+        self._users = users
         self._inspection = Inspection(engine)
         self._access = DataAccess(engine)
         self._suspensions = Suspensions(engine, store)
@@ -50,14 +48,6 @@ class Restoring:
         await _check(path)
         images = await self._images(manifest) if live else []
         return tuple([await self._verified(path, one, images) for one in manifest.targets])
-
-    async def users(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
-        """Running containers, of whatever project, that have to stop before the data can be replaced."""
-        return tuple(
-            one
-            for one in await occupants(self._engine)
-            if suffers(one, targets) and not is_of(one.image, self._own_image)
-        )
 
     async def restore(
         self, backup_id: str, wanted: Collection[Target] | None, on_progress: OnProgress, *, stop_users: bool
@@ -72,7 +62,7 @@ class Restoring:
         chosen = _chosen(manifest, wanted)
         await _check(path)
         images = await self._images(manifest)
-        users = await self.users([one.target for one in chosen])
+        users = await self._users.sufferers([one.target for one in chosen])
         if users and not stop_users:
             names = [one.name for one in users]
             raise Conflict(f"running containers use this data: {', '.join(names)}", {"containers": names})

@@ -1,7 +1,7 @@
 """Makes a backup: finds the data, measures it, holds those who write to it, and copies it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,14 +29,13 @@ from dockrev.backups.shielding import to_the_end
 from dockrev.backups.store import BackupStore
 from dockrev.backups.suspension import Suspensions
 from dockrev.backups.tar_scanner import BrokenTar
-from dockrev.backups.targets import FoundTarget, holds, overlap, target_of, targets_of
+from dockrev.backups.targets import FoundTarget, targets_of
+from dockrev.backups.users import DataUsers
 from dockrev.clock import Clock
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail, Inspection
-from dockrev.docker.occupants import Occupant, occupants
 from dockrev.errors import BackupError, DockerError
 from dockrev.ids import IdPrefix, new_id
-from dockrev.oci.ref import is_of
 from dockrev.stacks.models import BackupChoice, Service, Stack
 from dockrev.system.settings import BackupSettings, SuspendMode
 
@@ -66,9 +65,8 @@ class _Planned:
 
 
 class Taking:
-    def __init__(self, engine: Engine, store: BackupStore, clock: Clock, own_image: str) -> None:
-        self._engine = engine
-        self._own_image = own_image
+    def __init__(self, engine: Engine, store: BackupStore, clock: Clock, users: DataUsers) -> None:
+        self._users = users
         self._inspection = Inspection(engine)
         self._access = DataAccess(engine)
         self._suspensions = Suspensions(engine, store)
@@ -191,12 +189,7 @@ class Taking:
             yield
             return
         manner = Manner.PAUSED if order.settings.mode is SuspendMode.PAUSE else Manner.STOPPED
-        running = [
-            one
-            for one in await occupants(self._engine)
-            if one.project == order.stack.name and not is_of(one.image, self._own_image)
-        ]
-        writers = [one for one in running if uses(one, targets, writing=True)]
+        writers = await self._users.writers(order.stack.name, targets)
         async with self._suspensions.suspended(backup_id, writers, manner):
             yield
 
@@ -211,22 +204,6 @@ class _Progress:
     def add(self, size: int) -> None:
         self._done += size
         self._report(DataProgress(self.activity, self._done, max(self._total, self._done)))
-
-
-def uses(occupant: Occupant, targets: Iterable[Target], *, writing: bool = False) -> bool:
-    mounts = (mount for mount in occupant.mounts if mount.read_write or not writing)
-    own = [target for mount in mounts if (target := target_of(mount))]
-    return any(overlap(one, other) for one in own for other in targets)
-
-
-def suffers(occupant: Occupant, targets: Collection[Target]) -> bool:
-    """Would it write to the data while it is replaced, or keep the directory that is gone?
-
-    A directory above that is mounted read-only, as monitors and Dockrev have it, shows the new one by itself.
-    """
-    own = [target for mount in occupant.mounts if (target := target_of(mount))]
-    within = any(holds(target, one) for one in own for target in targets)
-    return within or uses(occupant, targets, writing=True)
 
 
 def told_failure(error: BaseException) -> str:

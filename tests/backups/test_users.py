@@ -3,7 +3,7 @@
 import pytest
 
 from dockrev.backups.models import Target, TargetKind
-from dockrev.backups.taking import suffers
+from dockrev.backups.users import suffers
 from dockrev.docker.inspect import Mount
 from dockrev.docker.occupants import Occupant
 

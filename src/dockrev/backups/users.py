@@ -1,0 +1,49 @@
+"""Who has the data mounted, and has to be held or stopped while it is read or replaced."""
+
+from collections.abc import Collection, Iterable
+
+from dockrev.backups.models import Target
+from dockrev.backups.targets import holds, overlap, target_of
+from dockrev.docker.engine import Engine
+from dockrev.docker.inspect import Mount
+from dockrev.docker.occupants import Occupant, occupants
+from dockrev.oci.ref import is_of
+
+
+class DataUsers:
+    """`own_image`: the repository of Dockrev itself; holding its containers would end its own work."""
+
+    def __init__(self, engine: Engine, own_image: str) -> None:
+        self._engine = engine
+        self._own_image = own_image
+
+    async def writers(self, project: str, targets: Collection[Target]) -> tuple[Occupant, ...]:
+        """Running containers of the project that may change the data."""
+        return tuple(
+            one for one in await self._others() if one.project == project and writes_to(one, targets)
+        )
+
+    async def sufferers(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
+        """Running containers, of whatever project, that have to stop before the data can be replaced."""
+        return tuple(one for one in await self._others() if suffers(one, targets))
+
+    async def _others(self) -> Iterable[Occupant]:
+        return (one for one in await occupants(self._engine) if not is_of(one.image, self._own_image))
+
+
+def writes_to(occupant: Occupant, targets: Collection[Target]) -> bool:
+    own = _targets(mount for mount in occupant.mounts if mount.read_write)
+    return any(overlap(one, other) for one in own for other in targets)
+
+
+def suffers(occupant: Occupant, targets: Collection[Target]) -> bool:
+    """Would it write to the data while it is replaced, or keep the directory that is gone?
+
+    A directory above that is mounted read-only, as monitors and Dockrev have it, shows the new one by itself.
+    """
+    own = _targets(occupant.mounts)
+    return any(holds(target, one) for one in own for target in targets) or writes_to(occupant, targets)
+
+
+def _targets(mounts: Iterable[Mount]) -> list[Target]:
+    return [target for mount in mounts if (target := target_of(mount))]
