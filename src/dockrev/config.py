@@ -180,18 +180,13 @@ def _registry(read: Variables) -> RegistryConfig:
     ca_file = read.text("DOCKREV_REGISTRY_CA_FILE")
     if ca_file and not os.path.isfile(ca_file):  # noqa: PTH113 -- Path.is_file raises for some bad names
         read.problems.append(f"DOCKREV_REGISTRY_CA_FILE: there is no file {ca_file}")
-    base_ms = read.integer("DOCKREV_REGISTRY_RETRY_BASE_MS", 250, minimum=1)
-    max_ms = read.integer("DOCKREV_REGISTRY_RETRY_MAX_MS", 2000, minimum=1)
-    if max_ms < base_ms:
-        read.problems.append(
-            "DOCKREV_REGISTRY_RETRY_MAX_MS: must not be below DOCKREV_REGISTRY_RETRY_BASE_MS"
-        )
+    attempts, base_ms, max_ms = _retries(read, "DOCKREV_REGISTRY_RETRY", base_ms=250, max_ms=2000)
     return RegistryConfig(
         credentials_file=Path(named) if named else directory / "config.json",
         insecure=read.parsed("DOCKREV_INSECURE_REGISTRIES", _registries, frozenset()),
         ca_file=Path(ca_file) if ca_file else None,
         mirrors=read.parsed("DOCKREV_REGISTRY_MIRRORS", _mirrors, {}),
-        retry_max_attempts=read.integer("DOCKREV_REGISTRY_RETRY_MAX_ATTEMPTS", 3, minimum=1),
+        retry_max_attempts=attempts,
         retry_base_ms=base_ms,
         retry_max_ms=max_ms,
         docker_hub_api_url=read.parsed("DOCKREV_DOCKER_HUB_API_URL", _server, "https://hub.docker.com"),
@@ -213,16 +208,23 @@ def _auth(read: Variables) -> AuthConfig:
 
 def _updates(read: Variables) -> UpdateConfig:
     prefix = "DOCKREV_UPDATE_IDEMPOTENT_RETRY"
-    base_ms = read.integer(f"{prefix}_BASE_MS", 300, minimum=1)
-    max_ms = read.integer(f"{prefix}_MAX_MS", 3000, minimum=1)
-    if max_ms < base_ms:
-        read.problems.append(f"{prefix}_MAX_MS: must not be below {prefix}_BASE_MS")
+    attempts, base_ms, max_ms = _retries(read, prefix, base_ms=300, max_ms=3000)
     return UpdateConfig(
         own_image=read.text("DOCKREV_IMAGE_REPO") or "ghcr.io/ivanli-cn/dockrev",
-        retry_max_attempts=read.integer(f"{prefix}_MAX_ATTEMPTS", 3, minimum=1),
+        retry_max_attempts=attempts,
         retry_base_ms=base_ms,
         retry_max_ms=max_ms,
     )
+
+
+def _retries(read: Variables, prefix: str, *, base_ms: int, max_ms: int) -> tuple[int, int, int]:
+    """How many attempts, and the first and the longest pause between them."""
+    attempts = read.integer(f"{prefix}_MAX_ATTEMPTS", 3, minimum=1)
+    base = read.integer(f"{prefix}_BASE_MS", base_ms, minimum=1)
+    most = read.integer(f"{prefix}_MAX_MS", max_ms, minimum=1)
+    if most < base:
+        read.problems.append(f"{prefix}_MAX_MS: must not be below {prefix}_BASE_MS")
+    return attempts, base, most
 
 
 def _warnings(read: Variables) -> tuple[str, ...]:

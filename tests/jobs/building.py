@@ -1,5 +1,6 @@
 """Jobs for tests, and all that stores and feeds them."""
 
+import asyncio
 from dataclasses import dataclass
 
 from dockrev.clock import Clock
@@ -45,6 +46,17 @@ class Jobs:
         job_id = await self.start(target, type=type)
         await self.store.finish(job_id, success())
         return await self.store.get(job_id)
+
+    async def ended(self, job_id: str) -> Job:
+        """Waits for it."""
+        async with asyncio.timeout(10):
+            with self.feed.watch() as changed:
+                while True:
+                    changed.clear()
+                    job = await self.store.get(job_id)
+                    if job.status.terminal:
+                        return job
+                    await changed.wait()
 
     async def logs(self, job_id: str) -> list[LogRow]:
         return await self.store.newest_logs(job_id, 500)

@@ -109,14 +109,7 @@ class Scans:
         return job_id
 
     async def ended(self, job_id: str) -> Job:
-        async with asyncio.timeout(10):
-            with self.jobs.feed.watch() as changed:
-                while True:
-                    changed.clear()
-                    job = await self.jobs.store.get(job_id)
-                    if job.status.terminal:
-                        return job
-                    await changed.wait()
+        return await self.jobs.ended(job_id)
 
     async def run(self, body: object) -> Job:
         return await self.ended(await self.start(body))

@@ -93,8 +93,8 @@ def _running_version(one: AppraisedService) -> str | None:
     """With a question mark when only the image itself says so."""
     if not one.service.runtime.digests:
         return None
-    if one.version.current:
-        return one.version.current[0]
+    if one.version.resolved_tag:
+        return one.version.resolved_tag
     label, tag = one.version.label, one.verdict.tag
     return f"{label}?" if label and label != tag and not is_strict_semver(tag) else None
 

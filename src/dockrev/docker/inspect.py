@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from dockrev.docker import labels as compose_labels
 from dockrev.docker.engine import Engine
-from dockrev.docker.labels import clean_text, is_oneoff, named, number_in, parse_labels
+from dockrev.docker.labels import ComposeLabelled, clean_text, parse_labels
 from dockrev.docker.snapshot import ContainerState, Health, LocalImage
 from dockrev.errors import DockerNotFound
 from dockrev.oci.digest import Digest
@@ -65,7 +65,7 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerDetail:
+class ContainerDetail(ComposeLabelled):
     id: str
     name: str
     image_id: str
@@ -108,22 +108,6 @@ class ContainerDetail:
             mounts=tuple(Mount.parse(entry) for entry in document.get("Mounts") or ()),
             document=document,
         )
-
-    @property
-    def project(self) -> str | None:
-        return named(self.labels, compose_labels.PROJECT)
-
-    @property
-    def service(self) -> str | None:
-        return named(self.labels, compose_labels.SERVICE)
-
-    @property
-    def number(self) -> int | None:
-        return number_in(self.labels)
-
-    @property
-    def oneoff(self) -> bool:
-        return is_oneoff(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

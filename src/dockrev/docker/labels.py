@@ -30,12 +30,27 @@ def named(labels: Mapping[str, str], label: str) -> str | None:
     return labels.get(label, "").strip() or None
 
 
-def number_in(labels: Mapping[str, str]) -> int | None:
-    """Which replica of its service a container is."""
-    text = labels.get(NUMBER, "")
-    return int(text) if text.isdecimal() and len(text) < 10 else None
+class ComposeLabelled:
+    """What Compose wrote on a container that it made."""
 
+    __slots__ = ()
+    labels: Mapping[str, str]
 
-def is_oneoff(labels: Mapping[str, str]) -> bool:
-    """Made by `compose run`: it belongs to the project but says nothing about the service."""
-    return labels.get(ONEOFF, "").lower() == "true"
+    @property
+    def project(self) -> str | None:
+        return named(self.labels, PROJECT)
+
+    @property
+    def service(self) -> str | None:
+        return named(self.labels, SERVICE)
+
+    @property
+    def number(self) -> int | None:
+        """Which replica of its service it is."""
+        text = self.labels.get(NUMBER, "")
+        return int(text) if text.isdecimal() and len(text) < 10 else None
+
+    @property
+    def oneoff(self) -> bool:
+        """Made by `compose run`: it belongs to the project but says nothing about the service."""
+        return self.labels.get(ONEOFF, "").lower() == "true"

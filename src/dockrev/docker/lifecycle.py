@@ -76,24 +76,20 @@ class Lifecycle:
         except DockerConflict as error:
             if "already in progress" not in error.message:
                 raise
-            await self._gone(container_id)
-
-    async def _gone(self, container_id: str) -> None:
-        """Somebody else, or a request that was cut off, is removing it."""
-        query = {"condition": "removed"}
-        with suppress(DockerNotFound):
-            await self._engine.order(
-                "POST", f"containers/{quote(container_id)}/wait", query, timeout_seconds=_WORKING_SECONDS
-            )
+            with suppress(DockerNotFound):  # by somebody else, or by a request that was cut off
+                await self.wait(container_id, _WORKING_SECONDS, until="removed")
 
     async def rename(self, container_id: str, name: str) -> None:
         """Raises DockerConflict when another container has the name."""
         await self._order(container_id, "rename", name=name)
 
-    async def wait(self, container_id: str, timeout_seconds: float) -> int:
-        """The exit code, once it has one."""
+    async def wait(self, container_id: str, timeout_seconds: float, *, until: str = "not-running") -> int:
+        """The exit code, once it has one. `until`: a condition of the Engine API, "ContainerWait"."""
         answer = await self._engine.order(
-            "POST", f"containers/{quote(container_id)}/wait", timeout_seconds=timeout_seconds
+            "POST",
+            f"containers/{quote(container_id)}/wait",
+            {"condition": until},
+            timeout_seconds=timeout_seconds,
         )
         return int(answer["StatusCode"])
 

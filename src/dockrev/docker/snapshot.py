@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from dockrev.docker import labels as compose_labels
-from dockrev.docker.labels import clean_text, is_oneoff, named, number_in, parse_labels
+from dockrev.docker.labels import ComposeLabelled, clean_text, parse_labels
 from dockrev.errors import InvalidArgument
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
@@ -55,7 +54,7 @@ class EngineDescription:
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class Container(ComposeLabelled):
     id: str
     name: str
     image_id: str
@@ -80,22 +79,6 @@ class Container:
             labels=labels,
             created_at=datetime.fromtimestamp(entry["Created"], UTC),
         )
-
-    @property
-    def project(self) -> str | None:
-        return named(self.labels, compose_labels.PROJECT)
-
-    @property
-    def service(self) -> str | None:
-        return named(self.labels, compose_labels.SERVICE)
-
-    @property
-    def number(self) -> int | None:
-        return number_in(self.labels)
-
-    @property
-    def oneoff(self) -> bool:
-        return is_oneoff(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

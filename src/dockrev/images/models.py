@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dockrev.oci.digest import Digest
-from dockrev.oci.manifest import Child
-from dockrev.oci.platform import Platform, choose
+from dockrev.oci.manifest import Child, MultiPlatform
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(MultiPlatform):
     """What a digest holds. Content addressing makes this true for ever.
 
     A single-platform image is its own and only child.
@@ -17,13 +16,6 @@ class ImageFacts:
 
     digest: Digest
     children: tuple[Child, ...]
-
-    @property
-    def platforms(self) -> tuple[Platform, ...]:
-        return tuple(sorted({child.platform for child in self.children}, key=str))
-
-    def digest_for(self, host: Platform) -> Digest | None:
-        return choose(host, ((child.platform, child.digest) for child in self.children))
 
 
 @dataclass(frozen=True, slots=True)

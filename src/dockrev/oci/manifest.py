@@ -27,10 +27,10 @@ class Child:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
-    """A multi-platform image. Attestations (`unknown/unknown`) and nested indexes are left out."""
+class MultiPlatform:
+    """An image with a child for each platform."""
 
+    __slots__ = ()
     children: tuple[Child, ...]
 
     @property
@@ -39,6 +39,13 @@ class Index:
 
     def digest_for(self, host: Platform) -> Digest | None:
         return choose(host, ((child.platform, child.digest) for child in self.children))
+
+
+@dataclass(frozen=True, slots=True)
+class Index(MultiPlatform):
+    """Attestations (`unknown/unknown`) and nested indexes are left out."""
+
+    children: tuple[Child, ...]
 
 
 @dataclass(frozen=True, slots=True)

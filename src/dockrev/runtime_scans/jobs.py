@@ -169,7 +169,7 @@ async def _tell(
 
 
 async def _tell_drift(context: JobContext, drift: Drift) -> None:
-    service, versions = drift.service, drift.version.current
+    service, version = drift.service, drift.version
     await context.log(f"{service.name} runs {drift.now} now, before {drift.before or 'nothing known'}")
     await context.event(
         "runtime_scan_service",
@@ -183,10 +183,10 @@ async def _tell_drift(context: JobContext, drift: Drift) -> None:
             "dbDigestBefore": drift.before,
             "updated": {
                 "currentDigest": drift.now,
-                "resolvedTag": versions[0] if versions else None,
-                "resolvedTags": list(versions) if len(versions) > 1 else None,
+                "resolvedTag": version.resolved_tag,
+                "resolvedTags": version.resolved_tags,
             },
             "changed": drift.changed,
-            "inferenceOk": drift.version.inference.ok,
+            "inferenceOk": version.inference.ok,
         },
     )

@@ -29,8 +29,18 @@ class ShownVersion:
     inference: VersionInference
     needs: tuple[Need, ...] = ()
 
+    @property
+    def resolved_tag(self) -> str | None:
+        """Of what runs."""
+        return self.current[0] if self.current else None
+
+    @property
+    def resolved_tags(self) -> list[str] | None:
+        """None when there are not several."""
+        return list(self.current) if len(self.current) > 1 else None
+
     def of_current(self, tag: str) -> str:
-        return self.current[0] if self.current else tag
+        return self.resolved_tag or tag
 
     def of_candidate(self, tag: str) -> str:
         return self.candidate[0] if self.candidate else tag

@@ -165,13 +165,12 @@ def service_out(appraised: AppraisedService) -> ServiceOut:
 
 def _image(appraised: AppraisedService) -> ImageOut:
     verdict, version = appraised.verdict, appraised.version
-    several = len(version.current) > 1
     return ImageOut(
         ref=appraised.service.image_ref or "",
         tag=verdict.tag,
         digest=verdict.digest,
-        resolved_tag=version.current[0] if version.current else None,
-        resolved_tags=list(version.current) if several else None,
+        resolved_tag=version.resolved_tag,
+        resolved_tags=version.resolved_tags,
         label_version=version.label,
     )
 
