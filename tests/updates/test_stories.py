@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.updates.story import SICK, SOUND, Story, outcomes, protective_tags, statuses
+from tests.updates.story import SICK, SOUND, Deployed, Story, outcomes, protective_tags, statuses
 
 pytestmark = pytest.mark.xdist_group("update-stories")
 
@@ -26,6 +26,33 @@ async def test_a_good_image_replaces_the_old_one_and_compose_agrees(story: Story
     (settled,) = (event.data for event in told if event.data.get("type") == "update_state_settled")
     assert (settled["serviceId"], settled["runtimeDigest"]) == (service["id"], service["image"]["digest"])
     assert (settled["candidatePresent"], settled["inferenceOk"]) == (False, True)
+
+
+async def test_containers_that_stay_are_not_blamed_for_restarts_of_the_past(story: Story) -> None:
+    """The tag names another index by now, and in it the image that runs already."""
+    name, once = "web:1", "test -e /tmp/came || { touch /tmp/came; exit 1; }; sleep 999 & wait"
+    image = story.images.build("web", version="1", command=("/bin/sh", "-c", once))
+    story.pushed["web"] = story.registry.push_index([image], name)
+    deployed = await story.deploy({"web": story.service("web", restart="always")})
+    deployed.project.until("web", lambda _: restarts(deployed) == 1 and is_running(deployed))
+    before = deployed.containers()
+    story.registry.push_index([image], name, attestations=True)
+    assert "candidate" in (await deployed.checked())["web"]
+
+    job = await deployed.update("web")
+
+    assert (job["status"], statuses(job)) == ("success", {"web": "unchanged"}), job
+    assert (deployed.containers(), restarts(deployed)) == (before, 1)
+
+
+def is_running(deployed: Deployed) -> bool:
+    (container,) = deployed.inspect("web")
+    return bool(container["State"]["Status"] == "running")
+
+
+def restarts(deployed: Deployed) -> int:
+    (container,) = deployed.inspect("web")
+    return int(container["RestartCount"])
 
 
 async def test_an_unhealthy_image_is_rolled_back(story: Story) -> None:
