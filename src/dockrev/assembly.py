@@ -130,26 +130,25 @@ def assemble_works(core: Core, db_path: Path) -> Works:
     jobs = JobStore(core.database, feed, core.clock)
     runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
     backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.config.updates.own_image)
-    inspection = Inspection(core.engine)
     updates = UpdateJobs(
         runner,
         jobs,
         UpdateStore(core.database, core.clock),
         core.appraiser,
-        _tools(core, inspection),
-        UpdateBackups(backups, core.stacks, core.settings, inspection),
+        _tools(core),
+        UpdateBackups(backups, core.stacks, core.settings),
         core.config.updates.own_image,
     )
     return Works(feed, jobs, runner, backups, updates)
 
 
-def _tools(core: Core, inspection: Inspection) -> Tools:
+def _tools(core: Core) -> Tools:
     engine, config = core.engine, core.config
     return Tools(
         projects=ProjectReader(engine, core.compose),
         registry=core.registry,
         login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
-        inspection=inspection,
+        inspection=Inspection(engine),
         lifecycle=Lifecycle(engine),
         recreation=Recreation(engine),
         pulling=Pulling(engine),

@@ -1,5 +1,6 @@
 """Images that do not work: the service is as it was before, its data included where that is wanted."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -56,6 +57,20 @@ async def test_a_bad_image_is_rolled_back(
     assert not protective_tags(story, job["id"])
 
 
+async def test_an_image_that_needs_a_second_start_is_not_bad(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", restart="always")})
+    once = "test -e /tmp/came || { touch /tmp/came; exit 1; }; sleep 999 & wait"
+    new = story.push("web", "2", command=("/bin/sh", "-c", once))
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    [container] = deployed.inspect("web")
+    assert container["RestartCount"] == 1
+
+
 async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
@@ -74,8 +89,28 @@ async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: 
     assert "is unhealthy" in reason
     assert f"is running with image {new.image_id[7:19]}" in reason
     assert deployed.runs("web") == {str(new.image_id)}
+    ids = {"oldImageId": str(old.image_id), "newImageId": str(new.image_id)}
+    assert {key: outcomes(job)["web"][key] for key in ids} == ids
     assert not protective_tags(story, job["id"])
-    assert story.engine.api.get(f"/images/{old.image_id}/json")["Id"] == old.image_id
+    kept = f"dockrev/rollback:{service['id']}"
+    assert f"docker tag {kept} {story.pushed['web'].name}" in reason
+    assert kept in story.engine.api.get(f"/images/{old.image_id}/json")["RepoTags"]
+    await assert_the_way_by_hand_works(deployed, kept, str(old.image_id))
+
+
+async def assert_the_way_by_hand_works(deployed: Deployed, kept: str, image_id: str) -> None:
+    """And the next update that ends well lets the old image go."""
+    story = deployed.story
+    repository, _, tag = story.pushed["web"].name.rpartition(":")
+    moved = {"repo": repository, "tag": tag}
+    await asyncio.to_thread(story.engine.api.call, "POST", f"/images/{kept}/tag", moved)
+    await asyncio.to_thread(deployed.project.up)
+    assert deployed.runs("web") == {image_id}
+    story.push("web", "3")
+    await deployed.checked()
+
+    assert statuses(await deployed.update("web")) == {"web": "updated"}
+    assert kept not in protective_tags(story)
 
 
 async def test_a_service_that_was_sick_before_may_be_sick_again(story: Story) -> None:

@@ -102,7 +102,7 @@ async def test_a_companion_that_fails_in_the_new_network_brings_both_back(story:
     job = await deployed.update("vpn")
 
     assert (job["status"], deployed.runs("vpn")) == ("rolled_back", {str(old.image_id)}), job
-    assert "rider-1 shares its network and ended with exit code 7" in outcomes(job)["vpn"]["reason"]
+    assert "rider-1 is exited (exit code 7)" in outcomes(job)["vpn"]["reason"]
     deployed.project.until("rider", lambda one: one.state == "running")
 
 

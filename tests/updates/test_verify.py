@@ -44,10 +44,16 @@ def test_without_a_healthcheck_it_has_to_run_untroubled_for_a_while() -> None:
     assert look(PLAIN, after=10).judgement is Judgement.GOOD
 
 
+def test_one_that_is_restarted_once_or_twice_gets_another_chance() -> None:
+    assert look(replace(PLAIN, state=ContainerState.RESTARTING)) == Look(Judgement.WAIT, "web-1 restarts")
+    assert look(replace(PLAIN, restart_count=2), after=9).judgement is Judgement.WAIT
+    assert look(replace(PLAIN, restart_count=2), after=10).judgement is Judgement.GOOD
+
+
 def test_every_replica_counts() -> None:
     assert look(CHECKED, CHECKED, replicas=3).judgement is Judgement.WAIT
     starting = replace(CHECKED, name="web-2", health=Health.STARTING)
-    assert look(CHECKED, starting) == Look(Judgement.WAIT, "web-2 not healthy yet")
+    assert look(CHECKED, starting) == Look(Judgement.WAIT, "web-2 is not healthy yet")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +62,7 @@ def test_every_replica_counts() -> None:
         (replace(PLAIN, image_id="sha256:old"), "runs another image"),
         (replace(CHECKED, health=Health.UNHEALTHY), "is unhealthy"),
         (replace(PLAIN, state=ContainerState.EXITED, exit_code=3), "is exited (exit code 3)"),
-        (replace(PLAIN, restart_count=1, exit_code=7), "restarts again and again (exit code 7)"),
-        (replace(PLAIN, state=ContainerState.RESTARTING), "is restarting"),
+        (replace(PLAIN, restart_count=3, exit_code=7), "restarts again and again (exit code 7)"),
         (replace(PLAIN, state=ContainerState.DEAD), "is dead"),
         (replace(PLAIN, state=ContainerState.PAUSED), "is paused"),
     ],

@@ -1,7 +1,13 @@
-"""The way back: the old image under its name, its data, its containers; and proof that they run again."""
+"""The way back of one service: the old image under its name, its data, its containers; proof that they run.
 
-from collections.abc import Awaitable, Callable
+In three parts, since services that share data go back together: all of them stand still before the data of
+the first comes back, and none starts before the last has its own.
+"""
 
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+
+from dockrev.backups.models import Target
 from dockrev.errors import UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
@@ -10,77 +16,93 @@ from dockrev.updates.proof import compare, testimony
 from dockrev.updates.record import Before
 from dockrev.updates.retrying import engine_back
 from dockrev.updates.store import Journal
-from dockrev.updates.watching import watch
+from dockrev.updates.watching import Watching
+
+Result = TypeVar("Result")
 
 _RESTORED = "restored"
 _ATTEMPTS = 3
 
-Undo = Callable[[], Awaitable[str]]
-"""Puts the data back that was saved before the update; says what it did."""
+Undo = Callable[[Collection[Target]], Awaitable[str]]
+"""Puts this data back as it was saved before the update; says what it did."""
 
 
 class GoingBack:
-    """`undo`: None when the data stays as it is. May be done again after any interruption."""
+    """`undo`: None when the data stays as it is.
+
+    Each part may be done again after any interruption, and waits for an engine that is away. Raises AppError
+    when there is no way back.
+    """
 
     def __init__(
         self,
         tools: Tools,
         applying: Applying,
+        watching: Watching,
         before: Before,
         ref: ImageRef,
         journal: Journal,
         undo: Undo | None,
-        tell: Callable[[str], None],
     ) -> None:
         self._tools = tools
         self._applying = applying
+        self._watching = watching
         self._before = before
         self._ref = ref
         self._journal = journal
         self._undo = undo
-        self._tell = tell
+        self._untouched = False
 
-    async def run(self) -> str:
-        """What became of it. Waits for an engine that is away; raises AppError when there is no way back."""
+    @property
+    def moves_data(self) -> bool:
+        """Known once it stands still."""
+        return self._undo is not None and not self._untouched
+
+    async def stand_still(self) -> None:
+        """The old image has its name again; nothing of the service runs if its data is to come back."""
+        await self._persistently(self._stand_still)
+
+    async def restore(self) -> None:
+        await self._persistently(self._restore)
+
+    async def run_again(self) -> str:
+        """What became of it."""
+        return await self._persistently(self._run_again)
+
+    async def _persistently(self, work: Callable[[], Awaitable[Result]]) -> Result:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return await self._once()
+                return await work()
             except UpstreamError as error:
                 if error.permanent:
                     raise
             await engine_back(self._tools)
-        return await self._once()
+        return await work()
 
-    async def _once(self) -> str:
-        before, tools = self._before, self._tools
-        await tools.tagging.tag(before.image, self._ref.repository, self._ref.tag or "")
-        if await self._applying.untouched(before):
-            return f"image {before.image[7:19]} was running all the time"
-        restored = await self._restored()
-        await self._applying.up(before.files, before)
-        reason = await watch(
-            self._applying.containers,
-            before.image,
-            before.replicas,
-            tools,
-            self._tell,
-            must_be_sound=before.sound,
-        )
-        return f"the old image {before.image[7:19]} runs again ({reason}){restored}{await self._remarks()}"
+    async def _stand_still(self) -> None:
+        await self._tools.tagging.tag(self._before.image, self._ref.repository, self._ref.tag or "")
+        self._untouched = await self._applying.untouched(self._before)
+        if self.moves_data and not await self._restored():
+            await self._applying.stop()
+
+    async def _restore(self) -> None:
+        """Once: data that the old image wrote since then is not overwritten by a second attempt."""
+        if self._undo is None or self._untouched or await self._restored():
+            return
+        await self._journal.write(_RESTORED, {"text": f", {await self._undo(self._before.data)}"})
 
     async def _restored(self) -> str:
-        """Once: data that the old image wrote since then is not overwritten by a second attempt."""
-        if self._undo is None:
-            return ""
-        if known := (await self._journal.read()).get(_RESTORED):
-            return str(known["text"])
-        if not await self._applying.containers():  # they tell which data is theirs
-            await self._applying.up(self._before.files, self._before)
-        for one in await self._applying.containers():
-            await self._tools.lifecycle.stop(one.id)
-        text = f", {await self._undo()}"
-        await self._journal.write(_RESTORED, {"text": text})
-        return text
+        known = (await self._journal.read()).get(_RESTORED)
+        return str(known["text"]) if known else ""
+
+    async def _run_again(self) -> str:
+        before, image = self._before, self._before.image[7:19]
+        if self._untouched:
+            return f"image {image} was running all the time"
+        await self._applying.up(before.files, before)
+        reason = await self._watching.watch(before, before.image, must_be_sound=before.sound)
+        await self._watching.watch_companions(before, self._ref, before.image)
+        return f"the old image {image} runs again ({reason}){await self._restored()}{await self._remarks()}"
 
     async def _remarks(self) -> str:
         """A compose file that was edited meanwhile counts from now on: only its owner can take that back."""

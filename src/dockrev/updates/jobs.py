@@ -15,6 +15,7 @@ from dockrev.stacks.appraisal import Appraiser
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
 from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
+from dockrev.updates.protection import needless
 from dockrev.updates.report import UpdateReport
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
@@ -74,9 +75,10 @@ class UpdateJobs:
         unfinished = {job.id for job in await self._jobs.unfinished()}
         await self._updates.release_all_but(unfinished)
         try:
-            for tag in await self._tools.tagging.protective_tags():
-                if not any(tag.partition(":")[2].startswith(job_id) for job_id in unfinished):
-                    await self._tools.tagging.untag(tag)
+            known = {one.service.id for stack in await self._appraiser.all() for one in stack.services}
+            tags = await self._tools.tagging.protective_tags()
+            for tag in needless(tags, unfinished, known):
+                await self._tools.tagging.untag(tag)
         except AppError as error:
             log.warning("Protective tags not cleaned", action="update.repair_failed", cause=error.message)
 
@@ -84,10 +86,14 @@ class UpdateJobs:
         """Told apart from a first run by the journal alone. Reservations go when the outcome is certain."""
         plan = await self._updates.plan(context.job.id)
         report = UpdateReport(context, plan)
-        await context.log("update started" if context.job.progress is None else "update goes on")
+        if context.job.progress is None:
+            await context.log("update started")
+            report.begin()
+        else:
+            await context.log("update goes on")
         outcomes = await self._stacks(context, plan, report)
         report.finish()
-        status = status_of(outcomes)
+        status = status_of(plan, outcomes)
         await context.log(
             f"update finished: {status}", Level.INFO if status is JobStatus.SUCCESS else Level.WARN
         )

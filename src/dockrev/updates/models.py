@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from dockrev.jobs.models import BackupMode, Reason, Target
+from dockrev.oci.digest import Digest
+from dockrev.oci.ref import ImageRef
 
 
 class Mode(StrEnum):
@@ -49,6 +51,18 @@ class ServicePlan:
     auto_rollback: bool
     config_digest: str
     """Of its configuration, as discovery last read it; empty: not known."""
+    namesakes: tuple[str, ...] = ()
+    """`project/service` of those that use the same image name and are not updated together with it."""
+
+    @property
+    def ref(self) -> ImageRef:
+        """The name that is moved to the new image."""
+        return ImageRef.parse(self.image_ref)
+
+    @property
+    def content(self) -> ImageRef:
+        """What was approved, wherever its tags are by now."""
+        return ImageRef(self.ref.registry, self.ref.path, None, Digest(self.digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +113,10 @@ class ServiceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceOutcome:
-    """`reason` in words; `step`: where it went wrong. Image ids are the engine's, not the registry's."""
+    """`reason` in words; `step`: where it went wrong. Image ids are the engine's, not the registry's.
+
+    `new_image`: what runs afterwards, of a service that failed as well.
+    """
 
     service_id: str
     name: str
@@ -111,3 +128,9 @@ class ServiceOutcome:
     warnings: tuple[Mapping[str, Any], ...] = ()
     pulled_tags: tuple[str, ...] = ()
     bytes_to_download: int | None = None
+
+    @property
+    def left_changed(self) -> bool:
+        """It failed, and is not as it was before."""
+        begun = self.step in (Step.TAG, Step.APPLY, Step.VERIFY, Step.PROVE, Step.ROLLBACK)
+        return self.status is ServiceStatus.FAILED and begun and self.new_image != self.old_image

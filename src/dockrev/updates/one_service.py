@@ -11,40 +11,28 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dockrev.compose.models import ComposeService, ProjectView
-from dockrev.docker.tagging import PROTECTIVE_REPOSITORY
-from dockrev.errors import (
-    AppError,
-    Conflict,
-    DockerError,
-    DockerNotFound,
-    InvalidArgument,
-    Json,
-    StorageError,
-    UpstreamError,
-)
+from dockrev.errors import AppError, Conflict, DockerError, Json, StorageError, UpstreamError
 from dockrev.jobs.models import Level
 from dockrev.oci.digest import Digest
-from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
+from dockrev.updates.preflight import Preflight, own_service
 from dockrev.updates.proof import compare, testimony
+from dockrev.updates.protection import Protection
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
-from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
-from dockrev.updates.selection import is_own
+from dockrev.updates.retrying import patiently, unless_cancelled
 from dockrev.updates.store import Journal
-from dockrev.updates.watching import watch
+from dockrev.updates.together import Tie
+from dockrev.updates.watching import Watching
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
 _OUTCOME_STEP = "outcome"
-_ROLLBACK_BEGUN = "rollback_begun"
-_DISK_FACTOR = 3
-"""Unpacked, an image takes about this many times what is downloaded."""
+_TURNED_BACK = "turned_back"
 
 
 class StepFailed(Exception):
@@ -67,16 +55,15 @@ class ServiceUpdate:
         report: StackReport,
         cancelled: asyncio.Event,
     ) -> None:
-        self._job_id = job_id
         self._stack = stack
         self._plan = plan
         self._journal = journal
         self._tools = tools
         self._report = report
         self._cancelled = cancelled
-        self._ref = ImageRef.parse(plan.image_ref)
-        self._content = ImageRef(self._ref.registry, self._ref.path, None, Digest(plan.digest))
+        self._protection = Protection(job_id, plan.service_id)
         self._applying = Applying(tools, stack.project, plan.name, self._line)
+        self._watching = Watching(tools, self._applying, plan.name, self._tell_watching)
         self._before: Before | None = None
         self._done: dict[str, Mapping[str, Any]] = {}
 
@@ -84,13 +71,20 @@ class ServiceUpdate:
     def plan(self) -> ServicePlan:
         return self._plan
 
+    @property
+    def turned_back(self) -> bool:
+        """It has to go back, or is on its way."""
+        return _TURNED_BACK in self._done
+
     async def recall(self) -> ServiceOutcome | None:
         """What the journal holds; the outcome, if this service is finished."""
         self._done = await self._journal.read()
         if facts := self._done.get(Step.RECORD):
             self._before = from_facts(facts)
-        finished = self._done.get(_OUTCOME_STEP)
-        return _OUTCOME.validate_python(finished) if finished else None
+        if finished := self._done.get(_OUTCOME_STEP):
+            outcome: ServiceOutcome = _OUTCOME.validate_python(finished)
+            return None if self.turned_back and outcome.status is ServiceStatus.UPDATED else outcome
+        return None
 
     async def prepare(self, *, allow_arch_mismatch: bool, protect: bool) -> ServiceOutcome | None:
         """The steps that change nothing. An outcome is returned only when that is the end of it.
@@ -113,10 +107,10 @@ class ServiceUpdate:
             plan.service_id, plan.name, status, "dry run", old_image=image, bytes_to_download=size
         )
 
-    async def apply(self, undo: Undo | None) -> ServiceOutcome:
-        """From pull to settle; on any failure after the pull back to what was. Never raises AppError."""
-        if begun := self._done.get(_ROLLBACK_BEGUN):
-            return await self._roll_back(Step(begun["step"]), begun["reason"], undo)
+    async def apply(self) -> ServiceOutcome | None:
+        """From pull to settle. None: it has turned back. Never raises AppError."""
+        if self.turned_back:
+            return None
         try:
             image = (await self._do(Step.PULL, self._pull))["image"]
             await self._do(Step.TAG, lambda: self._tag(image))
@@ -124,19 +118,48 @@ class ServiceUpdate:
             await self._do(Step.VERIFY, lambda: self._verify(image))
             await self._do(Step.PROVE, self._prove)
         except StepFailed as failure:
-            return await self._after(failure, undo)
+            return await self._after(failure)
         return await self._finish(image)
 
     async def refuse(self, failure: StepFailed) -> ServiceOutcome:
         """The end of a service of which nothing was changed."""
-        await self.unprotect()
         return await self._end(ServiceStatus.FAILED, failure.reason, failure.step)
+
+    async def turn_back(self, reason: str, step: Step | None = None) -> None:
+        """Not ended by cancelling the job: going back is what that asks for."""
+        facts = {"step": step, "reason": reason}
+        await self._journal.write(_TURNED_BACK, facts)
+        self._done[_TURNED_BACK] = facts
+
+    @property
+    def tie(self) -> Tie:
+        return Tie(self._plan.name, str(self._plan.ref), self._known.data)
+
+    async def way_back(self, undo: Undo | None) -> GoingBack:
+        facts = self._done[_TURNED_BACK]
+        why = f"{facts['step']}: {facts['reason']}" if facts["step"] else facts["reason"]
+        await self._report.began(self._plan, Step.ROLLBACK, f"because of {why}")
+        return GoingBack(
+            self._tools, self._applying, self._watching, self._known, self._plan.ref, self._journal, undo
+        )
+
+    async def gone_back(self, text: str) -> ServiceOutcome:
+        await self._look_around()
+        await self._report.did(self._plan, Step.ROLLBACK, f"{text}{self._also()}")
+        facts = self._done[_TURNED_BACK]
+        step = Step(facts["step"]) if facts["step"] else None
+        return await self._end(ServiceStatus.ROLLED_BACK, facts["reason"], step, self._known.image)
+
+    async def stranded(self, error: AppError) -> ServiceOutcome:
+        """There was no way back."""
+        await self._report.failed(self._plan, Step.ROLLBACK, error.message)
+        reason = f"{self._done[_TURNED_BACK]['reason']}; going back failed too: {error.message}"
+        return await self._left_there(Step.ROLLBACK, reason)
 
     async def _finish(self, image: str) -> ServiceOutcome:
         await self._do(Step.SETTLE, self._settle)
         same = image == self._known.image
         pulled, warnings = await self._pull_tags()
-        await self.unprotect()
         outcome = ServiceOutcome(
             self._plan.service_id,
             self._plan.name,
@@ -174,99 +197,66 @@ class ServiceUpdate:
         return facts
 
     async def _record(self, protect: bool) -> dict[str, Json]:
-        tools, name = self._tools, self._plan.name
+        tools, plan = self._tools, self._plan
         view = await tools.projects.read(self._stack.project)
         containers = await self._applying.containers()
         if not is_up(containers):
             return {}
         images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
-        tag = f"{self._job_id}-{self._plan.service_id}"
-        sharing = await self._applying.running(sharing_with(name, view.config.services))
-        before = record(view.files, containers, images, sharing, f"{PROTECTIVE_REPOSITORY}:{tag}")
+        sharing = await self._applying.running(sharing_with(plan.name, view.config.services))
+        before = record(view.files, containers, images, sharing)
         if protect:
-            await tools.tagging.tag(before.image, PROTECTIVE_REPOSITORY, tag)
+            await self._protection.begin(tools.tagging, before.image)
         self._before = before
         return {**before.as_facts(), "text": f"{before.replicas} containers run {before.image[7:19]}"}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
-        view = await self._tools.projects.read(self._stack.project)
-        service = self._own(view)
-        if service.image != self._plan.image_ref:
-            raise Conflict(
-                f"the compose file names {service.image} now, not {self._plan.image_ref}; check again"
-            )
-        if self._plan.config_digest and service.digest != self._plan.config_digest:
-            raise Conflict("the compose file was changed since it was last read; look at it and check again")
-        self._require_company_may_go(view)
-        await self._applying.require_same_images(self._known.sharing)
-        size = await self._download_size(allow_arch_mismatch)
-        free = await self._tools.disk.free_bytes()
-        if free is not None and free < size * _DISK_FACTOR:
-            raise Conflict(f"{free // 10**6} MB are free, about {size * _DISK_FACTOR // 10**6} MB are needed")
+        preflight = Preflight(self._tools, self._applying, self._stack, self._plan, self._line)
+        looking = preflight.download_bytes(self._known, allow_arch_mismatch=allow_arch_mismatch)
+        size = await unless_cancelled(self._cancelled, looking)
         return {"downloadBytes": size, "text": f"at most {size / 1e6:.1f} MB to download"}
-
-    async def _download_size(self, allow_arch_mismatch: bool) -> int:
-        """0 when the content is here already; the registry is not asked then."""
-        try:
-            await self._tools.inspection.image(f"{self._content}")
-        except DockerNotFound:
-            manifest = await self._tools.registry.manifest(self._content)
-        else:
-            return 0
-        if isinstance(manifest, ImageManifest):
-            return manifest.download_bytes
-        host = await self._tools.platform()
-        child = manifest.digest_for(host)
-        if child is None and not allow_arch_mismatch:
-            raise InvalidArgument(f"the image is not offered for {host}")
-        if child is None:
-            return 0
-        found = await self._tools.registry.manifest(self._content.at(child))
-        return 0 if isinstance(found, Index) else found.download_bytes
 
     async def _pull(self) -> dict[str, Json]:
         def advance(progress: Any) -> None:
             self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
 
-        login = await self._tools.login(self._ref)
+        content = self._plan.content
+        login = await self._tools.login(content)
         pulling = patiently(
-            lambda: self._tools.pulling.pull(self._content, login, advance), self._tools.retries, self._line
+            lambda: self._tools.pulling.pull(content, login, advance), self._tools.retries, self._line
         )
         image = await unless_cancelled(self._cancelled, pulling)
         return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
 
     async def _tag(self, image: str) -> dict[str, Json]:
         """So that `docker compose up -d` by hand means the same image later."""
-        await self._tools.tagging.tag(image, self._ref.repository, self._ref.tag or "")
-        return {"text": f"{self._plan.image_ref} is image {image[7:19]} here"}
+        ref = self._plan.ref
+        await self._tools.tagging.tag(image, ref.repository, ref.tag or "")
+        return {"text": f"{self._plan.image_ref} is image {image[7:19]} here{self._also()}"}
+
+    def _also(self) -> str:
+        """Whom the name of the image concerns as well, at the next `compose up` there."""
+        names = ", ".join(self._plan.namesakes)
+        return f", also to {names} when that is brought up next" if names else ""
 
     async def _up(self) -> dict[str, Json]:
         files = self._known.files
-        service = self._own(await self._tools.projects.render(files))
+        service = own_service(self._plan.name, await self._tools.projects.render(files))
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed during the update")
         await self._applying.up(files, self._known)
         return {"text": "containers are made anew"}
 
-    def _require_company_may_go(self, view: ProjectView) -> None:
-        """Raises Conflict when Dockrev itself would be made anew with this service, and end its own work."""
-        own_image = self._tools.retries.own_image
-        for one in view.config.services:
-            if one.name in self._known.sharing and is_own(one.image, own_image):
-                raise Conflict(
-                    f"{one.name} is Dockrev itself and lives in the network of {self._plan.name}, so it would"
-                    " end its own work; update this service by hand"
-                )
-
     async def _verify(self, image: str) -> dict[str, Json]:
         if image == self._known.image and await self._applying.untouched(self._known):
             return {"text": "the same containers run on"}
-        looking = watch(
-            self._applying.containers, image, self._known.replicas, self._tools, self._tell_watching
-        )
-        text = await unless_cancelled(self._cancelled, looking)
-        await self._applying.require_company(self._known)
-        return {"text": text}
+        watching = self._watch(image)
+        return {"text": await unless_cancelled(self._cancelled, watching)}
+
+    async def _watch(self, image: str) -> str:
+        text = await self._watching.watch(self._known, image, must_be_sound=True)
+        await self._watching.watch_companions(self._known, self._plan.ref, image)
+        return text
 
     def _tell_watching(self, text: str) -> None:
         self._report.watching(self._plan, text)
@@ -286,58 +276,49 @@ class ServiceUpdate:
 
     async def _settle(self) -> dict[str, Json]:
         await self._look_around()
+        return {"text": "runs what was approved"}
+
+    async def settled(self) -> None:
+        """Tells what is true of the service now, as its registry and the engine say."""
         if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
             await self._report.settled(self._plan, seen)
-        return {"text": "runs what was approved"}
 
     async def _look_around(self) -> None:
         """What cannot be seen now is seen by the next scan; the service is what it is."""
         try:
             await self._tools.look_around()
+            await self.settled()
         except UpstreamError as error:
             await self._report.log(f"the list of stacks is not fresh yet: {error.message}", Level.WARN)
 
-    async def _after(self, failure: StepFailed, undo: Undo | None) -> ServiceOutcome:
+    async def _after(self, failure: StepFailed) -> ServiceOutcome | None:
         await self._report.failed(self._plan, failure.step, failure.reason)
         if failure.step is Step.PULL:
             return await self.refuse(failure)
         if self._plan.auto_rollback or self._cancelled.is_set():
-            return await self._roll_back(failure.step, failure.reason, undo)
-        state = await self._applying.state()
-        await self.unprotect()
-        reason = f"{failure.reason}; automatic rollback is off for this service. {state}"
-        return await self._end(ServiceStatus.FAILED, reason, failure.step)
+            await self.turn_back(failure.reason, failure.step)
+            return None
+        reason = f"{failure.reason}; automatic rollback is off for this service"
+        return await self._left_there(failure.step, reason)
 
-    async def _roll_back(self, step: Step, reason: str, undo: Undo | None) -> ServiceOutcome:
-        """Not ended by cancelling the job: going back is what that asks for."""
-        await self._journal.write(_ROLLBACK_BEGUN, {"step": step.value, "reason": reason})
-        await self._report.began(self._plan, Step.ROLLBACK, f"because of {step}: {reason}")
-        try:
-            text = await self._going_back(undo).run()
-        except StorageError:
-            raise
-        except AppError as error:
-            await self._report.failed(self._plan, Step.ROLLBACK, error.message)
-            state = await self._applying.state()
-            await self.unprotect()
-            failed = f"{reason}; going back failed too: {error.message}. {state}"
-            return await self._end(ServiceStatus.FAILED, failed, Step.ROLLBACK)
-        await self._look_around()
-        await self._report.did(self._plan, Step.ROLLBACK, text)
-        await self.unprotect()
-        return await self._end(ServiceStatus.ROLLED_BACK, reason, step)
-
-    def _going_back(self, undo: Undo | None) -> GoingBack:
-        return GoingBack(
-            self._tools, self._applying, self._known, self._ref, self._journal, undo, self._tell_watching
-        )
+    async def _left_there(self, step: Step, reason: str) -> ServiceOutcome:
+        """It is not as it was; the operator learns what there is, and how to go back by hand."""
+        left = await self._applying.left()
+        told = f"{reason}. {left.text}"
+        if left.image != self._known.image:
+            kept = self._protection.kept_name
+            told += (
+                f" The old image stays here as {kept}. To go back: docker tag {kept} {self._plan.image_ref}"
+                f" && docker compose up -d {self._plan.name}"
+            )
+        return await self._end(ServiceStatus.FAILED, told, step, left.image)
 
     async def _pull_tags(self) -> tuple[tuple[str, ...], tuple[Mapping[str, Json], ...]]:
         """Names for the new content that the operator wants here; missing ones harm nobody."""
         pulled, warnings = [], []
-        login = await self._tools.login(self._ref) if self._plan.pull_tags else None
+        login = await self._tools.login(self._plan.ref) if self._plan.pull_tags else None
         for tag in self._plan.pull_tags:
-            name = f"{self._ref.repository}:{tag}"
+            name = f"{self._plan.ref.repository}:{tag}"
             try:
                 ref = ImageRef.parse(name)
                 digest = await self._tools.registry.head(ref)
@@ -356,36 +337,38 @@ class ServiceUpdate:
                 warnings.append(warning)
         return tuple(pulled), tuple(warnings)
 
-    async def unprotect(self) -> None:
-        """Also when the engine is away for a while."""
+    async def let_go(self, outcome: ServiceOutcome | None) -> None:
+        """The old image needs no protection any more. One that is missing in its place keeps a name."""
         if self._before is None:
             return
+        tagging = self._tools.tagging
         try:
-            await engine_back(self._tools)
-            await self._tools.tagging.untag(self._before.protective_tag)
+            if outcome and outcome.left_changed:
+                await self._protection.keep(tagging, self._before.image)
+            elif outcome and outcome.new_image:
+                await self._protection.end(tagging)
+            else:
+                await self._protection.cease(tagging)
         except DockerError as error:
-            await self._report.log(f"the protective tag stays: {error.message}", Level.WARN)
+            await self._report.log(f"a protective name of the old image stays: {error.message}", Level.WARN)
 
-    async def _end(self, status: ServiceStatus, reason: str, step: Step | None = None) -> ServiceOutcome:
+    async def _end(
+        self, status: ServiceStatus, reason: str, step: Step | None = None, new_image: str | None = None
+    ) -> ServiceOutcome:
         old = self._before.image if self._before else None
-        new = old if status is ServiceStatus.ROLLED_BACK else None
+        plan = self._plan
         return await self._keep(
-            ServiceOutcome(self._plan.service_id, self._plan.name, status, reason, step, old, new)
+            ServiceOutcome(plan.service_id, plan.name, status, reason, step, old, new_image)
         )
 
     async def _keep(self, outcome: ServiceOutcome) -> ServiceOutcome:
-        await self._journal.write(_OUTCOME_STEP, _OUTCOME.dump_python(outcome, mode="json"))
+        facts = _OUTCOME.dump_python(outcome, mode="json")
+        await self._journal.write(_OUTCOME_STEP, facts)
         return outcome
 
     async def _line(self, line: str) -> None:
         with suppress(StorageError):  # a line less; what has to be stored is in the journal
             await self._report.log(line)
-
-    def _own(self, view: ProjectView) -> ComposeService:
-        for one in view.config.services:
-            if one.name == self._plan.name:
-                return one
-        raise Conflict(f"the project has no service {self._plan.name} any more")
 
 
 _INTENT: Mapping[Step, str] = {

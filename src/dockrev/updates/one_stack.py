@@ -1,13 +1,14 @@
 """The services of one stack, in the order of their dependencies, until one of them fails."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dockrev.errors import AppError, Conflict, Json
+from dockrev.backups.models import Target
+from dockrev.errors import AppError, Conflict, DockerError, Json
 from dockrev.jobs.models import BackupMode, Level
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import Undo
@@ -23,7 +24,8 @@ from dockrev.updates.models import (
 from dockrev.updates.one_service import ServiceUpdate, StepFailed
 from dockrev.updates.order import in_order
 from dockrev.updates.report import StackReport
-from dockrev.updates.retrying import unless_cancelled
+from dockrev.updates.retreat import Retreat
+from dockrev.updates.retrying import engine_back, unless_cancelled
 from dockrev.updates.store import Journal
 
 _BACKUP = "backup"
@@ -47,8 +49,8 @@ class Backups(Protocol):
         """Failures are in the result, not raised."""
         ...
 
-    async def restore(self, backup_id: str, project: str, service: str) -> str:
-        """The data of one service; says what it did. Raises AppError."""
+    async def restore(self, backup_id: str, data: Collection[Target]) -> str:
+        """As much of this data as the backup holds; says what it did. Raises AppError."""
         ...
 
     async def settled(self, job_id: str) -> None:
@@ -92,19 +94,19 @@ class StackUpdate:
 
     async def run(self) -> StackOutcome:
         updates = await self._recalled()
+        self._report.in_order([one.plan for one in updates])
         ready = await self._prepare([one for one in updates if one.plan.service_id not in self._outcomes])
         if self._plan.mode is Mode.DRY_RUN:
-            return await self._rehearsed(ready)
+            return await self._rehearsed(updates, ready)
         saved = await self._save(ready)
         if saved.blocks:
             reason = f"the backup that has to succeed first failed: {saved.summary.get('error')}"
             for one in ready:
                 self._outcomes[one.plan.service_id] = await one.refuse(StepFailed(Step.BACKUP, reason))
         else:
-            await self._apply(ready, saved)
-        for one in updates:
-            if one.plan.service_id not in self._outcomes:
-                await one.unprotect()
+            await self._apply(ready)
+            await self._go_back(updates, saved)
+        await self._let_go(updates)
         self._report.finished()
         return self._outcome(saved.summary, blocked=saved.blocks)
 
@@ -139,7 +141,10 @@ class StackUpdate:
         return [plans[name] for name in in_order(plans, services)]
 
     async def _prepare(self, updates: Sequence[ServiceUpdate]) -> list[ServiceUpdate]:
-        """What may not be updated stops the stack before anything of it is touched."""
+        """What may not be updated stops the stack before anything of it is touched.
+
+        A rehearsal looks at all of it.
+        """
         ready: list[ServiceUpdate] = []
         if self._went_wrong():
             return ready
@@ -151,17 +156,22 @@ class StackUpdate:
                 )
             except StepFailed as failure:
                 await self._report.failed(update.plan, failure.step, failure.reason)
-                self._outcomes[update.plan.service_id] = await update.refuse(failure)
-                return []
+                ended = await update.refuse(failure)
             if ended:
                 self._outcomes[update.plan.service_id] = ended
             else:
                 ready.append(update)
+            if self._plan.mode is Mode.APPLY and self._went_wrong():
+                return []
         return ready
 
-    async def _rehearsed(self, ready: Sequence[ServiceUpdate]) -> StackOutcome:
+    async def _rehearsed(
+        self, updates: Sequence[ServiceUpdate], ready: Sequence[ServiceUpdate]
+    ) -> StackOutcome:
         for update in ready:
             self._outcomes[update.plan.service_id] = update.rehearsed()
+        for update in updates:
+            await update.settled()
         self._report.finished()
         return self._outcome({"status": "skipped", "reason": "dry_run"})
 
@@ -193,17 +203,39 @@ class StackUpdate:
         else:
             await self._report.backup("done", str(saved.summary.get("reason") or saved.summary.get("status")))
 
-    async def _apply(self, ready: Sequence[ServiceUpdate], saved: Saved) -> None:
+    async def _apply(self, ready: Sequence[ServiceUpdate]) -> None:
         for update in ready:
             if self._went_wrong():
                 return
-            self._outcomes[update.plan.service_id] = await update.apply(self._undo(update, saved))
+            outcome = await update.apply()
+            if outcome is None:
+                return
+            self._outcomes[update.plan.service_id] = outcome
 
-    def _undo(self, update: ServiceUpdate, saved: Saved) -> Undo | None:
+    async def _go_back(self, updates: Sequence[ServiceUpdate], saved: Saved) -> None:
+        if any(one.turned_back and one.plan.service_id not in self._outcomes for one in updates):
+            updated = [one for one in updates if self._may_go_back(one)]
+            self._outcomes |= await Retreat(updated, self._undo(saved)).run()
+
+    def _may_go_back(self, one: ServiceUpdate) -> bool:
+        outcome = self._outcomes.get(one.plan.service_id)
+        return one.turned_back if outcome is None else outcome.status is ServiceStatus.UPDATED
+
+    def _undo(self, saved: Saved) -> Undo | None:
         backup_id = saved.id
         if backup_id is None or not saved.restores:
             return None
-        return lambda: self._backups.restore(backup_id, self._stack.project, update.plan.name)
+        return lambda data: self._backups.restore(backup_id, data)
+
+    async def _let_go(self, updates: Sequence[ServiceUpdate]) -> None:
+        """Also when the engine is away for a while."""
+        try:
+            await engine_back(self._tools)
+        except DockerError as error:
+            await self._report.log(f"protective names of old images stay: {error.message}", Level.WARN)
+            return
+        for one in updates:
+            await one.let_go(self._outcomes.get(one.plan.service_id))
 
     def _went_wrong(self) -> bool:
         bad = {ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK}

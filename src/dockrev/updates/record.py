@@ -1,26 +1,53 @@
 """What a service was before the update: enough to prove that nothing was lost, and to go back."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from dockrev.backups.models import Target
+from dockrev.backups.targets import target_of
 from dockrev.compose.models import ProjectFiles
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.snapshot import ContainerState, Health
-from dockrev.errors import Json
+from dockrev.errors import InvalidArgument, Json
+from dockrev.oci.ref import ImageRef
 from dockrev.updates.proof import Testimony, testimony
 
 _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """A service that runs in a namespace of the updated one, and so is made anew with it.
+
+    `image_ref`: as configured. `sound`: it ran without trouble, so it must afterwards.
+    """
+
+    image_ref: str
+    image: str
+    replicas: int
+    sound: bool
+
+    @classmethod
+    def of(cls, containers: Sequence[ContainerDetail]) -> Self:
+        first = _first_up(containers)
+        return cls(first.image, first.image_id, len(containers), is_sound(containers))
+
+    def is_named(self, ref: ImageRef) -> bool:
+        with suppress(InvalidArgument):  # an image that is configured by its id
+            return ImageRef.parse(self.image_ref) == ref
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
     """`image`: what the first replica ran. `sound`: it ran without trouble, so a rollback must as well.
 
-    `files`: the project's own, also when no container is left to name them. `sharing`: the services that ran
-    in its namespaces, and how many containers each had.
+    `files`: the project's own, also when no container is left to name them. `sharing`: by name the services
+    that ran in its namespaces. `data`: what it had mounted that outlives its containers.
     """
 
     files: ProjectFiles
@@ -28,8 +55,8 @@ class Before:
     container_ids: tuple[str, ...]
     sound: bool
     testimonies: tuple[Testimony, ...]
-    sharing: Mapping[str, int]
-    protective_tag: str
+    sharing: Mapping[str, Companion]
+    data: tuple[Target, ...]
 
     @property
     def replicas(self) -> int:
@@ -51,23 +78,30 @@ def is_up(containers: Sequence[ContainerDetail]) -> bool:
     return any(one.state in _UP for one in containers)
 
 
+def is_sound(containers: Sequence[ContainerDetail]) -> bool:
+    return all(
+        one.state is ContainerState.RUNNING and one.health is not Health.UNHEALTHY for one in containers
+    )
+
+
+def _first_up(containers: Sequence[ContainerDetail]) -> ContainerDetail:
+    return next(one for one in containers if one.state in _UP)
+
+
 def record(
     files: ProjectFiles,
     containers: Sequence[ContainerDetail],
     images: Mapping[str, ImageDetail],
-    sharing: Mapping[str, int],
-    protective_tag: str,
+    sharing: Mapping[str, Companion],
 ) -> Before:
     """`images` by id: those that the containers run."""
-    first = next(one for one in containers if one.state in _UP)
+    mounted = {target_of(mount) for one in containers for mount in one.mounts}
     return Before(
         files=files,
-        image=first.image_id,
+        image=_first_up(containers).image_id,
         container_ids=tuple(one.id for one in containers),
-        sound=all(
-            one.state is ContainerState.RUNNING and one.health is not Health.UNHEALTHY for one in containers
-        ),
+        sound=is_sound(containers),
         testimonies=tuple(testimony(one, images[one.image_id]) for one in containers),
         sharing=sharing,
-        protective_tag=protective_tag,
+        data=tuple(sorted(target for target in mounted if target)),
     )

@@ -1,6 +1,6 @@
 """What people see of an update while it runs: log lines, events, and progress that never goes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockrev.errors import Json
@@ -9,11 +9,11 @@ from dockrev.jobs.runner import JobContext
 from dockrev.stacks.appraisal import AppraisedService
 from dockrev.updates.models import ServicePlan, StackPlan, Step, UpdatePlan
 
+_PREPARE_SHARE = 0.08
 _BACKUP, _APPLY, _APPLY_SHARE = 0.08, 0.15, 0.80
-_DONE_AT: Mapping[Step, float] = {
-    Step.RECORD: 0.02,
-    Step.PREFLIGHT: 0.04,
-    Step.BACKUP: 0.08,
+_PREPARED_AT: Mapping[Step, float] = {Step.RECORD: 0.5, Step.PREFLIGHT: 1.0}
+"""Of all services of a stack before anything is done to the first: a share of its own."""
+_APPLIED_AT: Mapping[Step, float] = {
     Step.PULL: 0.52,
     Step.TAG: 0.60,
     Step.APPLY: 0.82,
@@ -41,6 +41,10 @@ class UpdateReport:
     async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         await self._context.event(kind, fields)
 
+    def begin(self) -> None:
+        total = len(self._fractions)
+        self._context.progress(Progress("prepare", "looking at what runs", 0, total, exact_percent=0))
+
     def advance(self, stack_id: str, fraction: float, phase: str, message: str) -> None:
         self._fractions[stack_id] = max(self._fractions[stack_id], fraction)
         total = len(self._fractions)
@@ -59,7 +63,11 @@ class StackReport:
     def __init__(self, job: UpdateReport, stack: StackPlan) -> None:
         self._job = job
         self._stack = stack
-        self._position = {one.service_id: index for index, one in enumerate(stack.services)}
+        self.in_order(stack.services)
+
+    def in_order(self, services: Sequence[ServicePlan]) -> None:
+        """As they will be updated."""
+        self._position = {one.service_id: index for index, one in enumerate(services)}
 
     async def log(self, message: str, level: Level = Level.INFO) -> None:
         await self._job.log(message, level)
@@ -80,7 +88,10 @@ class StackReport:
         await self._step(service, step, "started", text, Level.INFO)
 
     async def did(self, service: ServicePlan, step: Step, text: str) -> None:
-        self._advance(service, _DONE_AT[step], f"{service.name}: {text}")
+        if step in _PREPARED_AT:
+            self._prepared(service, _PREPARED_AT[step], f"{service.name}: {text}")
+        else:
+            self._advance(service, _APPLIED_AT[step], f"{service.name}: {text}")
         await self._step(service, step, "done", text, Level.INFO)
 
     async def failed(self, service: ServicePlan, step: Step, text: str) -> None:
@@ -92,7 +103,7 @@ class StackReport:
         self._advance(service, fraction, f"{service.name}: pulled {_size(done)} of {_size(total)}")
 
     def watching(self, service: ServicePlan, reason: str) -> None:
-        self._advance(service, _DONE_AT[Step.APPLY], f"{service.name}: {reason}")
+        self._advance(service, _APPLIED_AT[Step.APPLY], f"{service.name}: {reason}")
 
     def finished(self) -> None:
         self._job.advance(self._stack.stack_id, 1.0, "apply", f"{self._stack.project} finished")
@@ -104,14 +115,21 @@ class StackReport:
                 "stackId": self._stack.stack_id,
                 "serviceId": service.service_id,
                 "serviceName": service.name,
-                "runtimeDigest": service.digest,
+                "runtimeDigest": seen.verdict.digest,
                 "candidatePresent": seen.verdict.candidate is not None,
                 "inferenceOk": seen.version.inference.ok,
             },
         )
 
+    def _prepared(self, service: ServicePlan, within: float, message: str) -> None:
+        share = self._share(service, within)
+        self._job.advance(self._stack.stack_id, _PREPARE_SHARE * share, "prepare", message)
+
+    def _share(self, service: ServicePlan, within: float) -> float:
+        return (self._position[service.service_id] + within) / len(self._stack.services)
+
     def _advance(self, service: ServicePlan, within: float, message: str) -> None:
-        share = (self._position[service.service_id] + within) / len(self._stack.services)
+        share = self._share(service, within)
         self._job.advance(self._stack.stack_id, _APPLY + _APPLY_SHARE * share, "apply", message)
 
     async def _step(self, service: ServicePlan, step: Step, status: str, text: str, level: Level) -> None:

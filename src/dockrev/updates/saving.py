@@ -1,10 +1,9 @@
 """Backups as updates use them: taken of whole stacks beforehand, put back for one service afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import BackupStatus, Target, TargetKind
-from dockrev.docker.inspect import Inspection
+from dockrev.backups.models import BackupStatus, Target
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
@@ -12,13 +11,10 @@ from dockrev.updates.one_stack import Saved
 
 
 class UpdateBackups:
-    def __init__(
-        self, backups: Backups, stacks: StackStore, settings: SettingsStore, inspection: Inspection
-    ) -> None:
+    def __init__(self, backups: Backups, stacks: StackStore, settings: SettingsStore) -> None:
         self._backups = backups
         self._stacks = stacks
         self._settings = settings
-        self._inspection = inspection
 
     async def save(self, job_id: str, stack_id: str, service_ids: Sequence[str], mode: BackupMode) -> Saved:
         stack = await self._stacks.get(stack_id)
@@ -33,15 +29,9 @@ class UpdateBackups:
             restores=settings.restore_data_on_rollback,
         )
 
-    async def restore(self, backup_id: str, project: str, service: str) -> str:
+    async def restore(self, backup_id: str, data: Collection[Target]) -> str:
         backup = await self._backups.get(backup_id)
-        mounted = {
-            target
-            for container in await self._inspection.containers_of(project, service)
-            for mount in container.mounts
-            for target in _targets(mount.name, mount.source)
-        }
-        own = [target for target in backup.targets if target in mounted]
+        own = [target for target in backup.targets if target in data]
         if not own:
             return "no data of it was saved"
         restored = await self._backups.restore(backup_id, own, stop_users=True)
@@ -49,10 +39,3 @@ class UpdateBackups:
 
     async def settled(self, job_id: str) -> None:
         await self._backups.settle(job_id)
-
-
-def _targets(name: str | None, source: str) -> list[Target]:
-    return [
-        *([Target(TargetKind.VOLUME, name)] if name else []),
-        Target(TargetKind.BIND, source),
-    ]

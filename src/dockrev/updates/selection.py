@@ -4,11 +4,12 @@ Checked in the order of the API's contract; the first fault is reported.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
-from dockrev.oci.ref import is_of
+from dockrev.oci.ref import ImageRef, is_of
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Unchecked
 from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
@@ -23,6 +24,12 @@ _REFUSALS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _User:
+    service_id: str
+    name: str
+
+
 def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own_image: str) -> UpdatePlan:
     """Raises InvalidArgument for a request that does not fit, Conflict for one that is out of date."""
     known = {one.service.id: one for stack in stacks for one in stack.services}
@@ -33,7 +40,8 @@ def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own_im
         _require_valid(wish, known[wish.service_id], request, own_image)
     downgrades = _downgrades(request, known)
     wishes = {wish.service_id: wish for wish in request.wishes if wish.service_id not in downgrades}
-    planned = [_stack_plan(stack, wishes, downgrades) for stack in stacks]
+    users = _users(stacks)
+    planned = [_stack_plan(stack, wishes, downgrades, users) for stack in stacks]
     asked = request.target.stack_id if request.target.scope is Scope.STACK else None
     return UpdatePlan(
         mode=request.mode,
@@ -160,8 +168,13 @@ def _require_valid(wish: Wish, one: AppraisedService, request: UpdateRequest, ow
 
 
 def _stack_plan(
-    stack: AppraisedStack, wishes: Mapping[str, Wish], downgrades: Mapping[str, Mapping[str, Json]]
+    stack: AppraisedStack,
+    wishes: Mapping[str, Wish],
+    downgrades: Mapping[str, Mapping[str, Json]],
+    users: Mapping[str, Sequence[_User]],
 ) -> StackPlan:
+    wished = [one for one in stack.services if one.service.id in wishes]
+    together = {one.service.id for one in wished}
     services = tuple(
         ServicePlan(
             service_id=one.service.id,
@@ -171,9 +184,28 @@ def _stack_plan(
             pull_tags=wishes[one.service.id].pull_tags,
             auto_rollback=one.service.settings.auto_rollback,
             config_digest=one.service.config_digest,
+            namesakes=tuple(user.name for user in users[_image_name(one)] if user.service_id not in together),
         )
-        for one in stack.services
-        if one.service.id in wishes
+        for one in wished
     )
     skipped = tuple(downgrades[one.service.id] for one in stack.services if one.service.id in downgrades)
     return StackPlan(stack.stack.id, stack.stack.name, services, skipped)
+
+
+def _image_name(one: AppraisedService) -> str:
+    """The same for `nginx` and `docker.io/library/nginx:latest`."""
+    try:
+        return str(ImageRef.parse(one.service.image_ref or ""))
+    except InvalidArgument:
+        return ""
+
+
+def _users(stacks: Iterable[AppraisedStack]) -> Mapping[str, Sequence[_User]]:
+    """Of each image name that a running service has."""
+    users: dict[str, list[_User]] = {}
+    for stack in stacks:
+        for one in stack.services:
+            if one.service.runtime.total:
+                user = _User(one.service.id, f"{stack.stack.name}/{one.service.name}")
+                users.setdefault(_image_name(one), []).append(user)
+    return users

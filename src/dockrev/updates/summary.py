@@ -13,8 +13,10 @@ _CHANGED = frozenset({ServiceStatus.UPDATED, ServiceStatus.ROLLED_BACK})
 _WORST_FIRST = (JobStatus.FAILED, JobStatus.ROLLED_BACK)
 
 
-def status_of(stacks: Sequence[StackOutcome]) -> JobStatus:
-    """The worst of all services."""
+def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
+    """The worst of all services. A dry run has done what it was for, whatever it has found."""
+    if plan.mode is Mode.DRY_RUN:
+        return JobStatus.SUCCESS
     found = {_job_status(one) for stack in stacks for one in stack.services}
     return next((status for status in _WORST_FIRST if status in found), JobStatus.SUCCESS)
 

@@ -17,7 +17,7 @@ class Turns:
     @asynccontextmanager
     async def of(self, stack: StackPlan, tell: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
         """Waits, and says so, until no other update has any of it."""
-        wanted = sorted({stack.stack_id, *(service.image_ref for service in stack.services)})
+        wanted = sorted({stack.stack_id, *(str(service.ref) for service in stack.services)})
         locks = [self._locks.setdefault(name, asyncio.Lock()) for name in wanted]
         if any(lock.locked() for lock in locks):
             await tell(f"{stack.project} waits for another update of it, or of an image it has")

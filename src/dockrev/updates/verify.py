@@ -9,6 +9,8 @@ from dockrev.docker.inspect import ContainerDetail, Healthcheck
 from dockrev.docker.snapshot import ContainerState, Health
 
 _MARGIN = timedelta(seconds=10)
+_LOOP = 3
+"""So many restarts are no longer somebody waiting for its database."""
 
 
 class Judgement(StrEnum):
@@ -47,11 +49,11 @@ def judge(
     containers: Sequence[ContainerDetail],
     image_id: str,
     replicas: int,
-    first_seen: datetime,
+    calm_since: datetime,
     now: datetime,
     patience: Patience,
 ) -> Look:
-    """`first_seen`: since when these very containers are looked at."""
+    """`calm_since`: since when these very containers are looked at and none of them was restarted."""
     if len(containers) < replicas:
         return Look(Judgement.WAIT, f"{len(containers)} of {replicas} containers exist")
     for one in containers:
@@ -59,20 +61,25 @@ def judge(
             return Look(Judgement.BAD, f"container {one.name} runs another image ({one.image_id[:19]})")
         if trouble := _trouble(one):
             return Look(Judgement.BAD, trouble)
-    waiting = [one.name for one in containers if one.health is Health.STARTING]
-    if waiting:
-        return Look(Judgement.WAIT, f"{', '.join(waiting)} not healthy yet")
+    if unready := [text for one in containers if (text := _unready(one))]:
+        return Look(Judgement.WAIT, ", ".join(unready))
     unchecked = [one for one in containers if one.health is None]
-    if unchecked and now - first_seen < patience.stability:
+    if unchecked and now - calm_since < patience.stability:
         return Look(Judgement.WAIT, f"running, watched for {patience.stability.total_seconds():g} s")
-    return Look(Judgement.GOOD, "healthy" if not unchecked else "running without a restart")
+    return Look(Judgement.GOOD, "healthy" if not unchecked else "running without a further restart")
+
+
+def _unready(one: ContainerDetail) -> str | None:
+    if one.state is ContainerState.RESTARTING:
+        return f"{one.name} restarts"
+    return f"{one.name} is not healthy yet" if one.health is Health.STARTING else None
 
 
 def _trouble(one: ContainerDetail) -> str | None:
     if one.health is Health.UNHEALTHY:
         return f"container {one.name} is unhealthy"
-    if one.restart_count:
+    if one.restart_count >= _LOOP:
         return f"container {one.name} restarts again and again (exit code {one.exit_code})"
-    if one.state is not ContainerState.RUNNING:
+    if one.state not in (ContainerState.RUNNING, ContainerState.RESTARTING):
         return f"container {one.name} is {one.state} (exit code {one.exit_code})"
     return None

@@ -1,48 +1,79 @@
 """Watching new containers until they are as they should be, or clearly never will be."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import Conflict, DockerError
+from dockrev.oci.ref import ImageRef
+from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
+from dockrev.updates.record import Before
 from dockrev.updates.verify import Judgement, judge
 
 _LOOK_SECONDS = 0.5
 
 
-async def watch(
-    containers: Callable[[], Awaitable[Sequence[ContainerDetail]]],
-    image: str,
-    replicas: int,
-    tools: Tools,
-    tell: Callable[[str], None],
-    *,
-    must_be_sound: bool = True,
-) -> str:
-    """How they are when they are good. Raises Conflict with the reason when they are not.
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """`must_be_sound=False`: what ran before was in trouble already; that it runs again is enough."""
 
-    `must_be_sound=False`: what ran before was in trouble already; that it runs again is enough.
-    An engine that is away for a moment says nothing about them.
-    """
-    began, patience = tools.clock.now(), await tools.patience()
-    found: Sequence[ContainerDetail] = ()
-    while True:
-        now = tools.clock.now()
-        try:
-            found = await containers()
-        except DockerError as error:
-            reason = error.message
-        else:
-            look = judge(found, image, replicas, began, now, patience)
-            reason = look.reason
-            if look.judgement is Judgement.GOOD:
-                return reason
-            if not must_be_sound and len(found) >= replicas and all(one.image_id == image for one in found):
-                return f"as before the update: {reason}"
-            if look.judgement is Judgement.BAD:
-                raise Conflict(reason)
-        tell(reason)
-        if now - began > patience.deadline(found):
-            raise Conflict(f"gave up after {(now - began).total_seconds():.0f} s: {reason}")
-        await asyncio.sleep(_LOOK_SECONDS)
+    service: str
+    image: str
+    replicas: int
+    must_be_sound: bool
+
+
+class Watching:
+    """Of one service. An engine that is away for a moment says nothing about the containers."""
+
+    def __init__(self, tools: Tools, applying: Applying, service: str, tell: Callable[[str], None]) -> None:
+        self._tools = tools
+        self._applying = applying
+        self._service = service
+        self._tell = tell
+
+    async def watch(self, before: Before, image: str, *, must_be_sound: bool) -> str:
+        """How they are when they are good. Raises Conflict with the reason when they are not."""
+        return await self._watch(_Expected(self._service, image, before.replicas, must_be_sound))
+
+    async def watch_companions(self, before: Before, ref: ImageRef, image: str) -> None:
+        """Those that were made anew with it, too. `image`: what its `ref` names now. Raises Conflict."""
+        for name, one in sorted(before.sharing.items()):
+            expected = image if one.is_named(ref) else one.image
+            try:
+                await self._watch(_Expected(name, expected, one.replicas, one.sound))
+            except Conflict as error:
+                raise Conflict(f"{name} was made anew with it, and {error.message}") from error
+
+    async def _watch(self, expected: _Expected) -> str:
+        clock, patience = self._tools.clock, await self._tools.patience()
+        began = calm_since = clock.now()
+        found: Sequence[ContainerDetail] = ()
+        restarts: Mapping[str, int] = {}
+        while True:
+            now = clock.now()
+            try:
+                found = await self._applying.containers_of(expected.service)
+            except DockerError as error:
+                reason = error.message
+            else:
+                if restarts != (restarts := {one.id: one.restart_count for one in found}):
+                    calm_since = now
+                look = judge(found, expected.image, expected.replicas, calm_since, now, patience)
+                reason = look.reason
+                if look.judgement is Judgement.GOOD:
+                    return reason
+                if not expected.must_be_sound and _all_there(found, expected):
+                    return f"as before the update: {reason}"
+                if look.judgement is Judgement.BAD:
+                    raise Conflict(reason)
+            self._tell(reason)
+            if now - began > patience.deadline(found):
+                raise Conflict(f"gave up after {(now - began).total_seconds():.0f} s: {reason}")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _all_there(found: Sequence[ContainerDetail], expected: _Expected) -> bool:
+    return len(found) >= expected.replicas and all(one.image_id == expected.image for one in found)

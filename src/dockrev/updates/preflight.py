@@ -1,0 +1,107 @@
+"""May this service be updated now? Looked at for real, and nothing is changed."""
+
+from collections.abc import Awaitable, Callable, Collection
+
+from dockrev.compose.models import ComposeService, ProjectView
+from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
+from dockrev.oci.manifest import ImageManifest, Index
+from dockrev.updates.applying import Applying
+from dockrev.updates.collaborators import Tools
+from dockrev.updates.models import ServicePlan, StackPlan
+from dockrev.updates.record import Before
+from dockrev.updates.retrying import patiently
+from dockrev.updates.selection import is_own
+
+_DISK_FACTOR = 3
+"""Unpacked, an image takes about this many times what is downloaded."""
+
+
+class Preflight:
+    def __init__(
+        self,
+        tools: Tools,
+        applying: Applying,
+        stack: StackPlan,
+        plan: ServicePlan,
+        tell: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._tools = tools
+        self._applying = applying
+        self._stack = stack
+        self._plan = plan
+        self._tell = tell
+
+    async def download_bytes(self, before: Before, *, allow_arch_mismatch: bool) -> int:
+        """How much there is to download. Raises AppError with the reason when the update may not be made."""
+        view = await self._tools.projects.read(self._stack.project)
+        self._require_known_files(own_service(self._plan.name, view))
+        self._require_company_may_go(view, before)
+        await self._applying.require_same_images(before.sharing)
+        size = await patiently(
+            lambda: self._offered_bytes(allow_arch_mismatch), self._tools.retries, self._tell
+        )
+        await self._require_space(size)
+        return size
+
+    def _require_known_files(self, service: ComposeService) -> None:
+        if service.image != self._plan.image_ref:
+            raise Conflict(
+                f"the compose file names {service.image} now, not {self._plan.image_ref}; check again"
+            )
+        if self._plan.config_digest and service.digest != self._plan.config_digest:
+            raise Conflict("the compose file was changed since it was last read; look at it and check again")
+
+    def _require_company_may_go(self, view: ProjectView, before: Before) -> None:
+        """Made anew with it, Dockrev would end its own work, and another service could change its image."""
+        own_image, approved = self._tools.retries.own_image, self._approved()
+        for one in view.config.services:
+            companion = before.sharing.get(one.name)
+            if companion is None:
+                continue
+            if is_own(one.image, own_image):
+                raise Conflict(
+                    f"{one.name} is Dockrev itself and lives in the network of {self._plan.name}, so it would"
+                    " end its own work; update this service by hand"
+                )
+            if companion.is_named(self._plan.ref) and one.name not in approved:
+                raise Conflict(
+                    f"{one.name} lives in the network of {self._plan.name} and runs from the same image name,"
+                    " so both change at once; update them together"
+                )
+
+    def _approved(self) -> Collection[str]:
+        """The services that get the same image in this update."""
+        return [one.name for one in self._stack.services if one.digest == self._plan.digest]
+
+    async def _offered_bytes(self, allow_arch_mismatch: bool) -> int:
+        """0 when the content is here already; the registry is not asked then."""
+        content = self._plan.content
+        try:
+            await self._tools.inspection.image(f"{content}")
+        except DockerNotFound:
+            manifest = await self._tools.registry.manifest(content)
+        else:
+            return 0
+        if isinstance(manifest, ImageManifest):
+            return manifest.download_bytes
+        host = await self._tools.platform()
+        child = manifest.digest_for(host)
+        if child is None and not allow_arch_mismatch:
+            raise InvalidArgument(f"the image is not offered for {host}")
+        if child is None:
+            return 0
+        found = await self._tools.registry.manifest(content.at(child))
+        return 0 if isinstance(found, Index) else found.download_bytes
+
+    async def _require_space(self, size: int) -> None:
+        needed, free = size * _DISK_FACTOR, await self._tools.disk.free_bytes()
+        if free is not None and free < needed:
+            raise Conflict(f"{free // 10**6} MB are free, about {needed // 10**6} MB are needed")
+
+
+def own_service(name: str, view: ProjectView) -> ComposeService:
+    """Raises Conflict when the project has it no more."""
+    for one in view.config.services:
+        if one.name == name:
+            return one
+    raise Conflict(f"the project has no service {name} any more")

@@ -1,0 +1,52 @@
+"""Names that keep an old image from being pruned for as long as somebody may need it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from dockrev.docker.tagging import PROTECTIVE_REPOSITORY, Tagging
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Of the image that a service ran before an update."""
+
+    job_id: str
+    service_id: str
+
+    @property
+    def kept_name(self) -> str:
+        """For the operator, when an update has left the service on another image; until a later update."""
+        return f"{PROTECTIVE_REPOSITORY}:{self.service_id}"
+
+    @property
+    def _name(self) -> str:
+        return f"{PROTECTIVE_REPOSITORY}:{self._tag}"
+
+    @property
+    def _tag(self) -> str:
+        return f"{self.job_id}-{self.service_id}"
+
+    async def begin(self, tagging: Tagging, image: str) -> None:
+        await tagging.tag(image, PROTECTIVE_REPOSITORY, self._tag)
+
+    async def end(self, tagging: Tagging) -> None:
+        await tagging.untag(self._name)
+        await tagging.untag(self.kept_name)
+
+    async def keep(self, tagging: Tagging, image: str) -> None:
+        await tagging.tag(image, PROTECTIVE_REPOSITORY, self.service_id)
+        await tagging.untag(self._name)
+
+    async def cease(self, tagging: Tagging) -> None:
+        """Of this update, in which nothing was changed; what an earlier one left stays."""
+        await tagging.untag(self._name)
+
+
+def needless(tags: Iterable[str], unfinished: Collection[str], service_ids: Collection[str]) -> list[str]:
+    """Protective names that nobody will use: of jobs that have ended, and of services that are no more."""
+
+    def is_needed(tag: str) -> bool:
+        owner, of_a_job, _ = tag.partition(":")[2].partition("-")
+        return owner in (unfinished if of_a_job else service_ids)
+
+    return [tag for tag in tags if not is_needed(tag)]

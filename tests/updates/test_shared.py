@@ -1,0 +1,147 @@
+"""Services that share a name of an image, data or a namespace: they go on together, and back together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.testbed.images import Healthcheck
+from tests.updates.story import (
+    SICK,
+    SOUND,
+    Deployed,
+    Story,
+    hashes,
+    outcomes,
+    protective_tags,
+    settle_for,
+    statuses,
+)
+
+pytestmark = pytest.mark.xdist_group("update-shared")
+
+SICK_FOR_THE_WORKER = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
+
+
+def writes(word: str) -> tuple[str, ...]:
+    """A program that says in its data who it is, and lives on."""
+    return ("/bin/sh", "-c", f'echo {word} >> /data/$ROLE; trap "exit 0" TERM; sleep 999 & wait')
+
+
+async def two_of_one_image(story: Story, **more: object) -> Deployed:
+    """`web`, which is updated first, and `worker`, which cannot bear the second version."""
+    story.push("app", "1", command=writes("old"))
+    roles = {name: story.service("app", environment={"ROLE": name}, **more) for name in ("web", "worker")}
+    roles["worker"]["depends_on"] = ["web"]
+    deployed = await story.deploy(roles)
+    story.push("app", "2", command=writes("new"), healthcheck=SICK_FOR_THE_WORKER)
+    await deployed.checked(2)
+    return deployed
+
+
+@pytest.fixture
+def restoring(story: Story) -> Iterator[Story]:
+    settle_for(story.server, restoreDataOnRollback=True)
+    yield story
+    settle_for(story.server)
+
+
+async def test_the_others_of_the_same_image_name_go_back_with_the_one_that_fails(story: Story) -> None:
+    deployed = await two_of_one_image(story, tmpfs=["/data"])
+    old = deployed.runs("web")
+
+    job = await deployed.update("web", "worker")
+
+    assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back", "worker": "rolled_back"})
+    assert outcomes(job)["worker"]["step"] == "verify"
+    assert outcomes(job)["web"]["reason"].endswith("with worker")
+    assert (deployed.runs("web"), deployed.runs("worker")) == (old, old)
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+    assert not protective_tags(story, job["id"])
+
+
+async def test_data_that_is_shared_comes_back_for_all_of_them_and_once(
+    restoring: Story, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    restoring.push("db", "1", command=writes("old"))
+    restoring.push("web", "1", command=writes("old"))
+    services = {
+        name: restoring.service(name, environment={"ROLE": name}, volumes=[f"{data}:/data"])
+        for name in ("db", "web")
+    }
+    services["web"]["depends_on"] = ["db"]
+    deployed = await restoring.deploy(services)
+    deployed.project.until("web", lambda _: (data / "web").exists())
+    before, images = hashes(data), (deployed.runs("db"), deployed.runs("web"))
+    for name in ("db", "web"):
+        sick = {"healthcheck": SICK} if name == "web" else {}
+        restoring.push(name, "2", command=writes("new"), **sick)
+    await deployed.checked(2)
+
+    job = await deployed.update("db", "web")
+
+    assert statuses(job) == {"db": "rolled_back", "web": "rolled_back"}, job
+    assert "shares the data of path" in outcomes(job)["db"]["reason"]
+    assert (deployed.runs("db"), deployed.runs("web")) == images
+    assert {name: content for name, content, _ in hashes(data)} == {
+        name: content + b"old\n" for name, content, _ in before
+    }
+    assert not await deployed.changed_by_hand()
+    assert not protective_tags(restoring, job["id"])
+
+
+async def test_an_image_name_that_others_use_too_is_told(story: Story) -> None:
+    story.push("app", "1", command=writes("old"))
+    service = story.service("app", environment={"ROLE": "any"}, tmpfs=["/data"])
+    deployed = await story.deploy({"web": service, "other": service})
+    story.push("app", "2", command=writes("new"))
+    await deployed.checked(2)
+
+    job = await deployed.update("web")
+
+    assert statuses(job) == {"web": "updated"}
+    told = [line["msg"] for line in job["logs"] if ": tag done: " in line["msg"]]
+    assert told[0].endswith(f"also to {deployed.project.name}/other when that is brought up next")
+
+
+async def test_a_companion_that_gets_sick_in_the_new_network_brings_both_back(story: Story) -> None:
+    """Its health is looked at after the update and after the way back."""
+    through_the_door = "wget -q -O /dev/null http://127.0.0.1:80/door"
+    serve = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
+    story.push("rider", "1", healthcheck=Healthcheck(through_the_door, interval_seconds=0.3, retries=3))
+    old = story.push("vpn", "1", files={"door": b"open"}, command=serve)
+    rider = story.service("rider", network_mode="service:vpn")
+    deployed = await story.deploy({"vpn": story.service("vpn"), "rider": rider})
+    deployed.project.until("rider", lambda one: "(healthy)" in one.status)
+    story.push("vpn", "2", command=serve)
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], deployed.runs("vpn")) == ("rolled_back", {str(old.image_id)}), job
+    assert "rider was made anew with it, and container" in outcomes(job)["vpn"]["reason"]
+    [riding] = deployed.inspect("rider")
+    assert riding["State"]["Health"]["Status"] == "healthy"
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_companion_of_the_same_image_is_updated_with_it_or_not_at_all(story: Story) -> None:
+    story.push("app", "1", healthcheck=SOUND)
+    services = {"vpn": story.service("app"), "rider": story.service("app", network_mode="service:vpn")}
+    deployed = await story.deploy(services)
+    new = story.push("app", "2", healthcheck=SOUND)
+    await deployed.checked(2)
+    before = deployed.containers()
+
+    alone = await deployed.update("vpn")
+    assert (alone["status"], outcomes(alone)["vpn"]["step"]) == ("failed", "preflight"), alone
+    assert "update them together" in outcomes(alone)["vpn"]["reason"]
+    assert deployed.containers() == before
+
+    both = await deployed.update("vpn", "rider")
+    assert statuses(both) == {"vpn": "updated", "rider": "updated"}, both
+    assert (deployed.runs("vpn"), deployed.runs("rider")) == ({str(new.image_id)}, {str(new.image_id)})
+    assert not await deployed.changed_by_hand()

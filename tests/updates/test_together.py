@@ -1,0 +1,37 @@
+"""Which services go back because another one does."""
+
+import pytest
+
+from dockrev.backups.models import Target, TargetKind
+from dockrev.updates.together import Tie, Tied, tied_to
+
+VOLUME = Target(TargetKind.VOLUME, "data")
+BIND = Target(TargetKind.BIND, "/srv/data")
+INSIDE = Target(TargetKind.BIND, "/srv/data/uploads")
+
+
+def tie(name: str, ref: str | None = None, *data: Target) -> Tie:
+    return Tie(name, ref or name, data)
+
+
+def test_nothing_in_common_stays_as_it_is() -> None:
+    assert tied_to([tie("db", None, VOLUME)], [tie("web", None, BIND), tie("cache")]) == []
+
+
+def test_the_same_image_name_means_one_image() -> None:
+    tied = tied_to([tie("worker", "app:1")], [tie("web", "app:1"), tie("db", "app:2")])
+    assert tied == [Tied("web", "it shares the image name app:1 with worker")]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(VOLUME, VOLUME), (BIND, BIND), (BIND, INSIDE), (INSIDE, BIND)])
+def test_data_has_one_state(ours: Target, theirs: Target) -> None:
+    tied = tied_to([tie("db", None, ours)], [tie("web", None, theirs)])
+    assert tied == [Tied("web", f"it shares the data of {ours} with db")]
+
+
+def test_one_that_comes_along_brings_those_that_share_something_with_it() -> None:
+    others = [tie("far", "far", BIND), tie("near", "app:1", BIND), tie("other")]
+    assert tied_to([tie("worker", "app:1")], others) == [
+        Tied("near", "it shares the image name app:1 with worker"),
+        Tied("far", "it shares the data of path /srv/data with near"),
+    ]
