@@ -153,6 +153,32 @@ async def test_a_bad_update_that_is_killed_at_every_boundary_ends_with_the_old_i
     await assert_clean(deployed)
 
 
+async def test_two_that_go_back_together_do_so_whenever_it_is_killed(story: Story) -> None:
+    """They share an image name and their data; the second is the one that fails."""
+    roles = ("web", "worker")
+    old = story.push("app", "1")
+    services = {
+        role: story.service("app", volumes=["data:/data"], environment={"ROLE": role}) for role in roles
+    }
+    services["worker"]["depends_on"] = ["web"]
+    deployed = await story.deploy(services, volumes={"data": {}})
+    (data_of(deployed) / "table").write_text("rows\n")
+    data = hashes(data_of(deployed))
+    fails = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
+    story.push("app", "2", healthcheck=fails, command=CORRUPTING)
+    await deployed.checked(2)
+
+    job_id = await deployed.start(*roles)
+    boundaries = await killed_at_every_boundary(story, job_id)
+
+    assert {("verify", "failed"), ("rollback", "started"), ("rollback", "done")} <= set(boundaries)
+    job = await deployed.ended(job_id)
+    assert statuses(job) == {"web": "rolled_back", "worker": "rolled_back"}, job
+    assert [deployed.runs(role) for role in roles] == [{str(old.image_id)}] * 2
+    assert hashes(data_of(deployed)) == data
+    await assert_clean(deployed)
+
+
 async def test_killed_inside_the_pull(story: Story, front: SlowFront) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})

@@ -56,6 +56,38 @@ async def test_a_dry_run_changes_nothing_and_tells_the_download(story: Story) ->
     assert not protective_tags(story, job["id"])
 
 
+async def test_a_dry_run_tells_of_each_service_what_would_become_of_it(story: Story) -> None:
+    """That one of them cannot be updated is what it was asked to find out."""
+    names = ["gone", "good", "off"]
+    for name in names:
+        story.push(name, "1")
+    deployed = await story.deploy({name: story.service(name) for name in names})
+    for name in names:
+        story.push(name, "2")
+    await deployed.checked(3)
+    story.registry.delete("gone:1")
+    await asyncio.to_thread(deployed.project.compose, "stop", "off")
+    before = seen(deployed)
+
+    job = await deployed.update(*names, mode="dry-run")
+
+    assert (job["status"], statuses(job)) == (
+        "success",
+        {"gone": "failed", "good": "not_attempted", "off": "skipped"},
+    ), job
+    assert outcomes(job)["gone"]["step"] == "preflight"
+    assert outcomes(job)["good"]["bytesToDownload"] > 0
+    assert job["summary"]["stacks"][0]["update"]["changedServices"] == 1
+    async with story.api() as api:
+        services = await api.services(deployed.project.name)
+        told = await api.told(job["id"])
+    settled = [event.data for event in told if event.data.get("type") == "update_state_settled"]
+    assert {one["serviceName"]: one["runtimeDigest"] for one in settled} == {
+        name: services[name]["image"]["digest"] for name in names
+    }
+    assert seen(deployed) == before
+
+
 async def refused(deployed: Deployed, body: Document) -> Refused:
     before = seen(deployed)
     async with deployed.story.api() as api:
