@@ -145,6 +145,48 @@ async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(
     assert not await deployed.changed_by_hand()
 
 
+async def test_an_old_image_that_is_removed_by_force_leaves_the_new_one_and_says_so(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2", healthcheck=SLOWLY_SICK)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "verify")
+    await asyncio.to_thread(story.engine.api.call, "DELETE", f"/images/{old.image_id}", {"force": True})
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "rollback"), job
+    reason = outcomes(job)["web"]["reason"]
+    assert "is unhealthy; going back failed too: " in reason
+    assert f"is running with image {new.image_id[7:19]}" in reason
+    assert outcomes(job)["web"]["newImageId"] == new.image_id
+    assert deployed.runs("web") == {str(new.image_id)}
+
+
+async def test_data_whose_backup_is_gone_is_left_alone_and_the_service_stays_stopped(
+    restoring: Story, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "table").write_text("rows")
+    restoring.push("web", "1")
+    deployed = await restoring.deploy({"web": restoring.service("web", volumes=[f"{data}:/data"])})
+    restoring.push("web", "2", healthcheck=SLOWLY_SICK)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "verify")
+    for archive in (restoring.server.directory / "backups").rglob("*.tar.zst"):
+        archive.unlink()
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "rollback"), job
+    assert "going back failed too: " in outcomes(job)["web"]["reason"]
+    assert (data / "table").read_text() == "rows"
+    assert deployed.runs("web") == set()
+
+
 async def test_a_file_that_is_edited_before_the_containers_are_made_anew(
     story: Story, front: SlowFront
 ) -> None:

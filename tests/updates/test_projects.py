@@ -258,11 +258,12 @@ async def test_checks_and_scans_do_not_disturb_an_update(story: Story) -> None:
     job_id = await deployed.start("web")
     async with story.api() as api:
         await api.post("/api/discovery/scan")
+        scan = await api.finished((await api.post("/api/runtime-scans", {"scope": "all"}))["jobId"])
         check = await api.check_project(deployed.project.name)
         await api.post("/api/discovery/scan")
     job = await deployed.ended(job_id)
 
-    assert (job["status"], check["status"]) == ("success", "success"), job
+    assert (job["status"], check["status"], scan["status"]) == ("success", "success", "success"), job
     assert deployed.runs("web") == {str(new.image_id)}
     async with story.api() as api:
         await api.check_project(deployed.project.name)
