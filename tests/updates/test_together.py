@@ -20,7 +20,7 @@ def test_nothing_in_common_stays_as_it_is() -> None:
 
 def test_the_same_image_name_means_one_image() -> None:
     tied = tied_to([tie("worker", "app:1")], [tie("web", "app:1"), tie("db", "app:2")])
-    assert tied == [Tied("web", "it shares the image name app:1 with worker")]
+    assert tied == [Tied("web", "it shares the image name app:1 with worker, which goes back")]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(VOLUME, VOLUME), (BIND, BIND), (BIND, INSIDE), (INSIDE, BIND)])
@@ -32,6 +32,6 @@ def test_data_has_one_state(ours: Target, theirs: Target) -> None:
 def test_one_that_comes_along_brings_those_that_share_something_with_it() -> None:
     others = [tie("far", "far", BIND), tie("near", "app:1", BIND), tie("other")]
     assert tied_to([tie("worker", "app:1")], others) == [
-        Tied("near", "it shares the image name app:1 with worker"),
+        Tied("near", "it shares the image name app:1 with worker, which goes back"),
         Tied("far", "it shares the data of path /srv/data with near"),
     ]

@@ -70,8 +70,8 @@ def _failure(outcome: StackOutcome) -> dict[str, Json]:
     bad = [one for one in outcome.services if one.status in (ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK)]
     if not bad:
         return {}
-    step = bad[0].step
-    return {"failureStep": step.value if step else None, "reason": bad[0].reason}
+    cause = next((one for one in bad if one.step), bad[0])  # others may have gone back with it
+    return {"failureStep": cause.step.value if cause.step else None, "reason": cause.reason}
 
 
 def _service(outcome: ServiceOutcome) -> dict[str, Json]:

@@ -41,7 +41,7 @@ def tied_to(fallen: Collection[Tie], others: Sequence[Tie]) -> list[Tied]:
     for one in going:  # grows while it is gone through
         for other in tuple(left):
             if shared := one.reason(other):
-                found.append(Tied(other.service, f"it shares {shared} with {one.service}"))
+                found.append(Tied(other.service, f"it shares {shared} with {one.service}, which goes back"))
                 going.append(other)
                 left.remove(other)
     return found
