@@ -54,7 +54,9 @@ async def test_the_others_of_the_same_image_name_go_back_with_the_one_that_fails
 
     assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back", "worker": "rolled_back"})
     assert outcomes(job)["worker"]["step"] == "verify"
-    assert outcomes(job)["web"]["reason"].endswith("with worker")
+    assert outcomes(job)["web"]["reason"].endswith("with worker, which goes back")
+    update = job["summary"]["stacks"][0]["update"]
+    assert (update["failureStep"], update["reason"]) == ("verify", outcomes(job)["worker"]["reason"])
     assert (deployed.runs("web"), deployed.runs("worker")) == (old, old)
     assert not await deployed.changed_by_hand()
     deployed.assert_own_files_only()

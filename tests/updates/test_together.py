@@ -26,12 +26,12 @@ def test_the_same_image_name_means_one_image() -> None:
 @pytest.mark.parametrize(("ours", "theirs"), [(VOLUME, VOLUME), (BIND, BIND), (BIND, INSIDE), (INSIDE, BIND)])
 def test_data_has_one_state(ours: Target, theirs: Target) -> None:
     tied = tied_to([tie("db", None, ours)], [tie("web", None, theirs)])
-    assert tied == [Tied("web", f"it shares the data of {ours} with db")]
+    assert tied == [Tied("web", f"it shares the data of {ours} with db, which goes back")]
 
 
 def test_one_that_comes_along_brings_those_that_share_something_with_it() -> None:
     others = [tie("far", "far", BIND), tie("near", "app:1", BIND), tie("other")]
     assert tied_to([tie("worker", "app:1")], others) == [
         Tied("near", "it shares the image name app:1 with worker, which goes back"),
-        Tied("far", "it shares the data of path /srv/data with near"),
+        Tied("far", "it shares the data of path /srv/data with near, which goes back"),
     ]

@@ -137,8 +137,8 @@ class ServiceUpdate:
 
     async def way_back(self, undo: Undo | None) -> GoingBack:
         facts = self._done[_TURNED_BACK]
-        why = f"{facts['step']}: {facts['reason']}" if facts["step"] else facts["reason"]
-        await self._report.began(self._plan, Step.ROLLBACK, f"because of {why}")
+        why = f"of {facts['step']}: {facts['reason']}" if facts["step"] else facts["reason"]
+        await self._report.began(self._plan, Step.ROLLBACK, f"because {why}")
         return GoingBack(
             self._tools, self._applying, self._watching, self._known, self._plan.ref, self._journal, undo
         )
@@ -208,7 +208,7 @@ class ServiceUpdate:
         if protect:
             await self._protection.begin(tools.tagging, before.image)
         self._before = before
-        return {**before.as_facts(), "text": f"{before.replicas} containers run {before.image[7:19]}"}
+        return {**before.as_facts(), "text": f"{before.image[7:19]} runs in {_containers(before.replicas)}"}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
         preflight = Preflight(self._tools, self._applying, self._stack, self._plan, self._line)
@@ -369,6 +369,10 @@ class ServiceUpdate:
     async def _line(self, line: str) -> None:
         with suppress(StorageError):  # a line less; what has to be stored is in the journal
             await self._report.log(line)
+
+
+def _containers(count: int) -> str:
+    return f"{count} containers" if count != 1 else "1 container"
 
 
 _INTENT: Mapping[Step, str] = {

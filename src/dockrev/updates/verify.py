@@ -63,10 +63,11 @@ def judge(
             return Look(Judgement.BAD, trouble)
     if unready := [text for one in containers if (text := _unready(one))]:
         return Look(Judgement.WAIT, ", ".join(unready))
+    window = f"{patience.stability.total_seconds():g} s"
     unchecked = [one for one in containers if one.health is None]
     if unchecked and now - calm_since < patience.stability:
-        return Look(Judgement.WAIT, f"running, watched for {patience.stability.total_seconds():g} s")
-    return Look(Judgement.GOOD, "healthy" if not unchecked else "running without a further restart")
+        return Look(Judgement.WAIT, f"running, watched for {window}")
+    return Look(Judgement.GOOD, f"running untroubled for {window}" if unchecked else "healthy")
 
 
 def _unready(one: ContainerDetail) -> str | None:
