@@ -33,6 +33,7 @@ from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
 from dockrev.updates.proof import compare, testimony
+from dockrev.updates.pull_tags import PullTags
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
@@ -135,7 +136,8 @@ class ServiceUpdate:
     async def _finish(self, image: str) -> ServiceOutcome:
         await self._do(Step.SETTLE, self._settle)
         same = image == self._known.image
-        pulled, warnings = await self._pull_tags()
+        also = PullTags(self._tools, self._plan.service_id, self._ref, self._cancelled, self._report.log)
+        pulled = await also.pull(self._plan.pull_tags)
         await self.unprotect()
         outcome = ServiceOutcome(
             self._plan.service_id,
@@ -143,8 +145,8 @@ class ServiceUpdate:
             ServiceStatus.UNCHANGED if same else ServiceStatus.UPDATED,
             old_image=self._known.image,
             new_image=image,
-            pulled_tags=pulled,
-            warnings=warnings,
+            pulled_tags=pulled.names,
+            warnings=pulled.warnings,
         )
         return await self._keep(outcome)
 
@@ -331,30 +333,6 @@ class ServiceUpdate:
         return GoingBack(
             self._tools, self._applying, self._known, self._ref, self._journal, undo, self._tell_watching
         )
-
-    async def _pull_tags(self) -> tuple[tuple[str, ...], tuple[Mapping[str, Json], ...]]:
-        """Names for the new content that the operator wants here; missing ones harm nobody."""
-        pulled, warnings = [], []
-        login = await self._tools.login(self._ref) if self._plan.pull_tags else None
-        for tag in self._plan.pull_tags:
-            name = f"{self._ref.repository}:{tag}"
-            try:
-                ref = ImageRef.parse(name)
-                digest = await self._tools.registry.head(ref)
-                content = ImageRef(ref.registry, ref.path, None, digest)
-                image = await self._tools.pulling.pull(content, login, lambda _: None)
-                await self._tools.tagging.tag(image, ref.repository, tag)
-                pulled.append(name)
-            except AppError as error:
-                await self._report.log(f"{name} was not pulled: {error.message}", Level.WARN)
-                warning: dict[str, Json] = {
-                    "serviceId": self._plan.service_id,
-                    "tagRef": name,
-                    "step": "pull_tag",
-                    "lastError": error.message,
-                }
-                warnings.append(warning)
-        return tuple(pulled), tuple(warnings)
 
     async def unprotect(self) -> None:
         """Also when the engine is away for a while."""
