@@ -42,6 +42,7 @@ from dockrev.system.settings import SettingsStore
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.jobs import UpdateJobs
 from dockrev.updates.logins import Logins
+from dockrev.updates.reservations import Reservations
 from dockrev.updates.saving import UpdateBackups
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.verify import Patience
@@ -135,6 +136,7 @@ def assemble_works(core: Core, db_path: Path) -> Works:
         runner,
         jobs,
         UpdateStore(core.database, core.clock),
+        Reservations(core.database),
         core.appraiser,
         _tools(core, inspection),
         UpdateBackups(backups, core.stacks, core.settings, inspection),

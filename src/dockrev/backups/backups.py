@@ -30,7 +30,7 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.occupants import Occupant
+from dockrev.docker.snapshot import Container
 from dockrev.errors import BackupError, DockerError, StorageError
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import Service, Stack
@@ -106,8 +106,11 @@ class Backups:
     async def verify(self, backup_id: str, *, live: bool = False) -> tuple[VerifiedTarget, ...]:
         return await self._restoring.verify(backup_id, live=live)
 
-    async def users(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
+    async def users(self, targets: Collection[Target]) -> tuple[Container, ...]:
         return await self._users.sufferers(targets)
+
+    async def having(self, targets: Collection[Target]) -> tuple[Container, ...]:
+        return await self._users.having(targets)
 
     async def get(self, backup_id: str) -> Backup:
         return await self._store.get(backup_id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import timestamp
 from dockrev.errors import AppError
@@ -16,6 +17,7 @@ from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
 from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
 from dockrev.updates.report import UpdateReport
+from dockrev.updates.reservations import Reservations
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.summary import status_of, summary_of
@@ -35,6 +37,7 @@ class UpdateJobs:
         runner: JobRunner,
         jobs: JobStore,
         updates: UpdateStore,
+        reservations: Reservations,
         appraiser: Appraiser,
         tools: Tools,
         backups: Backups,
@@ -43,6 +46,7 @@ class UpdateJobs:
         self._runner = runner
         self._jobs = jobs
         self._updates = updates
+        self._reservations = reservations
         self._appraiser = appraiser
         self._tools = tools
         self._backups = backups
@@ -64,15 +68,17 @@ class UpdateJobs:
             backup_mode=request.backup_mode,
             summary={"mode": request.mode.value},
         )
-        await self._runner.submit(
-            job, within=lambda connection: self._updates.admit(connection, job_id, plan)
-        )
+        await self._runner.submit(job, within=lambda connection: self._admit(connection, job_id, plan))
         return job_id
+
+    async def _admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
+        await self._reservations.for_job(connection, job_id, plan.service_ids)
+        await self._updates.admit(connection, job_id, plan)
 
     async def repair(self) -> None:
         """Before jobs run: what updates that have ended left behind by a crash goes away."""
         unfinished = {job.id for job in await self._jobs.unfinished()}
-        await self._updates.release_all_but(unfinished)
+        await self._reservations.release_all_but(unfinished)
         try:
             for tag in await self._tools.tagging.protective_tags():
                 if not any(tag.partition(":")[2].startswith(job_id) for job_id in unfinished):
@@ -93,7 +99,7 @@ class UpdateJobs:
         )
         if status is JobStatus.SUCCESS:
             await self._backups.settled(context.job.id)
-        await self._updates.release(context.job.id)
+        await self._reservations.release(context.job.id)
         summary = dict(summary_of(plan, outcomes))
         if context.cancel_requested.is_set() and status is not JobStatus.SUCCESS:
             at = timestamp(self._tools.clock.now())
