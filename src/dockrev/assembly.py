@@ -23,6 +23,7 @@ from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.own_container import OwnContainer, traces_of_this_process
 from dockrev.docker.pulling import Pulling
 from dockrev.docker.recreation import Recreation
 from dockrev.docker.tagging import Tagging
@@ -59,6 +60,7 @@ class Core:
     engine: Engine
     registry: RegistryClient
     host: HostPlatform
+    own: OwnContainer
     compose: FoundCompose
     settings: SettingsStore
     stacks: StackStore
@@ -95,6 +97,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             engine=engine,
             registry=registry,
             host=host,
+            own=OwnContainer(engine, config.updates.own_image, traces_of_this_process()),
             compose=compose,
             settings=SettingsStore(database, clock),
             stacks=stacks,
@@ -130,7 +133,7 @@ def assemble_works(core: Core, db_path: Path) -> Works:
     feed = LogFeed()
     jobs = JobStore(core.database, feed, core.clock)
     runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
-    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.config.updates.own_image)
+    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.own)
     inspection = Inspection(core.engine)
     updates = UpdateJobs(
         runner,
@@ -140,7 +143,6 @@ def assemble_works(core: Core, db_path: Path) -> Works:
         core.appraiser,
         _tools(core, inspection),
         UpdateBackups(backups, core.stacks, core.settings, inspection),
-        core.config.updates.own_image,
     )
     return Works(feed, jobs, runner, backups, updates)
 
@@ -158,6 +160,7 @@ def _tools(core: Core, inspection: Inspection) -> Tools:
         tagging=Tagging(engine),
         disk=Disk(engine),
         platform=core.host.get,
+        own=core.own.get,
         engine_answers=core.engine.describe,
         look_around=core.scanner.scan,
         appraised=lambda stack_id, service_id: _seen_anew(core, stack_id, service_id),

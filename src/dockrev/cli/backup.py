@@ -15,6 +15,7 @@ from dockrev.clock import Clock, timestamp
 from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
+from dockrev.docker.own_container import OwnContainer, traces_of_this_process
 from dockrev.errors import InvalidArgument, Json, NotFound
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
@@ -49,7 +50,13 @@ class BackupCommands:
         async with Database.open(config.db_path) as database, Engine.open(config.docker) as engine:
             settings = SettingsStore(database, clock)
             yield cls(
-                Backups.of(engine, database, settings, clock, config.updates.own_image),
+                Backups.of(
+                    engine,
+                    database,
+                    settings,
+                    clock,
+                    OwnContainer(engine, config.updates.own_image, traces_of_this_process()),
+                ),
                 StackStore(database, clock),
                 Reservations(database),
             )

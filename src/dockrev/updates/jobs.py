@@ -30,8 +30,6 @@ _STACKS_AT_ONCE = 3
 
 
 class UpdateJobs:
-    """`own_image`: the repository of Dockrev's own image, which is never touched here."""
-
     def __init__(
         self,
         runner: JobRunner,
@@ -41,7 +39,6 @@ class UpdateJobs:
         appraiser: Appraiser,
         tools: Tools,
         backups: Backups,
-        own_image: str,
     ) -> None:
         self._runner = runner
         self._jobs = jobs
@@ -50,13 +47,12 @@ class UpdateJobs:
         self._appraiser = appraiser
         self._tools = tools
         self._backups = backups
-        self._own_image = own_image
         self._turns = Turns()
         runner.handles(JOB_TYPE, self._run, resumes=True)
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
-        plan = plan_update(request, await self._appraiser.all(), self._own_image)
+        plan = plan_update(request, await self._appraiser.all(), await self._tools.own())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,

@@ -37,7 +37,6 @@ from dockrev.updates.pull_tags import PullTags
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
-from dockrev.updates.selection import is_own
 from dockrev.updates.store import Journal
 from dockrev.updates.watching import watch
 
@@ -199,7 +198,7 @@ class ServiceUpdate:
             )
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed since it was last read; look at it and check again")
-        self._require_company_may_go(view)
+        await self._require_company_may_go(view)
         await self._applying.require_same_images(self._known.sharing)
         size = await self._download_size(allow_arch_mismatch)
         free = await self._tools.disk.free_bytes()
@@ -250,11 +249,11 @@ class ServiceUpdate:
         await self._applying.up(files, self._known)
         return {"text": "containers are made anew"}
 
-    def _require_company_may_go(self, view: ProjectView) -> None:
+    async def _require_company_may_go(self, view: ProjectView) -> None:
         """Raises Conflict when Dockrev itself would be made anew with this service, and end its own work."""
-        own_image = self._tools.retries.own_image
+        own = await self._tools.own()
         for one in view.config.services:
-            if one.name in self._known.sharing and is_own(one.image, own_image):
+            if one.name in self._known.sharing and own.is_service(self._stack.project, one.name, one.image):
                 raise Conflict(
                     f"{one.name} is Dockrev itself and lives in the network of {self._plan.name}, so it would"
                     " end its own work; update this service by hand"
