@@ -23,6 +23,7 @@ from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.own_container import OwnContainer, traces_of_this_process
 from dockrev.docker.pulling import Pulling
 from dockrev.docker.recreation import Recreation
 from dockrev.docker.tagging import Tagging
@@ -42,6 +43,7 @@ from dockrev.system.settings import SettingsStore
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.jobs import UpdateJobs
 from dockrev.updates.logins import Logins
+from dockrev.updates.reservations import Reservations
 from dockrev.updates.saving import UpdateBackups
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.verify import Patience
@@ -58,6 +60,7 @@ class Core:
     engine: Engine
     registry: RegistryClient
     host: HostPlatform
+    own: OwnContainer
     compose: FoundCompose
     settings: SettingsStore
     stacks: StackStore
@@ -94,6 +97,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             engine=engine,
             registry=registry,
             host=host,
+            own=OwnContainer(engine, config.updates.own_image, traces_of_this_process()),
             compose=compose,
             settings=SettingsStore(database, clock),
             stacks=stacks,
@@ -129,15 +133,15 @@ def assemble_works(core: Core, db_path: Path) -> Works:
     feed = LogFeed()
     jobs = JobStore(core.database, feed, core.clock)
     runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
-    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.config.updates.own_image)
+    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.own)
     updates = UpdateJobs(
         runner,
         jobs,
         UpdateStore(core.database, core.clock),
+        Reservations(core.database),
         core.appraiser,
         _tools(core),
         UpdateBackups(backups, core.stacks, core.settings),
-        core.config.updates.own_image,
     )
     return Works(feed, jobs, runner, backups, updates)
 
@@ -155,6 +159,7 @@ def _tools(core: Core) -> Tools:
         tagging=Tagging(engine),
         disk=Disk(engine),
         platform=core.host.get,
+        own=core.own.get,
         engine_answers=core.engine.describe,
         look_around=core.scanner.scan,
         appraised=lambda stack_id, service_id: _seen_anew(core, stack_id, service_id),

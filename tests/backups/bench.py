@@ -12,6 +12,8 @@ from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
+from dockrev.docker.own_container import OwnContainer
+from dockrev.docker.traces import Traces
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import BackupChoice, Service, ServiceSettings, Stack
 from dockrev.system.settings import BackupSettings, SettingsStore
@@ -36,7 +38,8 @@ class Bench:
         settings = SettingsStore(database, clock)
         await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
         store = BackupStore(database, clock)
-        return cls(Backups(engine, store, settings, clock, OWN_IMAGE), settings, store, base_dir)
+        own = OwnContainer(engine, OWN_IMAGE, Traces("", ""))
+        return cls(Backups(engine, store, settings, clock, own), settings, store, base_dir)
 
     async def change(self, **changes: Any) -> None:
         await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")

@@ -5,7 +5,8 @@ import pytest
 
 from dockrev.backups.models import Skipped, Target, TargetKind, TargetResult
 from dockrev.backups.targets import FoundTarget, overlap, target_of, targets_of
-from dockrev.docker.inspect import ContainerDetail, Mount
+from dockrev.docker.inspect import ContainerDetail
+from dockrev.docker.mounts import Mount
 from dockrev.docker.snapshot import ContainerState
 from dockrev.stacks.models import BackupChoice, ServiceSettings
 

@@ -1,11 +1,13 @@
 """Who has to stop before data is replaced."""
 
+from dataclasses import replace
+
 import pytest
 
 from dockrev.backups.models import Target, TargetKind
 from dockrev.backups.users import suffers
-from dockrev.docker.inspect import Mount
-from dockrev.docker.occupants import Occupant
+from dockrev.docker.mounts import Mount
+from tests.discovery.containers import container
 
 DATA = Target(TargetKind.BIND, "/srv/blog/data")
 VOLUME = Target(TargetKind.VOLUME, "blog_data")
@@ -35,5 +37,5 @@ def volume(name: str, *, read_write: bool) -> Mount:
     ],
 )
 def test_who_writes_or_would_keep_the_old_directory(mount: Mount, expected: bool) -> None:
-    occupant = Occupant("c1", "someone", "nginx:1", None, False, (mount,))
-    assert suffers(occupant, [DATA, VOLUME]) is expected
+    user = replace(container(), mounts=(mount,))
+    assert suffers(user, [DATA, VOLUME]) is expected

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
 
 from dockrev.backups.models import BackupStatus
 from dockrev.clock import SystemClock
@@ -16,7 +15,7 @@ from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import BackupMode, NewJob, Reason, Scope, Target
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.store import StackStore
-from dockrev.updates.store import update_reservations
+from dockrev.updates.reservations import Reservations
 from tests.backups.bench import Bench, directory_of, volume
 from tests.cli.command import Cli
 from tests.stacks.building import observed
@@ -161,12 +160,11 @@ async def test_restore_refuses_while_an_update_is_at_work_there(
         job = NewJob("job_1", "update", Target(Scope.ALL), "ivan", Reason.UI)
         await JobStore(database, LogFeed(), SystemClock()).start(job, None)
         async with database.write() as connection:
-            reserved = {"service_id": stack.services[0].id, "job_id": job.id}
-            await connection.execute(insert(update_reservations).values(reserved))
+            await Reservations(database).for_job(connection, job.id, [stack.services[0].id])
     page(engine, blog, "data").write_text("new")
 
     said = await cli.run("backup", "restore", backup_id, "--yes")
 
     assert said.code == 2
-    assert f"an update of {blog.name} is at work: job job_1" in said.err
+    assert "the update job_1 is at work on one of these services" in said.err
     assert page(engine, blog, "data").read_text() == "new"

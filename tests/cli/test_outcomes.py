@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dockrev.cli.outcomes import Told, choose, exit_code, outcomes_of, request_for
+from dockrev.docker.own_container import OwnService
 from dockrev.errors import Json
 from dockrev.images.models import CheckError, TagState
 from dockrev.jobs.models import Scope, Target
@@ -16,6 +17,7 @@ from dockrev.updates.models import Mode
 from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, context, index, running, service, stack
 
 OWN = "ghcr.io/acme/dockrev"
+ITSELF = OwnService(OWN)
 ERROR = CheckError("registry_timeout", "no answer in time", NOON)
 
 
@@ -35,7 +37,7 @@ def services_in(stacks: list[AppraisedStack]) -> list[Service]:
 def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
     stacks = appraised(stack(outdated("web"), outdated("other"), service(runtime=running(NEW), name="db")))
 
-    selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"], OWN)
+    selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"], ITSELF)
 
     (one,) = selection.chosen
     assert (one.name, one.candidate.digest) == ("blog/web", NEW)
@@ -45,7 +47,7 @@ def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
 def test_what_the_registry_did_not_answer_for_is_left_alone_although_an_update_was_seen_before() -> None:
     stacks = appraised(stack(outdated()), state=TagState(WEB, "latest", NEW, NOON, ERROR))
 
-    selection = choose(stacks, services_in(stacks), OWN)
+    selection = choose(stacks, services_in(stacks), ITSELF)
 
     assert selection.chosen == ()
     assert selection.unanswered == ("blog/web is left alone: no answer in time",)
@@ -56,7 +58,7 @@ def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
     state = TagState(OWN, "latest", NEW, NOON)
     stacks = appraised(stack(own), state=state)
 
-    selection = choose(stacks, services_in(stacks), OWN)
+    selection = choose(stacks, services_in(stacks), ITSELF)
 
     assert selection.chosen == ()
     assert selection.left_out == (
@@ -70,7 +72,7 @@ def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
 def test_what_is_archived_is_left_alone(archived: Stack) -> None:
     stacks = appraised(archived)
 
-    assert choose(stacks, services_in(stacks), OWN).left_out == ("blog/web is left alone: it is archived",)
+    assert choose(stacks, services_in(stacks), ITSELF).left_out == ("blog/web is left alone: it is archived",)
 
 
 def test_an_image_for_other_platforms_is_left_alone() -> None:
@@ -78,7 +80,7 @@ def test_an_image_for_other_platforms_is_left_alone() -> None:
     state = TagState(WEB, "latest", NEW, NOON)
     stacks = appraise([stack(outdated())], context(Knowledge({(WEB, "latest"): state}, facts, AMD64)))
 
-    (sentence,) = choose(stacks, services_in(stacks), OWN).left_out
+    (sentence,) = choose(stacks, services_in(stacks), ITSELF).left_out
 
     assert sentence == "blog/web is left alone: the image is not offered for this host's platform"
 
@@ -100,7 +102,7 @@ def test_the_request_is_about_the_smallest_target_that_has_them_all(
 ) -> None:
     found = appraised(*stacks)
 
-    request = request_for(choose(found, services_in(found), OWN).chosen, dry_run=False)
+    request = request_for(choose(found, services_in(found), ITSELF).chosen, dry_run=False)
 
     assert request.target == target
     assert {wish.service_id for wish in request.wishes} == {one.id for one in services_in(found)}

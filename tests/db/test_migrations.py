@@ -23,7 +23,7 @@ from dockrev.errors import StorageError
 
 VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
 
-DECLARING = {"store", "ticks", "settings", "tasks", "spend"}
+DECLARING = {"store", "ticks", "settings", "tasks", "spend", "reservations"}
 
 for module in pkgutil.walk_packages(dockrev.__path__, "dockrev."):
     if module.name.rpartition(".")[2] in DECLARING:
@@ -135,6 +135,19 @@ def test_every_row_survives_that_its_table_is_made_anew(tmp_path: Path) -> None:
         ]
         assert connection.execute("SELECT id, cancel_requested FROM jobs").fetchall() == [("job_1", 0)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_an_update_keeps_its_services_over_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_ROWS)
+    _migrated_to(path, "0003")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO update_reservations VALUES ('svc_1', 'job_1')")
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM reservations").fetchall() == [("svc_1", "job_1", None)]
 
 
 async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Containers, tags and volumes of a real engine, changed and looked at."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
@@ -89,11 +90,15 @@ async def test_a_container_goes_through_its_life(real: Engine, lifecycle: Lifecy
         (lifecycle.unpause, ContainerState.RUNNING),
         (lifecycle.stop, ContainerState.EXITED),
         (lifecycle.start, ContainerState.RUNNING),
-        (lifecycle.kill, ContainerState.EXITED),
     ):
         for _ in range(2):
             await order(web.container_id)
         assert await state_of(real, web.container_id) is expected
+
+
+async def test_waiting_tells_the_exit_code(engine: RealEngine, lifecycle: Lifecycle, blog: Project) -> None:
+    (web,) = blog.containers("web")
+    await asyncio.to_thread(engine.api.call, "POST", f"/containers/{web.container_id}/kill")
 
     assert await lifecycle.wait(web.container_id, timeout_seconds=10) == 137
 
@@ -114,7 +119,7 @@ async def test_waiting_has_an_end(lifecycle: Lifecycle, blog: Project) -> None:
 
 
 async def test_orders_to_a_container_that_is_gone_are_refused(lifecycle: Lifecycle) -> None:
-    for order in (lifecycle.start, lifecycle.stop, lifecycle.pause, lifecycle.unpause, lifecycle.kill):
+    for order in (lifecycle.start, lifecycle.stop, lifecycle.pause, lifecycle.unpause):
         with pytest.raises(DockerNotFound):
             await order("gone")
 

@@ -72,8 +72,7 @@ async def test_a_host_is_observed_in_two_calls(fake: FakeEngine, client: Engine)
 
     assert fake.calls == ["GET /containers/json", "GET /images/json"]
     assert len(snapshot.containers) == 100
-    image = snapshot.image_of(snapshot.containers[0])
-    assert image is not None
+    image = snapshot.images[snapshot.containers[0].image_id]
     assert image.repo_digests == (("docker.io/library/nginx", DIGEST),)
     assert image.labels == {"made": "here"}
 

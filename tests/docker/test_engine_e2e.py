@@ -68,8 +68,7 @@ async def test_a_project_is_observed_as_it_is(
     assert len([one for one in containers if one.oneoff]) == 1
     assert (web.state, idle.state) == (ContainerState.RUNNING, ContainerState.EXITED)
     assert (web.number, web.image, web.labels["price"], web.health) == (1, pushed.name, "5$", None)
-    image = snapshot.image_of(web)
-    assert image is not None
+    image = snapshot.images[web.image_id]
     assert image.digests_of(ImageRef.parse(pushed.name).repository) == (pushed.digest,)
     assert image.labels["org.opencontainers.image.version"] == "1.0"
 

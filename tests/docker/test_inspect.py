@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import ContainerDetail, Healthcheck, ImageDetail, Inspection, Mount
+from dockrev.docker.inspect import ContainerDetail, Healthcheck, ImageDetail, Inspection
+from dockrev.docker.mounts import Mount
 from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import DockerError, DockerNotFound
 from dockrev.oci.digest import Digest

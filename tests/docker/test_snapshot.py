@@ -182,14 +182,3 @@ def test_one_off_containers_belong_to_the_project_but_not_to_the_service() -> No
     assert {name: [one.id for one in group] for name, group in by_service(blog).items()} == {
         "web": ["1", "2"]
     }
-
-
-def test_the_image_of_a_container_may_be_gone() -> None:
-    snapshot = HostSnapshot.from_lists(
-        [entry(ImageID="sha256:kept"), entry(ImageID="sha256:removed")], [{"Id": "sha256:kept"}]
-    )
-
-    kept, removed = (snapshot.image_of(one) for one in snapshot.containers)
-    assert kept is not None
-    assert kept.id == "sha256:kept"
-    assert removed is None

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class ServerProcess:
             "DOCKREV_DB_PATH": str(self.db_path),
             **settings,
         }
+        self.within: tuple[str, ...] = ()
+        """Words before the command, of programs that end by running it."""
         self._log = directory / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,7 +51,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Returns at once; `serving` and `ready` wait."""
-        self._process = launch(self.env, self.directory, self._log, "serve")
+        self._process = launch(self.env, self.directory, self._log, "serve", within=self.within)
 
     async def ready(self) -> None:
         """Returns when everything works."""
@@ -127,11 +129,13 @@ def environment(directory: Path, docker_host: str) -> dict[str, str]:
     }
 
 
-def launch(env: Mapping[str, str], directory: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def launch(
+    env: Mapping[str, str], directory: Path, log: Path, *arguments: str, within: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     """`dockrev ARGUMENTS`, its output appended to the log."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "dockrev", *arguments],
+            [*within, sys.executable, "-m", "dockrev", *arguments],
             cwd=directory,
             env=env,
             stdin=subprocess.DEVNULL,

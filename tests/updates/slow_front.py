@@ -1,8 +1,9 @@
-"""A door before a registry through which layers come as slowly as a test wants."""
+"""A door before a registry: through it layers come as slowly, and answers as badly, as a test wants."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Self
 
 import aiohttp
@@ -11,8 +12,19 @@ from aiohttp import web
 _PIECE = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    by_engine: bool
+    method: str
+    path: str
+
+
 class SlowFront:
-    """Manifests pass at once; every piece of a blob waits for `pause_seconds` first."""
+    """Manifests pass at once; every piece of a blob waits for `pause_seconds` first.
+
+    `asked` keeps all questions in their order. Those for a name in `failures` are answered
+    that often with HTTP 500; those for one in `unanswered`, never.
+    """
 
     def __init__(self, registry: str, session: aiohttp.ClientSession) -> None:
         self._registry = registry
@@ -21,6 +33,11 @@ class SlowFront:
         self.pause_seconds = 0.0
         self.under_way = asyncio.Event()
         """A slow blob is half told."""
+        self.asked: list[Asked] = []
+        self.failures: dict[str, int] = {}
+        self.unanswered: set[str] = set()
+        self.waited_for = asyncio.Event()
+        """Somebody has asked what is never answered."""
 
     @classmethod
     @asynccontextmanager
@@ -40,6 +57,15 @@ class SlowFront:
                 await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        by_engine = request.headers.get("User-Agent", "").startswith("docker/")
+        self.asked.append(Asked(by_engine, request.method, request.path))
+        name = request.path.rpartition("/")[2]
+        if name in self.unanswered:
+            self.waited_for.set()
+            await asyncio.Event().wait()
+        if self.failures.get(name, 0) > 0:
+            self.failures[name] -= 1
+            return web.Response(status=500)
         url = f"http://{self._registry}{request.path_qs}"
         headers = {"Accept": ", ".join(request.headers.getall("Accept", ["*/*"]))}
         async with self._session.request(request.method, url, headers=headers) as found:

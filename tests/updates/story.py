@@ -46,7 +46,7 @@ def settle_for(server: ServerProcess, **backup: Any) -> None:
 
 def reservations(server: ServerProcess) -> list[str]:
     with closing(sqlite3.connect(server.db_path, timeout=20)) as database:
-        return [row[0] for row in database.execute("SELECT service_id FROM update_reservations")]
+        return [row[0] for row in database.execute("SELECT service_id FROM reservations")]
 
 
 @dataclass(slots=True)

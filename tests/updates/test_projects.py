@@ -217,23 +217,6 @@ async def test_an_image_behind_a_login_is_pulled_with_it(story: Story, bed: Bed)
     assert OPERATOR.password not in story.server.logs() + json.dumps(job)
 
 
-async def test_other_tags_are_pulled_for_their_names_and_missing_ones_only_warn(story: Story) -> None:
-    story.push("web", "1")
-    deployed = await story.deploy({"web": story.service("web")})
-    new = story.push("web", "2")
-    story.registry.push(new, "web:extra")
-    await deployed.checked()
-
-    job = await deployed.update("web", pullTags=["extra", "missing", "1"])
-
-    update = job["summary"]["stacks"][0]["update"]
-    repository = story.pushed["web"].name.rpartition(":")[0]
-    assert job["status"] == "success", job
-    assert update["pullTagsPulled"] == [f"{repository}:extra"]
-    assert [one["tagRef"] for one in update["pullTagWarnings"]] == [f"{repository}:missing"]
-    assert story.engine.api.get(f"/images/{repository}:extra/json")["Id"] == new.image_id
-
-
 async def test_the_second_of_two_updates_at_once_is_told_who_was_first(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})

@@ -55,6 +55,11 @@ def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself(
     assert parsed(given).wishes[0].pull_tags == ("1.2.3", "1.2")
 
 
+@pytest.mark.parametrize("tag", ["latest", "_hidden", "1.2.3-rc.1_build", "t" * 128])
+def test_whatever_can_be_a_tag_may_be_pulled(tag: str) -> None:
+    assert parsed(SERVICE | {"targetTag": "1", "pullTags": [tag]}).wishes[0].pull_tags == (tag,)
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -67,6 +72,10 @@ def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself(
         (SERVICE | {"targetDigest": ""}, "targetDigest"),
         (SERVICE | {"pullTags": None}, "pullTags"),
         (SERVICE | {"pullTags": ["1.2", " "]}, "pullTags[1]"),
+        (SERVICE | {"pullTags": ["repo/image"]}, "pullTags[0]"),
+        (SERVICE | {"pullTags": ["1.2", "1.2@sha256"]}, "pullTags[1]"),
+        (SERVICE | {"pullTags": ["-1"]}, "pullTags[0]"),
+        (SERVICE | {"pullTags": ["t" * 129]}, "pullTags[0]"),
         (STACK | {"targetTag": "latest"}, "targetTag"),
         (STACK | {"targetDigest": DIGEST}, "targetDigest"),
         (STACK | {"pullTags": []}, "pullTags"),
@@ -77,6 +86,10 @@ def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself(
         (STACK | {"targets": [ONE | {"targetDigest": None}]}, "targets[0].targetDigest"),
         (STACK | {"targets": [ONE | {"pullTags": None}]}, "targets[0].pullTags"),
         (STACK | {"targets": [ONE | {"pullTags": ["a", "b", ""]}]}, "targets[0].pullTags[2]"),
+        (
+            STACK | {"targets": [ONE, ONE | {"serviceId": "svc_2", "pullTags": ["a", "b", "a b"]}]},
+            "targets[1].pullTags[2]",
+        ),
         (STACK | {"targets": [ONE, ONE]}, "targets[1].serviceId"),
     ],
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dockrev.docker.own_container import OwnService
 from dockrev.errors import AppError, Conflict, InvalidArgument
 from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.images.models import ImageFacts, TagState
@@ -14,7 +15,7 @@ from dockrev.stacks.appraisal import AppraisedStack, appraise
 from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import Service, Stack
 from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
-from dockrev.updates.selection import is_own, plan_update
+from dockrev.updates.selection import plan_update
 from dockrev.versions.models import Snapshot
 from tests.stacks.building import (
     AMD64,
@@ -67,8 +68,12 @@ def request(*wishes: Wish, scope: Scope = Scope.ALL, allow_arch_mismatch: bool =
     return UpdateRequest(target, wishes, Mode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
 
 
-def plan(of: UpdateRequest, stacks: list[AppraisedStack]) -> UpdatePlan:
-    return plan_update(of, stacks, OWN)
+def plan(
+    of: UpdateRequest,
+    stacks: list[AppraisedStack],
+    own: OwnService = OwnService(OWN),  # noqa: B008 -- frozen
+) -> UpdatePlan:
+    return plan_update(of, stacks, own)
 
 
 def refusal(of: UpdateRequest, stacks: list[AppraisedStack]) -> AppError:
@@ -193,25 +198,23 @@ def test_what_can_never_be_updated_is_refused_with_the_reason(of: Service, tag: 
     assert details(asked, host(of)) == {"serviceId": of.id, "reason": reason}
 
 
+def test_dockrev_is_known_by_its_container_too() -> None:
+    """From an image of any name."""
+    own = OwnService(OWN, "c1", "blog", BEHIND.name)
+    assert plan(request(), host(BEHIND), own).stacks == ()
+    with pytest.raises(InvalidArgument) as refused:
+        plan(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND), own)
+    assert refused.value.details == {"serviceId": BEHIND.id, "reason": "own_service"}
+
+    elsewhere = OwnService(OWN, "c1", "other", BEHIND.name)
+    assert plan(request(wish(BEHIND)), host(BEHIND), elsewhere).service_ids == (BEHIND.id,)
+
+
 def test_ids_that_do_not_exist_are_told() -> None:
     unknown = request(Wish("svc_nobody", "latest", NEW), scope=Scope.SERVICE)
     assert details(unknown, host(BEHIND)) == {"field": "serviceId", "value": "svc_nobody"}
     elsewhere = replace(request(), target=Target(Scope.STACK, "stk_nobody"))
     assert details(elsewhere, host(BEHIND)) == {"field": "stackId", "value": "stk_nobody"}
-
-
-@pytest.mark.parametrize(
-    ("reference", "own"),
-    [
-        (OWN, True),
-        (f"{OWN}:1.2", True),
-        (f"{OWN}@{NEW}", True),
-        (f"{OWN}-supervisor:1", False),
-        (None, False),
-    ],
-)
-def test_dockrev_knows_its_own_image(reference: str | None, own: bool) -> None:
-    assert is_own(reference, OWN) is own
 
 
 def test_stacks_of_a_request_for_one_stack_are_only_that_stack() -> None:

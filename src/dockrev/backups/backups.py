@@ -30,7 +30,8 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.occupants import Occupant
+from dockrev.docker.own_container import OwnContainer
+from dockrev.docker.snapshot import Container
 from dockrev.errors import BackupError, DockerError, StorageError
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import Service, Stack
@@ -47,15 +48,15 @@ def _unwatched(progress: DataProgress) -> None:
 
 class Backups:
     def __init__(
-        self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock, own_image: str
+        self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock, own: OwnContainer
     ) -> None:
-        """`own_image`: the repository of Dockrev itself, whose containers are never held."""
+        """`own`: Dockrev itself, whose containers are never held."""
         self._store = store
         self._settings = settings
         self._clock = clock
         self._lifecycle = Lifecycle(engine)
         self._suspensions = Suspensions(engine, store)
-        self._users = DataUsers(engine, own_image)
+        self._users = DataUsers(engine, own)
         self._taking = Taking(engine, store, clock, self._users)
         self._restoring = Restoring(engine, store, self._users)
         self._retention = BackupRetention(store, settings, clock)
@@ -63,9 +64,9 @@ class Backups:
 
     @classmethod
     def of(
-        cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock, own_image: str
+        cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock, own: OwnContainer
     ) -> Self:
-        return cls(engine, BackupStore(database, clock), settings, clock, own_image)
+        return cls(engine, BackupStore(database, clock), settings, clock, own)
 
     async def back_up(
         self,
@@ -106,8 +107,11 @@ class Backups:
     async def verify(self, backup_id: str, *, live: bool = False) -> tuple[VerifiedTarget, ...]:
         return await self._restoring.verify(backup_id, live=live)
 
-    async def users(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
+    async def users(self, targets: Collection[Target]) -> tuple[Container, ...]:
         return await self._users.sufferers(targets)
+
+    async def having(self, targets: Collection[Target]) -> tuple[Container, ...]:
+        return await self._users.having(targets)
 
     async def get(self, backup_id: str) -> Backup:
         return await self._store.get(backup_id)

@@ -15,7 +15,7 @@ from dockrev.backups.shielding import to_the_end
 from dockrev.backups.store import BackupStore
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.occupants import Occupant
+from dockrev.docker.snapshot import Container, ContainerState
 from dockrev.errors import BackupError, DockerError, DockerNotFound
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ class Suspensions:
 
     @asynccontextmanager
     async def suspended(
-        self, backup_id: str, containers: Sequence[Occupant], manner: Manner
+        self, backup_id: str, containers: Sequence[Container], manner: Manner
     ) -> AsyncIterator[None]:
         """Woken whatever happens. Raises BackupError when one cannot be."""
         try:
@@ -37,10 +37,10 @@ class Suspensions:
         finally:
             await to_the_end(self.wake(backup_id))
 
-    async def suspend(self, backup_id: str, containers: Sequence[Occupant], manner: Manner) -> None:
+    async def suspend(self, backup_id: str, containers: Sequence[Container], manner: Manner) -> None:
         """Those that are paused already, by somebody else, stay so."""
         for container in containers:
-            if not (container.paused and manner is Manner.PAUSED):
+            if not (container.state is ContainerState.PAUSED and manner is Manner.PAUSED):
                 await self._suspend(backup_id, Suspension(container.id, container.name, manner))
 
     async def left_behind(self) -> list[Suspension]:

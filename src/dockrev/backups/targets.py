@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from dockrev.backups.models import Skipped, Target, TargetKind, TargetResult
-from dockrev.docker.inspect import ContainerDetail, Mount
+from dockrev.docker.inspect import ContainerDetail
+from dockrev.docker.mounts import Mount
 from dockrev.stacks.models import BackupChoice, ServiceSettings
 
 _SYSTEM = (

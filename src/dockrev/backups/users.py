@@ -1,48 +1,69 @@
 """Who has the data mounted, and has to be held or stopped while it is read or replaced."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from dockrev.backups.models import Target
 from dockrev.backups.targets import holds, overlap, target_of
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import Mount
-from dockrev.docker.occupants import Occupant, occupants
-from dockrev.oci.ref import is_of
+from dockrev.docker.inspect import Inspection
+from dockrev.docker.mounts import Mount
+from dockrev.docker.occupants import occupants
+from dockrev.docker.own_container import OwnContainer
+from dockrev.docker.snapshot import Container
+from dockrev.errors import DockerNotFound
 
 
 class DataUsers:
-    """`own_image`: the repository of Dockrev itself; holding its containers would end its own work."""
+    """`own`: Dockrev itself, left out here, since holding its containers would end its own work."""
 
-    def __init__(self, engine: Engine, own_image: str) -> None:
+    def __init__(self, engine: Engine, own: OwnContainer) -> None:
         self._engine = engine
-        self._own_image = own_image
+        self._inspection = Inspection(engine)
+        self._own = own
 
-    async def writers(self, project: str, targets: Collection[Target]) -> tuple[Occupant, ...]:
+    async def writers(self, project: str, targets: Collection[Target]) -> tuple[Container, ...]:
         """Running containers of the project that may change the data."""
-        return tuple(
-            one for one in await self._others() if one.project == project and writes_to(one, targets)
+        running = await occupants(self._engine)
+        return await self._others(
+            one for one in running if one.project == project and writes_to(one, targets)
         )
 
-    async def sufferers(self, targets: Collection[Target]) -> tuple[Occupant, ...]:
+    async def sufferers(self, targets: Collection[Target]) -> tuple[Container, ...]:
         """Running containers, of whatever project, that have to stop before the data can be replaced."""
-        return tuple(one for one in await self._others() if suffers(one, targets))
+        return await self._others(one for one in await occupants(self._engine) if suffers(one, targets))
 
-    async def _others(self) -> Iterable[Occupant]:
-        return (one for one in await occupants(self._engine) if not is_of(one.image, self._own_image))
+    async def having(self, targets: Collection[Target]) -> tuple[Container, ...]:
+        """Whether they run or not, and Dockrev itself too."""
+        everybody = await occupants(self._engine, stopped_too=True)
+        return tuple(one for one in everybody if suffers(one, targets))
+
+    async def _others(self, found: Iterable[Container]) -> tuple[Container, ...]:
+        own = await self._own.get()
+        return tuple([one for one in found if not own.is_container(await self._as_configured(one))])
+
+    async def _as_configured(self, one: Container) -> Container:
+        """A list shows an id for the image once its tag has moved; the container still knows the name."""
+        if not one.image_id.removeprefix("sha256:").startswith(one.image.removeprefix("sha256:")):
+            return one
+        try:
+            return replace(one, image=(await self._inspection.container(one.id)).image)
+        except DockerNotFound:
+            return one
 
 
-def writes_to(occupant: Occupant, targets: Collection[Target]) -> bool:
-    own = _targets(mount for mount in occupant.mounts if mount.read_write)
+def writes_to(container: Container, targets: Collection[Target]) -> bool:
+    own = _targets(mount for mount in container.mounts if mount.read_write)
     return any(overlap(one, other) for one in own for other in targets)
 
 
-def suffers(occupant: Occupant, targets: Collection[Target]) -> bool:
+def suffers(container: Container, targets: Collection[Target]) -> bool:
     """Would it write to the data while it is replaced, or keep the directory that is gone?
 
     A directory above that is mounted read-only, as monitors and Dockrev have it, shows the new one by itself.
     """
-    own = _targets(occupant.mounts)
-    return any(holds(target, one) for one in own for target in targets) or writes_to(occupant, targets)
+    own = _targets(container.mounts)
+    return any(holds(target, one) for one in own for target in targets) or writes_to(container, targets)
 
 
 def _targets(mounts: Iterable[Mount]) -> list[Target]:

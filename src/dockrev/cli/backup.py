@@ -1,7 +1,7 @@
 """`dockrev backup`: what there is, whether it is sound, and how to get it back."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -15,10 +15,11 @@ from dockrev.clock import Clock, timestamp
 from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
-from dockrev.errors import Conflict, InvalidArgument, Json, NotFound
+from dockrev.docker.own_container import OwnContainer, traces_of_this_process
+from dockrev.errors import InvalidArgument, Json, NotFound
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
-from dockrev.updates.store import UpdateStore
+from dockrev.updates.reservations import Reservations
 
 _STYLES = {RecordStatus.SUCCESS: "", RecordStatus.RUNNING: "yellow", RecordStatus.FAILED: "red"}
 
@@ -38,7 +39,7 @@ class BackupCommands:
 
     backups: Backups
     stacks: StackStore
-    updates: UpdateStore
+    reservations: Reservations
 
     @classmethod
     @asynccontextmanager
@@ -49,20 +50,32 @@ class BackupCommands:
         async with Database.open(config.db_path) as database, Engine.open(config.docker) as engine:
             settings = SettingsStore(database, clock)
             yield cls(
-                Backups.of(engine, database, settings, clock, config.updates.own_image),
+                Backups.of(
+                    engine,
+                    database,
+                    settings,
+                    clock,
+                    OwnContainer(engine, config.updates.own_image, traces_of_this_process()),
+                ),
                 StackStore(database, clock),
-                UpdateStore(database, clock),
+                Reservations(database),
             )
 
     async def plan(self, backup_id: str, names: Sequence[str]) -> RestorePlan:
         """`names` of volumes and paths; none: all. Raises Conflict while an update is at work there."""
         backup = await self.backups.get(backup_id)
-        await self._require_no_update(backup)
         targets = _named(backup, names)
+        await self.reservations.require_free(await self._services(backup, targets))
         users = await self.backups.users(targets)
         return RestorePlan(backup, targets, tuple(one.name for one in users))
 
     async def restore(self, plan: RestorePlan, console: Console) -> tuple[Restored, ...]:
+        """No update can begin there meanwhile. Raises Conflict as `plan` does."""
+        services = await self._services(plan.backup, plan.targets)
+        async with self.reservations.for_restore(plan.backup.id, services):
+            return await self._restore(plan, console)
+
+    async def _restore(self, plan: RestorePlan, console: Console) -> tuple[Restored, ...]:
         with _progress(console) as progress:
             task = progress.add_task("checking the archive", total=None)
 
@@ -75,12 +88,15 @@ class BackupCommands:
                 plan.backup.id, plan.targets, stop_users=bool(plan.users), on_progress=show
             )
 
-    async def _require_no_update(self, backup: Backup) -> None:
-        reserved = await self.updates.reserved()
-        with suppress(NotFound):
-            services = (await self.stacks.get(backup.stack_id)).services
-            if jobs := {reserved[one.id] for one in services if one.id in reserved}:
-                raise Conflict(f"an update of {backup.project} is at work: job {', '.join(sorted(jobs))}")
+    async def _services(self, backup: Backup, targets: Sequence[Target]) -> list[str]:
+        """Those of the backup's stack, and of others whose containers have the data."""
+        having = {(one.project, one.service) for one in await self.backups.having(targets)}
+        return [
+            service.id
+            for stack in await self.stacks.all()
+            for service in stack.services
+            if stack.id == backup.stack_id or (stack.name, service.name) in having
+        ]
 
 
 def _named(backup: Backup, names: Sequence[str]) -> tuple[Target, ...]:

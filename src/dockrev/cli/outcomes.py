@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dockrev.docker.own_container import OwnService
 from dockrev.errors import Json
 from dockrev.jobs.models import BackupMode, Reason, Scope, Target
 from dockrev.oci.digest import Digest
@@ -11,7 +12,6 @@ from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Candidate
 from dockrev.stacks.models import Service
 from dockrev.updates.models import Mode, ServiceStatus, UpdateRequest, Wish
-from dockrev.updates.selection import is_own
 
 _BAD = frozenset({ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK})
 
@@ -40,7 +40,7 @@ class Selection:
     unanswered: tuple[str, ...]
 
 
-def choose(stacks: Iterable[AppraisedStack], selected: Iterable[Service], own_image: str) -> Selection:
+def choose(stacks: Iterable[AppraisedStack], selected: Iterable[Service], own: OwnService) -> Selection:
     wanted = {service.id for service in selected}
     chosen, left_out, unanswered = [], [], []
     for stack in stacks:
@@ -50,7 +50,7 @@ def choose(stacks: Iterable[AppraisedStack], selected: Iterable[Service], own_im
             name, candidate = f"{stack.stack.name}/{one.service.name}", one.verdict.candidate
             if one.verdict.check_error:
                 unanswered.append(f"{name} is left alone: {one.verdict.check_error.message}")
-            elif candidate and (why := _objection(stack, one, candidate, own_image)):
+            elif candidate and (why := _objection(stack, one, candidate, own)):
                 left_out.append(f"{name} is left alone: {why}")
             elif candidate:
                 chosen.append(Chosen(stack.stack.name, one.service, candidate))
@@ -58,9 +58,9 @@ def choose(stacks: Iterable[AppraisedStack], selected: Iterable[Service], own_im
 
 
 def _objection(
-    stack: AppraisedStack, one: AppraisedService, candidate: Candidate, own_image: str
+    stack: AppraisedStack, one: AppraisedService, candidate: Candidate, own: OwnService
 ) -> str | None:
-    if is_own(one.service.image_ref, own_image):
+    if own.is_service(stack.stack.name, one.service.name, one.service.image_ref):
         return "it is Dockrev itself, which the supervisor upgrades"
     if stack.stack.archived or one.service.archived:
         return "it is archived"

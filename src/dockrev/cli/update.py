@@ -98,7 +98,7 @@ class _Command:
             report = await core.checker.check(selected, bar)
         appraised = await core.appraiser.all()
         print_rows(rows_of(appraised, selected, report.host), self._out)
-        return choose(appraised, selected, core.config.updates.own_image)
+        return choose(appraised, selected, await core.own.get())
 
     def _agreed(self, chosen: Sequence[Chosen]) -> bool:
         wanted = self._wanted

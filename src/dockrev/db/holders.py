@@ -9,7 +9,7 @@ from pathlib import Path
 
 _LOOKS = 10
 _SECONDS_BETWEEN_LOOKS = 0.1
-_FLOCK = struct.Struct("@hhqqi")
+FLOCK = struct.Struct("@hhqqi")
 """Linux's `struct flock`: type, whence, start, length, process."""
 
 
@@ -25,6 +25,15 @@ def writer(path: Path) -> int | None:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         found = _holder(path)
     return found
+
+
+def restore_lock(path: Path) -> Path:
+    return path.with_name(f"{path.name}.restore.lock")
+
+
+def restore_under_way(path: Path) -> bool:
+    """Does a process bring data back by hand? Raises OSError when that cannot be found out."""
+    return _locked(restore_lock(path), 0, 0) is not None
 
 
 def _holder(path: Path) -> int | None:
@@ -51,8 +60,8 @@ def _locked(file: Path, start: int, length: int) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        asked = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
-        kind, _, _, _, process = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+        asked = FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
+        kind, _, _, _, process = FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
     finally:
         os.close(descriptor)
     return None if kind == fcntl.F_UNLCK else max(process, 0)

@@ -1,12 +1,14 @@
-"""One server to a database: a second one would end the first one's jobs."""
+"""One server to a database, since a second one would end the first one's jobs; and one restore by hand."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dockrev.db.database import storage_errors
-from dockrev.errors import StorageError
+from dockrev.db.holders import FLOCK, restore_lock
+from dockrev.errors import Conflict, StorageError
 
 
 @contextmanager
@@ -20,4 +22,17 @@ def only_server(path: Path, remedy: str = "stop it, or set another DOCKREV_DB_PA
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StorageError(f"database {path}: another Dockrev server uses it; {remedy}") from error
+        yield
+
+
+@contextmanager
+def only_restore(path: Path) -> Iterator[None]:
+    """As `only_server`, beside one. Of a kind that `holders` can ask about. Raises Conflict."""
+    with storage_errors(path):
+        held = restore_lock(path).open("w")
+    with held:
+        try:
+            fcntl.fcntl(held, fcntl.F_OFD_SETLK, FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        except BlockingIOError as error:
+            raise Conflict("another restore is at work here; try again when that has ended") from error
         yield

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from dockrev.docker import labels as compose_labels
 from dockrev.docker.engine import Engine
 from dockrev.docker.labels import ComposeLabelled, clean_text, parse_labels
+from dockrev.docker.mounts import Mount
 from dockrev.docker.snapshot import ContainerState, Health, LocalImage
 from dockrev.errors import DockerNotFound
 from dockrev.oci.digest import Digest
@@ -39,28 +40,6 @@ class Healthcheck:
             interval_seconds=_seconds(document.get("Interval"), 30),
             timeout_seconds=_seconds(document.get("Timeout"), 30),
             retries=document.get("Retries") or 3,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    type: str
-    """`bind`, `volume`, `tmpfs`, or a word of a newer engine."""
-    name: str | None
-    """The volume's; anonymous volumes have 64 hexadecimal digits."""
-    source: str
-    """On the engine's host."""
-    destination: str
-    read_write: bool
-
-    @classmethod
-    def parse(cls, entry: Any) -> Self:
-        return cls(
-            type=str(entry.get("Type") or "bind"),
-            name=entry.get("Name") or None,
-            source=str(entry.get("Source") or ""),
-            destination=str(entry["Destination"]),
-            read_write=bool(entry["RW"]),
         )
 
 

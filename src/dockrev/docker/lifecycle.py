@@ -19,7 +19,6 @@ _WORKING_SECONDS = 120.0
 """What an engine on a slow disk may take to start, kill or remove a container."""
 
 _PAUSED = frozenset({ContainerState.PAUSED})
-_ALIVE = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
 
 
 class MountType(StrEnum):
@@ -58,9 +57,6 @@ class Lifecycle:
 
     async def unpause(self, container_id: str) -> None:
         await self._unless(container_id, "unpause", frozenset(ContainerState) - _PAUSED)
-
-    async def kill(self, container_id: str) -> None:
-        await self._unless(container_id, "kill", frozenset(ContainerState) - _ALIVE)
 
     async def remove(
         self, container_id: str, *, force: bool = False, anonymous_volumes: bool = False

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from dockrev.docker.labels import ComposeLabelled, clean_text, parse_labels
+from dockrev.docker.mounts import Mount
 from dockrev.errors import InvalidArgument
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
@@ -64,6 +65,7 @@ class Container(ComposeLabelled):
     health: Health | None
     labels: Mapping[str, str]
     created_at: datetime
+    mounts: tuple[Mount, ...] = ()
 
     @classmethod
     def from_list(cls, entry: Any) -> Self:
@@ -78,6 +80,7 @@ class Container(ComposeLabelled):
             health=Health.in_status(clean_text(entry.get("Status"))),
             labels=labels,
             created_at=datetime.fromtimestamp(entry["Created"], UTC),
+            mounts=tuple(Mount.parse(mount) for mount in entry.get("Mounts") or ()),
         )
 
 
@@ -117,10 +120,6 @@ class HostSnapshot:
     def projects(self) -> Mapping[str, tuple[Container, ...]]:
         """Every project that has any container; a blank project label names none."""
         return _grouped((container.project, container) for container in self.containers)
-
-    def image_of(self, container: Container) -> LocalImage | None:
-        """None: the image was removed by force under a container that stays."""
-        return self.images.get(container.image_id)
 
 
 def by_service(containers: Iterable[Container]) -> Mapping[str, tuple[Container, ...]]:

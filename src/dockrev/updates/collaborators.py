@@ -10,6 +10,7 @@ from dockrev.config import UpdateConfig
 from dockrev.docker.disk import Disk
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.own_container import OwnService
 from dockrev.docker.pulling import Pulling, RegistryLogin
 from dockrev.docker.recreation import Recreation
 from dockrev.docker.tagging import Tagging
@@ -63,6 +64,7 @@ class Tools:
     tagging: Tagging
     disk: Disk
     platform: Callable[[], Awaitable[Platform]]
+    own: Callable[[], Awaitable[OwnService]]
     engine_answers: Callable[[], Awaitable[object]]
     look_around: Callable[[], Awaitable[object]]
     appraised: Callable[[str, str], Awaitable[AppraisedService | None]]

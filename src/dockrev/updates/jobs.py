@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import timestamp
 from dockrev.errors import AppError
@@ -17,6 +18,7 @@ from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
 from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
 from dockrev.updates.protection import needless
 from dockrev.updates.report import UpdateReport
+from dockrev.updates.reservations import Reservations
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.summary import status_of, summary_of
@@ -29,31 +31,29 @@ _STACKS_AT_ONCE = 3
 
 
 class UpdateJobs:
-    """`own_image`: the repository of Dockrev's own image, which is never touched here."""
-
     def __init__(
         self,
         runner: JobRunner,
         jobs: JobStore,
         updates: UpdateStore,
+        reservations: Reservations,
         appraiser: Appraiser,
         tools: Tools,
         backups: Backups,
-        own_image: str,
     ) -> None:
         self._runner = runner
         self._jobs = jobs
         self._updates = updates
+        self._reservations = reservations
         self._appraiser = appraiser
         self._tools = tools
         self._backups = backups
-        self._own_image = own_image
         self._turns = Turns()
         runner.handles(JOB_TYPE, self._run, resumes=True)
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
-        plan = plan_update(request, await self._appraiser.all(), self._own_image)
+        plan = plan_update(request, await self._appraiser.all(), await self._tools.own())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,
@@ -65,15 +65,17 @@ class UpdateJobs:
             backup_mode=request.backup_mode,
             summary={"mode": request.mode.value},
         )
-        await self._runner.submit(
-            job, within=lambda connection: self._updates.admit(connection, job_id, plan)
-        )
+        await self._runner.submit(job, within=lambda connection: self._admit(connection, job_id, plan))
         return job_id
+
+    async def _admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
+        await self._reservations.for_job(connection, job_id, plan.service_ids)
+        await self._updates.admit(connection, job_id, plan)
 
     async def repair(self) -> None:
         """Before jobs run: what updates that have ended left behind by a crash goes away."""
         unfinished = {job.id for job in await self._jobs.unfinished()}
-        await self._updates.release_all_but(unfinished)
+        await self._reservations.release_all_but(unfinished)
         try:
             known = {one.service.id for stack in await self._appraiser.all() for one in stack.services}
             tags = await self._tools.tagging.protective_tags()
@@ -99,7 +101,7 @@ class UpdateJobs:
         )
         if status is JobStatus.SUCCESS:
             await self._backups.settled(context.job.id)
-        await self._updates.release(context.job.id)
+        await self._reservations.release(context.job.id)
         summary = dict(summary_of(plan, outcomes))
         if context.cancel_requested.is_set() and status is not JobStatus.SUCCESS:
             at = timestamp(self._tools.clock.now())

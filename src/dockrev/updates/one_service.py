@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from dockrev.errors import AppError, Conflict, DockerError, Json, StorageError, UpstreamError
 from dockrev.jobs.models import Level
 from dockrev.oci.digest import Digest
-from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import GoingBack, Undo
@@ -23,6 +22,7 @@ from dockrev.updates.order import sharing_with
 from dockrev.updates.preflight import Preflight, own_service
 from dockrev.updates.proof import compare, testimony
 from dockrev.updates.protection import Protection
+from dockrev.updates.pull_tags import PullTags
 from dockrev.updates.record import Before, from_facts, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import patiently, unless_cancelled
@@ -159,15 +159,16 @@ class ServiceUpdate:
     async def _finish(self, image: str) -> ServiceOutcome:
         await self._do(Step.SETTLE, self._settle)
         same = image == self._known.image
-        pulled, warnings = await self._pull_tags()
+        also = PullTags(self._tools, self._plan.service_id, self._plan.ref, self._cancelled, self._report.log)
+        pulled = await also.pull(self._plan.pull_tags)
         outcome = ServiceOutcome(
             self._plan.service_id,
             self._plan.name,
             ServiceStatus.UNCHANGED if same else ServiceStatus.UPDATED,
             old_image=self._known.image,
             new_image=image,
-            pulled_tags=pulled,
-            warnings=warnings,
+            pulled_tags=pulled.names,
+            warnings=pulled.warnings,
         )
         return await self._keep(outcome)
 
@@ -312,30 +313,6 @@ class ServiceUpdate:
                 f" && docker compose up -d {self._plan.name}"
             )
         return await self._end(ServiceStatus.FAILED, told, step, left.image)
-
-    async def _pull_tags(self) -> tuple[tuple[str, ...], tuple[Mapping[str, Json], ...]]:
-        """Names for the new content that the operator wants here; missing ones harm nobody."""
-        pulled, warnings = [], []
-        login = await self._tools.login(self._plan.ref) if self._plan.pull_tags else None
-        for tag in self._plan.pull_tags:
-            name = f"{self._plan.ref.repository}:{tag}"
-            try:
-                ref = ImageRef.parse(name)
-                digest = await self._tools.registry.head(ref)
-                content = ImageRef(ref.registry, ref.path, None, digest)
-                image = await self._tools.pulling.pull(content, login, lambda _: None)
-                await self._tools.tagging.tag(image, ref.repository, tag)
-                pulled.append(name)
-            except AppError as error:
-                await self._report.log(f"{name} was not pulled: {error.message}", Level.WARN)
-                warning: dict[str, Json] = {
-                    "serviceId": self._plan.service_id,
-                    "tagRef": name,
-                    "step": "pull_tag",
-                    "lastError": error.message,
-                }
-                warnings.append(warning)
-        return tuple(pulled), tuple(warnings)
 
     async def let_go(self, outcome: ServiceOutcome | None) -> None:
         """The old image needs no protection any more. One that is missing in its place keeps a name."""

@@ -10,7 +10,6 @@ from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import ServicePlan, StackPlan
 from dockrev.updates.record import Before
 from dockrev.updates.retrying import patiently
-from dockrev.updates.selection import is_own
 
 _DISK_FACTOR = 3
 """Unpacked, an image takes about this many times what is downloaded."""
@@ -35,7 +34,7 @@ class Preflight:
         """How much there is to download. Raises AppError with the reason when the update may not be made."""
         view = await self._tools.projects.read(self._stack.project)
         self._require_known_files(own_service(self._plan.name, view))
-        self._require_company_may_go(view, before)
+        await self._require_company_may_go(view, before)
         await self._applying.require_same_images(before.sharing)
         size = await patiently(
             lambda: self._offered_bytes(allow_arch_mismatch), self._tools.retries, self._tell
@@ -51,14 +50,14 @@ class Preflight:
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed since it was last read; look at it and check again")
 
-    def _require_company_may_go(self, view: ProjectView, before: Before) -> None:
+    async def _require_company_may_go(self, view: ProjectView, before: Before) -> None:
         """Made anew with it, Dockrev would end its own work, and another service could change its image."""
-        own_image, approved = self._tools.retries.own_image, self._approved()
+        own, approved = await self._tools.own(), self._approved()
         for one in view.config.services:
             companion = before.sharing.get(one.name)
             if companion is None:
                 continue
-            if is_own(one.image, own_image):
+            if own.is_service(self._stack.project, one.name, one.image):
                 raise Conflict(
                     f"{one.name} is Dockrev itself and lives in the network of {self._plan.name}, so it would"
                     " end its own work; update this service by hand"

@@ -11,6 +11,7 @@ from pydantic import StrictBool
 from dockrev.errors import InvalidArgument
 from dockrev.jobs.models import BackupMode, Reason, Scope, Target
 from dockrev.jobs.targets import require_target
+from dockrev.oci.ref import is_tag
 from dockrev.updates.models import Mode, UpdateRequest, Wish
 from dockrev.web.wire import Wire
 
@@ -76,9 +77,18 @@ def _wish(given: TargetIn, path: str) -> Wish:
     digest = _required(given.target_digest, f"{path}targetDigest")
     if given.pull_tags is None:
         _refuse(f"{path}pullTags", "required, may be empty")
-    pull_tags = [_required(one, f"{path}pullTags[{index}]") for index, one in enumerate(given.pull_tags)]
+    pull_tags = [_tag(one, f"{path}pullTags[{index}]") for index, one in enumerate(given.pull_tags)]
     others = tuple(dict.fromkeys(one for one in pull_tags if one != tag))
     return Wish(service_id, tag, digest if ":" in digest else f"sha256:{digest}", others)
+
+
+def _tag(value: str, field: str) -> str:
+    tag = _required(value, field)
+    if not is_tag(tag):
+        _refuse(
+            field, f"{tag[:128]!r} is no tag: up to 128 letters, digits and _ . -, not beginning with . or -"
+        )
+    return tag
 
 
 def _refuse_duplicates(wishes: Sequence[Wish]) -> None:

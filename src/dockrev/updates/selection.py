@@ -3,13 +3,14 @@
 Checked in the order of the API's contract; the first fault is reported.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dockrev.docker.own_container import OwnService
 from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
-from dockrev.oci.ref import ImageRef, is_of
+from dockrev.oci.ref import ImageRef
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Unchecked
 from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
@@ -30,14 +31,15 @@ class _User:
     name: str
 
 
-def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own_image: str) -> UpdatePlan:
+def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own: OwnService) -> UpdatePlan:
     """Raises InvalidArgument for a request that does not fit, Conflict for one that is out of date."""
     known = {one.service.id: one for stack in stacks for one in stack.services}
+    own_ids = _own_ids(stacks, own)
     _require_known(request, stacks, known)
     if request.target.scope is not Scope.SERVICE and not request.partial:
-        _require_exact(request, _actionable(request, stacks, own_image))
+        _require_exact(request, _actionable(request, stacks, own_ids))
     for wish in sorted(request.wishes, key=lambda wish: wish.service_id):
-        _require_valid(wish, known[wish.service_id], request, own_image)
+        _require_valid(wish, known[wish.service_id], request, own_ids)
     downgrades = _downgrades(request, known)
     wishes = {wish.service_id: wish for wish in request.wishes if wish.service_id not in downgrades}
     users = _users(stacks)
@@ -82,9 +84,14 @@ def _downgrade(one: AppraisedService) -> Mapping[str, Json] | None:
     }
 
 
-def is_own(image_ref: str | None, own_image: str) -> bool:
-    """Dockrev's own service: only the supervisor may replace it, since an update would end its own work."""
-    return image_ref is not None and is_of(image_ref, own_image)
+def _own_ids(stacks: Iterable[AppraisedStack], own: OwnService) -> frozenset[str]:
+    """Only the supervisor may replace Dockrev's own service, since an update would end its own work."""
+    return frozenset(
+        one.service.id
+        for stack in stacks
+        for one in stack.services
+        if own.is_service(stack.stack.name, one.service.name, one.service.image_ref)
+    )
 
 
 def _require_known(
@@ -99,24 +106,25 @@ def _require_known(
         )
 
 
-def _actionable(request: UpdateRequest, stacks: Iterable[AppraisedStack], own_image: str) -> set[str]:
+def _actionable(
+    request: UpdateRequest, stacks: Iterable[AppraisedStack], own_ids: Collection[str]
+) -> set[str]:
     target = request.target
     return {
         one.service.id
         for stack in stacks
         if not stack.stack.archived and (target.scope is Scope.ALL or target.stack_id == stack.stack.id)
         for one in stack.services
-        if _is_actionable(one, request, own_image)
+        if one.service.id not in own_ids and _is_actionable(one, request)
     }
 
 
-def _is_actionable(one: AppraisedService, request: UpdateRequest, own_image: str) -> bool:
+def _is_actionable(one: AppraisedService, request: UpdateRequest) -> bool:
     candidate = one.verdict.candidate
     return (
         candidate is not None
         and not one.service.archived
         and one.ignored_by is None
-        and not is_own(one.service.image_ref, own_image)
         and (candidate.arch_match is not ArchMatch.MISMATCH or request.allow_arch_mismatch)
     )
 
@@ -133,9 +141,11 @@ def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
         )
 
 
-def _require_valid(wish: Wish, one: AppraisedService, request: UpdateRequest, own_image: str) -> None:
+def _require_valid(
+    wish: Wish, one: AppraisedService, request: UpdateRequest, own_ids: Collection[str]
+) -> None:
     service, verdict = one.service, one.verdict
-    if is_own(service.image_ref, own_image):
+    if service.id in own_ids:
         raise InvalidArgument(
             f"{service.name} is Dockrev itself: the supervisor upgrades it",
             {"serviceId": service.id, "reason": "own_service"},

@@ -1,19 +1,18 @@
 """Plans, reservations and the journal of each service: the only SQL for these tables."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, Column, ForeignKey, String, Table, delete, insert, select
+from sqlalchemy import JSON, Column, ForeignKey, String, Table, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
-from dockrev.errors import Conflict, Json, NotFound
-from dockrev.jobs.store import jobs
+from dockrev.errors import Json, NotFound
 from dockrev.updates.models import UpdatePlan
 
 update_plans = Table(
@@ -21,13 +20,6 @@ update_plans = Table(
     metadata,
     Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("plan", JSON, nullable=False),
-)
-
-update_reservations = Table(
-    "update_reservations",
-    metadata,
-    Column("service_id", ForeignKey("services.id", ondelete="CASCADE"), primary_key=True),
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
 )
 
 update_journal = Table(
@@ -49,24 +41,9 @@ class UpdateStore:
         self._clock = clock
 
     async def admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
-        """Keep the plan and reserve its services, in the transaction that records the job.
-
-        Raises Conflict naming the unfinished job that has one of them. A job that has ended without releasing
-        them has no claim any more.
-        """
-        wanted = list(plan.service_ids)
-        over = select(jobs.c.id).where(jobs.c.finished_at.is_not(None))
-        await connection.execute(delete(update_reservations).where(update_reservations.c.job_id.in_(over)))
-        rival = await connection.scalar(
-            select(update_reservations.c.job_id).where(update_reservations.c.service_id.in_(wanted)).limit(1)
-        )
-        if rival is not None:
-            raise Conflict("another update has one of these services", {"existingJobId": rival})
+        """In the transaction that records the job."""
         document = orjson.loads(_PLAN.dump_json(plan))
         await connection.execute(insert(update_plans).values(job_id=job_id, plan=document))
-        if wanted:
-            rows = [{"service_id": one, "job_id": job_id} for one in wanted]
-            await connection.execute(insert(update_reservations), rows)
 
     async def plan(self, job_id: str) -> UpdatePlan:
         async with self._database.read() as connection:
@@ -76,25 +53,6 @@ class UpdateStore:
         if found is None:
             raise NotFound("the job has no update plan")
         return _PLAN.validate_json(orjson.dumps(found))
-
-    async def release(self, job_id: str) -> None:
-        async with self._database.write() as connection:
-            await connection.execute(
-                delete(update_reservations).where(update_reservations.c.job_id == job_id)
-            )
-
-    async def reserved(self) -> Mapping[str, str]:
-        """The job of each service that is being updated."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(select(update_reservations))
-            return {row.service_id: row.job_id for row in rows}
-
-    async def release_all_but(self, job_ids: Collection[str]) -> None:
-        """At start: reservations of jobs that have ended can only be remains."""
-        async with self._database.write() as connection:
-            await connection.execute(
-                delete(update_reservations).where(update_reservations.c.job_id.not_in(list(job_ids)))
-            )
 
     def journal(self, job_id: str, subject: str) -> "Journal":
         """What was done so far for one service (its id) or one stack of the job."""

@@ -1,0 +1,152 @@
+"""Which of an engine's containers is the one that this process runs in."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from dockrev.docker.engine import Engine
+from dockrev.docker.own_container import OwnContainer, OwnService, traces_of_this_process
+from dockrev.docker.traces import Traces
+from dockrev.errors import DockerError
+from tests.discovery.containers import container
+from tests.docker.test_traces import DOCKER_MOUNTS, HOST_MOUNTS, ID, LAYER, OTHER
+from tests.fakes.engine import FakeEngine
+
+IMAGE = "ghcr.io/acme/dockrev"
+IN_DOCKER = Traces("0::/\n", DOCKER_MOUNTS)
+
+
+@dataclass
+class Tools:
+    """A project of that name, whose containers run."""
+
+    fake: FakeEngine
+    listed: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, container_id: str, service: str, *, layer: str | None = None, network: str = "x") -> None:
+        labels = {"com.docker.compose.project": "tools", "com.docker.compose.service": service}
+        document = {
+            "Id": container_id,
+            "Name": f"/tools-{service}-1",
+            "Image": "sha256:1",
+            "Config": {"Image": "my/own:1", "Labels": labels},
+            "State": {"Status": "running"},
+            "GraphDriver": {"Name": "overlay2", "Data": {"UpperDir": layer}} if layer else None,
+        }
+
+        async def inspected(_: web.Request) -> web.Response:
+            return web.json_response(document)
+
+        async def everything(_: web.Request) -> web.Response:
+            return web.json_response(self.listed)
+
+        self.listed.append({"Id": container_id, "HostConfig": {"NetworkMode": network}})
+        self.fake.handlers[f"GET /containers/{container_id}/json"] = inspected
+        self.fake.handlers["GET /containers/json"] = everything
+
+
+@pytest.fixture
+def tools(fake: FakeEngine) -> Tools:
+    return Tools(fake)
+
+
+async def found(client: Engine, traces: Traces) -> OwnService:
+    return await OwnContainer(client, IMAGE, traces).get()
+
+
+@pytest.mark.parametrize(
+    "traces",
+    [IN_DOCKER, Traces(f"0::/docker/{ID}\n", ""), Traces(f"0::/docker/{OTHER}/docker/{ID}\n", HOST_MOUNTS)],
+    ids=["mounts", "cgroup", "an engine in a container"],
+)
+async def test_its_labels_tell_the_service(tools: Tools, client: Engine, traces: Traces) -> None:
+    tools.add(ID, "dockrev")
+    tools.add(OTHER, "web")
+    assert await found(client, traces) == OwnService(IMAGE, ID, "tools", "dockrev")
+
+
+@pytest.mark.parametrize("traces", [IN_DOCKER, Traces(f"0::/docker/{ID}\n", "")], ids=["mounts", "cgroup"])
+async def test_a_container_of_another_engine_is_none_of_this_one(
+    tools: Tools, client: Engine, traces: Traces
+) -> None:
+    """As with a remote engine, or one that runs inside of a container."""
+    tools.add(OTHER, "web")
+    assert await found(client, traces) == OwnService(IMAGE)
+
+
+async def test_a_process_of_the_host_is_in_no_container_and_asks_nothing(
+    fake: FakeEngine, tools: Tools, client: Engine
+) -> None:
+    tools.add(ID, "web")
+    assert await found(client, Traces("0::/system.slice/dockrev.service\n", HOST_MOUNTS)) == OwnService(IMAGE)
+    assert fake.calls == []
+
+
+async def test_in_another_one_s_network_it_is_still_itself(tools: Tools, client: Engine) -> None:
+    """Then names and addresses are those of the other."""
+    tools.add(ID, "vpn", layer="/var/lib/docker/overlay2/vpn/diff")
+    tools.add(OTHER, "dockrev", layer=LAYER, network=f"container:{ID}")
+    assert await found(client, IN_DOCKER) == OwnService(IMAGE, OTHER, "tools", "dockrev")
+
+
+async def test_with_guests_in_its_network_it_is_still_itself(tools: Tools, client: Engine) -> None:
+    tools.add(ID, "dockrev", layer=LAYER)
+    tools.add(
+        OTHER, "helper", layer="/var/lib/docker/overlay2/helper/diff", network="container:tools-dockrev-1"
+    )
+    assert await found(client, IN_DOCKER) == OwnService(IMAGE, ID, "tools", "dockrev")
+
+
+async def test_which_of_two_in_one_network_is_not_guessed(tools: Tools, client: Engine) -> None:
+    """An engine that tells no layers."""
+    tools.add(ID, "vpn")
+    tools.add(OTHER, "dockrev", network=f"container:{ID}")
+    assert await found(client, IN_DOCKER) == OwnService(IMAGE)
+
+
+async def test_the_engine_is_asked_until_it_answers_and_then_no_more(
+    fake: FakeEngine, tools: Tools, client: Engine
+) -> None:
+    tools.add(ID, "dockrev")
+    own = OwnContainer(client, IMAGE, IN_DOCKER)
+    fake.failure = (500, "it starts")
+    with pytest.raises(DockerError):
+        await own.get()
+    fake.failure = None
+    first = await own.get()
+    calls = len(fake.calls)
+    assert (await own.get(), len(fake.calls)) == (first, calls)
+
+
+def test_the_traces_of_this_process_are_read() -> None:
+    assert ":" in traces_of_this_process().cgroup
+    assert " / / " in traces_of_this_process().mountinfo
+
+
+@pytest.mark.parametrize(
+    ("image_ref", "service", "expected"),
+    [
+        (IMAGE, "web", True),
+        (f"{IMAGE}:1.2", "web", True),
+        (f"{IMAGE}@sha256:{ID}", "web", True),
+        (f"{IMAGE}-supervisor:1", "web", False),
+        ("my/own:1", "dockrev", True),
+        (None, "dockrev", True),
+        (None, "web", False),
+    ],
+)
+def test_a_service_is_its_own_by_image_or_by_container(
+    image_ref: str | None, service: str, expected: bool
+) -> None:
+    own = OwnService(IMAGE, ID, "tools", "dockrev")
+    assert own.is_service("tools", service, image_ref) is expected
+    assert own.is_service("other", "dockrev", "my/own:1") is False
+
+
+def test_a_container_outside_of_compose_is_its_own_by_its_id_alone() -> None:
+    own = OwnService(IMAGE, "blog-web-1")
+    assert own.is_container(container("web"))
+    assert not own.is_container(container("db"))
+    assert not own.is_container(container(None))

@@ -1,0 +1,127 @@
+"""Further tags that are pulled after an update, and what becomes of those that cannot be had."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.api import Document, Refused
+from tests.updates.slow_front import SlowFront
+from tests.updates.story import Deployed, Story, outcomes
+
+pytestmark = pytest.mark.xdist_group("update-pull-tags")
+
+
+@pytest.fixture
+async def deployed(story: Story, front: SlowFront) -> Deployed:
+    """With an update waiting, that the registry also offers as `extra`; `other` is something else."""
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    new = story.push("web", "2")
+    story.registry.push(new, "web:extra")
+    story.registry.push(story.images.build("other", version="3"), "web:other")
+    await deployed.checked()
+    return deployed
+
+
+def of_update(job: Document) -> Document:
+    update: Document = job["summary"]["stacks"][0]["update"]
+    return update
+
+
+def repository(deployed: Deployed) -> str:
+    return deployed.story.pushed["web"].name.rpartition(":")[0]
+
+
+def image_named(deployed: Deployed, tag: str) -> str:
+    image: str = deployed.story.engine.api.get(f"/images/{repository(deployed)}:{tag}/json")["Id"]
+    return image
+
+
+def retry(attempts: int) -> dict[str, Any]:
+    return {"attempts": attempts, "maxAttempts": 3, "baseMs": 300, "maxMs": 3000}
+
+
+async def test_what_was_just_pulled_gets_its_further_name_without_a_second_download(
+    deployed: Deployed, front: SlowFront
+) -> None:
+    job = await deployed.update("web", pullTags=["extra", "1"])
+
+    assert job["status"] == "success", job
+    assert of_update(job)["pullTagsPulled"] == [f"{repository(deployed)}:extra"]
+    assert of_update(job)["pullTagWarnings"] == []
+    assert {image_named(deployed, "extra")} == deployed.runs("web")
+    looks = [index for index, one in enumerate(front.asked) if one.path.endswith("/manifests/extra")]
+    assert [front.asked[index].method for index in looks] == ["HEAD"]
+    assert not [one for one in front.asked[looks[0] :] if one.by_engine]
+
+
+async def test_a_tag_of_other_content_is_pulled_for_its_name(deployed: Deployed) -> None:
+    job = await deployed.update("web", pullTags=["other"])
+
+    assert of_update(job)["pullTagsPulled"] == [f"{repository(deployed)}:other"]
+    assert {image_named(deployed, "other")} != deployed.runs("web")
+
+
+async def test_a_tag_that_does_not_exist_is_asked_for_once_and_told(deployed: Deployed) -> None:
+    job = await deployed.update("web", pullTags=["missing", "extra"])
+
+    assert job["status"] == "success", job
+    assert of_update(job)["pullTagsPulled"] == [f"{repository(deployed)}:extra"]
+    [warning] = of_update(job)["pullTagWarnings"]
+    assert "found nothing" in warning.pop("lastError")
+    assert warning == {
+        "serviceId": outcomes(job)["web"]["serviceId"],
+        "tagRef": f"{repository(deployed)}:missing",
+        "step": "pull_tag",
+        "retry": retry(1),
+    }
+
+
+async def test_a_registry_that_fails_for_a_moment_is_asked_again(
+    deployed: Deployed, front: SlowFront
+) -> None:
+    front.failures["extra"] = 4  # the client itself asks twice each time
+
+    job = await deployed.update("web", pullTags=["extra"])
+
+    assert of_update(job)["pullTagsPulled"] == [f"{repository(deployed)}:extra"]
+    told = [line["msg"] for line in job["logs"] if "of 3 failed" in line["msg"]]
+    assert [line[:16] for line in told] == ["attempt 1 of 3 f", "attempt 2 of 3 f"], told
+
+
+async def test_a_registry_that_goes_on_failing_is_given_up(deployed: Deployed, front: SlowFront) -> None:
+    front.failures["extra"] = 1000
+
+    job = await deployed.update("web", pullTags=["extra"])
+
+    assert job["status"] == "success", job
+    [warning] = of_update(job)["pullTagWarnings"]
+    assert (warning["retry"], of_update(job)["pullTagsPulled"]) == (retry(3), [])
+    assert "failed with HTTP 500" in warning["lastError"]
+
+
+async def test_a_cancelled_job_asks_no_further(deployed: Deployed, front: SlowFront) -> None:
+    front.unanswered.add("extra")
+    job_id = await deployed.start("web", pullTags=["extra", "other"])
+    await front.waited_for.wait()
+
+    async with deployed.story.api() as api:
+        await api.post(f"/api/jobs/{job_id}/cancel")
+    job = await deployed.ended(job_id)
+
+    assert job["status"] == "success", job
+    warnings = of_update(job)["pullTagWarnings"]
+    assert [one["retry"]["attempts"] for one in warnings] == [1, 0]
+    assert {one["lastError"] for one in warnings} == {"the job was cancelled"}
+    assert not [one for one in front.asked if one.path.endswith("/manifests/other")]
+
+
+@pytest.mark.parametrize("tag", [" ", "no/tag"])
+async def test_what_can_be_no_tag_is_refused_at_once(deployed: Deployed, tag: str) -> None:
+    before = deployed.containers()
+
+    with pytest.raises(Refused) as refusal:
+        await deployed.start("web", pullTags=["extra", tag])
+
+    assert (refusal.value.status, refusal.value.error["details"]) == (400, {"field": "pullTags[1]"})
+    assert deployed.containers() == before
