@@ -49,7 +49,7 @@ class TaskQueue:
 
     async def load(self) -> None:
         """What an earlier process was at is queued again."""
-        found = await self._store.all()
+        found = await self._store.load()
         cut = [task for task in found if task.status is TaskStatus.RUNNING]
         again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
         await self._store.save(again)
