@@ -39,6 +39,7 @@ from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
 from dockrev.updates.selection import is_own
 from dockrev.updates.store import Journal
 from dockrev.updates.watching import watch
+from dockrev.wording import counted
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
 _OUTCOME_STEP = "outcome"
@@ -186,7 +187,8 @@ class ServiceUpdate:
         if protect:
             await tools.tagging.tag(before.image, PROTECTIVE_REPOSITORY, tag)
         self._before = before
-        return {**before.as_facts(), "text": f"{before.replicas} containers run {before.image[7:19]}"}
+        running = counted(before.replicas, "container runs", "containers run")
+        return {**before.as_facts(), "text": f"{running} {before.image[7:19]}"}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
         view = await self._tools.projects.read(self._stack.project)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dockrev.docker.inspect import ContainerDetail, Healthcheck
 from dockrev.docker.snapshot import ContainerState, Health
+from dockrev.wording import counted
 
 _MARGIN = timedelta(seconds=10)
 
@@ -53,7 +54,7 @@ def judge(
 ) -> Look:
     """`first_seen`: since when these very containers are looked at."""
     if len(containers) < replicas:
-        return Look(Judgement.WAIT, f"{len(containers)} of {replicas} containers exist")
+        return Look(Judgement.WAIT, f"{len(containers)} of {counted(replicas, 'container')} there")
     for one in containers:
         if one.image_id != image_id:
             return Look(Judgement.BAD, f"container {one.name} runs another image ({one.image_id[:19]})")

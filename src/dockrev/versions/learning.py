@@ -76,12 +76,11 @@ class Learning:
         return Learned(changed, listing)
 
     async def _facts(self) -> dict[str, TagFact]:
-        own = tag_facts.c.repository == self._findings.repository
-        return {fact.tag: fact for fact in await self._readers.facts.mend(self._connection, own)}
+        found = await self._readers.facts.mend(self._connection, repository=self._findings.repository)
+        return {fact.tag: fact for fact in found}
 
     async def _listing(self) -> Listing | None:
-        own = repository_tags.c.repository == self._findings.repository
-        found = await self._readers.listings.mend(self._connection, own)
+        found = await self._readers.listings.mend(self._connection, repository=self._findings.repository)
         return found[0] if found else None
 
     def _news(self, before: Mapping[str, TagFact]) -> dict[str, TagFact]:
@@ -122,8 +121,7 @@ class Learning:
         )
 
     async def _snapshots(self) -> list[Snapshot]:
-        own = digest_snapshots.c.repository == self._findings.repository
-        return await self._readers.snapshots.mend(self._connection, own)
+        return await self._readers.snapshots.mend(self._connection, repository=self._findings.repository)
 
     async def _retract(self, moved: Mapping[str, TagFact], gone: Collection[str]) -> bool:
         """A tag that names something else now is taken from the digests that it named before."""

@@ -42,12 +42,15 @@ class RowReader(Generic[Parsed]):
         good, _ = await self._sift(connection, *where)
         return good
 
-    async def mend(self, connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Parsed]:
-        """The same, and deletes what cannot be read."""
-        good, damaged = await self._sift(connection, *where)
+    async def mend(self, connection: AsyncConnection, **key: str) -> list[Parsed]:
+        """All rows in which these columns of the key have these values; deletes what cannot be read."""
+        good, damaged = await self._sift(connection, *(self._table.c[name] == key[name] for name in key))
         for place in damaged:
             await connection.execute(delete(self._table).where(*self._at(place)))
-            self._unreadable.discard(place)
+        wanted = [(self._keys.index(name), value) for name, value in key.items()]
+        self._unreadable = {
+            place for place in self._unreadable if any(place[index] != value for index, value in wanted)
+        }
         return good
 
     async def _sift(

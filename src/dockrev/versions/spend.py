@@ -33,7 +33,7 @@ class SpendStore:
 
     async def load(self, since: datetime) -> list[Spend]:
         async with self._database.write() as connection:
-            return await self._reader.mend(connection, registry_spend.c.hour >= since)
+            return [spend for spend in await self._reader.mend(connection) if spend.hour >= since]
 
     async def save(self, spends: Sequence[Spend]) -> None:
         """Forgets what is more than two days older than the newest of them."""
