@@ -21,7 +21,7 @@ async def test_the_whole_repository_is_known_in_the_end(engine: Engine, registry
     engine.services.run(f"{registry.host}/{APP}", made[-1])
     await engine.look(APP, made[-1])
     assert await complete(engine) == 3
-    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
     assert set(await engine.versions.facts(engine.repository(APP))) == {
         *(f"1.{minor}.0" for minor in range(9)),
         "nightly",
@@ -67,7 +67,7 @@ async def test_a_repository_whose_label_told_everything_is_listed_too(
     engine.services.run(f"{registry.host}/{APP}", old, None, "1.4.0")
     await engine.look(APP, old)
     await complete(engine)
-    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
 
 
 async def test_nothing_is_done_while_somebody_waits(engine: Engine, registry: FakeRegistry) -> None:
@@ -110,7 +110,7 @@ async def test_a_registry_in_cool_down_is_not_asked(engine: Engine, registry: Fa
     assert engine.asked == 0
     engine.clock.advance(601)
     await complete(engine)
-    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
 
 
 async def test_a_repository_that_fails_rests_and_the_others_go_on(
@@ -121,7 +121,7 @@ async def test_a_repository_that_fails_rests_and_the_others_go_on(
     engine.services.run(f"{registry.host}/{bad}", digest("x"))
     registry.fail(bad).status = 404
     await complete(engine)
-    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
     registry.forget_counts()
     assert await engine.completion.step() == 0
 
@@ -134,5 +134,5 @@ async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
     await engine.look(APP, made[-1])
     registry.delete_tag(APP, "1.4.0")
     await complete(engine)
-    assert await engine.versions.complete() == {engine.repository(APP)}
+    assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
     assert "1.4.0" not in await engine.versions.facts(engine.repository(APP))

@@ -9,9 +9,10 @@ import pytest
 from dockrev.db.database import Database
 from dockrev.inference.events import EventRing
 from dockrev.inference.queue import TaskQueue
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import InferenceReason, Task, TaskStatus
 from dockrev.versions.state import Need
-from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
 from tests.inference.building import key, need

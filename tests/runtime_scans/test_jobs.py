@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from dockrev.errors import DockerError
 from dockrev.jobs.models import JobStatus, Level, Scope, Target
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import Scan
-from dockrev.versions.store import Findings
 from tests.runtime_scans.scans import Scans
 from tests.stacks.building import NEW, OLD, snapshot
 

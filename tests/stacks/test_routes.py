@@ -22,9 +22,10 @@ from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Stack
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.store import StackStore
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
-from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.store import VersionStore
 from dockrev.web.application import create_web_app
 from tests.fakes.clock import MovableClock
 from tests.stacks.building import AMD64, NEW, OLD, WEB, index, observed, observed_service, running, snapshot

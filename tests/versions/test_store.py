@@ -1,5 +1,6 @@
 """What is kept of tags and digests, and what follows when a tag moves."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from dockrev.db.database import Database
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.registry.spending import Spend, Spending
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
@@ -21,7 +23,7 @@ from dockrev.versions.models import (
     Task,
 )
 from dockrev.versions.spend import SpendStore
-from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
 
@@ -109,7 +111,9 @@ async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: Version
     await store.learn(Findings(WEB, facts(latest="new")))
     known = await store.known([(WEB, digest("old")), (WEB, digest("new"))], AMD64)
     assert known.tags_of(WEB, digest("old")) == ("v1",)
-    assert known.former_tags_of(WEB, digest("old")) == ("latest",)
+    old = known.snapshot(WEB, digest("old"))
+    assert old is not None
+    assert old.former == ("latest",)
     assert known.tags_of(WEB, digest("new")) == ("latest",)
 
 
@@ -118,7 +122,9 @@ async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts:
     await store.learn(Findings(WEB, facts(latest="new")))
     await store.learn(Findings(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
     known = await store.known([(WEB, digest("old"))], AMD64)
-    assert (known.tags_of(WEB, digest("old")), known.former_tags_of(WEB, digest("old"))) == (("latest",), ())
+    old = known.snapshot(WEB, digest("old"))
+    assert old is not None
+    assert (known.tags_of(WEB, digest("old")), old.former) == (("latest",), ())
 
 
 async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
@@ -146,15 +152,20 @@ async def test_a_tag_asked_for_in_vain_is_forgotten(store: VersionStore, facts: 
     assert set(await store.facts(WEB)) == {"v2"}
 
 
-async def test_a_list_is_kept_with_its_age(store: VersionStore, clock: MovableClock) -> None:
-    assert await store.listing(WEB) is None
-    listing = Listing(WEB, ("b", "a"), clock.now())
-    await store.learn(Findings(WEB, listing=listing))
+async def test_a_list_is_kept_with_its_age_and_complete_when_every_tag_of_it_is_known(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    assert (await store.listing(WEB), await store.unknown_tags()) == (None, {})
+    listing = Listing(WEB, ("b", "a", "c"), clock.now())
+    assert await store.learn(Findings(WEB, listing=listing)) == listing
     assert await store.listing(WEB) == listing
-    assert await store.complete() == set()
-    whole = Listing(WEB, ("b", "a"), clock.now(), clock.now())
-    await store.learn(Findings(WEB, listing=whole))
-    assert await store.complete() == {WEB}
+    await store.learn(Findings(WEB, facts(a="x")))
+    assert await store.unknown_tags() == {WEB: 2}
+    clock.advance(60)
+    complete = replace(listing, names=("b", "a"), complete_at=clock.now())
+    assert await store.learn(Findings(WEB, facts(b="x"), gone=["c"])) == complete
+    assert await store.listing(WEB) == complete
+    assert await store.unknown_tags() == {WEB: 0}
 
 
 async def test_thousands_of_tags_are_learned_and_found_again(
@@ -269,13 +280,12 @@ async def test_an_unreadable_snapshot_is_none(
     assert await store.snapshot(DigestKey(WEB, digest("old"), AMD64)) == facts.snapshot("old", "1.4.0")
 
 
-@pytest.mark.parametrize("repository", [None, WEB])
 @pytest.mark.parametrize("damage", DAMAGE)
 async def test_an_unreadable_snapshot_is_left_out_of_the_list(
-    database: Database, store: VersionStore, facts: Facts, damage: str, repository: str | None
+    database: Database, store: VersionStore, facts: Facts, damage: str
 ) -> None:
     await damaged(database, store, facts, damage)
-    assert await store.snapshots(repository) == [facts.snapshot("old", "1.4.0")]
+    assert await store.snapshots() == [facts.snapshot("old", "1.4.0")]
 
 
 async def test_an_unreadable_snapshot_is_told_once_and_overwritten(

@@ -23,6 +23,7 @@ from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.stacks.models import Service
 from dockrev.stacks.scope import require_known, services_of
 from dockrev.stacks.store import StackStore
+from dockrev.wording import counted
 
 JOB_TYPE = "check"
 _STALE_AFTER = timedelta(hours=2)
@@ -89,8 +90,9 @@ class _JobWatcher:
         self._context.progress(Progress("scanning", message, step.answered, step.total, step.started, target))
 
     async def pausing(self, until: datetime, services: int) -> None:
+        waiting = counted(services, "service waits", "services wait")
         await self._context.log(
-            f"{services} services wait: their registry allows no more requests before {timestamp(until)}; "
+            f"{waiting}: the registry allows no more requests before {timestamp(until)}; "
             "the check goes on then",
             Level.WARN,
         )
@@ -101,8 +103,8 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
         await context.log(f"{one.service.name} ({one.service.image_ref}): {one.error.message}", Level.WARN)
     for deferral in report.deferrals:
         await context.log(
-            f"{deferral.services} services of {deferral.registry} are deferred: the registry allows no more "
-            f"requests before {timestamp(deferral.until)}; a new check starts by itself after that",
+            f"{counted(deferral.services, 'service')} of {deferral.registry} deferred: the registry allows "
+            f"no more requests before {timestamp(deferral.until)}; a new check starts by itself after that",
             Level.WARN,
         )
     total = report.services

@@ -20,6 +20,7 @@ from dockrev.errors import InvalidArgument, Json, NotFound
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
 from dockrev.updates.reservations import Reservations
+from dockrev.wording import counted
 
 _STYLES = {RecordStatus.SUCCESS: "", RecordStatus.RUNNING: "yellow", RecordStatus.FAILED: "red"}
 
@@ -163,7 +164,7 @@ def print_plan(plan: RestorePlan, console: Console) -> None:
 
 def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None:
     for one in verified:
-        line = f"{one.target}: {one.entries} entries, {_size(one.size_bytes)}: sound"
+        line = f"{one.target}: {_extent(one)}: sound"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         for deviation in one.deviations or ():
             console.print(f"  now: {deviation}", markup=False, highlight=False, soft_wrap=True)
@@ -171,8 +172,12 @@ def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None
 
 def print_restored(restored: Sequence[Restored], console: Console) -> None:
     for one in restored:
-        line = f"{one.target}: {one.entries} entries, {_size(one.size_bytes)}, restored and read again"
+        line = f"{one.target}: {_extent(one)}, restored and read again"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _extent(one: VerifiedTarget | Restored) -> str:
+    return f"{counted(one.entries, 'entry', 'entries')}, {_size(one.size_bytes)}"
 
 
 def _size(size: float) -> str:

@@ -20,8 +20,12 @@ from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.discovery.models import ProjectStatus
 from dockrev.errors import Json, StorageError
+from dockrev.inference.worker import InferenceWorker
+from dockrev.wording import counted
 
 _NAMING_SECONDS = 20.0
+_STEPS_BEYOND_A_LOOK = 25
+"""In each registry, where a version is not found within the budget of one look; a step is a few HEADs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,27 @@ async def _name(core: Core, service_ids: Sequence[str]) -> None:
 
     Only the chosen services are looked into, and no more of their repositories than it takes.
     """
-    async with asyncio.TaskGroup() as group:
-        finding = group.create_task(core.inference.worker.run())
-        await core.inference.names.of(service_ids, _NAMING_SECONDS)
-        finding.cancel()
+    inference, wanted = core.inference, await core.demand.all()
+    repositories = {one.ref.repository for one in wanted if one.service_id in service_ids}
+    try:
+        async with asyncio.timeout(_NAMING_SECONDS), _at_work(inference.worker):
+            await inference.names.of(service_ids, _NAMING_SECONDS)
+            await inference.completion.find(repositories, _STEPS_BEYOND_A_LOOK)
+    except TimeoutError:
+        return
+
+
+@asynccontextmanager
+async def _at_work(worker: InferenceWorker) -> AsyncIterator[None]:
+    """No task group: what fails meanwhile is told as the error that it is."""
+    working = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    if not working.cancelled():
+        working.result()
 
 
 class ProgressBar:
@@ -117,7 +138,8 @@ class ProgressBar:
         self._progress.update(self._task, completed=step.answered, total=step.total)
 
     async def pausing(self, until: datetime, services: int) -> None:
-        self.say(f"{services} services wait until {until.astimezone():%H:%M:%S} for their registry")
+        waiting = counted(services, "service waits", "services wait")
+        self.say(f"{waiting} for the registry until {until.astimezone():%H:%M:%S}")
 
 
 def progress_on(console: Console) -> Progress:

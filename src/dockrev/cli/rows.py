@@ -11,6 +11,7 @@ from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch
 from dockrev.stacks.models import Service, Stack
 from dockrev.versions.tags import is_strict_semver
+from dockrev.wording import counted
 
 
 class RowStatus(StrEnum):
@@ -182,7 +183,7 @@ def exit_code(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> int:
 
 def summary_of(rows: Sequence[Row], problems: Sequence[Problem] = ()) -> str:
     counts = {status: sum(row.status is status for row in rows) for status in RowStatus}
-    parts = [f"{len(rows)} services", f"{counts[RowStatus.UPDATE]} with an update waiting"]
+    parts = [counted(len(rows), "service"), f"{counts[RowStatus.UPDATE]} with an update waiting"]
     for status, words in (
         (RowStatus.ELSEWHERE, "with one for other platforms only"),
         (RowStatus.FAILED, "could not be checked"),
@@ -193,5 +194,5 @@ def summary_of(rows: Sequence[Row], problems: Sequence[Problem] = ()) -> str:
             parts.append(f"{counts[status]} {words}")
     unreadable = sum(one.fatal for one in problems)
     if unreadable:
-        parts.append(f"{unreadable} {'project' if unreadable == 1 else 'projects'} could not be read")
+        parts.append(f"{counted(unreadable, 'project')} could not be read")
     return ", ".join(parts)

@@ -1,8 +1,8 @@
 """Goes on where a look stopped: when nobody waits, until every tag of a repository in use is known."""
 
 import asyncio
-from collections.abc import Collection, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Container, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -14,12 +14,14 @@ from dockrev.inference.demand import DemandBook
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
 from dockrev.inference.picture import Answer
 from dockrev.inference.queue import TaskQueue
-from dockrev.oci.digest import Digest
+from dockrev.inference.turns import Unfinished, in_turn, of_each_registry
 from dockrev.oci.ref import ImageRef
-from dockrev.versions.models import Listing, Scan, Snapshot, TagFact
+from dockrev.versions.learning import Findings
+from dockrev.versions.models import Listing
 from dockrev.versions.state import RETRY_AFTER
-from dockrev.versions.store import Findings, VersionStore
-from dockrev.versions.tags import display_order, newest_first
+from dockrev.versions.store import VersionStore
+from dockrev.versions.tags import newest_first
+from dockrev.wording import counted
 
 log = structlog.get_logger()
 
@@ -85,31 +87,36 @@ class Completion:
                 except StorageError as error:
                     log.warning("Tags not stored", action="inference.storage_failed", cause=error.message)
         finally:
-            for course in self._courses.values():
-                await course.asker.close()
+            await self._close()
 
     async def step(self) -> int:
         """One step for one repository of each registry that can spare it; returns how many were made."""
-        if not self._queue.idle:
-            return 0
-        chosen: dict[str, ImageRef] = {}
-        for ref in await self._waiting():
-            if ref.registry not in chosen and self._registry.spare(ref):
-                chosen[ref.registry] = ref
-        for ref in chosen.values():
-            await self._go_on(ref)
+        return await self._advance(await self._unfinished()) if self._queue.idle else 0
+
+    async def find(self, repositories: Collection[str], most: int) -> None:
+        """Goes on, without pauses, with those of them in which a version is missed; so many steps at most."""
+        try:
+            for _ in range(most):
+                unfinished = await self._unfinished()
+                missed = [one for one in unfinished if one.unnamed and one.ref.repository in repositories]
+                if not await self._advance(missed):
+                    return
+        finally:
+            await self._close()
+
+    async def _advance(self, unfinished: Iterable[Unfinished]) -> int:
+        chosen = of_each_registry(one for one in unfinished if self._registry.spare(one.ref))
+        for one in chosen:
+            await self._go_on(one.ref)
         return len(chosen)
 
-    async def _waiting(self) -> list[ImageRef]:
-        """The repositories in use that are not complete, and have not just failed."""
-        complete, now = await self._versions.complete(), self._clock.now()
-        targets = (await self._book.all()).values()
-        refs = {target.ref.repository: target.ref for target in targets if target.required}
-        return [
-            ref
-            for repository, ref in sorted(refs.items())
-            if repository not in complete and self._resting.get(repository, now) <= now
-        ]
+    async def _unfinished(self) -> list[Unfinished]:
+        """Of the repositories in use those that are not complete, and have not just failed."""
+        targets, now = await self._book.all(), self._clock.now()
+        required = ((key.repository, key.digest) for key, target in targets.items() if target.required)
+        knowledge = await self._versions.known(required, await self._book.platform())
+        waiting = in_turn(targets, await self._versions.unknown_tags(), knowledge)
+        return [one for one in waiting if self._resting.get(one.ref.repository, now) <= now]
 
     async def _go_on(self, ref: ImageRef) -> None:
         repository, now = ref.repository, self._clock.now()
@@ -122,9 +129,12 @@ class Completion:
             self._resting[repository] = error.retry_at or now + RETRY_AFTER
         if answer.timeouts or answer.errors:
             self._resting[repository] = now + RETRY_AFTER
-        if await self._store(repository, listing, facts, answer):
-            del self._courses[repository]
-            await course.asker.close()
+        if await self._store(repository, answer):
+            await self._courses.pop(repository).asker.close()
+
+    async def _close(self) -> None:
+        while self._courses:
+            await self._courses.popitem()[1].asker.close()
 
     def _course(self, ref: ImageRef) -> _Course:
         if ref.repository not in self._courses:
@@ -132,44 +142,18 @@ class Completion:
             self._courses[ref.repository] = _Course(asker, self._registry.bulk(ref) is not None)
         return self._courses[ref.repository]
 
-    async def _store(
-        self, repository: str, listing: Listing | None, facts: Mapping[str, TagFact], answer: Answer
-    ) -> bool:
+    async def _store(self, repository: str, answer: Answer) -> bool:
         """Whether the repository is complete now."""
-        now, known = self._clock.now(), {**facts, **answer.facts}
-        found = answer.names if answer.names is not None else listing.names if listing else None
-        if found is None:
-            return False
-        names = tuple(name for name in found if name not in answer.gone)
-        listed_at = now if listing is None or answer.names is not None else listing.listed_at
-        complete = set(names) <= known.keys()
-        await self._versions.learn(
-            Findings(
-                repository,
-                tuple(answer.facts.values()),
-                answer.gone,
-                Listing(repository, names, listed_at, now if complete else None),
-                await self._renewed(repository, names, known) if complete else (),
-            )
+        read = (
+            Listing(repository, tuple(answer.names), self._clock.now()) if answer.names is not None else None
         )
-        if complete:
-            log.info(
-                f"All {len(names)} tags of {repository} are known",
-                action="inference.repository_complete",
-                repository=repository,
-            )
-        return complete
-
-    async def _renewed(
-        self, repository: str, names: Collection[str], known: Mapping[str, TagFact]
-    ) -> list[Snapshot]:
-        """Now every tag of a digest can be named. A snapshot's age stays: nothing it said was asked again."""
-        scan = Scan(len(names), len(names), len(names))
-        return [
-            replace(snapshot, scan=scan, tags=tuple(display_order(_naming(snapshot.key.digest, known))))
-            for snapshot in await self._versions.snapshots(repository)
-        ]
-
-
-def _naming(digest: Digest, known: Mapping[str, TagFact]) -> list[str]:
-    return [tag for tag, fact in known.items() if fact.names(digest)]
+        facts = tuple(answer.facts.values())
+        known = await self._versions.learn(Findings(repository, facts, answer.gone, read))
+        if known is None or known.complete_at is None:
+            return False
+        log.info(
+            f"{repository} is known as a whole: {counted(len(known.names), 'tag')}",
+            action="inference.repository_complete",
+            repository=repository,
+        )
+        return True

@@ -117,3 +117,6 @@ class DemandBook:
             self._targets = targets(await self._demand.all(), await self._demand.platform())
             self._read_at = now
         return self._targets
+
+    async def platform(self) -> Platform:
+        return await self._demand.platform()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 
@@ -15,9 +15,10 @@ from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import Listing, Scan
 from dockrev.versions.state import STALE_AFTER
-from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import display_order
 
 LIST_SECONDS = 8.0
@@ -109,16 +110,8 @@ class LiveLookup:
         return Picture(digest, valid, tag_list, listed=True)
 
     async def _store(self, listing: Listing, picture: Picture, asker: Asker) -> None:
-        names = tuple(name for name in listing.names if name not in picture.gone)
-        complete_at = self._clock.now() if picture.complete else listing.complete_at
-        await self._versions.learn(
-            Findings(
-                listing.repository,
-                tuple(asker.saved.values()),
-                picture.gone,
-                replace(listing, names=names, complete_at=complete_at),
-            )
-        )
+        facts = tuple(asker.saved.values())
+        await self._versions.learn(Findings(listing.repository, facts, picture.gone, listing))
 
 
 class _Scan:

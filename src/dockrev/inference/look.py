@@ -11,6 +11,7 @@ from dockrev.inference.demand import Target
 from dockrev.inference.infer import AskHeads, Case, Question, infer
 from dockrev.inference.picture import Answer, Picture, tells
 from dockrev.inference.tag_list import TagList
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
@@ -23,7 +24,7 @@ from dockrev.versions.models import (
     Task,
 )
 from dockrev.versions.state import STALE_AFTER
-from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import display_order
 
 LIST_FRESH = timedelta(minutes=10)
@@ -154,8 +155,7 @@ class _Evidence:
         names = tuple(name for name in self.picture.names if name not in self.picture.gone)
         read_now = self.picture.listed and not self.case.listed
         listed_at = now if read_now or self.listing is None else self.listing.listed_at
-        complete = set(names) <= self.known.keys() | self.answered.keys()
-        return Listing(self.key.repository, names, listed_at, now if complete else None)
+        return Listing(self.key.repository, names, listed_at)
 
 
 def build_case(

@@ -73,19 +73,13 @@ class Picture:
         asked = self.facts.keys() | self.gone | self.timeouts | self.errors
         return [tag for tag in tags if tag not in asked]
 
-    @property
-    def complete(self) -> bool:
-        """Every tag of a list that was read just now has been answered for."""
-        failed = self.timeouts | self.errors
-        return self.listed and self.names is not None and not failed and not self.unknown(self.names)
-
     def scan(self) -> Scan:
-        """Without a list, no more tags are counted than are known."""
+        """Without a list, nobody knows how many tags there are."""
         failed = (self.timeouts | self.errors) - self.facts.keys()
         timeouts = len(self.timeouts & failed)
         considered = len(self.facts) + len(failed)
-        total = len(self.names) if self.names is not None else 0
-        return Scan(max(total, considered), considered, len(self.facts), timeouts, len(failed) - timeouts)
+        total = max(len(self.names), considered) if self.names is not None else 0
+        return Scan(total, considered, len(self.facts), timeouts, len(failed) - timeouts)
 
 
 def tells(tag: str, tag_list: TagList | None) -> bool:

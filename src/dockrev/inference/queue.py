@@ -12,6 +12,7 @@ from dockrev.inference.events import EventRing
 from dockrev.versions.models import DigestKey, InferenceReason, Progress, Task, TaskStatus
 from dockrev.versions.state import Need
 from dockrev.versions.tasks import TaskStore
+from dockrev.wording import counted
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ class TaskQueue:
 
     async def load(self) -> None:
         """What an earlier process was at is queued again."""
-        found = await self._store.all()
+        found = await self._store.load()
         cut = [task for task in found if task.status is TaskStatus.RUNNING]
         again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
         await self._store.save(again)
@@ -104,7 +105,7 @@ class TaskQueue:
                 change.dropped.add(task.key)
         self.dropped += excess
         log.warning(
-            f"The queue is full: {excess} digests are not looked into for now",
+            f"The queue is full: {counted(excess, 'digest')} not looked into for now",
             action="inference.queue_full",
             dropped=excess,
             capacity=self._capacity,

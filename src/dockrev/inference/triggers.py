@@ -43,14 +43,14 @@ class Triggers:
         digests_of: Callable[[Wanted], Iterable[Digest]],
     ) -> set[DigestKey]:
         platform = await self._demand.platform()
-        keys = [
-            DigestKey(one.ref.repository, digest, platform)
+        pairs = [
+            (DigestKey(one.ref.repository, digest, platform), one.tag)
             for one in wanted
             if one.needs_inference
             for digest in digests_of(one)
         ]
-        knowledge = await self._versions.known(((key.repository, key.digest) for key in keys), platform)
+        knowledge = await self._versions.known(((key.repository, key.digest) for key, _ in pairs), platform)
         now = self._clock.now()
-        needed = [key for key in dict.fromkeys(keys) if need_of(knowledge.snapshots.get(key), now)]
+        needed = [key for key, tag in pairs if need_of(knowledge.snapshots.get(key), tag, now)]
         await self._queue.enqueue(Need(key, reason) for key in needed)
         return set(needed)

@@ -13,9 +13,10 @@ from dockrev.inference.events import EventRing
 from dockrev.inference.look import Looker, Outcome
 from dockrev.inference.queue import CONCURRENCY, TaskQueue
 from dockrev.inference.wire import progress_out, scan_out
+from dockrev.versions.learning import Findings
 from dockrev.versions.models import InferenceReason, Phase, Progress, Snapshot, Task
 from dockrev.versions.state import RETRY_AFTER
-from dockrev.versions.store import Findings, VersionStore
+from dockrev.versions.store import VersionStore
 
 log = structlog.get_logger()
 

@@ -194,8 +194,8 @@ class HostLimits:
     def _limited(self, until: datetime, what: str) -> RegistryError:
         return RegistryError(
             RegistryErrorCode.RATE_LIMITED,
-            f"{self.host} limits how often it may be asked, so {what} has to wait until {timestamp(until)}; "
-            "a login usually raises the limit",
+            f"{self.host} limits how often it may be asked, so asking for {what} has to wait "
+            f"until {timestamp(until)}; a login usually raises the limit",
             retry_at=until,
         )
 

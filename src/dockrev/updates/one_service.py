@@ -29,6 +29,7 @@ from dockrev.updates.retrying import patiently, unless_cancelled
 from dockrev.updates.store import Journal
 from dockrev.updates.together import Tie
 from dockrev.updates.watching import Watching
+from dockrev.wording import counted
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
 _OUTCOME_STEP = "outcome"
@@ -209,7 +210,8 @@ class ServiceUpdate:
         if protect:
             await self._protection.begin(tools.tagging, before.image)
         self._before = before
-        return {**before.as_facts(), "text": f"{before.image[7:19]} runs in {_containers(before.replicas)}"}
+        running = counted(before.replicas, "container")
+        return {**before.as_facts(), "text": f"{before.image[7:19]} runs in {running}"}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
         preflight = Preflight(self._tools, self._applying, self._stack, self._plan, self._line)
@@ -346,10 +348,6 @@ class ServiceUpdate:
     async def _line(self, line: str) -> None:
         with suppress(StorageError):  # a line less; what has to be stored is in the journal
             await self._report.log(line)
-
-
-def _containers(count: int) -> str:
-    return f"{count} containers" if count != 1 else "1 container"
 
 
 _INTENT: Mapping[Step, str] = {

@@ -8,6 +8,7 @@ from dockrev.jobs.models import BackupMode
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
 from dockrev.updates.one_stack import Saved
+from dockrev.wording import counted
 
 
 class UpdateBackups:
@@ -35,7 +36,7 @@ class UpdateBackups:
         if not own:
             return "no data of it was saved"
         restored = await self._backups.restore(backup_id, own, stop_users=True)
-        return f"{sum(one.entries for one in restored)} files are as they were saved"
+        return f"{counted(sum(one.entries for one in restored), 'file is', 'files are')} as saved"
 
     async def settled(self, job_id: str) -> None:
         await self._backups.settle(job_id)

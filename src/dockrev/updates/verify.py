@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dockrev.docker.inspect import ContainerDetail, Healthcheck
 from dockrev.docker.snapshot import ContainerState, Health
+from dockrev.wording import counted
 
 _MARGIN = timedelta(seconds=10)
 _LOOP = 3
@@ -55,7 +56,7 @@ def judge(
 ) -> Look:
     """`calm_since`: since when these very containers are looked at and none of them was restarted."""
     if len(containers) < replicas:
-        return Look(Judgement.WAIT, f"{len(containers)} of {replicas} containers exist")
+        return Look(Judgement.WAIT, f"{len(containers)} of {counted(replicas, 'container')} there")
     for one in containers:
         if one.image_id != image_id:
             return Look(Judgement.BAD, f"container {one.name} runs another image ({one.image_id[:19]})")

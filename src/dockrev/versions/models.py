@@ -172,11 +172,6 @@ class VersionKnowledge:
         seen = self.tags.get((repository, digest), ())
         return tuple(dict.fromkeys((*seen, *(snapshot.tags if snapshot else ()))))
 
-    def former_tags_of(self, repository: str, digest: Digest) -> tuple[str, ...]:
-        """The tags that once named the digest and do no more."""
-        snapshot = self.snapshot(repository, digest)
-        return snapshot.former if snapshot else ()
-
     def snapshot(self, repository: str, digest: Digest) -> Snapshot | None:
         return self.snapshots.get(DigestKey(repository, digest, self.platform))
 

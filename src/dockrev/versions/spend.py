@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Column, Integer, String, Table, delete, select
+from sqlalchemy import Column, Integer, Row, String, Table, delete
 from sqlalchemy.dialects.sqlite import insert
 
+from dockrev.clock import parse_timestamp
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.registry.spending import Spend
+from dockrev.versions.rows import RowReader
 
 registry_spend = Table(
     "registry_spend",
@@ -26,11 +29,11 @@ class SpendStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reader = RowReader(registry_spend, _spend)
 
     async def load(self, since: datetime) -> list[Spend]:
-        query = select(registry_spend).where(registry_spend.c.hour >= since)
-        async with self._database.read() as connection:
-            return [Spend(row.host, row.hour, row.requests) for row in await connection.execute(query)]
+        async with self._database.write() as connection:
+            return [spend for spend in await self._reader.mend(connection) if spend.hour >= since]
 
     async def save(self, spends: Sequence[Spend]) -> None:
         """Forgets what is more than two days older than the newest of them."""
@@ -46,3 +49,7 @@ class SpendStore:
                 ),
                 [{"host": one.host, "hour": one.hour, "requests": one.requests} for one in spends],
             )
+
+
+def _spend(row: Row[Any]) -> Spend:
+    return Spend(row.host, parse_timestamp(row.hour), int(row.requests))

@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, VersionKnowledge
+from dockrev.versions.tags import resolved
 
 STALE_AFTER = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=10)
-"""How long a look that failed altogether stands before the next."""
+"""How long a look stands that failed, or that ended at its budget before a version was found."""
 
 
 class InferenceStatus(StrEnum):
@@ -68,7 +69,7 @@ def inference_of(
             if task.reason is not InferenceReason.FORCE:
                 pending.append(task.reason.value)
             continue
-        reason = need_of(snapshot, now)
+        reason = need_of(snapshot, subject.tag, now)
         if reason is not None:
             needs.append(Need(key, reason))
             pending.append(reason.value)
@@ -79,14 +80,21 @@ def inference_of(
     return VersionInference(InferenceStatus.READY, reason_shown, checked_at), ()
 
 
-def need_of(snapshot: Snapshot | None, now: datetime) -> InferenceReason | None:
-    """Why this snapshot does not do, if so."""
+def need_of(snapshot: Snapshot | None, tag: str, now: datetime) -> InferenceReason | None:
+    """Why this snapshot does not do for a service of this tag, if so."""
     if snapshot is None:
         return InferenceReason.CACHE_MISS
     age = now - snapshot.checked_at
     if snapshot.all_failed:
         return InferenceReason.ALL_FAILED if age >= RETRY_AFTER else None
-    return InferenceReason.CACHE_STALE if age >= STALE_AFTER else None
+    if age >= STALE_AFTER or (age >= RETRY_AFTER and _given_up(snapshot, tag)):
+        return InferenceReason.CACHE_STALE
+    return None
+
+
+def _given_up(snapshot: Snapshot, tag: str) -> bool:
+    """No version was found, but not every tag has answered."""
+    return snapshot.scan.ok < snapshot.scan.total and not resolved(snapshot.tags, tag)
 
 
 def _newest(subject: Subject, knowledge: VersionKnowledge) -> datetime | None:

@@ -64,15 +64,13 @@ def display_order(tags: Iterable[str]) -> list[str]:
     return sorted(set(tags), key=lambda tag: (*_coerced(tag), tag), reverse=True)
 
 
-def resolved(tags: Iterable[str], raw_tag: str, scheme: RepositoryScheme | None = None) -> list[str]:
+def resolved(tags: Iterable[str], raw_tag: str) -> list[str]:
     """The version tags among those of one digest, the best to show first, without the raw tag itself.
 
     A full semantic version always counts; of other tags only the most specific of each line do. What
-    belongs to the raw tag's family leads: 1.2.3-alpine for `alpine` and `1-alpine`, 1.2.3 for `latest`.
-    `scheme`: what is known of the whole repository.
-    """
+    belongs to the raw tag's family leads: 1.2.3-alpine for `alpine` and `1-alpine`, 1.2.3 for `latest`."""
     unique = [tag for tag in dict.fromkeys(tags) if tag != raw_tag]
-    learned = scheme or learn(unique)
+    learned = learn(unique)
     versions = [version for tag in unique if (version := learned.version(tag))]
     shorter = shortened(versions)
     telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in shorter]

@@ -1,17 +1,20 @@
 """Digests that wait to be looked into: the only SQL for this table."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, Row, String, Table, delete, select
+from sqlalchemy import Column, Index, Integer, Row, String, Table, delete
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dockrev.clock import parse_timestamp
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.versions.models import DigestKey, InferenceReason, Task, TaskStatus
+from dockrev.versions.rows import RowReader
 
 inference_tasks = Table(
     "inference_tasks",
@@ -29,7 +32,7 @@ inference_tasks = Table(
     Index(None, "digest"),
 )
 
-_CHANGING = ("reason", "status", "started_at", "updated_at", "attempts", "not_before")
+_CHANGING = ("reason", "status", "enqueued_at", "started_at", "updated_at", "attempts", "not_before")
 
 
 class TaskStore:
@@ -37,12 +40,12 @@ class TaskStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reader = task_reader()
 
-    async def all(self) -> list[Task]:
-        """The oldest first."""
-        query = select(inference_tasks).order_by(inference_tasks.c.enqueued_at)
-        async with self._database.read() as connection:
-            return [task_of(row) for row in await connection.execute(query)]
+    async def load(self) -> list[Task]:
+        """The oldest first. What cannot be read is dropped: whoever needs the digest asks again."""
+        async with self._database.write() as connection:
+            return sorted(await self._reader.mend(connection), key=lambda task: task.enqueued_at)
 
     async def save(self, tasks: Collection[Task], dropped: Iterable[DigestKey] = ()) -> None:
         async with self._database.write() as connection:
@@ -71,17 +74,25 @@ async def forget(connection: AsyncConnection, key: DigestKey) -> None:
     )
 
 
-def task_of(row: Row[Any]) -> Task:
+def task_reader() -> RowReader[Task]:
+    return RowReader(inference_tasks, _task)
+
+
+def _task(row: Row[Any]) -> Task:
     return Task(
-        key=DigestKey(row.repository, Digest(row.digest), Platform.parse(row.platform)),
+        key=DigestKey(row.repository, Digest.parse(row.digest), Platform.parse(row.platform)),
         reason=InferenceReason(row.reason),
-        enqueued_at=row.enqueued_at,
-        updated_at=row.updated_at,
+        enqueued_at=parse_timestamp(row.enqueued_at),
+        updated_at=parse_timestamp(row.updated_at),
         status=TaskStatus(row.status),
-        started_at=row.started_at,
-        attempts=row.attempts,
-        not_before=row.not_before,
+        started_at=_moment(row.started_at),
+        attempts=int(row.attempts),
+        not_before=_moment(row.not_before),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_timestamp(text)
 
 
 def _row(task: Task) -> dict[str, object]:

@@ -1,0 +1,55 @@
+"""Which repositories are not known as a whole yet, and which of them comes first. No I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dockrev.inference.demand import Target
+from dockrev.oci.ref import ImageRef
+from dockrev.versions.models import DigestKey, VersionKnowledge
+from dockrev.versions.tags import is_strict_semver, resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """`unnamed`: some service shows no version for want of it. `unknown`: how many tags, if that is known."""
+
+    ref: ImageRef
+    unnamed: bool
+    unknown: int
+
+
+def in_turn(
+    targets: Mapping[DigestKey, Target], unknown: Mapping[str, int], knowledge: VersionKnowledge
+) -> list[Unfinished]:
+    """Where a version is missed first, then what is done soonest: nothing large delays what is small.
+
+    `unknown`: how many tags of a repository are; one whose tag list was never read is not in it, and costs
+    one request to tell.
+    """
+    grouped: defaultdict[str, list[tuple[DigestKey, Target]]] = defaultdict(list)
+    for key, target in targets.items():
+        if target.required and unknown.get(key.repository) != 0:
+            grouped[key.repository].append((key, target))
+    unfinished = (
+        Unfinished(
+            found[0][1].ref,
+            any(_unnamed(key, target, knowledge) for key, target in found),
+            unknown.get(repository, 0),
+        )
+        for repository, found in grouped.items()
+    )
+    return sorted(unfinished, key=lambda one: (not one.unnamed, one.unknown, one.ref.repository))
+
+
+def _unnamed(key: DigestKey, target: Target, knowledge: VersionKnowledge) -> bool:
+    tags = knowledge.tags_of(key.repository, key.digest)
+    return any(not is_strict_semver(tag) and not resolved(tags, tag) for tag in target.raw_tags)
+
+
+def of_each_registry(unfinished: Iterable[Unfinished]) -> list[Unfinished]:
+    """The first of each."""
+    first: dict[str, Unfinished] = {}
+    for one in unfinished:
+        first.setdefault(one.ref.registry, one)
+    return list(first.values())

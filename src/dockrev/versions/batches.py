@@ -1,0 +1,14 @@
+"""Values for one query, no more than SQLite takes."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+_BATCH = 1_000
+
+Key = TypeVar("Key", bound=str)
+
+
+def batches(values: Iterable[Key]) -> Iterator[list[Key]]:
+    """Each value once, in order."""
+    ordered = sorted(set(values))
+    return (ordered[first : first + _BATCH] for first in range(0, len(ordered), _BATCH))

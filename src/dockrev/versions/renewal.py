@@ -1,0 +1,47 @@
+"""What follows for lists and snapshots when more is known of the tags. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dockrev.versions.models import Listing, Scan, Snapshot, TagFact
+from dockrev.versions.tags import display_order
+
+
+def newest_listing(stored: Listing | None, read: Listing | None) -> Listing | None:
+    """Whoever took longer may come with the older list."""
+    if stored is None or read is None:
+        return read or stored
+    return stored if stored.listed_at > read.listed_at else read
+
+
+def missing(listing: Listing, facts: Mapping[str, TagFact]) -> set[str]:
+    """The tags that were there before the list was read and are not in it."""
+    names = set(listing.names)
+    return {tag for tag, fact in facts.items() if tag not in names and fact.seen_at <= listing.listed_at}
+
+
+def completed(listing: Listing, facts: Mapping[str, TagFact]) -> Listing:
+    """With the moment when the content of its last tag was seen, if none is unknown."""
+    if any(name not in facts for name in listing.names):
+        return replace(listing, complete_at=None)
+    seen = (facts[name].seen_at for name in listing.names)
+    return replace(listing, complete_at=max((listing.listed_at, *seen)))
+
+
+def renewed(snapshot: Snapshot, listing: Listing, facts: Mapping[str, TagFact]) -> Snapshot:
+    """Of a complete repository every tag of a digest can be named.
+
+    It is as old as the oldest answer that it rests on, and never older than it was. That a list does not
+    help says nothing of a digest which a look failed to find after the list was read.
+    """
+    naming = {tag: fact for tag, fact in facts.items() if fact.names(snapshot.key.digest)}
+    if not naming and snapshot.all_failed and listing.listed_at < snapshot.checked_at:
+        return snapshot
+    evidence = (fact.seen_at for fact in (naming or facts).values())
+    count = len(listing.names)
+    return replace(
+        snapshot,
+        tags=tuple(display_order(naming)),
+        checked_at=max(snapshot.checked_at, min(evidence, default=listing.listed_at)),
+        scan=Scan(count, count, count),
+    )
