@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -110,7 +111,6 @@ def test_deep_nesting_is_no_danger() -> None:
         r"(a*)*b",
         r"(a|aa)+$",
         r"(.*)*x",
-        r"(a?){30}a{30}x",
         r".*.*.*.*x",
         r"(.+-)+.+-.+",
         r"(?:(?:ab|ba|aa)+x?)+y",
@@ -119,9 +119,9 @@ def test_deep_nesting_is_no_danger() -> None:
 def test_a_search_takes_as_much_longer_as_the_text_is_longer(pattern: str) -> None:
     """`re` needs twice the time for each letter more, or with the fourth power of their number."""
     search = compiled(pattern).search
-    sooner = effort(lambda: search("a" * 11 + "!"))
+    sooner = effort(partial(search, "a" * 11 + "!"))
     for length in (22, 88, 352, 1_408, 5_632, 22_528):
-        later = effort(lambda text="a" * length + "!": search(text))
+        later = effort(partial(search, "a" * length + "!"))
         assert later <= 12 * sooner, f"{length} letters"
         sooner = later
 
