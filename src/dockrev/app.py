@@ -21,6 +21,7 @@ from dockrev.discovery.jobs import DiscoveryJob
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.watch import DiscoveryWatch
 from dockrev.ignores.routes import IgnoreRoutes
+from dockrev.ignores.unfit import name_unfit
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.jobs.retention import JobRetention
 from dockrev.jobs.routes import JobRoutes
@@ -71,6 +72,7 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
             works = assemble_works(core, config.db_path)
             looking = _looking(core, works)
             await looking.scans.remember()
+            await name_unfit(core.ignores)
             await works.repair()
             await core.inference.load()
             await works.runner.start()

@@ -122,3 +122,49 @@ def test_what_is_no_version_never_fits(tag: str) -> None:
 def test_what_is_no_requirement_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a version requirement|longer than"):
         Requirement.parse(text)
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        ">=3, <2",
+        ">=2, <2",
+        ">1, <=1",
+        ">1.2, <1.3",
+        "<0",
+        "<0.0.0",
+        "=1, =2",
+        "1.*, 2.*",
+        "^1.2, >=2",
+        "~1.2.3, 1.3",
+        "^0.2, >=0.3",
+        "^0.0.3, >0.0.3",
+        ">1.2.3, <1.2.4",
+    ],
+)
+def test_what_no_release_can_meet_is_known(requirement: str) -> None:
+    parsed = Requirement.parse(requirement)
+    assert parsed.contradicts_itself
+    versions = [
+        f"{a}.{b}.{c}{d}" for a in range(4) for b in range(5) for c in range(5) for d in ("", "-rc.1")
+    ]
+    assert [version for version in versions if matches(requirement, version)] == []
+
+
+@pytest.mark.parametrize(
+    ("requirement", "met_by"),
+    [
+        ("*", "1.0.0"),
+        ("^0", "0.9.0"),
+        ("^0.0", "0.0.9"),
+        (">=2, <3", "2.0.0"),
+        (">1.2.3, <1.2.5", "1.2.4"),
+        ("<=1, >=1", "1.5.0"),
+        ("~1.2.3, =1.2.3", "1.2.3"),
+        ("<0.0.1", "0.0.0"),
+        (">=1.0.0-rc.1, <1.0.0", "1.0.0-rc.2"),
+    ],
+)
+def test_what_a_version_meets_is_no_contradiction(requirement: str, met_by: str) -> None:
+    assert matches(requirement, met_by)
+    assert not Requirement.parse(requirement).contradicts_itself

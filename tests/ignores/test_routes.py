@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dockrev.config import AuthConfig
 from dockrev.db.database import Database
+from dockrev.ignores.models import MatchKind
 from dockrev.ignores.routes import IgnoreRoutes
 from dockrev.ignores.store import IgnoreStore
+from dockrev.ignores.unfit import name_unfit
 from dockrev.stacks.models import Stack
 from dockrev.web.application import create_web_app
 from tests.fakes.clock import MovableClock
@@ -72,7 +75,7 @@ async def test_a_note_that_is_not_set_is_null(api: Api, note: dict[str, None]) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [("exact", "("), ("prefix", "1."), ("regex", ".*"), ("semver", "^1")]
+    ("kind", "value"), [("exact", "1.2.3"), ("prefix", "1."), ("regex", ".*"), ("semver", "^1")]
 )
 async def test_all_four_kinds_are_taken(api: Api, kind: str, value: str) -> None:
     assert (await api.create(match={"kind": kind, "value": value})).status == 200
@@ -90,7 +93,12 @@ async def test_all_four_kinds_are_taken(api: Api, kind: str, value: str) -> None
         ({"match": {"kind": "glob"}}, "match.kind"),
         ({"match": {"kind": "EXACT"}}, "match.kind"),
         ({"match": {"kind": "regex", "value": "("}}, "match.value"),
-        ({"match": {"kind": "regex", "value": "(a+)+$"}}, "match.value"),
+        ({"match": {"kind": "regex", "value": "a(?!b)"}}, "match.value"),
+        ({"match": {"kind": "regex", "value": "a\0"}}, "match.value"),
+        ({"match": {"kind": "exact", "value": ""}}, "match.value"),
+        ({"match": {"kind": "exact", "value": "1\t"}}, "match.value"),
+        ({"match": {"kind": "prefix", "value": "a" * 129}}, "match.value"),
+        ({"match": {"kind": "semver", "value": ">=3, <2"}}, "match.value"),
         ({"match": {"kind": "regex", "value": "a" * 501}}, "match.value"),
         ({"match": {"kind": "semver", "value": "not a version"}}, "match.value"),
         ({"match": {"kind": "semver", "value": ""}}, "match.value"),
@@ -102,6 +110,42 @@ async def test_what_could_never_work_is_refused_by_name(api: Api, changes: Any, 
     assert answer.json()["error"]["code"] == "invalid_argument"
     assert answer.json()["error"]["details"]["field"] == field
     assert await api.rules() == {"rules": []}
+
+
+async def test_a_pattern_is_refused_in_the_words_of_its_engine(api: Api) -> None:
+    answer = await api.create(match={"kind": "regex", "value": "^1\\.(?!2)"})
+    assert answer.json()["error"] == {
+        "code": "invalid_argument",
+        "message": "match.value: not a regular expression: invalid perl operator: (?!",
+        "details": {"field": "match.value"},
+    }
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", r"(?:\.\d+){2}", "(x|xx)*"])
+async def test_repeated_groups_are_taken(api: Api, pattern: str) -> None:
+    assert (await api.create(match={"kind": "regex", "value": pattern})).status == 200
+
+
+async def test_a_rule_of_an_older_release_says_why_it_matches_nothing_and_can_be_deleted(api: Api) -> None:
+    """Once, other expressions were taken."""
+    dead = await api.store.add(api.service_id, MatchKind.REGEX, "a(?!b)", None, enabled=True)
+    await api.create()
+    sound, broken = (await api.rules())["rules"]
+    assert broken["problem"] == "not a regular expression: invalid perl operator: (?!"
+    assert "problem" not in sound
+    assert (await api.send("DELETE", {"ruleId": dead.id})).json() == {"deleted": True}
+    assert (await api.rules())["rules"] == [sound]
+
+
+async def test_at_the_start_each_rule_that_matches_nothing_is_named(api: Api) -> None:
+    await api.create()
+    dead = await api.store.add(api.service_id, MatchKind.REGEX, r"(a)\1", None, enabled=True)
+    with capture_logs() as lines:
+        await name_unfit(api.store)
+    assert [(line["action"], line["log_level"], line["rule"]) for line in lines] == [
+        ("ignores.unfit", "warning", dead.id)
+    ]
+    assert "invalid escape sequence" in lines[0]["problem"]
 
 
 @pytest.mark.parametrize(

@@ -212,19 +212,20 @@ async def test_a_reader_of_the_detail_has_what_is_not_known_looked_into(
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("kind", "value", "matched"),
     [
-        (MatchKind.EXACT, "latest"),
-        (MatchKind.EXACT, "1.5.1"),
-        (MatchKind.PREFIX, "lat"),
-        (MatchKind.PREFIX, "1.5"),
-        (MatchKind.REGEX, "^latest$"),
-        (MatchKind.REGEX, r"^1\.5\."),
-        (MatchKind.SEMVER, ">=1.5, <1.6"),
+        (MatchKind.EXACT, "latest", "latest"),
+        (MatchKind.EXACT, "1.5.1", "1.5.1"),
+        (MatchKind.PREFIX, "lat", "latest"),
+        (MatchKind.PREFIX, "1.5", "1.5.1"),
+        (MatchKind.REGEX, "^latest$", "latest"),
+        (MatchKind.REGEX, r"^1\.5\.", "1.5.1"),
+        (MatchKind.REGEX, ".*", "latest"),
+        (MatchKind.SEMVER, ">=1.5, <1.6", "1.5.1"),
     ],
 )
 async def test_a_rule_silences_a_candidate_at_once_and_so_does_its_removal(
-    api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str
+    api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str, matched: str
 ) -> None:
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
     await api.versions.learn(Findings(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
@@ -233,7 +234,7 @@ async def test_a_rule_silences_a_candidate_at_once_and_so_does_its_removal(
     rule = await api.ignores.add(web_id, kind, value, None, enabled=True)
     ignore = (await detail(api, blog))["ignore"]
     assert (await updates(api), ignore["matched"], ignore["ruleId"]) == (0, True, rule.id)
-    assert ignore["reason"] == "matched ignore rule for tag latest, 1.5.1"
+    assert ignore["reason"] == f'matched ignore rule for tag {matched}: {kind} "{value}"'
     assert "candidate" in await detail(api, blog), "it is silenced, not hidden"
     await api.ignores.remove(rule.id)
     assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)

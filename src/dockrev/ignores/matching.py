@@ -4,40 +4,34 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import assert_never
 
-from dockrev.ignores.models import IgnoreRule, MatchKind
-from dockrev.ignores.patterns import MAX_TAG_LENGTH, compiled
+from dockrev.ignores.models import IgnoreRule, Match, MatchKind
+from dockrev.ignores.patterns import compiled
 from dockrev.ignores.requirement import Requirement, version_of
+from dockrev.oci.ref import MAX_TAG_LENGTH
 
 
-def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) -> IgnoreRule | None:
+def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) -> Match | None:
     """The newest enabled rule that fits the candidate's tag or a version inferred for it.
 
     `rules`: those of the candidate's service, in any order.
     """
     newest_first = sorted(rules, key=lambda rule: (rule.created_at, rule.id), reverse=True)
-    return next((rule for rule in newest_first if rule.enabled and fits(rule, tag, versions)), None)
+    matches = (_match(rule, (tag, *versions)) for rule in newest_first if rule.enabled)
+    return next((match for match in matches if match), None)
 
 
-def fits(rule: IgnoreRule, tag: str, versions: Sequence[str]) -> bool:
+def _match(rule: IgnoreRule, tags: Iterable[str]) -> Match | None:
     """A value that this release cannot read fits nothing."""
     try:
-        matches = _matcher(rule.kind, rule.value)
+        fits = matcher(rule.kind, rule.value)
     except ValueError:
-        return False
-    return any(matches(text) for text in (tag, *versions) if len(text) <= MAX_TAG_LENGTH)
-
-
-def fault(kind: MatchKind, value: str) -> str | None:
-    """Why a rule with this value could never work."""
-    try:
-        _matcher(kind, value)
-    except ValueError as error:
-        return str(error)
-    return None
+        return None
+    return next((Match(rule, tag) for tag in tags if len(tag) <= MAX_TAG_LENGTH and fits(tag)), None)
 
 
 @lru_cache(maxsize=1024)
-def _matcher(kind: MatchKind, value: str) -> Callable[[str], bool]:
+def matcher(kind: MatchKind, value: str) -> Callable[[str], bool]:
+    """Raises ValueError for a value that cannot be read."""
     match kind:
         case MatchKind.EXACT:
             return lambda text: text == value

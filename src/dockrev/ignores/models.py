@@ -21,3 +21,11 @@ class IgnoreRule:
     value: str
     note: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule, and the tag of the candidate that it fits."""
+
+    rule: IgnoreRule
+    tag: str

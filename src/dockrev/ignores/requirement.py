@@ -6,7 +6,7 @@ same major.minor.patch.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -92,9 +92,14 @@ def _is_tilde(comparator: Comparator, version: Version) -> bool:
 def _is_caret(comparator: Comparator, version: Version) -> bool:
     """Nothing below what is given, and no change in the leftmost number that is not zero."""
     numbers = comparator.numbers
-    fixed = next((place + 1 for place, number in enumerate(numbers) if number), len(numbers))
+    fixed = _fixed(numbers)
     same = numbers[:fixed] == (version.major, version.minor, version.patch)[:fixed]
     return same and comparator.compared(version) >= 0
+
+
+def _fixed(numbers: Sequence[int]) -> int:
+    """How many numbers a caret holds: up to the leftmost that is not zero."""
+    return next((place + 1 for place, number in enumerate(numbers) if number), len(numbers))
 
 
 _MATCHES: Final[Mapping[str, Callable[[Comparator, Version], bool]]] = {
@@ -106,6 +111,33 @@ _MATCHES: Final[Mapping[str, Callable[[Comparator, Version], bool]]] = {
     "~": _is_tilde,
     "^": _is_caret,
 }
+
+
+Release = tuple[int, ...]
+
+
+def _releases(comparator: Comparator) -> tuple[Release, Release | None]:
+    """From the first that a comparator takes to the first above it that it does not; None: there is none."""
+    numbers = comparator.numbers
+    start, end = _padded(numbers), _next(numbers)
+    ranges: Mapping[str, tuple[Release, Release | None]] = {
+        "=": (start, end),
+        ">": (end, None),
+        ">=": (start, None),
+        "<": (_padded(()), start),
+        "<=": (_padded(()), end),
+        "~": (start, _next(numbers[:2])),
+        "^": (start, _next(numbers[: _fixed(numbers)])),
+    }
+    return ranges[comparator.operator]
+
+
+def _padded(numbers: Release) -> Release:
+    return (*numbers, 0, 0, 0)[:3]
+
+
+def _next(numbers: Release) -> Release:
+    return _padded((*numbers[:-1], numbers[-1] + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +154,15 @@ class Requirement:
         if text.strip() in {"*", "x", "X"}:
             return cls(())
         return cls(tuple(Comparator.parse(part.strip()) for part in text.split(",")))
+
+    @property
+    def contradicts_itself(self) -> bool:
+        """Certainly no version meets it. With pre-releases in it, that is not looked into."""
+        if any(one.pre for one in self.comparators):
+            return False
+        ranges = [_releases(one) for one in self.comparators]
+        below = [end for _, end in ranges if end is not None]
+        return bool(below) and max(start for start, _ in ranges) >= min(below)
 
     def matches(self, version: Version) -> bool:
         if not all(one.matches(version) for one in self.comparators):

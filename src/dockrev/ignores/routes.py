@@ -3,9 +3,9 @@
 from starlette.responses import Response
 
 from dockrev.errors import InvalidArgument
-from dockrev.ignores.matching import fault
 from dockrev.ignores.models import MatchKind
 from dockrev.ignores.store import IgnoreStore
+from dockrev.ignores.values import fault
 from dockrev.ignores.wire import (
     CreatedRule,
     CreateRule,

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import StrictBool, WithJsonSchema
 
 from dockrev.ignores.models import IgnoreRule, MatchKind
+from dockrev.ignores.values import fault
 from dockrev.web.wire import Nullable, Wire
 
 ScopeType = Annotated[str, WithJsonSchema({"type": "string", "enum": ["service"]})]
@@ -22,11 +23,14 @@ class RuleMatch(Wire):
 
 
 class RuleOut(Wire):
+    """`problem`: why the rule matches nothing, such as a pattern that an older release could still read."""
+
     id: str
     enabled: bool
     scope: RuleScope
     match: RuleMatch
     note: Nullable[str]
+    problem: str | None = None
 
 
 class RulesAnswer(Wire):
@@ -59,4 +63,5 @@ def rule_out(rule: IgnoreRule) -> RuleOut:
         scope=RuleScope(type="service", service_id=rule.service_id),
         match=RuleMatch(kind=rule.kind.value, value=rule.value),
         note=rule.note,
+        problem=fault(rule.kind, rule.value),
     )

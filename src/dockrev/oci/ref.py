@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Self
 
 from dockrev.errors import InvalidArgument
 from dockrev.oci.digest import Digest
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
+MAX_TAG_LENGTH: Final = 128
+"""The distribution specification allows no longer tag."""
 
 _HUB_ALIASES = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -16,7 +18,7 @@ _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::([0-9]{{1
 _IMAGE_ID = re.compile(r"(?:sha256:)?[a-f0-9]{64}")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_TAG = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_TAG_LENGTH - 1}}}")
 _MAX_NAME_LENGTH = 255
 _MAX_PORT = 65535
 

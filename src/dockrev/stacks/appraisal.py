@@ -7,7 +7,7 @@ from datetime import datetime
 from dockrev.clock import Clock
 from dockrev.docker.host import HostPlatform
 from dockrev.errors import NotFound
-from dockrev.ignores.models import IgnoreRule
+from dockrev.ignores.models import IgnoreRule, Match
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.stacks.candidates import Knowledge, Verdict, judge
@@ -24,7 +24,7 @@ class AppraisedService:
     service: Service
     verdict: Verdict
     version: ShownVersion
-    ignored_by: IgnoreRule | None = None
+    ignored_by: Match | None = None
 
     @property
     def counts_as_update(self) -> bool:
@@ -127,5 +127,5 @@ def appraise(stacks: Iterable[Stack], context: Context) -> list[AppraisedStack]:
 def _appraised(service: Service, context: Context) -> AppraisedService:
     verdict = judge(service, context.images)
     version = version_of(service, verdict, context.versions, context.now)
-    rule = ignored_by(verdict, version, context.rules.get(service.id, ()))
-    return AppraisedService(service, verdict, version, rule)
+    match = ignored_by(verdict, version, context.rules.get(service.id, ()))
+    return AppraisedService(service, verdict, version, match)

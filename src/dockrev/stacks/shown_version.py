@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dockrev.errors import InvalidArgument
 from dockrev.ignores.matching import first_match
-from dockrev.ignores.models import IgnoreRule
+from dockrev.ignores.models import IgnoreRule, Match
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.candidates import Verdict
@@ -78,8 +78,8 @@ def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) 
     return tuple(resolved(knowledge.tags_of(subject.repository, digest), subject.tag))
 
 
-def ignored_by(verdict: Verdict, version: ShownVersion, rules: Sequence[IgnoreRule]) -> IgnoreRule | None:
-    """The rule that silences the candidate, by its raw tag or by its version."""
+def ignored_by(verdict: Verdict, version: ShownVersion, rules: Sequence[IgnoreRule]) -> Match | None:
+    """The rule that silences the candidate, and the raw tag or the version that it fits."""
     if verdict.candidate is None:
         return None
     return first_match(rules, verdict.candidate.tag, version.candidate)

@@ -176,11 +176,12 @@ def _image(appraised: AppraisedService) -> ImageOut:
 
 
 def _ignore(appraised: AppraisedService) -> IgnoreOut | None:
-    rule, candidate = appraised.ignored_by, appraised.verdict.candidate
-    if rule is None or candidate is None:
+    match = appraised.ignored_by
+    if match is None:
         return None
-    names = ", ".join((candidate.tag, *appraised.version.candidate))
-    return IgnoreOut(matched=True, rule_id=rule.id, reason=f"matched ignore rule for tag {names}")
+    rule = match.rule
+    reason = f'matched ignore rule for tag {match.tag}: {rule.kind} "{rule.value}"'
+    return IgnoreOut(matched=True, rule_id=rule.id, reason=reason)
 
 
 def _inference(inference: VersionInference) -> VersionInferenceOut:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-MAX_TAG_LENGTH: Final = 128
-"""The distribution specification allows no longer tag."""
+from dockrev.oci.ref import MAX_TAG_LENGTH
 
 Identifier = tuple[int, int, str]
 """A pre-release identifier that sorts as semver.org 2.0.0 (11) has it: numbers, by value, before words."""

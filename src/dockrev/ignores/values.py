@@ -1,0 +1,50 @@
+"""What a rule may be given to look for: nothing that certainly matches no tag. No I/O."""
+
+import unicodedata
+from typing import Final, assert_never
+
+from dockrev.ignores.models import MatchKind
+from dockrev.ignores.patterns import compiled
+from dockrev.ignores.requirement import Requirement
+from dockrev.oci.ref import MAX_TAG_LENGTH, is_tag
+
+_UNDECODABLE: Final = "\ufffd"
+"""What stands in a request's text for NUL."""
+
+
+def fault(kind: MatchKind, value: str) -> str | None:
+    """Why a rule with this value could never match anything."""
+    if any(unicodedata.category(character) == "Cc" or character == _UNDECODABLE for character in value):
+        return "holds a control character, which no tag does"
+    match kind:
+        case MatchKind.EXACT:
+            return _fault_of_tag(value) if value.strip() else "is empty, which no tag is"
+        case MatchKind.PREFIX:
+            return _fault_of_tag(value) if value else None
+        case MatchKind.REGEX | MatchKind.SEMVER:
+            return _fault_of_expression(kind, value)
+        case _:
+            assert_never(kind)
+
+
+def _fault_of_tag(value: str) -> str | None:
+    """The beginning of a tag is a tag, too."""
+    if len(value) > MAX_TAG_LENGTH:
+        return f"longer than {MAX_TAG_LENGTH} characters, which no tag is"
+    if not is_tag(value):
+        return (
+            "no tag is or begins so: tags are made of letters, digits, '_', '.' and '-', "
+            "and begin with neither of the last two"
+        )
+    return None
+
+
+def _fault_of_expression(kind: MatchKind, value: str) -> str | None:
+    try:
+        if kind is MatchKind.REGEX:
+            compiled(value)
+        elif Requirement.parse(value).contradicts_itself:
+            return "no version can meet all of these requirements"
+    except ValueError as error:
+        return str(error)
+    return None
