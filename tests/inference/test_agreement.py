@@ -146,3 +146,22 @@ async def test_pages_that_are_read_again_and_again_have_a_lost_digest_looked_int
         await whole.settled()
         assert registry.counts["head"] <= 40
         assert (await pages.snapshot(lost))["checkedAt"] == timestamp(clock.now())
+
+
+async def test_an_order_asks_again_every_tag_that_named_the_digest(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, new = release(registry, "1.4.0", "1.5.1", path="web")
+    floating = ("latest", "stable", "edge", "main", "rolling", "nightly")
+    for tag in floating:
+        registry.retag("web", tag, new)
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        pages = Pages(whole, await whole.stack(web=new))
+        assert set((await pages.live(new))["tags"]) == {"1.5.1", *floating}
+        for tag in floating:
+            registry.retag("web", tag, old)
+        clock.advance(60)
+        await whole.core.inference.queue.enqueue([Need(whole.key("web", new), InferenceReason.FORCE)])
+        await whole.settled()
+        assert (await pages.snapshot(new))["tags"] == ["1.5.1"]
+        assert set((await pages.live(old))["tags"]) == {"1.4.0", *floating}
