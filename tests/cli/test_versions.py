@@ -64,7 +64,7 @@ async def test_what_was_found_once_is_not_asked_again(
 async def test_a_search_that_ran_out_of_its_budget_goes_on_in_the_next_run(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
-    deploy(host, fake_registry, 240)
+    deploy(host, fake_registry, 200)
     assert await running_version(cli) is None
     first = asked(fake_registry)
     assert 100 < len(first) <= 1 + 40 + 100, "the candidate, a look for what runs, and 25 steps"

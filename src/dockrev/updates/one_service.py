@@ -39,7 +39,6 @@ from dockrev.updates.retrying import engine_back, patiently, unless_cancelled
 from dockrev.updates.selection import is_own
 from dockrev.updates.store import Journal
 from dockrev.updates.watching import watch
-from dockrev.wording import counted
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
 _OUTCOME_STEP = "outcome"
@@ -187,8 +186,7 @@ class ServiceUpdate:
         if protect:
             await tools.tagging.tag(before.image, PROTECTIVE_REPOSITORY, tag)
         self._before = before
-        running = counted(before.replicas, "container runs", "containers run")
-        return {**before.as_facts(), "text": f"{running} {before.image[7:19]}"}
+        return {**before.as_facts(), "text": before.told}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
         view = await self._tools.projects.read(self._stack.project)

@@ -11,6 +11,7 @@ from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import Json
 from dockrev.updates.proof import Testimony, testimony
+from dockrev.wording import counted
 
 _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
 
@@ -34,6 +35,10 @@ class Before:
     @property
     def replicas(self) -> int:
         return len(self.container_ids)
+
+    @property
+    def told(self) -> str:
+        return f"{counted(self.replicas, 'container runs', 'containers run')} {self.image[7:19]}"
 
     def as_facts(self) -> dict[str, Json]:
         facts: dict[str, Json] = _BEFORE.dump_python(self, mode="json")
