@@ -23,7 +23,7 @@ from dockrev.errors import StorageError
 
 VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
 
-DECLARING = {"store", "ticks", "settings", "tasks", "spend", "reservations"}
+DECLARING = {"store", "ticks", "settings", "tasks", "spend", "facts", "snapshots", "reservations"}
 
 for module in pkgutil.walk_packages(dockrev.__path__, "dockrev."):
     if module.name.rpartition(".")[2] in DECLARING:

@@ -271,3 +271,66 @@ async def test_a_copied_database_serves_elsewhere(
             assert await api.stack("blog") == stack
     finally:
         moved.close()
+
+
+async def test_damaged_rows_about_versions_cost_nobody_the_others(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    for repository in ("app", "db"):
+        old, new = (fake_registry.push(repository, tag) for tag in ("1.4.0", "1.5.1"))
+        fake_registry.retag(repository, "latest", new)
+        host.deploy(f"a-{repository}", {"web": f"{fake_registry.host}/{repository}:latest"})
+        host.engine.images[-1].repo_digests = (f"{fake_registry.host}/{repository}@{old}",)
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await api.found("a-app")
+        await api.check()
+        await until(lambda: versions_of(api), all_known)
+        with closing(sqlite3.connect(server.db_path)) as other, other:
+            app = f"{fake_registry.host}/app"
+            for statement in (
+                "UPDATE tag_facts SET children = '{not' WHERE repository = ? AND tag = '1.4.0'",
+                "UPDATE repository_tags SET names = 'null' WHERE repository = ?",
+                "INSERT INTO inference_tasks SELECT repository, digest, platform, 'whim', 'queued', 'now', "
+                "NULL, 'now', 0, NULL FROM digest_snapshots WHERE repository = ? LIMIT 1",
+                "UPDATE digest_snapshots SET tags = '[1]' WHERE repository = ?",
+            ):
+                assert other.execute(statement, [app]).rowcount
+            other.execute("UPDATE retention_runs SET ran_at = 'yesterday'")
+        (row,) = (await api.get("/api/version-inference/overview?q=/db"))["rows"]
+        assert row["status"] == "ready"
+        assert (await versions_of(api))["a-db"] == ["1.4.0", "1.5.1"]
+        await until(lambda: versions_of(api), all_known)
+    assert await server.stop() == 0
+    with closing(sqlite3.connect(server.db_path)) as other, other:
+        other.execute("UPDATE inference_tasks SET status = 'lost'")
+        other.execute("UPDATE tag_facts SET digest = 'xyz' WHERE tag = 'latest'")
+        other.execute("UPDATE registry_spend SET hour = 'yesterday'")
+    server.start()
+    await server.ready()
+    async with server.api() as api:
+        await until(lambda: versions_of(api), all_known)
+        service = (await api.services("a-app"))["web"]
+        live = await api.get(
+            f"/api/services/{service['id']}/digest-tags?digest={service['candidate']['digest']}"
+        )
+        assert live["tags"] == ["1.5.1", "latest"]
+    assert await server.stop() == 0
+    told = server.logs()
+    assert "Traceback" not in told
+    for table in ("tag_facts", "repository_tags", "inference_tasks", "digest_snapshots", "registry_spend"):
+        assert table in told
+
+
+async def versions_of(api: Api) -> dict[str, list[str | None]]:
+    """What runs and what is offered, by project."""
+    found = {project: (await api.services(project))["web"] for project in ("a-app", "a-db")}
+    return {
+        project: [part.get("resolvedTag") for part in (web["image"], web.get("candidate", {}))]
+        for project, web in found.items()
+    }
+
+
+def all_known(found: dict[str, list[str | None]]) -> bool:
+    return set(map(tuple, found.values())) == {("1.4.0", "1.5.1")}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
-from tests.inference.building import APP, Engine, digest, release
+from tests.inference.building import AMD64, APP, Engine, digest, release
 
 
 async def complete(engine: Engine, most: int = 100) -> int:
@@ -136,3 +136,45 @@ async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
     await complete(engine)
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
     assert "1.4.0" not in await engine.versions.facts(engine.repository(APP))
+
+
+async def test_a_small_repository_without_a_version_does_not_wait_for_a_large_one(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    large = release(registry, *(f"1.{minor}.0" for minor in range(60)), path="acme/a-large")
+    small = release(registry, *(f"2.{minor}.0" for minor in range(45)), path="acme/b-small")
+    engine.services.run(f"{registry.host}/acme/a-large", large[-1])
+    await engine.look("acme/a-large", large[-1])
+    engine.services.run(f"{registry.host}/acme/b-small", small[0], service_id="svc_small")
+    assert (await engine.look("acme/b-small", small[0])).tags == ()
+    registry.forget_counts()
+    await engine.completion.step()
+    await engine.completion.step()
+    heads = [line.split("/")[3] for line in registry.requests if line.startswith("HEAD")]
+    assert set(heads) == {"b-small"}
+    known = await engine.versions.known([(engine.repository("acme/b-small"), small[0])], AMD64)
+    assert known.tags_of(engine.repository("acme/b-small"), small[0]) == ("2.0.0",)
+
+
+async def test_a_search_goes_on_until_the_version_is_found_and_no_further(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
+    engine.services.run(f"{registry.host}/{APP}", made[40])
+    assert (await engine.look(APP, made[40])).tags == ()
+    registry.forget_counts()
+    await engine.completion.find({engine.repository(APP)}, 25)
+    assert registry.counts["head"] == 20, "1.59.0 down to 1.40.0"
+    await engine.completion.find({engine.repository(APP)}, 25)
+    assert registry.counts["head"] == 20
+
+
+async def test_a_search_has_an_end_and_its_repositories(engine: Engine, registry: FakeRegistry) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
+    engine.services.run(f"{registry.host}/{APP}", made[0])
+    await engine.look(APP, made[0])
+    registry.forget_counts()
+    await engine.completion.find({engine.repository("acme/other")}, 25)
+    assert engine.asked == 0
+    await engine.completion.find({engine.repository(APP)}, 3)
+    assert registry.counts["head"] == 12

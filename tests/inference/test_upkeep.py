@@ -74,3 +74,24 @@ async def test_a_change_concerns_the_services_named_and_the_candidate_comes_firs
     assert {key.digest for key in concerned} == {new, old}
     assert [task.key.digest for task in engine.queue.tasks] == [new, old]
     assert (await engine.queue.next()).key.digest == new
+
+
+async def test_a_look_that_ended_at_its_budget_is_taken_up_again_until_every_tag_has_answered(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    lost = release(registry, *(f"1.{minor}.0" for minor in range(60)))[0]
+    registry.delete_tag(APP, "1.0.0")
+    engine.services.run(f"{registry.host}/{APP}", lost)
+    await engine.look(APP, lost)
+    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
+    assert await triggers.warm_up() == 0, "not at once"
+    clock.advance(600)
+    registry.forget_counts()
+    assert await triggers.warm_up() == 1
+    await engine.worker.work_once()
+    assert registry.counts["tags"] == 1
+    assert registry.counts["head"] <= 40
+    while await engine.completion.step():
+        pass
+    clock.advance(600)
+    assert await triggers.warm_up() == 0, "nothing is left to ask"

@@ -11,11 +11,13 @@ from dockrev.assembly import Core, open_core
 from dockrev.checks.models import CheckReport, Step
 from dockrev.clock import Clock
 from dockrev.config import AuthConfig, Config
+from dockrev.inference.routes import InferenceRoutes
 from dockrev.oci.digest import Digest
 from dockrev.stacks.models import Service
 from dockrev.stacks.routes import StackRoutes
 from dockrev.versions.models import DigestKey
 from dockrev.web.application import create_web_app
+from dockrev.web.shutdown import Shutdown
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import AMD64
 from tests.stacks.building import observed, observed_service, running
@@ -60,10 +62,15 @@ class Whole:
         async with asyncio.timeout(10):
             await self.core.inference.queue.settled([task.key for task in self.core.inference.queue.tasks])
 
-    async def stack(self, **digests: Digest) -> str:
-        """Services by name, each of the repository of that name at `latest`. Returns the id of the stack."""
+    async def stack(self, version: str | None = None, /, **digests: Digest) -> str:
+        """Services by name, each of the repository of that name at `latest`. Returns the id of the stack.
+
+        `version` is what the images that run say of themselves.
+        """
         seen = {
-            name: observed_service(name, f"{self.registry.host}/{name}:latest", running(digest))
+            name: observed_service(
+                name, f"{self.registry.host}/{name}:latest", running(digest, version=version)
+            )
             for name, digest in digests.items()
         }
         return (await self.core.stacks.sync(observed("blog", **seen))).stack_id
@@ -84,11 +91,27 @@ class Whole:
 
     async def detail(self, stack_id: str) -> dict[str, Mapping[str, Any]]:
         """The services as the API shows them, by name."""
-        routes = StackRoutes(self.core.stacks, self.core.appraiser, self.core.inference.look_into)
-        app = create_web_app([routes.router], AuthConfig(), "1.0")
-        answer = await ask(app, "GET", f"/api/stacks/{stack_id}")
+        shown = await self.get(f"/api/stacks/{stack_id}")
+        return {one["name"]: one for one in shown["stack"]["services"]}
+
+    async def get(self, path: str) -> dict[str, Any]:
+        core, inference = self.core, self.core.inference
+        stacks = StackRoutes(core.stacks, core.appraiser, inference.look_into)
+        versions = InferenceRoutes(
+            inference.queue,
+            core.versions,
+            core.demand,
+            inference.live,
+            core.registry,
+            inference.events,
+            Shutdown(),
+            core.clock,
+        )
+        app = create_web_app([stacks.router, versions.router], AuthConfig(), "1.0")
+        answer = await ask(app, "GET", path)
         assert answer.status == 200
-        return {one["name"]: one for one in answer.json()["stack"]["services"]}
+        found: dict[str, Any] = answer.json()
+        return found
 
     def key(self, repository: str, digest: Digest) -> DigestKey:
         return DigestKey(f"{self.registry.host}/{repository}", digest, AMD64)

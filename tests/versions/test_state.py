@@ -33,6 +33,11 @@ def snapshot(digest: Digest, age: timedelta, *, failed: bool = False) -> Snapsho
     return Snapshot(key(digest), () if failed else ("1.4.0",), NOON - age, scan)
 
 
+def given_up(age: timedelta, *tags: str, scan: Scan = Scan(61, 40, 40)) -> Snapshot:  # noqa: B008
+    """The look ended before every tag had answered."""
+    return Snapshot(key(OLD), tags, NOON - age, scan)
+
+
 def task(digest: Digest, reason: InferenceReason) -> Task:
     return Task(key(digest), reason, NOON, NOON)
 
@@ -64,6 +69,14 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
             [],
         ),
         ([snapshot(OLD, 8 * DAY)], [task(OLD, InferenceReason.CACHE_STALE)], PENDING, "cache_stale", []),
+        ([given_up(MINUTE)], [], READY, None, []),
+        ([given_up(10 * MINUTE)], [], PENDING, "cache_stale", ["cache_stale"]),
+        ([given_up(10 * MINUTE, "latest")], [], PENDING, "cache_stale", ["cache_stale"]),
+        ([given_up(10 * MINUTE, "latest", "1.4.0")], [], READY, None, []),
+        ([given_up(10 * MINUTE)], [task(OLD, InferenceReason.CACHE_STALE)], PENDING, "cache_stale", []),
+        ([given_up(10 * MINUTE, scan=Scan(61, 61, 60, 0, 1))], [], PENDING, "cache_stale", ["cache_stale"]),
+        ([given_up(DAY, scan=Scan(61, 61, 61))], [], READY, None, []),
+        ([given_up(DAY, scan=Scan(0, 1, 1))], [], READY, None, []),
     ],
 )
 def test_the_state_of_one_digest(

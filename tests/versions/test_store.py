@@ -3,12 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import text
-from structlog.testing import capture_logs
-
 from dockrev.db.database import Database
-from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.registry.spending import Spend, Spending
 from dockrev.versions.learning import Findings
@@ -17,8 +12,6 @@ from dockrev.versions.models import (
     InferenceReason,
     Listing,
     RetentionRun,
-    Scan,
-    Snapshot,
     TagFact,
     Task,
 )
@@ -26,36 +19,7 @@ from dockrev.versions.spend import SpendStore
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
-
-WEB = "ghcr.io/acme/web"
-AMD64 = Platform("linux", "amd64")
-
-
-def digest(name: str) -> Digest:
-    return Digest.of(name.encode())
-
-
-@pytest.fixture
-def store(database: Database) -> VersionStore:
-    return VersionStore(database)
-
-
-class Facts:
-    """`facts(latest="new")`: the tag names the content `new`, as seen now."""
-
-    def __init__(self, clock: MovableClock) -> None:
-        self._clock = clock
-
-    def __call__(self, repository: str = WEB, **named: str) -> list[TagFact]:
-        return [TagFact(repository, tag, digest(name), self._clock.now()) for tag, name in named.items()]
-
-    def snapshot(self, name: str, *tags: str, repository: str = WEB, scan: Scan = Scan(3, 3, 3)) -> Snapshot:  # noqa: B008
-        return Snapshot(DigestKey(repository, digest(name), AMD64), tags, self._clock.now(), scan)
-
-
-@pytest.fixture
-def facts(clock: MovableClock) -> Facts:
-    return Facts(clock)
+from tests.versions.building import AMD64, WEB, Facts, digest
 
 
 async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
@@ -240,66 +204,3 @@ async def test_what_was_asked_days_ago_is_forgotten(database: Database, clock: M
     await log.save([Spend("ghcr.io", clock.now(), 1)])
     await log.save([])
     assert [one.requests for one in await log.load(start)] == [1]
-
-
-DAMAGE = [
-    "tags = '{not'",
-    "tags = '\"latest\"'",
-    "tags = '[1]'",
-    "former = 'null'",
-    "checked_at = 'yesterday'",
-    "platform = 'linux'",
-    "total = 'many'",
-]
-
-
-async def damaged(database: Database, store: VersionStore, facts: Facts, damage: str) -> None:
-    """`new` and `old` are known, and then the row of `new` is spoilt."""
-    snapshots = [facts.snapshot("new", "latest", "1.4.1"), facts.snapshot("old", "1.4.0")]
-    await store.learn(Findings(WEB, snapshots=snapshots))
-    async with database.write() as connection:
-        spoil = text(f"UPDATE digest_snapshots SET {damage} WHERE digest = :digest")
-        await connection.execute(spoil, {"digest": digest("new")})
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-async def test_an_unreadable_snapshot_is_left_out_of_what_is_known(
-    database: Database, store: VersionStore, facts: Facts, damage: str
-) -> None:
-    await damaged(database, store, facts, damage)
-    known = await store.known([(WEB, digest("new")), (WEB, digest("old"))], AMD64)
-    assert list(known.snapshots.values()) == [facts.snapshot("old", "1.4.0")]
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-async def test_an_unreadable_snapshot_is_none(
-    database: Database, store: VersionStore, facts: Facts, damage: str
-) -> None:
-    await damaged(database, store, facts, damage)
-    assert await store.snapshot(DigestKey(WEB, digest("new"), AMD64)) is None
-    assert await store.snapshot(DigestKey(WEB, digest("old"), AMD64)) == facts.snapshot("old", "1.4.0")
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-async def test_an_unreadable_snapshot_is_left_out_of_the_list(
-    database: Database, store: VersionStore, facts: Facts, damage: str
-) -> None:
-    await damaged(database, store, facts, damage)
-    assert await store.snapshots() == [facts.snapshot("old", "1.4.0")]
-
-
-async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
-    database: Database, store: VersionStore, facts: Facts
-) -> None:
-    await damaged(database, store, facts, "tags = '{not'")
-    with capture_logs() as lines:
-        await store.snapshots()
-        await store.known([(WEB, digest("new"))], AMD64)
-    (line,) = lines
-    assert (line["log_level"], line["action"]) == ("error", "versions.row_unreadable")
-    assert (line["repository"], line["digest"]) == (WEB, digest("new"))
-    revision = store.revision
-    again = facts.snapshot("new", "latest", "1.4.1")
-    await store.learn(Findings(WEB, facts(latest="new"), gone=["1.3.0"], snapshots=[again]))
-    assert store.revision > revision
-    assert await store.snapshot(again.key) == again

@@ -163,9 +163,10 @@ class _Search:
 
     def ask_beside(self) -> Inquiry:
         """The operator wants to know what else names the digest still, `latest` beside `1.4.1`."""
-        unknown = self._picture.unknown(self._case.beside)[:HEADS_AT_ONCE]
-        if unknown:
-            yield from self._heads_of(unknown, len(unknown))
+        waiting = self._picture.unknown(self._case.beside)[: max(HEAD_BUDGET - self._heads, 0)]
+        while waiting:
+            yield from self._heads_of(waiting[:HEADS_AT_ONCE], len(waiting))
+            waiting = waiting[HEADS_AT_ONCE:]
 
     def ask_neighbours(self) -> Inquiry:
         """The same version under another spelling, `v1.4.1` beside `1.4.1`, where the list shows one."""

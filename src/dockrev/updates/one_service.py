@@ -29,7 +29,6 @@ from dockrev.updates.retrying import patiently, unless_cancelled
 from dockrev.updates.store import Journal
 from dockrev.updates.together import Tie
 from dockrev.updates.watching import Watching
-from dockrev.wording import counted
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
 _OUTCOME_STEP = "outcome"
@@ -210,8 +209,7 @@ class ServiceUpdate:
         if protect:
             await self._protection.begin(tools.tagging, before.image)
         self._before = before
-        running = counted(before.replicas, "container")
-        return {**before.as_facts(), "text": f"{before.image[7:19]} runs in {running}"}
+        return {**before.as_facts(), "text": before.told}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
         preflight = Preflight(self._tools, self._applying, self._stack, self._plan, self._line)

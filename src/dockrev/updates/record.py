@@ -15,6 +15,7 @@ from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.proof import Testimony, testimony
+from dockrev.wording import counted
 
 _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
 
@@ -61,6 +62,10 @@ class Before:
     @property
     def replicas(self) -> int:
         return len(self.container_ids)
+
+    @property
+    def told(self) -> str:
+        return f"{counted(self.replicas, 'container runs', 'containers run')} {self.image[7:19]}"
 
     def as_facts(self) -> dict[str, Json]:
         facts: dict[str, Json] = _BEFORE.dump_python(self, mode="json")

@@ -1,0 +1,68 @@
+"""Which repository is completed first."""
+
+import pytest
+
+from dockrev.inference.demand import Target
+from dockrev.inference.turns import Unfinished, in_turn, of_each_registry
+from dockrev.oci.ref import ImageRef
+from dockrev.versions.models import DigestKey, VersionKnowledge
+from tests.inference.building import AMD64, digest
+
+
+def wanted(
+    repository: str, name: str = "x", *raw_tags: str, required: bool = True
+) -> tuple[DigestKey, Target]:
+    ref = ImageRef.parse(f"{repository}:latest")
+    target = Target(ref, raw_tags or ("latest",), (), runs=True, required=required)
+    return DigestKey(ref.repository, digest(name), AMD64), target
+
+
+def known(**tags: str) -> VersionKnowledge:
+    """Of `r.io/<name>`: the tags of the content `x`."""
+    named = {(f"r.io/{name}", digest("x")): tuple(each.split()) for name, each in tags.items()}
+    return VersionKnowledge(AMD64, named, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("unknown", "knowledge", "expected"),
+    [
+        pytest.param({"a": 400, "b": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="the smaller one first"),
+        pytest.param({"a": 3, "b": 400}, known(a="1.4.0"), "b a", id="a version that is missed before size"),
+        pytest.param(
+            {"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a floating tag is no version"
+        ),
+        pytest.param({"a": 400, "b": 3}, known(), "b a", id="both miss one: the smaller"),
+        pytest.param({"a": 0, "b": 3}, known(b="1.4.0"), "b", id="complete"),
+        pytest.param({"a": 0, "b": 0}, known(), "", id="all complete"),
+        pytest.param({"a": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="no list yet: one request tells"),
+        pytest.param({"a": 3, "b": 3}, known(a="1.4.0", b="1.4.0"), "a b", id="by name"),
+    ],
+)
+def test_the_order(unknown: dict[str, int], knowledge: VersionKnowledge, expected: str) -> None:
+    counts = {f"r.io/{name}": count for name, count in unknown.items()}
+    found = in_turn(dict([wanted("r.io/a"), wanted("r.io/b")]), counts, knowledge)
+    assert [one.ref.path for one in found] == expected.split()
+
+
+def test_one_digest_without_a_version_is_enough() -> None:
+    both = dict([wanted("r.io/a", "x"), wanted("r.io/a", "y")])
+    assert in_turn(both, {"r.io/a": 3}, known(a="1.4.0")) == [
+        Unfinished(ImageRef.parse("r.io/a:latest"), unnamed=True, unknown=3)
+    ]
+
+
+def test_a_service_that_is_configured_to_a_version_misses_none() -> None:
+    pinned = dict([wanted("r.io/a", "x", "1.4.0")])
+    assert [one.unnamed for one in in_turn(pinned, {}, known())] == [False]
+    shared = dict([wanted("r.io/a", "x", "1.4.0", "latest")])
+    assert [one.unnamed for one in in_turn(shared, {}, known())] == [True]
+
+
+def test_what_nobody_needs_waits_for_nothing() -> None:
+    assert in_turn(dict([wanted("r.io/a", required=False)]), {}, known()) == []
+
+
+def test_registries_are_independent_of_each_other() -> None:
+    targets = dict([wanted("r.io/a"), wanted("r.io/b"), wanted("q.io/c")])
+    first = of_each_registry(in_turn(targets, {"r.io/a": 9, "r.io/b": 2}, known()))
+    assert [str(one.ref) for one in first] == ["q.io/c:latest", "r.io/b:latest"]

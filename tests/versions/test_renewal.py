@@ -1,0 +1,149 @@
+"""What follows for lists and snapshots when more is known of the tags, decided and stored."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dockrev.oci.digest import Digest
+from dockrev.versions.learning import Findings
+from dockrev.versions.models import DigestKey, Listing, Scan, Snapshot, TagFact
+from dockrev.versions.renewal import completed, missing, newest_listing, renewed
+from dockrev.versions.store import VersionStore
+from tests.fakes.clock import MovableClock
+from tests.versions.building import AMD64, WEB, Facts, digest
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+FAILED = Scan(error=1)
+
+
+def fact(tag: str, name: str, hours: int = 0, *children: Digest) -> TagFact:
+    return TagFact(WEB, tag, digest(name), NOON + hours * HOUR, children)
+
+
+def known(*facts: TagFact) -> dict[str, TagFact]:
+    return {one.tag: one for one in facts}
+
+
+def listing(*names: str, hours: int = 0) -> Listing:
+    return Listing(WEB, names, NOON + hours * HOUR)
+
+
+def snapshot(name: str, *tags: str, hours: int = 0, scan: Scan = Scan(3, 1, 1)) -> Snapshot:  # noqa: B008
+    return Snapshot(DigestKey(WEB, digest(name), AMD64), tags, NOON + hours * HOUR, scan)
+
+
+OLDER, NEWER = listing("a"), listing("b", hours=1)
+
+
+@pytest.mark.parametrize(
+    ("stored", "read", "newest"),
+    [
+        (None, None, None),
+        (None, OLDER, OLDER),
+        (OLDER, None, OLDER),
+        (OLDER, NEWER, NEWER),
+        (NEWER, OLDER, NEWER),
+        (OLDER, listing("b"), listing("b")),
+    ],
+)
+def test_a_list_gives_way_to_a_newer_one_only(
+    stored: Listing | None, read: Listing | None, newest: Listing | None
+) -> None:
+    assert newest_listing(stored, read) == newest
+
+
+def test_a_list_says_nothing_of_a_tag_that_was_seen_after_it_was_read() -> None:
+    facts = known(fact("a", "x"), fact("b", "x"), fact("c", "x", 1))
+    assert missing(listing("a"), facts) == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("names", "facts", "complete_at"),
+    [
+        ((), (), NOON),
+        (("a",), (), None),
+        (("a", "b"), (fact("a", "x"),), None),
+        (("a", "b"), (fact("a", "x", 2), fact("b", "y", 1)), NOON + 2 * HOUR),
+        (("a",), (fact("a", "x", -3),), NOON),
+    ],
+)
+def test_a_list_is_complete_when_every_tag_of_it_is_known(
+    names: tuple[str, ...], facts: tuple[TagFact, ...], complete_at: datetime | None
+) -> None:
+    assert completed(listing(*names), known(*facts)).complete_at == complete_at
+
+
+FACTS = known(fact("1.4.0", "old", 1), fact("1.4.1", "new", 2), fact("latest", "new", 3))
+NAMES = listing("1.4.0", "1.4.1", "latest")
+WHOLE = Scan(3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (snapshot("new", "1.4.1"), snapshot("new", "1.4.1", "latest", hours=2, scan=WHOLE)),
+        (snapshot("new", "1.4.1", hours=5), snapshot("new", "1.4.1", "latest", hours=5, scan=WHOLE)),
+        (snapshot("old", scan=FAILED, hours=1), snapshot("old", "1.4.0", hours=1, scan=WHOLE)),
+        (snapshot("lost", "0.9"), snapshot("lost", hours=1, scan=WHOLE)),
+        (snapshot("lost", scan=FAILED), snapshot("lost", hours=1, scan=WHOLE)),
+        (snapshot("lost", scan=FAILED, hours=1), snapshot("lost", scan=FAILED, hours=1)),
+    ],
+)
+def test_a_snapshot_of_a_complete_repository_names_every_tag_and_is_as_old_as_its_evidence(
+    before: Snapshot, after: Snapshot
+) -> None:
+    assert renewed(before, NAMES, FACTS) == after
+
+
+async def test_whoever_learns_the_last_tag_renews_every_snapshot(store: VersionStore, facts: Facts) -> None:
+    seen = facts(v1="old", v2="new", latest="new")
+    names = Listing(WEB, ("v1", "v2", "latest"), seen[0].seen_at)
+    snapshots = [facts.snapshot("new", "v2", scan=Scan(3, 1, 1)), facts.snapshot("old", scan=Scan(3, 1, 1))]
+    await store.learn(Findings(WEB, seen[1:2], listing=names, snapshots=snapshots))
+    assert {one.tags for one in await store.snapshots()} == {("v2",), ()}
+    revision = store.revision
+    await store.learn(Findings(WEB, [seen[0], seen[2]]))
+    found = {one.key.digest: (one.tags, one.scan) for one in await store.snapshots()}
+    assert found == {digest("new"): (("v2", "latest"), WHOLE), digest("old"): (("v1",), WHOLE)}
+    assert store.revision > revision
+
+
+async def test_an_older_list_takes_nothing_back(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    """Somebody read the list, somebody else read it anew and found a tag, and then the first one is done."""
+    before = Listing(WEB, ("v1",), clock.now())
+    await store.learn(Findings(WEB, facts(v1="old"), listing=before))
+    clock.advance(60)
+    now = Listing(WEB, ("v1", "v2"), clock.now())
+    after = await store.learn(
+        Findings(WEB, facts(v2="new"), listing=now, snapshots=[facts.snapshot("new", "v2")])
+    )
+    assert await store.learn(Findings(WEB, listing=before)) == after
+    assert after == replace(now, complete_at=clock.now())
+    assert set(await store.facts(WEB)) == {"v1", "v2"}
+    assert [one.tags for one in await store.snapshots()] == [("v2",)]
+
+
+async def test_a_tag_that_was_proved_after_the_list_was_read_outlives_it(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    names = Listing(WEB, ("v1",), clock.now())
+    await store.learn(Findings(WEB, facts(v1="old"), listing=names))
+    clock.advance(60)
+    await store.learn(Findings(WEB, facts(v2="new"), snapshots=[facts.snapshot("new", "v2")]))
+    await store.learn(Findings(WEB, listing=names))
+    assert set(await store.facts(WEB)) == {"v1", "v2"}
+    assert [one.tags for one in await store.snapshots()] == [("v2",)]
+
+
+async def test_what_was_seen_earlier_does_not_replace_what_was_seen_since(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    slow = facts(latest="old")
+    clock.advance(60)
+    await store.learn(Findings(WEB, facts(latest="new")))
+    await store.learn(Findings(WEB, slow))
+    assert (await store.facts(WEB))["latest"].digest == digest("new")
