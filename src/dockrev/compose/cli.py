@@ -122,8 +122,10 @@ class Compose:
         words = self._up(files, services, scales, recreate)
         directory = _existing(files.directory)
         code = await run(Command(words, self._environment, directory, timeout_seconds), take)
+        names = ", ".join(services)
+        if code < 0:  # what it said last is not why
+            raise ComposeError(f"`compose up` of {names} was killed in the middle of it (signal {-code})")
         if code != 0:
-            names = ", ".join(services)
             raise ComposeError(f"`compose up` of {names} failed with exit code {code}: {output.failure()}")
 
     def up_line(

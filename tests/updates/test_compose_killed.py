@@ -1,0 +1,125 @@
+"""Compose is killed in the middle of its work, as by an out-of-memory killer; Dockrev lives and goes back."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
+from tests.testbed.requirements import COMPOSE_V2
+from tests.updates.story import (
+    SICK,
+    Deployed,
+    Story,
+    outcomes,
+    protective_tags,
+    reservations,
+    settle_for,
+    statuses,
+)
+from tests.updates.test_disturbed import when
+from tests.updates.test_kill import BEING_REPLACED, STUBBORN, replacing
+
+pytestmark = pytest.mark.xdist_group("update-compose-killed")
+
+_AS_A_PLUG_IN = f"""#!/bin/sh
+{COMPOSE_V2} "$@" || exit $?
+"""
+"""Two processes, as with `docker compose`."""
+
+
+@pytest.fixture
+async def own_story(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Story]:
+    """Whose Compose is the child of another program."""
+    front = tmp_path / "compose"
+    front.write_text(_AS_A_PLUG_IN)
+    front.chmod(0o755)
+    story.server = ServerProcess(
+        tmp_path,
+        story.engine.host,
+        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
+        DOCKREV_COMPOSE_BIN=str(front),
+    )
+    story.server.start()
+    await story.server.ready()
+    settle_for(story.server)
+    yield story
+    story.server.close()
+
+
+def kill(deployed: Deployed, program: str) -> None:
+    """The one that runs `up` for this project."""
+    project = f"--project-name={deployed.project.name}"
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            words = (path / "cmdline").read_text().split("\0")
+            if project in words and "up" in words and (path / "exe").readlink().name == program:
+                found.append(int(path.name))
+    [process] = found
+    os.kill(process, signal.SIGKILL)
+
+
+def shell() -> str:
+    return Path("/bin/sh").resolve().name
+
+
+async def assert_as_before(deployed: Deployed, job_id: str, names: set[str]) -> None:
+    assert set(deployed.containers()) == names
+    assert not [name for name in deployed.containers() if BEING_REPLACED.match(name)]
+    assert not await deployed.changed_by_hand()
+    deployed.assert_own_files_only()
+    assert not protective_tags(deployed.story, job_id)
+    assert not reservations(deployed.story.server)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [(COMPOSE_V2.name, "failed with exit code 137"), (shell(), "was killed in the middle of it (signal 9)")],
+    ids=["plug-in", "its parent"],
+)
+async def test_killed_while_it_replaces_containers(
+    own_story: Story, program: str, told: str, replicas: int
+) -> None:
+    story = own_story
+    old = story.push("web", "1", command=STUBBORN)
+    scaled = {"stop_grace_period": "3s", "deploy": {"replicas": replicas}}
+    deployed = await story.deploy({"web": {**story.service("web"), **scaled}})
+    names = set(deployed.containers())
+    story.push("web", "2")
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await replacing(deployed)
+    kill(deployed, program)
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
+    assert outcomes(job)["web"]["step"] == "apply"
+    assert told in outcomes(job)["web"]["reason"]
+    assert deployed.runs("web") == {str(old.image_id)}
+    await assert_as_before(deployed, job_id, names)
+
+
+@pytest.mark.parametrize("program", [COMPOSE_V2.name, shell()], ids=["plug-in", "its parent"])
+async def test_killed_on_the_way_back(own_story: Story, program: str) -> None:
+    story = own_story
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})
+    names = set(deployed.containers())
+    story.push("web", "2", command=STUBBORN, healthcheck=SICK)
+    await deployed.checked()
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "rollback")
+    await replacing(deployed)
+    kill(deployed, program)
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    await assert_as_before(deployed, job_id, names)
