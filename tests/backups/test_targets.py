@@ -36,6 +36,7 @@ def container(*mounts: Mount) -> ContainerDetail:
         healthcheck=None,
         labels={},
         mounts=mounts,
+        networks=frozenset(),
         document={},
     )
 

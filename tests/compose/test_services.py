@@ -117,14 +117,14 @@ def test_volumes_of_another_shape_are_none(volumes: Any) -> None:
 def test_dollars_that_compose_doubled_are_single_again() -> None:
     body = {"image": "a", "volumes": [{"type": "bind", "source": "/a$$b", "target": "/c$$"}]}
 
-    (service,) = rendered_services({"services": {"web": body}})
+    (service,) = rendered_services({"services": {"web": body}}, "blog")
 
     assert service.volumes == (ServiceVolume("bind", "/a$b", "/c$"),)
 
 
 def test_equal_services_have_equal_digests() -> None:
     def digest(body: Any) -> str:
-        (service,) = rendered_services({"services": {"web": body}})
+        (service,) = rendered_services({"services": {"web": body}}, "blog")
         return service.digest
 
     first = digest({"image": "a", "environment": {"A": "1", "B": "2"}, 7: [{"x": 1}]})
@@ -200,3 +200,27 @@ services:
     assert web.depends_on == (Dependency("db", DependencyCondition.HEALTHY), Dependency("cache"))
     assert [volume.source for volume in web.volumes] == ["other", "./x"]
     assert (web.replicas, web.healthcheck, web.network_mode, web.digest) == (2, True, "host", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({}, {"blog_default"}),
+        ({"networks": {"inner": None, "outer": {"aliases": ["web"]}}}, {"blog_inner", "edge"}),
+        ({"networks": ["inner", "shared", "old"]}, {"blog_inner", "shared", "older"}),
+        ({"network_mode": "host"}, None),
+        ({"network_mode": "service:vpn"}, None),
+    ],
+)
+def test_networks_have_the_names_that_the_engine_knows(body: dict[str, Any], names: set[str] | None) -> None:
+    declared = {
+        "inner": None,
+        "outer": {"name": "edge"},
+        "shared": {"external": True},
+        "old": {"external": {"name": "older"}},
+    }
+    document = {"services": {"web": {"image": "nginx", **body}}, "networks": declared}
+
+    (service,) = rendered_services(document, "blog")
+
+    assert service.networks == names

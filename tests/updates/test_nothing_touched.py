@@ -1,10 +1,12 @@
 """What cannot or may not be updated is refused or left out, and nothing of it changes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -247,6 +249,44 @@ async def test_a_compose_file_that_was_edited_since_it_was_read(story: Story) ->
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
     assert "compose file was changed" in outcomes(job)["web"]["reason"]
     assert seen(deployed) == before
+
+
+@pytest.mark.parametrize("networks", [None, {"inner": {}}], ids=["the default one", "one of its own"])
+async def test_a_network_that_was_joined_by_hand_is_not_lost(
+    story: Story, networks: Mapping[str, Any] | None
+) -> None:
+    own: dict[str, Any] = {"networks": networks} if networks else {}
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", **own)}, **own)
+    new = story.push("web", "2")
+    await deployed.checked()
+    project = deployed.project.name
+    with joined_by_hand(deployed, f"{project}_foreign"):
+        before = seen(deployed)
+        job = await deployed.update("web")
+        assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+        assert f"does not name ({project}_foreign)" in outcomes(job)["web"]["reason"]
+        assert seen(deployed) == before
+
+    job = await deployed.update("web")
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+
+
+@contextmanager
+def joined_by_hand(deployed: Deployed, network: str) -> Iterator[None]:
+    api = deployed.story.engine.api
+    [container] = deployed.project.containers("web")
+    ask = {"Content-Type": "application/json"}
+    subnet = f"10.214.{crc32(network.encode()) % 256}.0/24"
+    options = {"Name": network, "IPAM": {"Config": [{"Subnet": subnet}]}}
+    api.call("POST", "/networks/create", body=json.dumps(options).encode(), headers=ask)
+    one = json.dumps({"Container": container.container_id}).encode()
+    api.call("POST", f"/networks/{network}/connect", body=one, headers=ask)
+    try:
+        yield
+    finally:
+        api.call("POST", f"/networks/{network}/disconnect", body=one, headers=ask)
+        api.call("DELETE", f"/networks/{network}")
 
 
 async def test_a_backup_without_room_stops_the_update_before_anything_is_touched(

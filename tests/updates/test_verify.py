@@ -24,6 +24,7 @@ PLAIN = ContainerDetail(
     healthcheck=None,
     labels={},
     mounts=(),
+    networks=frozenset(),
     document={},
 )
 CHECKED = replace(PLAIN, healthcheck=CHECK, health=Health.HEALTHY)

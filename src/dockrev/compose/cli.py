@@ -159,7 +159,7 @@ class Compose:
                 done = await collect(Command(words, self._environment, directory, self._timeout_seconds))
         except ComposeError as error:
             raise CannotRender(error.message) from error
-        config = await asyncio.to_thread(parse_rendered, done)
+        config = await asyncio.to_thread(parse_rendered, done, files.name)
         if self.major < 2 and len(files.env_files) > 1:
             warning = f"Compose V1 reads one env file; {files.env_files[-1]} was used, the others were not."
             config = replace(config, warnings=(*config.warnings, warning))

@@ -67,6 +67,8 @@ class ComposeService:
     scale: int | None = None
     """`scale` or `deploy.replicas`; None: not written, or not as a number."""
     volumes: tuple[ServiceVolume, ...] = ()
+    networks: frozenset[str] | None = field(default=None, compare=False)
+    """By the engine's names; None: not rendered, or another network mode takes their place."""
     digest: str = field(default="", compare=False)
     """Of the whole service as rendered, secrets included: equal as long as nothing of it was edited.
 

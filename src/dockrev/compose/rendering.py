@@ -17,13 +17,13 @@ class CannotRender(Exception):
     """Compose has no answer for this project. Its text says why, for people."""
 
 
-def parse_rendered(done: Finished) -> EffectiveConfig:
+def parse_rendered(done: Finished, project: str) -> EffectiveConfig:
     """Raises CannotRender when Compose failed, ComposeError when the project has no services."""
     # Wrappers of the CLI exist that lose its exit code, so an empty answer is a failure too.
     if done.code != 0 or not done.out.strip():
         raise CannotRender(error_in(done.err))
     try:
-        services = rendered_services(_document(done.out))
+        services = rendered_services(_document(done.out), project)
     except (ValueError, YAMLError, RecursionError) as error:
         raise CannotRender(f"it printed something unexpected ({type(error).__name__})") from error
     if not services:

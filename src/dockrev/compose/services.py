@@ -8,10 +8,11 @@ from typing import Any
 
 from dockrev.compose.dependencies import dependencies
 from dockrev.compose.models import ComposeService, ServiceVolume
+from dockrev.compose.networks import network_names
 from dockrev.compose.service_volumes import service_volumes
 
 
-def rendered_services(document: Any) -> tuple[ComposeService, ...]:
+def rendered_services(document: Any, project: str) -> tuple[ComposeService, ...]:
     """From `compose config`, which writes `$$` for `$`. Raises ValueError for a document of another shape."""
     services = written_services(document)
     return tuple(
@@ -20,6 +21,7 @@ def rendered_services(document: Any) -> tuple[ComposeService, ...]:
             image=service.image and _unescaped(service.image),
             labels={name: _unescaped(value) for name, value in service.labels.items()},
             volumes=tuple(map(_unescaped_volume, service.volumes)),
+            networks=network_names(body, document.get("networks"), project),
             digest=_digest(body),
         )
         for service, body in zip(services, (document.get("services") or {}).values(), strict=True)

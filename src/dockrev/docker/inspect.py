@@ -62,6 +62,7 @@ class ContainerDetail(ComposeLabelled):
     healthcheck: Healthcheck | None
     labels: Mapping[str, str]
     mounts: tuple[Mount, ...]
+    networks: frozenset[str]
     document: Mapping[str, Any] = field(repr=False)
     """All that the engine said, secrets in its environment included."""
 
@@ -85,6 +86,7 @@ class ContainerDetail(ComposeLabelled):
             healthcheck=Healthcheck.parse(config.get("Healthcheck")),
             labels=parse_labels(config.get("Labels")),
             mounts=tuple(Mount.parse(entry) for entry in document.get("Mounts") or ()),
+            networks=frozenset((document.get("NetworkSettings") or {}).get("Networks") or ()),
             document=document,
         )
 

@@ -33,9 +33,11 @@ class Preflight:
     async def download_bytes(self, before: Before, *, allow_arch_mismatch: bool) -> int:
         """How much there is to download. Raises AppError with the reason when the update may not be made."""
         view = await self._tools.projects.read(self._stack.project)
-        self._require_known_files(own_service(self._plan.name, view))
+        service = own_service(self._plan.name, view)
+        self._require_known_files(service)
         await self._require_company_may_go(view, before)
         await self._applying.require_same_images(before.sharing)
+        await self._require_own_networks(service)
         size = await patiently(
             lambda: self._offered_bytes(allow_arch_mismatch), self._tools.retries, self._tell
         )
@@ -66,6 +68,16 @@ class Preflight:
                 raise Conflict(
                     f"{one.name} lives in the network of {self._plan.name} and runs from the same image name,"
                     " so both change at once; update them together"
+                )
+
+    async def _require_own_networks(self, service: ComposeService) -> None:
+        """One that was joined by hand would be lost, and no way back would bring it again."""
+        for one in await self._applying.containers():
+            foreign = sorted(one.networks - (service.networks or one.networks))
+            if foreign:
+                raise Conflict(
+                    f"{one.name} is in a network that the compose file does not name ({', '.join(foreign)})"
+                    " and would not be in it afterwards; add it to the file, or disconnect it"
                 )
 
     def _approved(self) -> Collection[str]:
