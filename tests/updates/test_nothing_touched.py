@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 
 from dockrev.oci.platform import Platform
-from tests.e2e.api import Document, Refused
+from tests.e2e.api import Document, Refused, until
 from tests.e2e.server_process import ServerProcess
 from tests.testbed.access import Anonymous
 from tests.testbed.bed import Bed
@@ -236,6 +236,33 @@ async def test_a_stopped_service_stays_stopped(story: Story) -> None:
     job = await deployed.update("web")
 
     assert (job["status"], statuses(job)) == ("success", {"web": "skipped"}), job
+    assert seen(deployed) == before
+
+
+async def test_a_stack_whose_services_would_all_go_back_is_left_alone_without_a_backup(story: Story) -> None:
+    """Nobody looked at them: an automatic update."""
+    newer = story.push("web", "2.0.0")
+    story.registry.push(newer, "web:2.0.0")
+    deployed = await story.deploy({"web": story.service("web")})
+    older = story.push("web", "1.0.0")
+    story.registry.push(older, "web:1.0.0")
+    await deployed.checked()
+    async with story.api() as api:
+        await until(
+            lambda: api.services(deployed.project.name),
+            lambda services: (
+                services["web"]["image"].get("resolvedTag") == "2.0.0"
+                and services["web"]["candidate"].get("resolvedTag") == "1.0.0"
+            ),
+        )
+    before = seen(deployed)
+
+    job = await deployed.update("web", reason="schedule")
+
+    [stack] = job["summary"]["stacks"]
+    reason = "no_actionable_services_after_anomaly_skip"
+    assert (job["status"], stack["backup"]) == ("success", {"status": "skipped", "reason": reason}), job
+    assert [one["candidate"] for one in stack["update"]["skippedVersionAnomaly"]] == ["1.0.0"]
     assert seen(deployed) == before
 
 

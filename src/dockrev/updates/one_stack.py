@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupResult, SkipReason, Target
 from dockrev.errors import AppError, Conflict, DockerError, Json
 from dockrev.jobs.models import BackupMode, Level
 from dockrev.updates.collaborators import Tools
@@ -180,7 +180,9 @@ class StackUpdate:
         if known := (await journal.read()).get(_BACKUP):
             return _SAVED.validate_python(known)
         if not ready:
-            return Saved(None, {"status": "skipped", "reason": "no_actionable_services"}, False, False)
+            all_left_alone = self._stack.skipped_downgrades and not self._stack.services
+            reason = SkipReason.NO_SERVICES_LEFT if all_left_alone else SkipReason.NO_SERVICES
+            return Saved(None, BackupResult.skip(reason).as_json(), False, False)
         await self._report.backup("started", "volumes and directories of what is updated")
         saving = self._backups.save(
             self._job_id,
