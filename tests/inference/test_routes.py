@@ -171,7 +171,6 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
     ("path", "expected"),
     [
         ("/api/services/svc_none/digest-tags", (404, "not_found", "service not found")),
-        (f"{SERVICE}/digest-tags?digest=sha256:xyz", (400, "invalid_argument", "digest: not a digest")),
         (f"{SERVICE}/digest-tags-snapshot", (400, "invalid_argument", "digest: digest is required")),
         (
             f"{SERVICE}/digest-tags-snapshot?digest=%20",
@@ -185,7 +184,6 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
             f"{SERVICE}/digest-tags-snapshot?digest={digest('unknown')}",
             (404, "not_found", "digest snapshot not found"),
         ),
-        (f"{SERVICE}/digest-tags-snapshot?digest=xyz", (404, "not_found", "digest snapshot not found")),
         (
             "/api/version-inference/overview?status=odd",
             (
@@ -198,6 +196,22 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
 )
 async def test_what_is_refused(api: Api, path: str, expected: tuple[int, str, str]) -> None:
     assert error_of(await api.get(path)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["xyz", "sha256:xyz", "a" * 63, f"sha512:{'a' * 64}", "md5:9dd4e461268c8034f5c8564e155c67a6", "blake3:a"],
+)
+async def test_what_is_no_digest_is_refused_wherever_one_is_taken(api: Api, text: str) -> None:
+    refusal = (
+        400,
+        "invalid_argument",
+        "digest: not a digest; one is sha256:<64 hex digits> or sha512:<128 hex digits>",
+    )
+    assert error_of(await api.get(f"{SERVICE}/digest-tags?digest={text}")) == refusal
+    assert error_of(await api.snapshot(text)) == refusal
+    assert error_of(await api.refresh({"digest": text})) == refusal
+    assert not api.engine.queue.tasks
 
 
 async def test_without_a_snapshot_the_answer_is_pending_and_the_digest_is_enqueued(api: Api) -> None:
@@ -301,6 +315,11 @@ async def test_the_overview_of_nothing(api: Api) -> None:
         "perPage": 50,
         "total": 0,
     }
+
+
+async def test_a_blank_page_of_the_overview_is_the_first(api: Api) -> None:
+    shown = (await api.get("/api/version-inference/overview?page=&perPage=%20&q=&status=")).json()
+    assert (shown["page"], shown["perPage"]) == (1, 50)
 
 
 async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, clock: MovableClock) -> None:

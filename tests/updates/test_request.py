@@ -5,10 +5,11 @@ from pydantic import ValidationError
 
 from dockrev.errors import InvalidArgument
 from dockrev.jobs.models import BackupMode, Reason, Scope, Target
+from dockrev.oci.digest import Digest
 from dockrev.updates.models import Mode, UpdateRequest, Wish
 from dockrev.updates.request import UpdateIn, parse_request
 
-DIGEST = "sha256:" + "a" * 64
+DIGEST = Digest("sha256:" + "a" * 64)
 ONE: dict[str, Any] = {"serviceId": "svc_1", "targetTag": "latest", "targetDigest": DIGEST, "pullTags": []}
 SERVICE: dict[str, Any] = {"scope": "service", **ONE}
 STACK: dict[str, Any] = {"scope": "stack", "stackId": "stk_1", "targets": [ONE]}
@@ -65,6 +66,10 @@ def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself(
         (SERVICE | {"targetTag": " "}, "targetTag"),
         (SERVICE | {"targetTag": None}, "targetTag"),
         (SERVICE | {"targetDigest": ""}, "targetDigest"),
+        (SERVICE | {"targetDigest": "md5:9dd4e461268c8034f5c8564e155c67a6"}, "targetDigest"),
+        (SERVICE | {"targetDigest": "sha256:abc"}, "targetDigest"),
+        (SERVICE | {"targetDigest": DIGEST.upper()}, "targetDigest"),
+        (STACK | {"targets": [ONE, ONE | {"targetDigest": "abc"}]}, "targets[1].targetDigest"),
         (SERVICE | {"pullTags": None}, "pullTags"),
         (SERVICE | {"pullTags": ["1.2", " "]}, "pullTags[1]"),
         (STACK | {"targetTag": "latest"}, "targetTag"),

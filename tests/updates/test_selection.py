@@ -56,7 +56,7 @@ def host(
     )
 
 
-def wish(of: Service, digest: str = NEW, tag: str = "latest") -> Wish:
+def wish(of: Service, digest: Digest = NEW, tag: str = "latest") -> Wish:
     return Wish(of.id, tag, digest)
 
 

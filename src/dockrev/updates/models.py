@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from dockrev.jobs.models import BackupMode, Reason, Target
+from dockrev.oci.digest import Digest
 
 
 class Mode(StrEnum):
@@ -19,7 +20,7 @@ class Wish:
 
     service_id: str
     tag: str
-    digest: str
+    digest: Digest
     pull_tags: tuple[str, ...] = ()
 
 

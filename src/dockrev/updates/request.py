@@ -11,6 +11,7 @@ from pydantic import StrictBool
 from dockrev.errors import InvalidArgument
 from dockrev.jobs.models import BackupMode, Reason, Scope, Target
 from dockrev.jobs.targets import require_target
+from dockrev.oci.digest import FORMS, Digest
 from dockrev.updates.models import Mode, UpdateRequest, Wish
 from dockrev.web.wire import Wire
 
@@ -73,12 +74,19 @@ def _several(given: UpdateIn) -> list[Wish]:
 def _wish(given: TargetIn, path: str) -> Wish:
     service_id = _required(given.service_id, f"{path}serviceId")
     tag = _required(given.target_tag, f"{path}targetTag")
-    digest = _required(given.target_digest, f"{path}targetDigest")
+    digest = _digest(_required(given.target_digest, f"{path}targetDigest"), f"{path}targetDigest")
     if given.pull_tags is None:
         _refuse(f"{path}pullTags", "required, may be empty")
     pull_tags = [_required(one, f"{path}pullTags[{index}]") for index, one in enumerate(given.pull_tags)]
     others = tuple(dict.fromkeys(one for one in pull_tags if one != tag))
-    return Wish(service_id, tag, digest if ":" in digest else f"sha256:{digest}", others)
+    return Wish(service_id, tag, digest, others)
+
+
+def _digest(text: str, field: str) -> Digest:
+    try:
+        return Digest.parse(text if ":" in text else f"sha256:{text}")
+    except InvalidArgument:
+        _refuse(field, f"not a digest; one is {FORMS}, in lower case")
 
 
 def _refuse_duplicates(wishes: Sequence[Wish]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
-from dockrev.oci.digest import Digest
 from dockrev.oci.ref import is_of
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Unchecked
@@ -167,7 +166,7 @@ def _stack_plan(
             service_id=one.service.id,
             name=one.service.name,
             image_ref=one.service.image_ref or "",
-            digest=Digest.parse(wishes[one.service.id].digest),
+            digest=wishes[one.service.id].digest,
             pull_tags=wishes[one.service.id].pull_tags,
             auto_rollback=one.service.settings.auto_rollback,
             config_digest=one.service.config_digest,
