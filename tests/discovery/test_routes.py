@@ -200,6 +200,7 @@ async def test_the_projects_are_listed_as_they_were_found(api: Api) -> None:
     [
         ("", "shop"),
         ("?archived=exclude", "shop"),
+        ("?archived=", "shop"),
         ("?archived=include", "blog shop"),
         ("?archived=only", "blog"),
     ],

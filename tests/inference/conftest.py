@@ -3,9 +3,15 @@ from pathlib import Path
 
 import pytest
 
+from dockrev.config import AuthConfig
+from dockrev.inference.live import LiveLookup, Patience
+from dockrev.inference.routes import InferenceRoutes
+from dockrev.web.application import create_web_app
+from dockrev.web.shutdown import Shutdown
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
-from tests.inference.building import Engine
+from tests.inference.api import Api
+from tests.inference.building import APP, Engine, release
 
 
 @pytest.fixture
@@ -18,3 +24,24 @@ async def registry() -> AsyncIterator[FakeRegistry]:
 async def engine(tmp_path: Path, clock: MovableClock, registry: FakeRegistry) -> AsyncIterator[Engine]:
     async with Engine.open(tmp_path, clock, registry) as engine:
         yield engine
+
+
+@pytest.fixture
+def api(engine: Engine, registry: FakeRegistry) -> Api:
+    """`latest` of the app runs as 1.4.0 and is offered as 1.4.1."""
+    old, new = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old, new)
+    patience = Patience(list_seconds=0.2, manifest_seconds=0.2, scan_seconds=0.4)
+    live = LiveLookup(engine.client, engine.versions, engine.images, engine.clock, patience)
+    shutdown = Shutdown()
+    routes = InferenceRoutes(
+        engine.queue,
+        engine.versions,
+        engine.services,
+        live,
+        engine.client,
+        engine.events,
+        shutdown,
+        engine.clock,
+    )
+    return Api(engine, create_web_app([routes.router], AuthConfig(), "1.0"), old, new, shutdown)

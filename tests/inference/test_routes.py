@@ -1,86 +1,21 @@
 """The five routes: their answers, their statuses, their rules."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import orjson
 import pytest
 from aiohttp import ClientResponse
-from fastapi import FastAPI
 
 from dockrev.clock import timestamp
-from dockrev.config import AuthConfig
-from dockrev.inference.live import LiveLookup, Patience
-from dockrev.inference.routes import InferenceRoutes
-from dockrev.oci.digest import Digest
 from dockrev.versions.models import InferenceReason, RetentionRun
-from dockrev.web.application import create_web_app
-from dockrev.web.shutdown import Shutdown
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
-from tests.inference.building import APP, Engine, digest, release
-from tests.web.asgi import Answer, ask
-from tests.web.serving import serving
+from tests.inference.api import Api, error_of
+from tests.inference.building import APP, digest
+from tests.web.asgi import ask
 
 SERVICE = "/api/services/svc_web"
 ALL_OK = {"manifestsTimeout": 0, "manifestsError": 0}
-
-
-@dataclass
-class Api:
-    engine: Engine
-    app: FastAPI
-    old: Digest
-    new: Digest
-    shutdown: Shutdown = field(default_factory=Shutdown)
-
-    async def get(self, path: str) -> Answer:
-        return await ask(self.app, "GET", path)
-
-    async def refresh(self, body: object, service: str = "svc_web") -> Answer:
-        return await ask(
-            self.app, "POST", f"/api/services/{service}/version-inference/refresh", json_body=body
-        )
-
-    async def snapshot(self, digest: str, service: str = "svc_web") -> Answer:
-        return await self.get(f"/api/services/{service}/digest-tags-snapshot?digest={digest}")
-
-    @asynccontextmanager
-    async def stream(self, query: str = "", **headers: str) -> AsyncIterator[ClientResponse]:
-        async with (
-            serving(self.app, self.shutdown) as served,
-            asyncio.timeout(10),
-            served.client.get(f"/api/version-inference/events{query}", headers=headers) as response,
-        ):
-            yield response
-
-
-@pytest.fixture
-def api(engine: Engine, registry: FakeRegistry) -> Api:
-    """`latest` of the app runs as 1.4.0 and is offered as 1.4.1."""
-    old, new = release(registry, "1.4.0", "1.4.1")
-    engine.services.run(f"{registry.host}/{APP}", old, new)
-    patience = Patience(list_seconds=0.2, manifest_seconds=0.2, scan_seconds=0.4)
-    live = LiveLookup(engine.client, engine.versions, engine.images, engine.clock, patience)
-    shutdown = Shutdown()
-    routes = InferenceRoutes(
-        engine.queue,
-        engine.versions,
-        engine.services,
-        live,
-        engine.client,
-        engine.events,
-        shutdown,
-        engine.clock,
-    )
-    return Api(engine, create_web_app([routes.router], AuthConfig(), "1.0"), old, new, shutdown)
-
-
-def error_of(answer: Answer) -> tuple[int, str, str]:
-    body = answer.json()["error"]
-    return answer.status, body["code"], body["message"]
 
 
 async def test_without_a_digest_the_tags_of_the_repository_are_listed(api: Api) -> None:
@@ -171,7 +106,6 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
     ("path", "expected"),
     [
         ("/api/services/svc_none/digest-tags", (404, "not_found", "service not found")),
-        (f"{SERVICE}/digest-tags?digest=sha256:xyz", (400, "invalid_argument", "digest: not a digest")),
         (f"{SERVICE}/digest-tags-snapshot", (400, "invalid_argument", "digest: digest is required")),
         (
             f"{SERVICE}/digest-tags-snapshot?digest=%20",
@@ -185,7 +119,6 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
             f"{SERVICE}/digest-tags-snapshot?digest={digest('unknown')}",
             (404, "not_found", "digest snapshot not found"),
         ),
-        (f"{SERVICE}/digest-tags-snapshot?digest=xyz", (404, "not_found", "digest snapshot not found")),
         (
             "/api/version-inference/overview?status=odd",
             (
@@ -198,6 +131,22 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
 )
 async def test_what_is_refused(api: Api, path: str, expected: tuple[int, str, str]) -> None:
     assert error_of(await api.get(path)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["xyz", "sha256:xyz", "a" * 63, f"sha512:{'a' * 64}", "md5:9dd4e461268c8034f5c8564e155c67a6", "blake3:a"],
+)
+async def test_what_is_no_digest_is_refused_wherever_one_is_taken(api: Api, text: str) -> None:
+    refusal = (
+        400,
+        "invalid_argument",
+        "digest: not a digest; one is sha256:<64 hex digits> or sha512:<128 hex digits>",
+    )
+    assert error_of(await api.get(f"{SERVICE}/digest-tags?digest={text}")) == refusal
+    assert error_of(await api.snapshot(text)) == refusal
+    assert error_of(await api.refresh({"digest": text})) == refusal
+    assert not api.engine.queue.tasks
 
 
 async def test_without_a_snapshot_the_answer_is_pending_and_the_digest_is_enqueued(api: Api) -> None:
@@ -301,6 +250,11 @@ async def test_the_overview_of_nothing(api: Api) -> None:
         "perPage": 50,
         "total": 0,
     }
+
+
+async def test_a_blank_page_of_the_overview_is_the_first(api: Api) -> None:
+    shown = (await api.get("/api/version-inference/overview?page=&perPage=%20&q=&status=")).json()
+    assert (shown["page"], shown["perPage"]) == (1, 50)
 
 
 async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, clock: MovableClock) -> None:

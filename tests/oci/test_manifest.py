@@ -50,6 +50,7 @@ def test_an_index_lists_its_platforms(media_type: str | None) -> None:
         entry(TWO) | {"mediaType": OCI_INDEX},
         entry(TWO) | {"platform": None},
         {"digest": TWO},
+        entry("blake3:0a0a"),
         {"digest": TWO, "platform": {"os": "linux"}},
         "nonsense",
         None,

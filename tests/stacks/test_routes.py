@@ -291,12 +291,12 @@ async def test_archived_stacks_are_listed_on_demand(api: Api, clock: MovableCloc
         stack_id = (await api.stacks.sync(observed(name))).stack_id
         clock.advance(1)
     await api.stacks.archive(stack_id, archived=True)
-    assert await api.list() == await api.list("?archived=exclude") == ["old"]
+    assert await api.list() == await api.list("?archived=exclude") == await api.list("?archived=") == ["old"]
     assert await api.list("?archived=only") == ["new"]
     assert await api.list("?archived=include") == ["new", "old"]
 
 
-@pytest.mark.parametrize("value", ["", "yes", "EXCLUDE"])
+@pytest.mark.parametrize("value", ["yes", "EXCLUDE"])
 async def test_another_filter_is_refused(api: Api, value: str) -> None:
     answer = await api.ask("GET", f"/api/stacks?archived={value}")
     assert answer.status == 400

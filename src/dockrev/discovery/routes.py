@@ -9,6 +9,7 @@ from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import NewJob, Reason, Scope, Target
 from dockrev.jobs.runner import JobRunner
 from dockrev.stacks.models import ArchivedFilter
+from dockrev.stacks.wire import Archived
 from dockrev.web.body import ApiRouter
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
@@ -58,7 +59,7 @@ class DiscoveryRoutes:
         await self._runner.submit(NewJob(job_id, JOB_TYPE, Target(Scope.ALL), principal.name, Reason.UI))
         return ScanStarted(job_id=job_id)
 
-    async def list(self, archived: ArchivedFilter = ArchivedFilter.EXCLUDE) -> Response:
+    async def list(self, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
         shown = [_project_out(one) for one in await self._projects.all() if archived.admits(one.archived)]
         return WireResponse(ProjectListAnswer(projects=shown))
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from dockrev.clock import Clock
 from dockrev.errors import InvalidArgument, NotFound
 from dockrev.inference.asking import Registry
-from dockrev.inference.demand import Demand, Wanted
+from dockrev.inference.demand import Demand
 from dockrev.inference.events import EventRing
 from dockrev.inference.live import LiveLookup
 from dockrev.inference.overview import RowFilter, RowStatus, page, rows
@@ -23,13 +23,14 @@ from dockrev.inference.wire import (
     overview_answer,
     scan_out,
 )
-from dockrev.oci.digest import Digest
+from dockrev.oci.digest import FORMS, Digest
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.web.body import ApiRouter
 from dockrev.web.errors import invalid
 from dockrev.web.openapi import responses
+from dockrev.web.query import blank_means
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import WireResponse
@@ -107,20 +108,24 @@ class InferenceRoutes:
 
     async def digest_tags(self, service_id: str, digest: str = "") -> Response:
         """Asked now, save what is known for sure. Without a digest: the tags of the repository."""
-        wanted, text = await self._demand.of_service(service_id), normalised(digest)
-        if text:
-            found = await self._live.find(wanted.ref, _parsed(text))
+        asked = parsed(digest)
+        wanted = await self._demand.of_service(service_id)
+        if asked:
+            found = await self._live.find(wanted.ref, asked)
         else:
             found = await self._live.names(wanted.ref)
         return WireResponse(
             DigestTagsAnswer(
-                digest=text, tags=list(found.tags), repo_tags=list(found.names), scan=scan_out(found.scan)
+                digest=asked or "",
+                tags=list(found.tags),
+                repo_tags=list(found.names),
+                scan=scan_out(found.scan),
             )
         )
 
     async def snapshot(self, service_id: str, digest: str = "") -> Response:
         """202 while there is none, or while the operator's order for a new one is carried out."""
-        key = await self._key(await self._demanded(service_id, digest), digest)
+        key = await self._key(service_id, parsed(digest))
         snapshot, task = await self._versions.snapshot(key), self._queue.get(key)
         if snapshot is None and task is None:
             await self._queue.enqueue([Need(key, InferenceReason.API_SNAPSHOT_READ_MISS)])
@@ -137,7 +142,7 @@ class InferenceRoutes:
 
     async def refresh(self, service_id: str, request: RefreshRequest | None = None) -> RefreshAnswer:
         digest = (request.digest if request else None) or ""
-        key = await self._key(await self._demanded(service_id, digest), digest)
+        key = await self._key(service_id, parsed(digest))
         queued = await self._queue.enqueue([Need(key, InferenceReason.FORCE)])
         return RefreshAnswer(
             service_id=service_id,
@@ -150,8 +155,10 @@ class InferenceRoutes:
         self,
         q: str = "",
         status: str = "",
-        page_number: Annotated[int, Query(alias="page", description="Below 1 means 1.")] = 1,
-        per_page: Annotated[int, Query(alias="perPage", description="Held between 1 and 200.")] = 50,
+        page_number: Annotated[int, Query(alias="page", description="Below 1 means 1."), blank_means(1)] = 1,
+        per_page: Annotated[
+            int, Query(alias="perPage", description="Held between 1 and 200."), blank_means(50)
+        ] = 50,
     ) -> Response:
         wanted = RowFilter(q.strip(), _row_status(status))
         snapshots, demanded = await self._versions.snapshots(), await self._demand.all()
@@ -173,29 +180,24 @@ class InferenceRoutes:
         """Without a point to resume from the present is taken, before the client hears that it listens."""
         return EventStream(self._events.after(after or self._events.latest), self._shutdown)
 
-    async def _demanded(self, service_id: str, digest: str) -> Wanted:
-        if not normalised(digest):
+    async def _key(self, service_id: str, digest: Digest | None) -> DigestKey:
+        if digest is None:
             raise invalid("digest", "digest is required")
-        return await self._demand.of_service(service_id)
-
-    async def _key(self, wanted: Wanted, digest: str) -> DigestKey:
-        text = normalised(digest)
-        if text not in wanted.digests:
+        wanted = await self._demand.of_service(service_id)
+        if digest not in wanted.digests:
             raise NotFound("digest snapshot not found")
-        return DigestKey(wanted.ref.repository, Digest(text), await self._demand.platform())
+        return DigestKey(wanted.ref.repository, digest, await self._demand.platform())
 
 
-def normalised(digest: str) -> str:
-    """In lower case, and a bare hash as the sha256 that it is."""
-    text = digest.strip().lower()
-    return text if ":" in text or not text else f"sha256:{text}"
-
-
-def _parsed(text: str) -> Digest:
+def parsed(text: str) -> Digest | None:
+    """In whatever case, and a bare hash as the sha256 that it is. None: there is nothing but blanks."""
+    trimmed = text.strip().lower()
+    if not trimmed:
+        return None
     try:
-        return Digest.parse(text)
+        return Digest.parse(trimmed if ":" in trimmed else f"sha256:{trimmed}")
     except InvalidArgument as error:
-        raise invalid("digest", "not a digest") from error
+        raise invalid("digest", f"not a digest; one is {FORMS}") from error
 
 
 def _row_status(text: str) -> RowStatus | None:

@@ -13,6 +13,7 @@ from dockrev.jobs.streams import JobStreams
 from dockrev.jobs.wire import JobAnswer, JobListAnswer, job_detail_out, job_out
 from dockrev.web.body import ApiRouter
 from dockrev.web.openapi import responses
+from dockrev.web.query import blank_means
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import Done, WireResponse
@@ -53,15 +54,15 @@ class JobRoutes:
 
     async def list(
         self,
-        limit: Annotated[int, Query(ge=1, le=200)] = 100,
-        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=200), blank_means(100)] = 100,
+        cursor: Annotated[str | None, blank_means(None)] = None,
         type: Annotated[str | None, Query(description="One type or several, comma-separated")] = None,
-        status: JobStatus | None = None,
-        stack_id: Annotated[str | None, Query(alias="stackId")] = None,
-        service_id: Annotated[str | None, Query(alias="serviceId")] = None,
+        status: Annotated[JobStatus | None, blank_means(None)] = None,
+        stack_id: Annotated[str | None, Query(alias="stackId"), blank_means(None)] = None,
+        service_id: Annotated[str | None, Query(alias="serviceId"), blank_means(None)] = None,
     ) -> Response:
         types = frozenset(name for part in (type or "").split(",") if (name := part.strip()))
-        wanted = JobFilter(types, status, stack_id or None, service_id or None)
+        wanted = JobFilter(types, status, stack_id, service_id)
         found = await self._store.page(wanted, limit, decode_cursor(cursor) if cursor else None)
         shown, more = found[:limit], len(found) > limit
         answer = JobListAnswer(

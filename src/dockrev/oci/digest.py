@@ -1,13 +1,19 @@
-"""Content digests: `<algorithm>:<hex>` (OCI image spec, descriptor.md, "Digests")."""
+"""Content digests: `<algorithm>:<hex>` (OCI image spec, descriptor.md, "Digests").
+
+Only algorithms that the specification registers and engines compute: what cannot be computed proves nothing.
+"""
 
 import hashlib
 import re
-from typing import Self
+from typing import Final, Self
 
 from dockrev.errors import InvalidArgument
 
-_GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
-_REGISTERED = {"sha256": re.compile(r"[a-f0-9]{64}"), "sha512": re.compile(r"[a-f0-9]{128}")}
+_GRAMMAR: Final = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
+_DIGITS: Final = {"sha256": 64, "sha512": 128}
+_REGISTERED: Final = {name: re.compile(rf"{name}:[a-f0-9]{{{count}}}") for name, count in _DIGITS.items()}
+FORMS: Final = " or ".join(f"{name}:<{count} hex digits>" for name, count in _DIGITS.items())
+"""For those who are told that theirs is none."""
 
 
 class Digest(str):
@@ -18,10 +24,9 @@ class Digest(str):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises InvalidArgument for anything that is no digest, a sha256 of the wrong length included."""
-        algorithm, _, encoded = text.partition(":")
-        registered = _REGISTERED.get(algorithm)
-        if not _GRAMMAR.fullmatch(text) or (registered and not registered.fullmatch(encoded)):
-            raise InvalidArgument(f"not a digest: {text[:100]!r}")
+        registered = _REGISTERED.get(text.partition(":")[0])
+        if not registered or not registered.fullmatch(text):
+            raise InvalidArgument(f"not a digest: {text[:100]!r}; a digest is {FORMS}")
         return cls(text)
 
     @classmethod
@@ -29,13 +34,15 @@ class Digest(str):
         return cls(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
     def names(self, content: bytes) -> bool:
-        """Whether `content` has this digest; never true for an algorithm that cannot be computed."""
         algorithm, _, encoded = self.partition(":")
-        if algorithm not in _REGISTERED:
-            return False
-        return hashlib.new(algorithm, content).hexdigest() == encoded
+        return algorithm in _REGISTERED and hashlib.new(algorithm, content).hexdigest() == encoded
 
     @property
     def short(self) -> str:
         """The first twelve hex digits, as Docker prints them."""
         return self.partition(":")[2][:12]
+
+
+def is_foreign(text: str) -> bool:
+    """A digest in form, by an algorithm that is not known here."""
+    return _GRAMMAR.fullmatch(text) is not None and text.partition(":")[0] not in _REGISTERED

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 
 from dockrev.errors import InvalidArgument, Json
-from dockrev.oci.digest import Digest
+from dockrev.oci.digest import Digest, is_foreign
 from dockrev.oci.platform import Platform, choose
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -43,7 +43,7 @@ class MultiPlatform:
 
 @dataclass(frozen=True, slots=True)
 class Index(MultiPlatform):
-    """Attestations (`unknown/unknown`) and nested indexes are left out."""
+    """Attestations (`unknown/unknown`), nested indexes and children with foreign digests are left out."""
 
     children: tuple[Child, ...]
 
@@ -101,7 +101,8 @@ def _child(entry: Mapping[str, Json]) -> Child | None:
     if not isinstance(os, str) or not isinstance(architecture, str):
         return None
     platform = Platform.of(os, architecture, variant if isinstance(variant, str) else None)
-    return Child(platform, Digest.parse(str(entry.get("digest")))) if platform.known else None
+    digest = str(entry.get("digest"))
+    return None if is_foreign(digest) or not platform.known else Child(platform, Digest.parse(digest))
 
 
 def _is_index(media_type: Json) -> bool:

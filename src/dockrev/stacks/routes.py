@@ -11,6 +11,7 @@ from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.wire import (
+    Archived,
     StackAnswer,
     StackListAnswer,
     stack_detail,
@@ -54,7 +55,7 @@ class StackRoutes:
             add(f"/api/stacks/{{stack_id}}/{verb}", stack, methods=["POST"], responses=missing)
             add(f"/api/services/{{service_id}}/{verb}", service, methods=["POST"], responses=missing)
 
-    async def list(self, request: Request, archived: ArchivedFilter = ArchivedFilter.EXCLUDE) -> Response:
+    async def list(self, request: Request, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
         async def render() -> bytes:
             found = await self._appraiser.all()
             shown = [stack_list_item(one) for one in found if archived.admits(one.stack.archived)]

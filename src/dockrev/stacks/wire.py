@@ -1,12 +1,18 @@
 """Stacks and services as the API shows them."""
 
+from typing import Annotated
+
 from dockrev.images.models import CheckError
 from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
 from dockrev.stacks.candidates import ArchMatch, Candidate
-from dockrev.stacks.models import BackupChoice, Runtime, ServiceSettings, StackStatus
+from dockrev.stacks.models import ArchivedFilter, BackupChoice, Runtime, ServiceSettings, StackStatus
 from dockrev.stacks.shown_version import ShownVersion
 from dockrev.versions.state import InferenceStatus, VersionInference
+from dockrev.web.query import blank_means
 from dockrev.web.wire import Nullable, Timestamp, Wire
+
+Archived = Annotated[ArchivedFilter, blank_means(ArchivedFilter.EXCLUDE)]
+"""As a query parameter."""
 
 
 class StackListItem(Wire):

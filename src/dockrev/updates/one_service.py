@@ -281,16 +281,19 @@ class ServiceUpdate:
 
     async def settled(self) -> None:
         """Tells what is true of the service now, as its registry and the engine say."""
-        if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
-            await self._report.settled(self._plan, seen)
+        try:
+            if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
+                await self._report.settled(self._plan, seen)
+        except UpstreamError as error:
+            await self._report.log(f"{self._plan.name} was not looked at again: {error.message}", Level.WARN)
 
     async def _look_around(self) -> None:
         """What cannot be seen now is seen by the next scan; the service is what it is."""
         try:
             await self._tools.look_around()
-            await self.settled()
         except UpstreamError as error:
             await self._report.log(f"the list of stacks is not fresh yet: {error.message}", Level.WARN)
+        await self.settled()
 
     async def _after(self, failure: StepFailed) -> ServiceOutcome | None:
         await self._report.failed(self._plan, failure.step, failure.reason)

@@ -16,6 +16,7 @@ from fastapi import Depends, Header, Query
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from dockrev.web.query import blank_means
 from dockrev.web.shutdown import Shutdown
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
@@ -116,7 +117,9 @@ async def resume_after(
         str | None,
         Header(description="Sent by browsers when they reconnect; anything unreadable counts as 0."),
     ] = None,
-    after_id: Annotated[int, Query(alias="afterId", description="Negative values count as 0.")] = 0,
+    after_id: Annotated[
+        int, Query(alias="afterId", description="Negative and blank values count as 0."), blank_means(0)
+    ] = 0,
 ) -> int:
     seen = int(last_event_id) if last_event_id and re.fullmatch(r"[0-9]{1,19}", last_event_id) else 0
     return min(max(seen, after_id, 0), _MAX_ID)
