@@ -39,7 +39,7 @@ from dockrev.updates.routes import UpdateRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.body import ApiRouter
 from dockrev.web.listen import listen
-from dockrev.web.server import WebServer
+from dockrev.web.server import WebServer, cancelled_by_signals
 from dockrev.web.shutdown import Shutdown
 
 log = structlog.get_logger()
@@ -75,8 +75,8 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
             await name_unfit(core.ignores)
             await works.repair()
             await core.inference.load()
-            await works.runner.start()
             try:
+                await works.runner.start()
                 async with _in_background(core, works, looking):
                     shutdown = Shutdown()
                     yield Dockrev(_web(core, works, looking, shutdown), shutdown)
@@ -191,9 +191,14 @@ def _readiness(core: Core, works: Works, looking: _Looking) -> Readiness:
 
 
 async def serve(config: Config, clock: Clock) -> None:
-    """Until SIGTERM or SIGINT. Raises ConfigError or StorageError when it cannot start."""
+    """Until SIGTERM or SIGINT; one that comes before it serves cancels it.
+
+    Raises ConfigError or StorageError when it cannot start.
+    """
+    serve_signals = cancelled_by_signals()
     with listen(config.http) as sock:
         async with open_server(config, clock) as dockrev:
+            serve_signals()
             log.info("Dockrev is listening", action="server.started", address=str(config.http))
             await WebServer(dockrev.web, config.http, dockrev.shutdown).serve([sock])
             log.info("Dockrev is stopping", action="server.stopping")

@@ -76,8 +76,15 @@ class ServerProcess:
         process.kill()
         process.wait(_PATIENCE_SECONDS)
 
+    @property
+    def pid(self) -> int:
+        return self._require_process().pid
+
+    def send(self, number: signal.Signals) -> None:
+        self._require_process().send_signal(number)
+
     def terminate(self) -> None:
-        self._require_process().send_signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
 
     async def ended(self) -> int:
         """The exit code, once there is one."""

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 import pytest
 from fastapi import Body, Request
@@ -124,6 +125,45 @@ async def test_every_fault_of_a_body_is_named_at_once() -> None:
     answer = await ask(app(), "POST", "/api/updates", json_body={"count": "1", "dryRun": 3, "targets": [{}]})
     fields = [fault["field"] for fault in answer.json()["error"]["details"]["errors"]]
     assert fields == ["count", "dryRun", "targets[0].serviceId"]
+
+
+class Why(StrEnum):
+    ASKED = "asked"
+    DUE = "due"
+    OTHER = "other"
+
+
+class Reasoned(Wire):
+    why: Why = Why.ASKED
+    some: Literal[Why.ASKED, Why.DUE] = Why.ASKED
+    paths: dict[str, Why] | None = None
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"why": "x"}, "why: Input should be 'asked', 'due' or 'other'"),
+        ({"some": "other"}, "some: Input should be 'asked' or 'due'"),
+        ({"paths": {"/a": "x"}}, "paths./a: Input should be 'asked', 'due' or 'other'"),
+        ({"paths": []}, "paths: Input should be an object"),
+        ([], "body: Input should be an object"),
+    ],
+)
+async def test_what_is_expected_is_said_in_the_words_of_the_api(body: object, message: str) -> None:
+    router = ApiRouter()
+
+    @router.post("/api/reasons")
+    async def reasons(given: Reasoned) -> WireResponse:
+        return WireResponse(given)
+
+    answer = await ask(create_web_app([router], AuthConfig(), "1"), "POST", "/api/reasons", json_body=body)
+    assert (answer.status, answer.json()["error"]["message"]) == (400, message)
+
+
+@pytest.mark.parametrize("target", ["svc_1", 7, None, ["svc_1"]])
+async def test_a_member_of_a_list_that_is_no_object_is_named(target: object) -> None:
+    answer = await ask(app(), "POST", "/api/updates", json_body={"targets": [target]})
+    assert answer.json()["error"]["message"] == "targets[0]: Input should be an object"
 
 
 async def test_what_was_sent_is_not_repeated() -> None:

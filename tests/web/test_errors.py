@@ -5,6 +5,7 @@ import structlog
 from fastapi import Query
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from dockrev.config import AuthConfig
@@ -60,6 +61,34 @@ async def test_an_upstream_failure_is_logged_and_a_refusal_is_not() -> None:
         await ask(raising(DockerError("the engine is away")), "GET", "/api/things")
         await ask(raising(NotFound("job not found")), "GET", "/api/things")
     assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["the engine is away"]
+
+
+async def test_the_line_of_a_failure_names_the_request_and_the_cause_and_no_secret() -> None:
+    async def endpoint() -> Response:
+        try:
+            try:
+                raise ConnectionRefusedError(111, "Connection refused")
+            except OSError as error:
+                raise RuntimeError("postgresql://dockrev:hunter2@db/dockrev") from error
+        except RuntimeError as error:
+            raise StorageError("the database is away") from error
+
+    with capture_logs([merge_contextvars]) as lines:
+        answer = await ask(
+            app_of(endpoint), "GET", "/api/things?token=hunter2", headers={"x-request-id": "proxy-7"}
+        )
+    (line,) = (line for line in lines if line["log_level"] == "warning")
+    assert answer.status == 503
+    assert line == {
+        "event": "the database is away",
+        "log_level": "warning",
+        "action": "http.failed",
+        "code": "storage_unavailable",
+        "method": "GET",
+        "path": "/api/things",
+        "request_id": "proxy-7",
+        "cause": "StorageError from RuntimeError from ConnectionRefusedError (Connection refused)",
+    }
 
 
 async def test_a_bug_is_logged_once_with_its_traceback_and_keeps_its_secrets() -> None:

@@ -1,11 +1,12 @@
 """The commands: each reads the configuration, does one thing, and tells errors in a sentence."""
 
+import asyncio
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Annotated
 
@@ -16,7 +17,9 @@ from rich.markup import escape
 from rich.prompt import Confirm
 
 from dockrev.cli.logs import configure_logs
+from dockrev.cli.output import end_with_readers
 from dockrev.cli.printable import printable
+from dockrev.cli.signals import stop_is_success
 from dockrev.clock import SystemClock
 from dockrev.config import Config, LogConfig, effective_version
 from dockrev.errors import AppError, ConfigError
@@ -53,13 +56,15 @@ def dockrev(
 @cli.command()
 def serve() -> None:
     """Serve the API until it is stopped."""
+    stop_is_success()
     from dockrev.app import serve as serve_until_stopped  # noqa: PLC0415 -- other commands start faster without
 
     with _troubles_told():
         config = _config()
         configure_logs(config.log)
         _warn(config)
-        uvloop.run(serve_until_stopped(config, SystemClock()))
+        with suppress(asyncio.CancelledError):  # stopped before it served
+            uvloop.run(serve_until_stopped(config, SystemClock()))
 
 
 @cli.command()
@@ -79,6 +84,7 @@ def check(
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
+        end_with_readers()
         _end_in_order()
         findings = uvloop.run(checking.check(config, SystemClock(), names or [], _error))
         if as_json:
@@ -120,6 +126,7 @@ def doctor() -> None:
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
+        end_with_readers()
         if not uvloop.run(examine(config, SystemClock(), Console())):
             raise typer.Exit(TROUBLE)
 
@@ -134,6 +141,7 @@ def backup_list(
     async def run(config: Config) -> None:
         async with commands.BackupCommands.open(config, SystemClock()) as opened:
             found = await opened.backups.all()
+        end_with_readers()
         if as_json:
             typer.echo(json.dumps(commands.as_json(found), indent=2))
         else:
@@ -155,6 +163,7 @@ def backup_verify(
 
     async def run(config: Config) -> None:
         async with commands.BackupCommands.open(config, SystemClock()) as opened:
+            end_with_readers()
             commands.print_verified(await opened.backups.verify(backup_id, live=live), _console())
 
     _run_backup_command(run)

@@ -1,7 +1,8 @@
 """The one place that turns errors into answers: every failure is the same JSON envelope."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 import structlog
@@ -16,9 +17,19 @@ from starlette.routing import Match, Route
 from starlette.types import ExceptionHandler
 
 from dockrev.errors import AppError, InvalidArgument, Json
+from dockrev.web.request_log import logged_path
 from dockrev.web.wire import Wire
 
 log = structlog.get_logger()
+
+_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
+"""A member of an enumeration, as Python writes it."""
+_OTHER_WORDS: Final = {
+    "model_type": "Input should be an object",
+    "model_attributes_type": "Input should be an object",
+    "dict_type": "Input should be an object",
+    "tuple_type": "Input should be a valid list",
+}
 
 
 class ErrorBody(Wire):
@@ -49,9 +60,30 @@ def envelope(status: int, code: str, message: str, details: Mapping[str, Json] |
 async def _raised(request: Request, error: Exception) -> Response:
     raised = cast(AppError, error)
     if raised.status >= 500:
-        log.warning(raised.message, action="http.failed", code=raised.code)
+        log.warning(
+            raised.message,
+            action="http.failed",
+            code=raised.code,
+            method=request.method,
+            path=logged_path(request.scope),
+            cause=_cause(raised),
+        )
     answer = envelope(raised.status, raised.code, raised.message, raised.details)
     return _naming_allowed_methods(answer, request) if raised.status == 405 else answer
+
+
+def _cause(error: BaseException) -> str:
+    """The kinds of errors from what was raised down to its origin, with the system's own words.
+
+    Nothing else of their texts: those of foreign errors may hold addresses and secrets.
+    """
+    chain: list[str] = []
+    link: BaseException | None = error
+    while link is not None:
+        said = f" ({link.strerror})" if isinstance(link, OSError) and link.strerror else ""
+        chain.append(f"{type(link).__name__}{said}")
+        link = link.__cause__
+    return " from ".join(chain)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -62,7 +94,14 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 def _fault(item: Mapping[str, Any]) -> dict[str, str]:
-    return {"field": field_path(item["loc"]), "message": item["msg"].removeprefix("Value error, ")}
+    return {"field": field_path(item["loc"]), "message": _words(item["type"], item["msg"])}
+
+
+def _words(kind: str, message: str) -> str:
+    """Pydantic's, without the names of Python classes and types."""
+    if kind in _OTHER_WORDS:
+        return _OTHER_WORDS[kind]
+    return _MEMBER.sub(r"\1", message.removeprefix("Value error, "))
 
 
 def field_path(location: Sequence[str | int]) -> str:
@@ -112,7 +151,13 @@ async def _left(_: Request, __: Exception) -> Response:
 
 async def unexpected(request: Request, error: Exception) -> Response:
     """A bug. The answer names its kind only: texts of foreign errors may hold addresses and secrets."""
-    log.error("A request failed unexpectedly", action="http.crashed", path=request.url.path, exc_info=error)
+    log.error(
+        "A request failed unexpectedly",
+        action="http.crashed",
+        method=request.method,
+        path=logged_path(request.scope),
+        exc_info=error,
+    )
     cause = f"unexpected {type(error).__name__}; the server's log has the details"
     return envelope(500, "internal", "internal error", {"cause": cause})
 

@@ -47,11 +47,16 @@ class RequestLog:
             "Answered a request",
             action="http.request",
             method=scope["method"],
-            # The query may hold anything, and the decoded path line breaks.
-            path=scope["raw_path"].decode("latin-1"),
+            path=logged_path(scope),
             status=status,
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
         )
+
+
+def logged_path(scope: Scope) -> str:
+    """The query may hold anything, and the decoded path line breaks."""
+    path: bytes = scope["raw_path"]
+    return path.decode("latin-1")
 
 
 def request_id(scope: Scope) -> str:

@@ -1,7 +1,9 @@
 """uvicorn, told to say goodbye to endless responses before it waits for them."""
 
+import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -12,6 +14,22 @@ from dockrev.config import HttpAddress
 from dockrev.web.errors import envelope
 from dockrev.web.security import secured
 from dockrev.web.shutdown import Shutdown
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def cancelled_by_signals() -> Callable[[], None]:
+    """SIGTERM and SIGINT cancel the current task, until what is returned is called: right before serving."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in _STOPPING:
+        loop.add_signal_handler(number, task.cancel)
+
+    def no_longer() -> None:
+        for number in _STOPPING:
+            loop.remove_signal_handler(number)
+
+    return no_longer
 
 
 class WebServer(uvicorn.Server):
