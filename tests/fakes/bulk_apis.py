@@ -13,7 +13,12 @@ from tests.fakes.bulk import FakeBulk, Pushed, rfc3339
 
 
 class FakeDockerHub(FakeBulk):
-    """Counts down 180 requests a minute. `next` names Docker's own host, wherever this one stands."""
+    """Counts down 180 requests a minute. `next` names Docker's own host, wherever this one stands.
+
+    `documented_for`: the status of the documented path to those who did not log in.
+    """
+
+    documented_for = 200
 
     left = 180
     resets_at = datetime(2026, 1, 2, 3, 5, 0, tzinfo=UTC)
@@ -24,7 +29,10 @@ class FakeDockerHub(FakeBulk):
         if self.left < 0:
             limits |= {"X-RateLimit-Remaining": "0", "X-Retry-After": limits["X-RateLimit-Reset"]}
             return web.json_response({"detail": "Rate limit exceeded"}, status=429, headers=limits)
-        found = re.fullmatch(r"/v2/namespaces/([^/]+)/repositories/([^/]+)/tags", request.path)
+        documented = re.fullmatch(r"/v2/namespaces/([^/]+)/repositories/([^/]+)/tags", request.path)
+        if documented and self.documented_for != 200:
+            return web.json_response({"message": "log in"}, status=self.documented_for, headers=limits)
+        found = documented or re.fullmatch(r"/v2/repositories/([^/]+)/([^/]+)/tags", request.path)
         if not found or f"{found[1]}/{found[2]}" not in self.repositories:
             return web.json_response({"message": "object not found", "errinfo": {}}, status=404)
         rows = self.newest_first(f"{found[1]}/{found[2]}")
@@ -76,11 +84,11 @@ class FakeQuay(FakeBulk):
 
 
 class FakeGitLab(FakeBulk):
-    """By name, unless it `sorts`; releases that cannot sort by time refuse to."""
+    """By name, unless asked for one of `sorts`; what a release does not know it refuses."""
 
     realm, service = "/jwt/auth", "container_registry"
     largest_page = 1000
-    sorts = True
+    sorts: tuple[str, ...] = ("-published_at", "desc")
 
     def answer(self, request: web.Request) -> web.Response:
         found = re.fullmatch(r"/gitlab/v1/repositories/(.+)/tags/list/", request.path)
@@ -89,11 +97,11 @@ class FakeGitLab(FakeBulk):
         if not self.granted(request, found[1]):
             return self.challenge()
         rows = sorted(self.repositories[found[1]], key=lambda one: one.tag)
-        if request.query.get("sort") == "-published_at":
-            if not self.sorts:
+        if sort := request.query.get("sort"):
+            if sort not in self.sorts:
                 code = "INVALID_QUERY_PARAMETER_VALUE"
                 return web.json_response({"errors": [{"code": code}]}, status=400)
-            rows = self.newest_first(found[1])
+            rows = self.newest_first(found[1]) if sort == "-published_at" else rows[::-1]
         return self._page(request, rows)
 
     def _page(self, request: web.Request, rows: list[Pushed]) -> web.Response:

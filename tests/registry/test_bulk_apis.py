@@ -135,23 +135,47 @@ async def test_a_missing_package_does_not_make_an_organisation_a_user(
         assert len(api.server.requests) == 1
 
 
-async def test_a_gitlab_that_cannot_sort_by_time_is_asked_that_order_from_then_on(
-    open_client: OpenClient, docker_config: Path
+@pytest.mark.parametrize(
+    ("sorts", "orders", "first"),
+    [(("desc",), ["-published_at", "desc", "desc"], "1499"), ((), ["-published_at", "desc", "", ""], "0999")],
+)
+async def test_a_gitlab_that_cannot_sort_by_time_is_asked_what_it_can_from_then_on(
+    open_client: OpenClient, docker_config: Path, sorts: tuple[str, ...], orders: list[str], first: str
 ) -> None:
     async with opened(Case("old gitlab", FakeGitLab), open_client, docker_config) as api:
         assert isinstance(api.server, FakeGitLab)
-        api.server.sorts = False
+        api.server.sorts = sorts
         digests = {f"{number:04}": api.server.push("acme/many", f"{number:04}") for number in range(1500)}
 
         tags = await api.all(api.repository("acme/many"))
 
         assert {tag.tag: tag.digest for tag in tags} == digests
-        assert [tag.tag for tag in tags[:2]] == ["0999", "0998"]
-        assert [line.count("sort=") for line in api.server.listings] == [1, 0, 0]
+        assert tags[0].tag == first
+        assert [order_in(line) for line in api.server.listings] == orders
 
         await api.all()
 
-        assert "sort=" not in api.server.listings[-1]
+        assert order_in(api.server.listings[-1]) == orders[-1]
+
+
+def order_in(listing: str) -> str:
+    return listing.partition("sort=")[2].partition("&")[0]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_docker_hub_is_asked_on_its_older_path_where_the_documented_one_wants_a_login(
+    open_client: OpenClient, docker_config: Path, status: int
+) -> None:
+    async with opened(Case("hub", FakeDockerHub, "docker.io"), open_client, docker_config) as api:
+        assert isinstance(api.server, FakeDockerHub)
+        api.server.documented_for = status
+
+        assert [tag.tag for tag in await api.all()] == ["latest"]
+        await api.all()
+
+        paths = [line.partition("/tags?")[0].rpartition(" ")[2] for line in api.server.listings]
+        older = "/v2/repositories/acme/app"
+        assert paths == ["/v2/namespaces/acme/repositories/app", older, older]
 
 
 async def test_harbor_gets_the_login_of_its_registry(open_client: OpenClient, docker_config: Path) -> None:

@@ -25,12 +25,16 @@ _PAGE_SIZE = 100
 class DockerHub:
     newest_first: ClassVar[bool] = True
     accept: ClassVar[str] = "application/json"
-    another_way: ClassVar[frozenset[int]] = frozenset()
+    another_way: ClassVar[frozenset[int]] = frozenset({401, 403})
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
+        """The documented path is one for logins, though it answers without; the older one wants none."""
         namespace, _, repository = ref.path.partition("/")
         query = f"page_size={_PAGE_SIZE}&ordering=last_updated&page=1"
-        return (f"/v2/namespaces/{namespace}/repositories/{repository}/tags?{query}",)
+        return (
+            f"/v2/namespaces/{namespace}/repositories/{repository}/tags?{query}",
+            f"/v2/repositories/{ref.path}/tags?{query}",
+        )
 
     def page(self, content: Json, answer: Answer) -> Page:
         # `next` is an absolute URL of Docker's; only that there is one counts, so nothing else is ever asked.

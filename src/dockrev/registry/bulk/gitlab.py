@@ -20,13 +20,13 @@ _PAGE_SIZE = 1000
 
 class GitLab:
     newest_first: ClassVar[bool] = False
-    """Older releases cannot sort by time and refuse to (400); then the list comes by name."""
+    """Releases that cannot sort by time refuse to (400), and older ones to sort at all."""
     accept: ClassVar[str] = "application/json"
     another_way: ClassVar[frozenset[int]] = frozenset({400})
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
         listing = f"/gitlab/v1/repositories/{ref.path}/tags/list/?n={_PAGE_SIZE}"
-        return (f"{listing}&sort=-published_at", listing)
+        return (f"{listing}&sort=-published_at", f"{listing}&sort=desc", listing)
 
     def page(self, content: Json, answer: Answer) -> Page:
         tags = every(content)
