@@ -155,9 +155,11 @@ class InferenceRoutes:
         self,
         q: str = "",
         status: str = "",
-        page_number: Annotated[int, Query(alias="page", description="Below 1 means 1."), blank_means(1)] = 1,
+        page_number: Annotated[
+            int, Query(alias="page", description="Below 1 means 1."), blank_means(1, int)
+        ] = 1,
         per_page: Annotated[
-            int, Query(alias="perPage", description="Held between 1 and 200."), blank_means(50)
+            int, Query(alias="perPage", description="Held between 1 and 200."), blank_means(50, int)
         ] = 50,
     ) -> Response:
         wanted = RowFilter(q.strip(), _row_status(status))

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import Field
 from starlette.responses import Response
 
 from dockrev.jobs.cursor import decode_cursor, encode_cursor
@@ -19,6 +20,7 @@ from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import Done, WireResponse
 
 _LOG_LINES = 500
+_Limit = Annotated[int, Field(ge=1, le=200)]
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 }
@@ -54,12 +56,12 @@ class JobRoutes:
 
     async def list(
         self,
-        limit: Annotated[int, Query(ge=1, le=200), blank_means(100)] = 100,
-        cursor: Annotated[str | None, blank_means(None)] = None,
+        limit: Annotated[_Limit, blank_means(100, _Limit)] = 100,
+        cursor: Annotated[str | None, blank_means(None, str)] = None,
         type: Annotated[str | None, Query(description="One type or several, comma-separated")] = None,
-        status: Annotated[JobStatus | None, blank_means(None)] = None,
-        stack_id: Annotated[str | None, Query(alias="stackId"), blank_means(None)] = None,
-        service_id: Annotated[str | None, Query(alias="serviceId"), blank_means(None)] = None,
+        status: Annotated[JobStatus | None, blank_means(None, JobStatus)] = None,
+        stack_id: Annotated[str | None, Query(alias="stackId"), blank_means(None, str)] = None,
+        service_id: Annotated[str | None, Query(alias="serviceId"), blank_means(None, str)] = None,
     ) -> Response:
         types = frozenset(name for part in (type or "").split(",") if (name := part.strip()))
         wanted = JobFilter(types, status, stack_id, service_id)

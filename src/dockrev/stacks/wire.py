@@ -11,7 +11,7 @@ from dockrev.versions.state import InferenceStatus, VersionInference
 from dockrev.web.query import blank_means
 from dockrev.web.wire import Nullable, Timestamp, Wire
 
-Archived = Annotated[ArchivedFilter, blank_means(ArchivedFilter.EXCLUDE)]
+Archived = Annotated[ArchivedFilter, blank_means(ArchivedFilter.EXCLUDE, ArchivedFilter)]
 """As a query parameter."""
 
 

@@ -118,7 +118,7 @@ async def resume_after(
         Header(description="Sent by browsers when they reconnect; anything unreadable counts as 0."),
     ] = None,
     after_id: Annotated[
-        int, Query(alias="afterId", description="Negative and blank values count as 0."), blank_means(0)
+        int, Query(alias="afterId", description="Negative and blank values count as 0."), blank_means(0, int)
     ] = 0,
 ) -> int:
     seen = int(last_event_id) if last_event_id and re.fullmatch(r"[0-9]{1,19}", last_event_id) else 0
