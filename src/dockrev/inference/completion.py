@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -32,12 +32,16 @@ PACE_SECONDS = 10.0
 
 @dataclass(slots=True)
 class _Course:
-    """How far this process is with a repository. `paging`: its bulk API has pages left."""
+    """How far this process is with a repository. `paging`: its bulk API has pages left.
+
+    `failed`: these tags brought no answer and come last, for some never do.
+    """
 
     asker: Asker
     paging: bool
     names: tuple[str, ...] = ()
     ordered: Sequence[str] = ()
+    failed: set[str] = field(default_factory=set)
 
     async def ask(self, listing: Listing | None, known: Container[str]) -> Answer:
         """Raises RegistryError."""
@@ -52,7 +56,10 @@ class _Course:
             answer = await self.asker.answer(AskPage())
             self.paging = answer.more
             return answer
-        return await self.asker.answer(AskHeads(tuple(unknown[:HEADS_AT_ONCE]), len(unknown)))
+        unknown.sort(key=self.failed.__contains__)
+        answer = await self.asker.answer(AskHeads(tuple(unknown[:HEADS_AT_ONCE]), len(unknown)))
+        self.failed.update(answer.timeouts, answer.errors)
+        return answer
 
 
 class Completion:
