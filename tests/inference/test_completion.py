@@ -183,6 +183,18 @@ async def test_a_search_goes_on_until_the_version_is_found_and_no_further(
     assert registry.counts["head"] == 20
 
 
+async def test_nothing_is_searched_for_a_service_that_names_its_version_itself(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    made = [registry.push(APP, f"16.{minor}-alpine") for minor in range(60)]
+    engine.services.run(f"{registry.host}/{APP}:16.9-alpine", made[9])
+    await engine.checked(APP, "16.9-alpine", made[9])
+    await engine.look(APP, made[9])
+    registry.forget_counts()
+    await engine.completion.find({engine.repository(APP)}, 25)
+    assert engine.asked == 0
+
+
 async def test_a_search_has_an_end_and_its_repositories(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
     engine.services.run(f"{registry.host}/{APP}", made[0])
