@@ -251,6 +251,8 @@ class FakeRegistry:
             return web.Response(status=faults.status, headers=self._retry_after())
         if faults.head_status is not None and request.method == "HEAD":
             return web.Response(status=faults.head_status)
+        if request.method == "HEAD" and request.path.rpartition("/")[2] in faults.broken_tags:
+            return web.Response(status=500)
         if faults.html:
             return web.Response(text=HTML, content_type="text/html")
         return None

@@ -25,6 +25,8 @@ class Faults:
     """How often `status` is answered; None: always."""
     head_status: int | None = None
     """What every HEAD gets, while lists can be read."""
+    broken_tags: frozenset[str] = frozenset()
+    """HEADs of these get 500."""
 
 
 @dataclass

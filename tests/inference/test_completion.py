@@ -138,6 +138,20 @@ async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
     assert "1.4.0" not in await engine.versions.facts(engine.repository(APP))
 
 
+async def test_tags_that_fail_every_time_do_not_keep_the_others_from_being_known(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    made = release(registry, *(f"1.{minor}.0" for minor in range(60)))
+    registry.fail(APP).broken_tags = frozenset(f"1.{minor}.0" for minor in range(8))
+    registry.fail(APP).broken_tags |= {f"1.{minor}.0" for minor in range(52, 60)}
+    engine.services.run(f"{registry.host}/{APP}", made[8])
+    for _ in range(6):
+        await complete(engine)
+        engine.clock.advance(601)
+    found = await engine.versions.facts(engine.repository(APP))
+    assert set(found) == {"latest", *(f"1.{minor}.0" for minor in range(8, 52))}
+
+
 async def test_a_small_repository_without_a_version_does_not_wait_for_a_large_one(
     engine: Engine, registry: FakeRegistry
 ) -> None:
@@ -167,6 +181,18 @@ async def test_a_search_goes_on_until_the_version_is_found_and_no_further(
     assert registry.counts["head"] == 20, "1.59.0 down to 1.40.0"
     await engine.completion.find({engine.repository(APP)}, 25)
     assert registry.counts["head"] == 20
+
+
+async def test_nothing_is_searched_for_a_service_that_names_its_version_itself(
+    engine: Engine, registry: FakeRegistry
+) -> None:
+    made = [registry.push(APP, f"16.{minor}-alpine") for minor in range(60)]
+    engine.services.run(f"{registry.host}/{APP}:16.9-alpine", made[9])
+    await engine.checked(APP, "16.9-alpine", made[9])
+    await engine.look(APP, made[9])
+    registry.forget_counts()
+    await engine.completion.find({engine.repository(APP)}, 25)
+    assert engine.asked == 0
 
 
 async def test_a_search_has_an_end_and_its_repositories(engine: Engine, registry: FakeRegistry) -> None:

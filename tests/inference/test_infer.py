@@ -257,7 +257,7 @@ def test_the_newest_version_that_was_pushed_again_is_found_by_one_head_more() ->
     oracle = Oracle(SEMVER | {"1.11.11": "again", "latest": "again"})
     case = Case(digest("again"), ("latest",), facts=believed(SEMVER), asked_at=NOON)
     assert "1.11.11" in oracle.run(case)
-    assert oracle.asked == [AskList(), AskHeads(("1.11.11",), 8)]
+    assert oracle.asked == [AskList(), AskHeads(("1.11.11",), 1)]
 
 
 @pytest.mark.parametrize(("force", "most"), [(False, 8), (True, 40)])
@@ -274,11 +274,40 @@ def test_what_was_seen_since_the_question_was_raised_is_not_asked_again() -> Non
     assert oracle.asked == [AskList()]
 
 
-def test_many_unknown_versions_leave_requests_for_the_one_that_was_pushed_again() -> None:
+def test_the_newest_version_that_was_pushed_again_is_asked_for_before_older_unknown_ones() -> None:
     oracle = Oracle(SEMVER | {"1.11.11": "again"})
     facts = believed({"1.11.11": "1.11.11"})
     assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.11.11"}
+    assert oracle.heads() == ["1.11.11"]
+
+
+def test_a_rebuilt_release_is_asked_for_right_after_an_unknown_newer_tag() -> None:
+    oracle = Oracle(SEMVER | {"1.12.0-rc.1": "rc", "1.11.11": "again"})
+    facts = believed({"1.11.11": "1.11.11"})
+    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.11.11"}
+    assert oracle.heads() == ["1.12.0-rc.1", "1.11.11"]
+
+
+def test_many_unknown_versions_leave_requests_for_the_one_that_was_pushed_again() -> None:
+    oracle = Oracle(SEMVER | {"1.10.11": "again"})
+    facts = believed({"1.11.11": "1.11.11", "1.10.11": "1.10.11"})
+    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.10.11"}
     assert len(oracle.heads()) == 40
+
+
+@pytest.mark.parametrize(("raw", "heads"), [("latest", 5), ("1", 5), ("beta", 13)])
+def test_a_dozen_prereleases_do_not_come_before_the_release(raw: str, heads: int) -> None:
+    betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}
+    oracle = Oracle(SEMVER | betas)
+    assert "1.11.11" in oracle.run(Case(digest("1.11.11"), (raw,)))
+    assert len(oracle.heads()) == heads
+
+
+def test_a_prerelease_behind_latest_is_the_newest_tag() -> None:
+    betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}
+    oracle = Oracle(SEMVER | betas)
+    assert oracle.run(Case(digest("beta.10"), ("latest",))) == {"1.12.0-beta.10"}
+    assert oracle.heads() == ["1.12.0-beta.10"]
 
 
 def test_a_bulk_api_that_shows_the_new_content_spares_asking_again() -> None:
@@ -286,3 +315,11 @@ def test_a_bulk_api_that_shows_the_new_content_spares_asking_again() -> None:
     case = Case(digest("again"), facts=believed(SEMVER), bulk=True, asked_at=NOON)
     assert oracle.run(case) == {"1.11.11"}
     assert oracle.asked == [AskPage()]
+
+
+def test_a_look_does_not_end_at_a_tag_that_moves_on_with_each_prerelease() -> None:
+    content = {"3.14-rc": "a1", "3.14.0a1": "a1", "3.13.0": "3.13.0", "3.13": "3.13.0"}
+    oracle = Oracle(content)
+    facts = {"3.14-rc": fact("3.14-rc", "a1")}
+    assert oracle.run(Case(digest("a1"), ("3.14-rc",), facts=facts)) == {"3.14-rc", "3.14.0a1"}
+    assert oracle.heads() == ["3.14.0a1"]

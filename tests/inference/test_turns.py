@@ -3,7 +3,8 @@
 import pytest
 
 from dockrev.inference.demand import Target
-from dockrev.inference.turns import Unfinished, in_turn, of_each_registry
+from dockrev.inference.tag_list import TagList
+from dockrev.inference.turns import Unfinished, in_turn, listed_to_tell, of_each_registry
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import DigestKey, VersionKnowledge
 from tests.inference.building import AMD64, digest
@@ -40,29 +41,40 @@ def known(**tags: str) -> VersionKnowledge:
 )
 def test_the_order(unknown: dict[str, int], knowledge: VersionKnowledge, expected: str) -> None:
     counts = {f"r.io/{name}": count for name, count in unknown.items()}
-    found = in_turn(dict([wanted("r.io/a"), wanted("r.io/b")]), counts, knowledge)
+    found = in_turn(dict([wanted("r.io/a"), wanted("r.io/b")]), counts, knowledge, {})
     assert [one.ref.path for one in found] == expected.split()
 
 
 def test_one_digest_without_a_version_is_enough() -> None:
     both = dict([wanted("r.io/a", "x"), wanted("r.io/a", "y")])
-    assert in_turn(both, {"r.io/a": 3}, known(a="1.4.0")) == [
+    assert in_turn(both, {"r.io/a": 3}, known(a="1.4.0"), {}) == [
         Unfinished(ImageRef.parse("r.io/a:latest"), unnamed=True, unknown=3)
     ]
 
 
 def test_a_service_that_is_configured_to_a_version_misses_none() -> None:
     pinned = dict([wanted("r.io/a", "x", "1.4.0")])
-    assert [one.unnamed for one in in_turn(pinned, {}, known())] == [False]
+    assert [one.unnamed for one in in_turn(pinned, {}, known(), {})] == [False]
     shared = dict([wanted("r.io/a", "x", "1.4.0", "latest")])
-    assert [one.unnamed for one in in_turn(shared, {}, known())] == [True]
+    assert [one.unnamed for one in in_turn(shared, {}, known(), {})] == [True]
+
+
+def test_a_tag_that_the_list_shows_as_a_whole_version_misses_none() -> None:
+    lists = {"r.io/a": TagList.of(["17-alpine", "17.2-alpine", "17.1-alpine", "latest"])}
+    for tag, missed in (("17.2-alpine", False), ("17-alpine", True), ("latest", True)):
+        targets = dict([wanted("r.io/a", "x", tag)])
+        named = known(a=tag)
+        assert [one.unnamed for one in in_turn(targets, {}, named, lists)] == [missed], tag
+        assert listed_to_tell(targets) == ({"r.io/a"} if tag != "latest" else set())
+    unlisted = dict([wanted("r.io/a", "x", "17.2-alpine")])
+    assert [one.unnamed for one in in_turn(unlisted, {}, known(), {})] == [True]
 
 
 def test_what_nobody_needs_waits_for_nothing() -> None:
-    assert in_turn(dict([wanted("r.io/a", required=False)]), {}, known()) == []
+    assert in_turn(dict([wanted("r.io/a", required=False)]), {}, known(), {}) == []
 
 
 def test_registries_are_independent_of_each_other() -> None:
     targets = dict([wanted("r.io/a"), wanted("r.io/b"), wanted("q.io/c")])
-    first = of_each_registry(in_turn(targets, {"r.io/a": 9, "r.io/b": 2}, known()))
+    first = of_each_registry(in_turn(targets, {"r.io/a": 9, "r.io/b": 2}, known(), {}))
     assert [str(one.ref) for one in first] == ["q.io/c:latest", "r.io/b:latest"]

@@ -4,7 +4,8 @@ import orjson
 
 from dockrev.inference.retention import SnapshotRetention
 from dockrev.inference.triggers import Triggers
-from dockrev.versions.models import InferenceReason, RetentionRun
+from dockrev.versions.learning import Findings
+from dockrev.versions.models import InferenceReason, RetentionRun, TagFact
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import APP, Engine, digest, release
@@ -95,3 +96,19 @@ async def test_a_look_that_ended_at_its_budget_is_taken_up_again_until_every_tag
         pass
     clock.advance(600)
     assert await triggers.warm_up() == 0, "nothing is left to ask"
+
+
+async def test_a_platform_manifest_keeps_its_version_when_the_index_is_asked_again(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    """A bulk API named the children; a HEAD, which names none, must not take them away."""
+    (index,) = release(registry, "1.4.0")
+    child, repository = digest("child"), engine.repository(APP)
+    engine.services.run(f"{registry.host}/{APP}", child)
+    await engine.versions.learn(
+        Findings(repository, [TagFact(repository, "1.4.0", index, clock.now(), (child,))])
+    )
+    clock.advance(8 * 86_400)
+    assert (await engine.look(APP, child)).tags == ("1.4.0",)
+    assert registry.requests[-1] == f"HEAD /v2/{APP}/manifests/1.4.0"
+    assert engine.asked == 1

@@ -101,6 +101,20 @@ async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
     assert known.tags_of(WEB, digest("child")) == ("v1",)
 
 
+async def test_what_an_index_holds_stays_known_when_its_tag_is_seen_again_without(
+    store: VersionStore, facts: Facts, clock: MovableClock
+) -> None:
+    index = TagFact(WEB, "v1", digest("index"), clock.now(), (digest("child"),))
+    await store.learn(Findings(WEB, [index], snapshots=[facts.snapshot("child", "v1")]))
+    clock.advance(1)
+    listing = Listing(WEB, ("v1",), clock.now())
+    await store.learn(Findings(WEB, facts(v1="index"), listing=listing))
+    assert (await store.facts(WEB))["v1"].children == (digest("child"),)
+    kept = await store.snapshot(DigestKey(WEB, digest("child"), AMD64))
+    assert kept is not None
+    assert kept.tags == ("v1",)
+
+
 async def test_a_tag_that_the_list_no_longer_holds_is_forgotten(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:

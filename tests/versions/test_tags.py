@@ -294,6 +294,9 @@ def test_shortened_tags_are_those_that_others_begin_with() -> None:
     tags = "1 1.27 1.27.2 1.26 1-alpine 1.27.2-alpine 1.27.2-alpine3.20 2.0 2.1-rc1 2.1 4.0.9 4.0.9.2244-ls1"
     versions = [version(tag) for tag in tags.split()]
     assert shortened(versions) == {"1", "1.27", "1-alpine", "4.0.9"}
+    assert shortened([version(tag) for tag in ("3.14-rc", "3.14.0rc2", "3.13-rc1", "3.13.0rc1")]) == {
+        "3.14-rc"
+    }
     assert version("1.27").shortens(version("1.27.2"))
     assert not version("1.2").shortens(version("1.27.2"))
     assert not version("1.27.2").shortens(version("1.27"))
@@ -333,6 +336,11 @@ def test_the_display_order_is_semantic_versions_then_z_to_a(tags: str, expected:
         ("latest-alpine", "latest-alpine 1.2.3-alpine 1.2.3-alpine3.20", "1.2.3-alpine 1.2.3-alpine3.20"),
         ("lts", "lts 2.462.3-lts 2.462.3-lts-jdk17 lts-jdk17", "2.462.3-lts 2.462.3-lts-jdk17"),
         ("lts-jdk17", "lts 2.462.3-lts 2.462.3-lts-jdk17 lts-jdk17", "2.462.3-lts-jdk17 2.462.3-lts"),
+        ("latest", "latest 18 18.0 18.0-20241108", "18.0-20241108"),
+        ("18.0", "latest 18 18.0 18.0-20241108", "18.0-20241108"),
+        ("latest", "latest 3.14-rc 3.14.0a1", "3.14.0a1"),
+        ("3.14-rc-slim", "3.14-rc-slim 3.14.0rc2-slim", "3.14.0rc2-slim"),
+        ("iron-slim", "iron iron-slim 20.18.0 20.18.0-slim", "20.18.0-slim 20.18.0"),
         ("lts-alpine", "lts-alpine 22-alpine 22.9.0-alpine", "22.9.0-alpine"),
     ],
 )

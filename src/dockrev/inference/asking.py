@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, assert_never
 
 from dockrev.clock import Clock
@@ -53,11 +54,19 @@ class Asker:
     tags that were asked along with it had brought.
     """
 
-    def __init__(self, registry: Registry, ref: ImageRef, images: Images, clock: Clock) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        ref: ImageRef,
+        images: Images,
+        clock: Clock,
+        known: Mapping[str, TagFact] = MappingProxyType({}),
+    ) -> None:
         self._registry = registry
         self._ref = ref
         self._images = images
         self._clock = clock
+        self._children = {fact.digest: fact.children for fact in known.values() if fact.children}
         self._pages: AsyncIterator[Sequence[TagDigest]] | None = None
         self.saved: dict[str, TagFact] = {}
 
@@ -117,7 +126,7 @@ class Asker:
     async def _facts(
         self, found: Mapping[str, Digest], children: Mapping[Digest, tuple[Digest, ...]]
     ) -> dict[str, TagFact]:
-        """`children` are those that the answer itself named."""
+        """`children` are those that the answer itself named; a HEAD names none."""
         known, now = await self._images.facts(set(found.values())), self._clock.now()
         facts = {
             tag: TagFact(
@@ -125,7 +134,9 @@ class Asker:
                 tag,
                 digest,
                 now,
-                children_of(known[digest]) if digest in known else children.get(digest, ()),
+                children_of(known[digest])
+                if digest in known
+                else children.get(digest) or self._children.get(digest, ()),
             )
             for tag, digest in found.items()
         }

@@ -1,8 +1,8 @@
 """Goes on where a look stopped: when nobody waits, until every tag of a repository in use is known."""
 
 import asyncio
-from collections.abc import Collection, Container, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -14,7 +14,8 @@ from dockrev.inference.demand import DemandBook
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
 from dockrev.inference.picture import Answer
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.turns import Unfinished, in_turn, of_each_registry
+from dockrev.inference.tag_list import TagList
+from dockrev.inference.turns import Unfinished, in_turn, listed_to_tell, of_each_registry
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.learning import Findings
 from dockrev.versions.models import Listing
@@ -32,12 +33,16 @@ PACE_SECONDS = 10.0
 
 @dataclass(slots=True)
 class _Course:
-    """How far this process is with a repository. `paging`: its bulk API has pages left."""
+    """How far this process is with a repository. `paging`: its bulk API has pages left.
+
+    `failed`: these tags brought no answer and come last, for some never do.
+    """
 
     asker: Asker
     paging: bool
     names: tuple[str, ...] = ()
     ordered: Sequence[str] = ()
+    failed: set[str] = field(default_factory=set)
 
     async def ask(self, listing: Listing | None, known: Container[str]) -> Answer:
         """Raises RegistryError."""
@@ -52,7 +57,10 @@ class _Course:
             answer = await self.asker.answer(AskPage())
             self.paging = answer.more
             return answer
-        return await self.asker.answer(AskHeads(tuple(unknown[:HEADS_AT_ONCE]), len(unknown)))
+        unknown.sort(key=self.failed.__contains__)
+        answer = await self.asker.answer(AskHeads(tuple(unknown[:HEADS_AT_ONCE]), len(unknown)))
+        self.failed.update(answer.timeouts, answer.errors)
+        return answer
 
 
 class Completion:
@@ -75,6 +83,7 @@ class Completion:
         self._clock = clock
         self._resting: dict[str, datetime] = {}
         self._courses: dict[str, _Course] = {}
+        self._lists: dict[str, TagList] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -115,8 +124,19 @@ class Completion:
         targets, now = await self._book.all(), self._clock.now()
         required = ((key.repository, key.digest) for key, target in targets.items() if target.required)
         knowledge = await self._versions.known(required, await self._book.platform())
-        waiting = in_turn(targets, await self._versions.unknown_tags(), knowledge)
+        lists = await self._tag_lists(listed_to_tell(targets))
+        waiting = in_turn(targets, await self._versions.unknown_tags(), knowledge, lists)
         return [one for one in waiting if self._resting.get(one.ref.repository, now) <= now]
+
+    async def _tag_lists(self, repositories: Collection[str]) -> Mapping[str, TagList]:
+        """Reading a long list takes a while, so it is done again only when it has changed."""
+        before, self._lists = self._lists, {}
+        for repository in repositories:
+            if listing := await self._versions.listing(repository):
+                known = before.get(repository)
+                same = known if known and known.names == listing.names else None
+                self._lists[repository] = same or TagList.of(listing.names)
+        return self._lists
 
     async def _go_on(self, ref: ImageRef) -> None:
         repository, now = ref.repository, self._clock.now()

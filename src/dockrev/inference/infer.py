@@ -10,12 +10,13 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 
 from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import is_strict_semver, parse_version
+from dockrev.versions.tags import asks_for_prerelease, is_strict_semver, parse_version
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
@@ -102,6 +103,7 @@ class _Search:
         self._case = case
         self._picture = picture
         self._heads = 0
+        self._again = 0
         self._ordered: tuple[TagList, list[str]] | None = None
 
     def ask(self, question: Question) -> Generator[Question, Answer, Answer]:
@@ -140,6 +142,7 @@ class _Search:
         """A recent list is believed for a few tags; then it is read anew, for it may be too old after all."""
         if not self._picture.listed and not self._case.recent:
             yield from self.ask(AskList())
+        yield from self.ask_newest_again()
         window, believed = 1, 1 + HEADS_AT_ONCE
         while not self._picture.telling and (left := self._left_for_unknown()) > 0:
             waiting = self._picture.unknown(self._candidates())
@@ -150,11 +153,21 @@ class _Search:
                 return
             size = min(window, left)
             yield from self._heads_of(waiting[:size], min(len(waiting), left))
+            if window == 1:
+                yield from self.ask_newest_again()
             window, believed = HEADS_AT_ONCE, believed - size
+
+    def ask_newest_again(self) -> Inquiry:
+        """Where no version is newer than one that is believed, that one was built and pushed again."""
+        believed = self._believed()[:1]
+        newer = takewhile(lambda tag: tag not in believed, self._candidates())
+        if believed and not self._picture.telling and not self._picture.unknown(newer):
+            self._again += 1
+            yield from self._heads_of(believed, 1)
 
     def ask_believed(self) -> Inquiry:
         """A version that was pushed again names the digest now, and is believed to name another one."""
-        waiting = self._believed()[: None if self._case.force else AGAIN_AT_MOST]
+        waiting = self._believed()[: None if self._case.force else AGAIN_AT_MOST - self._again]
         waiting = waiting[: HEAD_BUDGET - self._heads]
         size = 1
         while waiting and not self._picture.telling:
@@ -181,7 +194,7 @@ class _Search:
         yield from self.ask(AskHeads(tuple(tags), self._heads - len(tags) + expected))
 
     def _left_for_unknown(self) -> int:
-        return HEAD_BUDGET - self._heads - min(len(self._believed()), AGAIN_AT_MOST)
+        return HEAD_BUDGET - self._heads - min(len(self._believed()), AGAIN_AT_MOST - self._again)
 
     def _believed(self) -> list[str]:
         return seen_before(self._case.asked_at, self._picture, self._candidates())
@@ -199,7 +212,14 @@ class _Search:
         raw_tags = self._case.raw_tags or ("latest",)
         written = [*self._case.labels, *(tag for tag in raw_tags if parse_version(tag))]
         hints = list(dict.fromkeys([*map(_bare, self._case.labels), *(_stem(tag) for tag in written)]))
-        return sorted(tag_list.newest_first(raw_tags[0]), key=lambda tag: _place(_bare(tag), hints))
+        ordered = sorted(tag_list.newest_first(raw_tags[0]), key=lambda tag: _place(_bare(tag), hints))
+        return ordered if any(map(asks_for_prerelease, raw_tags)) else _releases_soon(ordered, tag_list)
+
+
+def _releases_soon(ordered: Sequence[str], tag_list: TagList) -> list[str]:
+    """`latest` hardly ever names a pre-release, of which there may be dozens; if it does, then the newest."""
+    releases = [tag for tag in ordered[1:] if not tag_list.is_prerelease(tag)][:HEADS_AT_ONCE]
+    return list(dict.fromkeys((*ordered[:1], *releases, *ordered)))
 
 
 def seen_before(moment: datetime | None, picture: Picture, tags: Sequence[str]) -> list[str]:

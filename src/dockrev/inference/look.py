@@ -67,7 +67,7 @@ class Looker:
         bulk = self._registry.bulk(target.ref) is not None
         case = build_case(task, target, known, listing, self._clock.now(), bulk=bulk)
         picture = case.picture()
-        asker = Asker(self._registry, target.ref, self._images, self._clock)
+        asker = Asker(self._registry, target.ref, self._images, self._clock, known)
         report = _Reporter(watch, self._clock)
         try:
             error = await self._ask(case, picture, asker, report)

@@ -9,20 +9,25 @@ from dockrev.versions.tags import Version, is_strict_semver, learn, newest_first
 class TagList:
     """Reading thousands of tags takes a while, so it is done once for a list."""
 
-    def __init__(self, names: tuple[str, ...], versions: frozenset[str]) -> None:
+    def __init__(self, names: tuple[str, ...], versions: frozenset[str], prereleases: frozenset[str]) -> None:
         self.names = names
         self._versions = versions
+        self._prereleases = prereleases
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Self:
         unique = tuple(dict.fromkeys(names))
         scheme = learn(unique)
         versions = [version for tag in unique if (version := scheme.version(tag))]
-        return cls(unique, frozenset(one.tag for one in versions) - _shortened(versions))
+        prereleases = frozenset(one.tag for one in versions if one.prerelease)
+        return cls(unique, frozenset(one.tag for one in versions) - _shortened(versions), prereleases)
 
     def tells(self, tag: str) -> bool:
         """It says which version its content is, and hardly ever moves."""
         return tag in self._versions or is_strict_semver(tag)
+
+    def is_prerelease(self, tag: str) -> bool:
+        return tag in self._prereleases
 
     def newest_first(self, like: str) -> list[str]:
         """The versions that no other tag is more specific than; those of the family of `like` lead."""

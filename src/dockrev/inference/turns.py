@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dockrev.inference.demand import Target
+from dockrev.inference.picture import tells
+from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import DigestKey, VersionKnowledge
-from dockrev.versions.tags import is_strict_semver, resolved
+from dockrev.versions.tags import is_strict_semver, parse_version, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,15 @@ class Unfinished:
 
 
 def in_turn(
-    targets: Mapping[DigestKey, Target], unknown: Mapping[str, int], knowledge: VersionKnowledge
+    targets: Mapping[DigestKey, Target],
+    unknown: Mapping[str, int],
+    knowledge: VersionKnowledge,
+    lists: Mapping[str, TagList],
 ) -> list[Unfinished]:
     """Where a version is missed first, then what is done soonest: nothing large delays what is small.
 
     `unknown`: how many tags of a repository are; one whose tag list was never read is not in it, and costs
-    one request to tell.
+    one request to tell. `lists`: the tag lists of `listed_to_tell`, as far as they are known.
     """
     grouped: defaultdict[str, list[tuple[DigestKey, Target]]] = defaultdict(list)
     for key, target in targets.items():
@@ -34,7 +39,7 @@ def in_turn(
     unfinished = (
         Unfinished(
             found[0][1].ref,
-            any(_unnamed(key, target, knowledge) for key, target in found),
+            any(_unnamed(key, target, knowledge, lists) for key, target in found),
             unknown.get(repository, 0),
         )
         for repository, found in grouped.items()
@@ -42,9 +47,24 @@ def in_turn(
     return sorted(unfinished, key=lambda one: (not one.unnamed, one.unknown, one.ref.repository))
 
 
-def _unnamed(key: DigestKey, target: Target, knowledge: VersionKnowledge) -> bool:
-    tags = knowledge.tags_of(key.repository, key.digest)
-    return any(not is_strict_semver(tag) and not resolved(tags, tag) for tag in target.raw_tags)
+def listed_to_tell(targets: Mapping[DigestKey, Target]) -> set[str]:
+    """The repositories whose tag list tells whether a service names its version itself.
+
+    17.2-alpine does so and 17-alpine does not, which neither shows by itself.
+    """
+    return {
+        key.repository
+        for key, target in targets.items()
+        if target.required
+        and any(not is_strict_semver(tag) and parse_version(tag) for tag in target.raw_tags)
+    }
+
+
+def _unnamed(
+    key: DigestKey, target: Target, knowledge: VersionKnowledge, lists: Mapping[str, TagList]
+) -> bool:
+    tags, tag_list = knowledge.tags_of(key.repository, key.digest), lists.get(key.repository)
+    return any(not tells(tag, tag_list) and not resolved(tags, tag) for tag in target.raw_tags)
 
 
 def of_each_registry(unfinished: Iterable[Unfinished]) -> list[Unfinished]:

@@ -84,9 +84,11 @@ class Learning:
         return found[0] if found else None
 
     def _news(self, before: Mapping[str, TagFact]) -> dict[str, TagFact]:
-        """What somebody else has seen after that is left as it is."""
+        """What somebody else has seen after that is left as it is; what an index holds stays known."""
         return {
-            fact.tag: fact
+            fact.tag: replace(fact, children=old.children)
+            if old and old.digest == fact.digest and not fact.children
+            else fact
             for fact in self._findings.facts
             if (old := before.get(fact.tag)) is None or old.seen_at <= fact.seen_at
         }

@@ -93,6 +93,11 @@ def read(tag: str) -> Reading | None:
     return _read_dashed(tag, lowered) or _read_numbered(tag, lowered)
 
 
+def asks_for_prerelease(tag: str) -> bool:
+    """`beta`, `rc-alpine`, `1.5-rc` and `nightly` do."""
+    return any(_PRE.fullmatch(part) for part in re.split(r"[-_]", tag.lower()))
+
+
 def is_artifact(tag: str) -> bool:
     """A signature, an attestation or the like: it belongs to an image and is none."""
     return _ARTIFACT.search(tag.lower()) is not None

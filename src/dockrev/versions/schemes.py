@@ -95,6 +95,13 @@ def learn(tags: Iterable[str]) -> RepositoryScheme:
     return learn_from([reading for tag in tags if (reading := read(tag))])
 
 
+def learn_from_one_digest(readings: Sequence[Reading]) -> RepositoryScheme:
+    """From the tags of one image. 18.0-20241108 beside 18.0 is no pre-release of it: they are the same."""
+    learned, plain = learn_from(readings), {replace(one, tag="", padded=False) for one in readings}
+    repeated = any(one.loose and not one.pre and replace(one, loose=()) in plain for one in plain)
+    return replace(learned, numeric_revisions=learned.numeric_revisions or repeated)
+
+
 def _ranked(learned: RepositoryScheme, readings: Iterable[Reading]) -> RepositoryScheme:
     """Projects move from numbers to years, hardly ever back: several years outrank any count of numbers."""
     months = sum(len(one.numbers) > 1 and learned.version_of(one).scheme is Scheme.CALVER for one in readings)

@@ -11,14 +11,22 @@ from typing import Any, Final
 
 import semver
 
-from dockrev.versions.reading import Identifier, family_word, is_artifact, names_base, read
-from dockrev.versions.schemes import UNLEARNED, RepositoryScheme, learn, learn_from
+from dockrev.versions.reading import (
+    Identifier,
+    asks_for_prerelease,
+    family_word,
+    is_artifact,
+    names_base,
+    read,
+)
+from dockrev.versions.schemes import UNLEARNED, RepositoryScheme, learn, learn_from, learn_from_one_digest
 from dockrev.versions.version import Age, Line, Scheme, Version, shortened
 
 __all__ = [
     "RepositoryScheme",
     "Scheme",
     "Version",
+    "asks_for_prerelease",
     "display_order",
     "is_strict_semver",
     "learn",
@@ -69,9 +77,9 @@ def resolved(tags: Iterable[str], raw_tag: str) -> list[str]:
 
     A full semantic version always counts; of other tags only the most specific of each line do. What
     belongs to the raw tag's family leads: 1.2.3-alpine for `alpine` and `1-alpine`, 1.2.3 for `latest`."""
-    unique = [tag for tag in dict.fromkeys(tags) if tag != raw_tag]
-    learned = learn(unique)
-    versions = [version for tag in unique if (version := learned.version(tag))]
+    readings = [reading for tag in dict.fromkeys(tags) if (reading := read(tag))]
+    learned = learn_from_one_digest(readings)
+    versions = [learned.version_of(reading) for reading in readings if reading.tag != raw_tag]
     shorter = shortened(versions)
     telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in shorter]
     return [one.tag for one in _by_line(telling, learned, raw_tag, _spelled_like(raw_tag))]
@@ -99,12 +107,16 @@ def _by_line(
 
 
 def _variants(like: str) -> list[str]:
-    """What families a tag asks for, best first: `stable-alpine` for its own name, then alpine, then none."""
+    """What families a tag asks for, best first: `stable-alpine` for its own name, then alpine, then none.
+
+    `iron-slim` is of the family `slim`, for all that its first word may be a release's name.
+    """
     if version := UNLEARNED.version(like):
         return list(dict.fromkeys((version.variant, "")))
     words = [family_word(word) for word in like.lower().split("-") if not word.isdecimal()]
     meaning = [word for word in words if not _CHANNEL.fullmatch(word)]
-    return list(dict.fromkeys((like.lower(), "-".join(words), "-".join(meaning), "")))
+    ends = ("-".join(meaning[first:]) for first in range(len(meaning)))
+    return list(dict.fromkeys((like.lower(), "-".join(words), *ends, "")))
 
 
 def _spelled_like(raw_tag: str) -> Callable[[Version], tuple[Age, int, bool, bool, str]]:

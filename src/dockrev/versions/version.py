@@ -30,7 +30,8 @@ Age = tuple[tuple[int, ...], tuple[int, tuple[Identifier, ...]], tuple[int, ...]
 
 
 Line = tuple[Scheme, str, str]
-Form = tuple[Line, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+Form = tuple[Line, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool]
+"""The last: it is a pre-release."""
 
 
 @total_ordering
@@ -71,19 +72,29 @@ class Version:
 
     @property
     def form(self) -> Form:
-        return (self.line, self.numbers, self.revision, self.base)
+        return (self.line, self.numbers, self.revision, self.base, bool(self.pre))
 
     def shorter_forms(self) -> Iterator[Form]:
-        """What moves on to its successors: `1-alpine`, `1.27-alpine3.20`, ... for 1.27.2-alpine3.20."""
+        """What moves on to its successors: `1-alpine`, `1.27-alpine3.20`, ... for 1.27.2-alpine3.20.
+
+        Of a pre-release also `3.14-rc`, which names 3.14.0a1 as well as 3.14.0rc2.
+        """
         for base in {self.base, ()}:
             for length in range(1, len(self.numbers)):
-                yield (self.line, self.numbers[:length], (), base)
+                yield (self.line, self.numbers[:length], (), base, False)
+                if self.pre:
+                    yield (self.line, self.numbers[:length], (), base, True)
             if not self.pre:
                 for length in range(len(self.revision)):
-                    yield (self.line, self.numbers, self.revision[:length], base)
+                    yield (self.line, self.numbers, self.revision[:length], base, False)
 
     def shortens(self, other: "Version") -> bool:
-        return not self.pre and self.form in other.shorter_forms()
+        return self.may_move and self.form in other.shorter_forms()
+
+    @property
+    def may_move(self) -> bool:
+        """`1.27` and `3.14-rc` may; a pre-release with a number of its own stands."""
+        return len(self.pre) < 2
 
     @property
     def age(self) -> Age:
@@ -111,7 +122,7 @@ class Version:
 def shortened(versions: Collection[Version]) -> frozenset[str]:
     """The tags that do not name one version, since others begin with them: `1` and `1.27` beside `1.27.2`."""
     shorter = {form for version in versions for form in version.shorter_forms()}
-    return frozenset(one.tag for one in versions if not one.pre and one.form in shorter)
+    return frozenset(one.tag for one in versions if one.may_move and one.form in shorter)
 
 
 def _trimmed(numbers: tuple[int, ...]) -> tuple[int, ...]:
