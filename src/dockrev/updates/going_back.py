@@ -4,6 +4,7 @@ In three parts, since services that share data go back together: all of them sta
 the first comes back, and none starts before the last has its own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
@@ -21,7 +22,8 @@ from dockrev.updates.watching import Watching
 Result = TypeVar("Result")
 
 _RESTORED = "restored"
-_ATTEMPTS = 3
+_PAUSES_SECONDS = (1.0, 3.0, 10.0)
+"""An engine that is being stopped answers for a while, and fails at everything else."""
 
 Undo = Callable[[Collection[Target]], Awaitable[str]]
 """Puts this data back as it was saved before the update; says what it did."""
@@ -70,12 +72,13 @@ class GoingBack:
         return await self._persistently(self._run_again)
 
     async def _persistently(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        for _ in range(_ATTEMPTS - 1):
+        for pause in _PAUSES_SECONDS:
             try:
                 return await work()
             except UpstreamError as error:
                 if error.permanent:
                     raise
+            await asyncio.sleep(pause)
             await engine_back(self._tools)
         return await work()
 
@@ -83,7 +86,7 @@ class GoingBack:
         await self._name_it()
         self._untouched = await self._applying.untouched(self._before)
         if self.moves_data and not await self._restored():
-            await self._applying.stop()
+            await self._applying.stop(self._before)
 
     async def _name_it(self) -> None:
         await self._tools.tagging.tag(self._before.image, self._ref.repository, self._ref.tag or "")
