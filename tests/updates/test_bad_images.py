@@ -76,11 +76,7 @@ async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: 
     deployed = await story.deploy({"web": story.service("web")})
     new = story.push("web", "2", healthcheck=SICK)
     service = (await deployed.checked())["web"]
-    async with story.api() as api:
-        path = f"/api/services/{service['id']}/settings"
-        settings = await api.get(path)
-        async with api.session.put(path, json={**settings, "autoRollback": False}) as answer:
-            assert answer.status == 200, await answer.text()
+    await set_auto_rollback(story, service["id"], on=False)
 
     job = await deployed.update("web")
 
@@ -96,6 +92,33 @@ async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: 
     assert f"docker tag {kept} {story.pushed['web'].name}" in reason
     assert kept in story.engine.api.get(f"/images/{old.image_id}/json")["RepoTags"]
     await assert_the_way_by_hand_works(deployed, kept, str(old.image_id))
+
+
+async def test_a_later_update_that_goes_back_leaves_the_image_that_was_kept(story: Story) -> None:
+    """It went back to the image that the first one left; the good one is still the other."""
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SICK)
+    service = (await deployed.checked())["web"]
+    await set_auto_rollback(story, service["id"], on=False)
+    await deployed.update("web")
+    kept = f"dockrev/rollback:{service['id']}"
+    assert protective_tags(story, service["id"]) == [kept]
+    await set_auto_rollback(story, service["id"], on=True)
+    story.push("web", "3", command=CRASHING)
+    await deployed.checked()
+
+    assert statuses(await deployed.update("web")) == {"web": "rolled_back"}
+
+    assert protective_tags(story, service["id"]) == [kept]
+
+
+async def set_auto_rollback(story: Story, service_id: str, *, on: bool) -> None:
+    async with story.api() as api:
+        path = f"/api/services/{service_id}/settings"
+        settings = await api.get(path)
+        async with api.session.put(path, json={**settings, "autoRollback": on}) as answer:
+            assert answer.status == 200, await answer.text()
 
 
 async def assert_the_way_by_hand_works(deployed: Deployed, kept: str, image_id: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.api import Document
+from tests.e2e.api import Document, until
 from tests.e2e.server_process import ServerProcess
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
@@ -23,6 +23,7 @@ from tests.updates.story import (
     Deployed,
     Story,
     hashes,
+    helpers,
     outcomes,
     protective_tags,
     settle_for,
@@ -255,6 +256,46 @@ async def test_an_engine_that_is_restarted(alone: Story, at: str) -> None:
     assert job["status"] != "failed" or outcomes(job)["web"]["step"] == "pull"
     assert not await deployed.changed_by_hand()
     assert not protective_tags(alone, job_id)
+
+
+@pytest.mark.parametrize("orderly", [True, False], ids=["in good order", "power cut"])
+async def test_an_engine_that_is_restarted_while_data_comes_back(
+    alone: Story, tmp_path: Path, orderly: bool
+) -> None:
+    """It starts again what `restart: always` says, but not the images that spoilt the data."""
+    settle_for(alone.server, restoreDataOnRollback=True)
+    data = tmp_path / "rows"
+    data.mkdir()
+    for name, content in (("table", b"rows"), ("index", b"0"), ("big", BIG * 8)):
+        (data / name).write_bytes(content)
+    before = hashes(data)
+    for name in ("db", "web"):
+        alone.push(name, "1")
+    services = {
+        name: alone.service(name, volumes=[f"{data}:/data"], restart="always") for name in ("db", "web")
+    }
+    services["web"]["depends_on"] = ["db"]
+    deployed = await alone.deploy(services)
+    images = {name: deployed.runs(name) for name in services}
+    alone.push("db", "2", command=CORRUPTING)
+    alone.push("web", "2", command=CORRUPTING, healthcheck=SICK)
+    await deployed.checked(2)
+    job_id = await deployed.start("db", "web")
+    await when(deployed, job_id, "rollback")
+    await until(lambda: asyncio.to_thread(helpers, alone), bool, look_again_seconds=0.01)
+
+    await asyncio.to_thread(alone.engine.stop if orderly else alone.engine.kill)
+    await asyncio.to_thread(alone.engine.start)
+
+    job = await deployed.ended(job_id)
+    assert statuses(job) == {"db": "rolled_back", "web": "rolled_back"}, job
+    assert {name: deployed.runs(name) for name in services} == images
+    assert hashes(data) == before
+    restart = {
+        one["HostConfig"]["RestartPolicy"]["Name"] for name in services for one in deployed.inspect(name)
+    }
+    assert restart == {"always"}
+    assert not await deployed.changed_by_hand()
 
 
 @pytest.fixture

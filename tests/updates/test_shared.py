@@ -1,5 +1,6 @@
 """Services that share a name of an image, data or a namespace: they go on together, and back together."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.updates.story import (
     protective_tags,
     settle_for,
     statuses,
+    step,
 )
 
 pytestmark = pytest.mark.xdist_group("update-shared")
@@ -147,3 +149,92 @@ async def test_a_companion_of_the_same_image_is_updated_with_it_or_not_at_all(st
     assert statuses(both) == {"vpn": "updated", "rider": "updated"}, both
     assert (deployed.runs("vpn"), deployed.runs("rider")) == ({str(new.image_id)}, {str(new.image_id)})
     assert not await deployed.changed_by_hand()
+
+
+async def test_each_goes_back_to_the_image_that_it_had_under_the_same_name(story: Story) -> None:
+    """Somebody had pulled the name, and brought up one of its services only."""
+    deployed = await two_of_one_image(story, tmpfs=["/data"])
+    old = deployed.runs("worker")
+    story.push("app", "1.5", command=writes("half"))
+    for words in (("pull", "web"), ("up", "--detach", "--no-deps", "web")):
+        await asyncio.to_thread(deployed.project.compose, *words)
+    half = deployed.runs("web")
+    story.push("app", "2", command=writes("new"), healthcheck=SICK_FOR_THE_WORKER)
+    await deployed.checked(2)
+
+    job = await deployed.update("web", "worker")
+
+    assert statuses(job) == {"web": "rolled_back", "worker": "rolled_back"}, job
+    assert (deployed.runs("web"), deployed.runs("worker")) == (half, old)
+
+
+async def test_a_name_that_moved_goes_back_where_another_of_it_was_never_reached(story: Story) -> None:
+    """`worker` has the image name of `web`, and what it waits for cannot bear its own update."""
+    for name in ("app", "broker"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {
+            "web": story.service("app"),
+            "broker": story.service("broker", depends_on=["web"]),
+            "worker": story.service("app", depends_on=["broker"]),
+        }
+    )
+    before = {name: deployed.runs(name) for name in ("web", "broker", "worker")}
+    story.push("app", "2")
+    story.push("broker", "2", healthcheck=SICK)
+    await deployed.checked(3)
+
+    job = await deployed.update(*before)
+
+    assert statuses(job) == {"web": "rolled_back", "broker": "rolled_back", "worker": "not_attempted"}, job
+    assert outcomes(job)["web"]["reason"].endswith("with worker, which was not updated")
+    assert job["summary"]["stacks"][0]["update"]["failureStep"] == "verify"
+    assert {name: deployed.runs(name) for name in before} == before
+    assert not await deployed.changed_by_hand()
+    assert not protective_tags(story, job["id"])
+
+
+@pytest.mark.parametrize("at", ["settle", "pull"], ids=["before the second", "in the second"])
+async def test_a_name_that_moved_goes_back_when_the_job_is_cancelled_between_two_of_it(
+    story: Story, at: str
+) -> None:
+    deployed = await two_of_one_image(story, tmpfs=["/data"])
+    old = deployed.runs("web")
+    job_id = await deployed.start("web", "worker")
+    async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
+        await step(events, "settle", "done")
+        if at == "pull":
+            await step(events, at, "started")
+        await api.post(f"/api/jobs/{job_id}/cancel")
+
+    job = await deployed.ended(job_id)
+
+    assert statuses(job)["web"] == "rolled_back", job
+    assert (deployed.runs("web"), deployed.runs("worker")) == (old, old)
+    assert not await deployed.changed_by_hand()
+
+
+async def test_one_that_was_never_touched_and_stopped_meanwhile_is_not_said_to_run(story: Story) -> None:
+    story.push("app", "1", command=writes("old"))
+    roles = {
+        name: story.service("app", environment={"ROLE": name}, tmpfs=["/data"]) for name in ("web", "worker")
+    }
+    roles["worker"]["depends_on"] = ["web"]
+    roles["web"]["stop_grace_period"] = "4s"
+    deployed = await story.deploy(roles)
+    story.push("app", "2", command=("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done'))
+    await deployed.checked(2)
+    job_id = await deployed.start("web", "worker")
+    async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
+        await step(events, "settle", "done")
+        await step(events, "tag", "started")
+        await api.post(f"/api/jobs/{job_id}/cancel")
+        await step(events, "rollback", "started")
+        await step(events, "rollback", "started")
+        await asyncio.to_thread(deployed.project.stop, "worker")
+
+    job = await deployed.ended(job_id)
+
+    assert statuses(job) == {"web": "rolled_back", "worker": "failed"}, job
+    assert "do not run any more" in outcomes(job)["worker"]["reason"]
+    assert deployed.runs("worker") == set()

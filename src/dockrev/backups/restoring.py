@@ -66,7 +66,8 @@ class Restoring:
         if users and not stop_users:
             names = [one.name for one in users]
             raise Conflict(f"running containers use this data: {', '.join(names)}", {"containers": names})
-        await self._suspensions.suspend(backup_id, users, Manner.STOPPED_FOR_RESTORE)
+        stopped = await self._users.with_companions(users)
+        await self._suspensions.suspend(backup_id, stopped, Manner.STOPPED_FOR_RESTORE)
         restored = tuple([await self._restore(path, one, images, on_progress) for one in chosen])
         await self._suspensions.wake(backup_id)
         return restored

@@ -190,6 +190,8 @@ class Taking:
             return
         manner = Manner.PAUSED if order.settings.mode is SuspendMode.PAUSE else Manner.STOPPED
         writers = await self._users.writers(order.stack.name, targets)
+        if manner is Manner.STOPPED:
+            writers = await self._users.with_companions(writers)
         async with self._suspensions.suspended(backup_id, writers, manner):
             yield
 

@@ -1,6 +1,6 @@
 """Who has the data mounted, and has to be held or stopped while it is read or replaced."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from dockrev.backups.models import Target
@@ -37,6 +37,22 @@ class DataUsers:
         """Whether they run or not, and Dockrev itself too."""
         everybody = await occupants(self._engine, stopped_too=True)
         return tuple(one for one in everybody if suffers(one, targets))
+
+    async def with_companions(self, containers: Sequence[Container]) -> tuple[Container, ...]:
+        """All that has to be stopped with them, in that order: who lives in a namespace before its owner.
+
+        It would lose its network for good, and can be started only when the owner runs.
+        """
+        owners = {name for one in containers for name in (one.id, one.name)}
+        running = await occupants(self._engine)
+        companions = await self._others([one for one in running if await self._lives_with(one, owners)])
+        return (*companions, *(one for one in containers if one not in companions))
+
+    async def _lives_with(self, one: Container, owners: Collection[str]) -> bool:
+        try:
+            return not (await self._inspection.container(one.id)).namespace_owners.isdisjoint(owners)
+        except DockerNotFound:
+            return False
 
     async def _others(self, found: Iterable[Container]) -> tuple[Container, ...]:
         own = await self._own.get()

@@ -90,6 +90,13 @@ class ContainerDetail(ComposeLabelled):
             document=document,
         )
 
+    @property
+    def namespace_owners(self) -> frozenset[str]:
+        """Containers, by id or name, in whose namespaces it lives; it cannot start without them."""
+        host = self.document.get("HostConfig") or {}
+        modes = (str(host.get(name)) for name in ("NetworkMode", "PidMode", "IpcMode"))
+        return frozenset(mode.partition(":")[2] for mode in modes if mode.startswith("container:"))
+
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:

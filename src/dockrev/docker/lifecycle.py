@@ -52,6 +52,15 @@ class Lifecycle:
         patience = _WORKING_SECONDS + max(grace_seconds, 0)
         await self._order(container_id, "stop", t=str(int(grace_seconds)), patience_seconds=patience)
 
+    async def stay_stopped(self, container_id: str) -> None:
+        """An engine that is restarted starts it no more, whatever it is configured with."""
+        await self._engine.order(
+            "POST",
+            f"containers/{quote(container_id)}/update",
+            document={"RestartPolicy": {"Name": "no"}},
+            timeout_seconds=_WORKING_SECONDS,
+        )
+
     async def pause(self, container_id: str) -> None:
         await self._unless(container_id, "pause", _PAUSED)
 

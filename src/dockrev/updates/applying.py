@@ -51,8 +51,17 @@ class Applying:
         containers = await self.containers()
         return tuple(one.id for one in containers) == before.container_ids and is_up(containers)
 
-    async def stop(self) -> None:
+    async def stop(self, before: Before) -> None:
+        """Those that are newer stay stopped: what they would write to must not meet the old image.
+
+        First what lives in their namespaces, which could not be started again without them.
+        """
+        for name in before.sharing:
+            for companion in await self.containers_of(name):
+                await self._tools.lifecycle.stop(companion.id)
         for one in await self.containers():
+            if one.id not in before.container_ids:
+                await self._tools.lifecycle.stay_stopped(one.id)
             await self._tools.lifecycle.stop(one.id)
 
     async def running(self, services: Iterable[str]) -> dict[str, Companion]:

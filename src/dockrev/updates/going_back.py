@@ -4,11 +4,12 @@ In three parts, since services that share data go back together: all of them sta
 the first comes back, and none starts before the last has its own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from dockrev.backups.models import Target
-from dockrev.errors import UpstreamError
+from dockrev.errors import Conflict, UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
@@ -21,7 +22,8 @@ from dockrev.updates.watching import Watching
 Result = TypeVar("Result")
 
 _RESTORED = "restored"
-_ATTEMPTS = 3
+_PAUSES_SECONDS = (1.0, 3.0, 10.0)
+"""An engine that is being stopped answers for a while, and fails at everything else."""
 
 Undo = Callable[[Collection[Target]], Awaitable[str]]
 """Puts this data back as it was saved before the update; says what it did."""
@@ -70,20 +72,29 @@ class GoingBack:
         return await self._persistently(self._run_again)
 
     async def _persistently(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        for _ in range(_ATTEMPTS - 1):
+        for pause in _PAUSES_SECONDS:
             try:
                 return await work()
             except UpstreamError as error:
                 if error.permanent:
                     raise
+            await asyncio.sleep(pause)
             await engine_back(self._tools)
         return await work()
 
     async def _stand_still(self) -> None:
-        await self._tools.tagging.tag(self._before.image, self._ref.repository, self._ref.tag or "")
+        await self._name_it()
         self._untouched = await self._applying.untouched(self._before)
         if self.moves_data and not await self._restored():
-            await self._applying.stop()
+            await self._applying.stop(self._before)
+
+    async def _name_it(self) -> None:
+        await self._tools.tagging.tag(self._before.image, self._ref.repository, self._ref.tag or "")
+
+    async def _require_untouched(self) -> None:
+        """It may have been stopped for data that it shares with one whose data could not come back."""
+        if not await self._applying.untouched(self._before):
+            raise Conflict("its containers were as before, and do not run any more")
 
     async def _restore(self) -> None:
         """Once: data that the old image wrote since then is not overwritten by a second attempt."""
@@ -98,7 +109,9 @@ class GoingBack:
     async def _run_again(self) -> str:
         before, image = self._before, self._before.image[7:19]
         if self._untouched:
+            await self._require_untouched()
             return f"image {image} was running all the time"
+        await self._name_it()  # another that goes back may have had another image under this name
         await self._applying.up(before.files, before)
         reason = await self._watching.watch(before, before.image, must_be_sound=before.sound)
         await self._watching.watch_companions(before, self._ref, before.image)

@@ -130,7 +130,20 @@ class ServiceOutcome:
     bytes_to_download: int | None = None
 
     @property
+    def went_well(self) -> bool:
+        """It runs what was approved."""
+        return self.status in (ServiceStatus.UPDATED, ServiceStatus.UNCHANGED)
+
+    @property
+    def stayed_behind(self) -> bool:
+        """It failed before anything of it was changed."""
+        return self.status is ServiceStatus.FAILED and not self._begun
+
+    @property
     def left_changed(self) -> bool:
         """It failed, and is not as it was before."""
-        begun = self.step in (Step.TAG, Step.APPLY, Step.VERIFY, Step.PROVE, Step.ROLLBACK)
-        return self.status is ServiceStatus.FAILED and begun and self.new_image != self.old_image
+        return self.status is ServiceStatus.FAILED and self._begun and self.new_image != self.old_image
+
+    @property
+    def _begun(self) -> bool:
+        return self.step in (Step.TAG, Step.APPLY, Step.VERIFY, Step.PROVE, Step.ROLLBACK)

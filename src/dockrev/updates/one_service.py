@@ -325,7 +325,7 @@ class ServiceUpdate:
         try:
             if outcome and outcome.left_changed:
                 await self._protection.keep(tagging, self._before.image)
-            elif outcome and outcome.new_image:
+            elif outcome and outcome.went_well:
                 await self._protection.end(tagging)
             else:
                 await self._protection.cease(tagging)

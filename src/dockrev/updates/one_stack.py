@@ -215,9 +215,34 @@ class StackUpdate:
             self._outcomes[update.plan.service_id] = outcome
 
     async def _go_back(self, updates: Sequence[ServiceUpdate], saved: Saved) -> None:
-        if any(one.turned_back and one.plan.service_id not in self._outcomes for one in updates):
-            updated = [one for one in updates if self._may_go_back(one)]
-            self._outcomes |= await Retreat(updated, self._undo(saved)).run()
+        await self._call_back(updates)
+        candidates = [one for one in updates if self._may_go_back(one)]
+        if any(one.turned_back for one in candidates):
+            self._outcomes |= await Retreat(candidates, self._undo(saved)).run()
+
+    async def _call_back(self, updates: Sequence[ServiceUpdate]) -> None:
+        """Those that moved the name of an image on, which a service that was not updated has too."""
+        behind = {str(one.plan.ref): one.plan.name for one in updates if self._stayed_behind(one)}
+        stays = any(self._stays_where_it_failed(one) for one in updates)
+        for one in updates:
+            ref = str(one.plan.ref)
+            if ref not in behind or one.turned_back or not self._may_go_back(one):
+                continue
+            shared = f"shares the image name {ref} with {behind[ref]}, which was not updated"
+            if stays:
+                where = f"{self._stack.project}/{one.plan.name}"
+                await self._report.log(f"{where} {shared}, and comes up on the new image next", Level.WARN)
+            else:
+                await one.turn_back(f"it {shared}")
+
+    def _stayed_behind(self, one: ServiceUpdate) -> bool:
+        outcome = self._outcomes.get(one.plan.service_id)
+        return not one.turned_back if outcome is None else outcome.stayed_behind
+
+    def _stays_where_it_failed(self, one: ServiceUpdate) -> bool:
+        outcome = self._outcomes.get(one.plan.service_id)
+        failed = outcome is not None and outcome.status is ServiceStatus.FAILED
+        return failed and not one.plan.auto_rollback and not self._cancelled.is_set()
 
     def _may_go_back(self, one: ServiceUpdate) -> bool:
         outcome = self._outcomes.get(one.plan.service_id)

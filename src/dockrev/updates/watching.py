@@ -26,7 +26,7 @@ class _Expected:
 
 
 class Watching:
-    """Of one service. An engine that is away for a moment says nothing about the containers."""
+    """Of one service. An engine that is away tells nothing of the containers; DockerError if it stays so."""
 
     def __init__(self, tools: Tools, applying: Applying, service: str, tell: Callable[[str], None]) -> None:
         self._tools = tools
@@ -51,14 +51,16 @@ class Watching:
         clock, patience = self._tools.clock, await self._tools.patience()
         began = calm_since = clock.now()
         found: Sequence[ContainerDetail] = ()
+        away: DockerError | None = None
         restarts: Mapping[str, int] = {}
         while True:
             now = clock.now()
             try:
                 found = await self._applying.containers_of(expected.service)
             except DockerError as error:
-                reason = error.message
+                away, reason = error, error.message
             else:
+                away = None
                 if restarts != (restarts := {one.id: one.restart_count for one in found}):
                     calm_since = now
                 look = judge(found, expected.image, expected.replicas, calm_since, now, patience)
@@ -71,6 +73,8 @@ class Watching:
                     raise Conflict(reason)
             self._tell(reason)
             if now - began > patience.deadline(found):
+                if away:
+                    raise away
                 raise Conflict(f"gave up after {(now - began).total_seconds():.0f} s: {reason}")
             await asyncio.sleep(_LOOK_SECONDS)
 
