@@ -288,7 +288,7 @@ async def test_an_engine_that_is_restarted_while_data_comes_back(
     await asyncio.to_thread(alone.engine.start)
 
     job = await deployed.ended(job_id)
-    assert statuses(job) == {"db": "rolled_back", "web": "rolled_back"}, job
+    assert statuses(job) == {"db": "rolled_back", "web": "rolled_back"}, [line["msg"] for line in job["logs"]]
     assert {name: deployed.runs(name) for name in services} == images
     assert hashes(data) == before
     restart = {

@@ -52,7 +52,7 @@ class Applying:
         return tuple(one.id for one in containers) == before.container_ids and is_up(containers)
 
     async def stop(self, before: Before) -> None:
-        """Those that are newer stay stopped: what they would write to must not meet the old image.
+        """Those of the new image stay so, whatever restarts the engine: Compose makes them anew later.
 
         First what lives in their namespaces, which could not be started again without them.
         """
@@ -60,7 +60,7 @@ class Applying:
             for companion in await self.containers_of(name):
                 await self._tools.lifecycle.stop(companion.id)
         for one in await self.containers():
-            if one.id not in before.container_ids:
+            if one.image_id != before.image:
                 await self._tools.lifecycle.stay_stopped(one.id)
             await self._tools.lifecycle.stop(one.id)
 
