@@ -6,6 +6,7 @@ the first comes back, and none starts before the last has its own.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import TypeVar
 
 from dockrev.backups.models import Target
@@ -25,8 +26,13 @@ _RESTORED = "restored"
 _PAUSES_SECONDS = (1.0, 3.0, 10.0)
 """An engine that is being stopped answers for a while, and fails at everything else."""
 
-Undo = Callable[[Collection[Target]], Awaitable[str]]
-"""Puts this data back as it was saved before the update; says what it did."""
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """`put_back`: this data as it was saved before the update; says what it did."""
+
+    backup_id: str
+    put_back: Callable[[Collection[Target]], Awaitable[str]]
 
 
 class GoingBack:
@@ -100,7 +106,7 @@ class GoingBack:
         """Once: data that the old image wrote since then is not overwritten by a second attempt."""
         if self._undo is None or self._untouched or await self._restored():
             return
-        await self._journal.write(_RESTORED, {"text": f", {await self._undo(self._before.data)}"})
+        await self._journal.write(_RESTORED, {"text": f", {await self._undo.put_back(self._before.data)}"})
 
     async def _restored(self) -> str:
         known = (await self._journal.read()).get(_RESTORED)

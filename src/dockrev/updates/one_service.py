@@ -150,10 +150,12 @@ class ServiceUpdate:
         step = Step(facts["step"]) if facts["step"] else None
         return await self._end(ServiceStatus.ROLLED_BACK, facts["reason"], step, self._known.image)
 
-    async def stranded(self, error: AppError) -> ServiceOutcome:
-        """There was no way back."""
+    async def stranded(self, error: AppError, unrestored: str | None = None) -> ServiceOutcome:
+        """There was no way back. `unrestored`: the backup whose data is not back, or not all of it."""
         await self._report.failed(self._plan, Step.ROLLBACK, error.message)
         reason = f"{self._done[_TURNED_BACK]['reason']}; going back failed too: {error.message}"
+        if unrestored:
+            reason += f" Its data is not back; before anything else: dockrev backup restore {unrestored}"
         return await self._left_there(Step.ROLLBACK, reason)
 
     async def _finish(self, image: str) -> ServiceOutcome:

@@ -252,7 +252,7 @@ class StackUpdate:
         backup_id = saved.id
         if backup_id is None or not saved.restores:
             return None
-        return lambda data: self._backups.restore(backup_id, data)
+        return Undo(backup_id, lambda data: self._backups.restore(backup_id, data))
 
     async def _let_go(self, updates: Sequence[ServiceUpdate]) -> None:
         """Also when the engine is away for a while."""

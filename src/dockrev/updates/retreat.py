@@ -38,7 +38,8 @@ class Retreat:
             except StorageError:
                 raise
             except AppError as error:
-                self._outcomes[one.plan.service_id] = await one.stranded(error)
+                unrestored = self._undo.backup_id if self._undo and part == self._restore else None
+                self._outcomes[one.plan.service_id] = await one.stranded(error, unrestored)
 
     async def _turn_others_back(self) -> None:
         going = [one for one in self._services if one.plan.service_id in self._ways]
