@@ -31,6 +31,8 @@ from dockrev.errors import BackupError, Conflict, DockerError, DockerNotFound, I
 
 log = structlog.get_logger()
 
+_SECOND_TRY_SECONDS = 3.0
+
 
 class Restoring:
     def __init__(self, engine: Engine, store: BackupStore, users: DataUsers) -> None:
@@ -75,15 +77,25 @@ class Restoring:
     async def _restore(
         self, path: Path, one: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
     ) -> Restored:
-        place = Place(one.target, one.label, one.root)
-        if not await self._replace(path, one, place, images[0], on_progress):
-            await self._rewrite(path, one, place, images, on_progress)
-        differences = await self._differences(path, one, images[0])
+        differences = await self._write(path, one, images, on_progress)
+        if differences:
+            # An engine that is being stopped takes an archive for a target that it has unmounted already.
+            await asyncio.sleep(_SECOND_TRY_SECONDS)
+            differences = await self._write(path, one, images, on_progress)
         if differences:
             told = "; ".join(differences.told())
             raise BackupError(f"{one.target} was restored, but is not as it was archived: {told}")
         log.info("Data restored", action="backup.restored", target=str(one.target), entries=one.entries)
         return Restored(one.target, one.entries, one.size_bytes)
+
+    async def _write(
+        self, path: Path, one: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
+    ) -> Differences:
+        """What is not as archived when it is read again."""
+        place = Place(one.target, one.label, one.root)
+        if not await self._replace(path, one, place, images[0], on_progress):
+            await self._rewrite(path, one, place, images, on_progress)
+        return await self._differences(path, one, images[0])
 
     async def _replace(
         self, path: Path, one: ArchivedTarget, place: Place, image_id: str, on_progress: OnProgress
