@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.testbed.images import Healthcheck
+from tests.updates.slow_front import SlowFront
 from tests.updates.story import (
     SICK,
     SOUND,
@@ -95,6 +96,24 @@ async def test_data_that_is_shared_comes_back_for_all_of_them_and_once(
     }
     assert not await deployed.changed_by_hand()
     assert not protective_tags(restoring, job["id"])
+
+
+async def test_what_one_of_them_has_brought_is_there_for_the_next_whatever_the_registry_does(
+    story: Story, front: SlowFront
+) -> None:
+    story.push("app", "1", healthcheck=SOUND)
+    deployed = await story.deploy({name: story.service("app") for name in ("web", "worker")})
+    new = story.push("app", "2", healthcheck=SOUND)
+    await deployed.checked(2)
+    job_id = await deployed.start("web", "worker")
+    async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
+        await step(events, "tag", "started")
+    front.failures[str(story.pushed["app"].digest)] = 1000
+
+    job = await deployed.ended(job_id)
+
+    assert (job["status"], statuses(job)) == ("success", {"web": "updated", "worker": "updated"}), job
+    assert deployed.runs("web") == deployed.runs("worker") == {str(new.image_id)}
 
 
 async def test_an_image_name_that_others_use_too_is_told(story: Story) -> None:

@@ -224,11 +224,13 @@ class ServiceUpdate:
             self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
 
         content = self._plan.content
-        login = await self._tools.login(content)
-        pulling = patiently(
-            lambda: self._tools.pulling.pull(content, login, advance), self._tools.retries, self._line
-        )
-        image = await unless_cancelled(self._cancelled, pulling)
+        image = await self._tools.tagging.exists(str(content))  # another service may have brought it
+        if image is None:
+            login = await self._tools.login(content)
+            pulling = patiently(
+                lambda: self._tools.pulling.pull(content, login, advance), self._tools.retries, self._line
+            )
+            image = await unless_cancelled(self._cancelled, pulling)
         return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
 
     async def _tag(self, image: str) -> dict[str, Json]:
@@ -310,7 +312,7 @@ class ServiceUpdate:
     async def _left_there(self, step: Step, reason: str) -> ServiceOutcome:
         """It is not as it was; the operator learns what there is, and how to go back by hand."""
         left = await self._applying.left()
-        told = f"{reason}. {left.text}"
+        told = f"{reason.rstrip('.')}. {left.text}"
         if left.image != self._known.image:
             kept = self._protection.kept_name
             told += (
