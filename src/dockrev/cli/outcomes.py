@@ -13,8 +13,6 @@ from dockrev.stacks.candidates import ArchMatch, Candidate
 from dockrev.stacks.models import Service
 from dockrev.updates.models import Mode, ServiceStatus, UpdateRequest, Wish
 
-_BAD = frozenset({ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK})
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -116,7 +114,7 @@ def _told(project: str, outcome: Mapping[str, Any], *, dry_run: bool) -> Told:
         return Told(f"{name}: would be updated, at most {size / 1e6:.1f} MB to download", good=True)
     details = [*_images(outcome, status), *_reason(outcome)]
     words = status.value.replace("_", " ")
-    return Told(f"{name}: {words}{': ' if details else ''}{'; '.join(details)}", good=status not in _BAD)
+    return Told(f"{name}: {words}{': ' if details else ''}{'; '.join(details)}", good=not status.went_wrong)
 
 
 def _images(outcome: Mapping[str, Any], status: ServiceStatus) -> list[str]:

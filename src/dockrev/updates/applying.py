@@ -7,6 +7,7 @@ from dockrev.compose.models import ProjectFiles
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import AppError, Conflict
 from dockrev.updates.collaborators import Tools
+from dockrev.updates.proof import Testimony, testimony
 from dockrev.updates.record import Before, Companion, is_up
 
 
@@ -45,6 +46,13 @@ class Applying:
 
     async def containers_of(self, service: str) -> tuple[ContainerDetail, ...]:
         return await self._tools.inspection.containers_of(self._project, service)
+
+    async def testimonies(self) -> list[Testimony]:
+        """Of its containers as they are now."""
+        return [
+            testimony(one, await self._tools.inspection.image(one.image_id))
+            for one in await self.containers()
+        ]
 
     async def untouched(self, before: Before) -> bool:
         """Do the very same containers still run?"""

@@ -77,10 +77,10 @@ class UpdateJobs:
         unfinished = {job.id for job in await self._jobs.unfinished()}
         await self._reservations.release_all_but(unfinished)
         try:
-            known = {one.service.id for stack in await self._appraiser.all() for one in stack.services}
-            tags = await self._tools.tagging.protective_tags()
-            for tag in needless(tags, unfinished, known):
-                await self._tools.tagging.untag(tag)
+            if tags := await self._tools.tagging.protective_tags():
+                known = {one.service.id for stack in await self._appraiser.all() for one in stack.services}
+                for tag in needless(tags, unfinished, known):
+                    await self._tools.tagging.untag(tag)
         except AppError as error:
             log.warning("Protective tags not cleaned", action="update.repair_failed", cause=error.message)
 

@@ -110,6 +110,10 @@ class ServiceStatus(StrEnum):
     FAILED = "failed"
     NOT_ATTEMPTED = "not_attempted"
 
+    @property
+    def went_wrong(self) -> bool:
+        return self in (ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceOutcome:

@@ -20,7 +20,7 @@ from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
 from dockrev.updates.preflight import Preflight, own_service
-from dockrev.updates.proof import compare, testimony
+from dockrev.updates.proof import compare
 from dockrev.updates.protection import Protection
 from dockrev.updates.pull_tags import PullTags
 from dockrev.updates.record import Before, from_facts, is_up, record
@@ -267,11 +267,7 @@ class ServiceUpdate:
         self._report.watching(self._plan, text)
 
     async def _prove(self) -> dict[str, Json]:
-        after = [
-            testimony(one, await self._tools.inspection.image(one.image_id))
-            for one in await self._applying.containers()
-        ]
-        pairs = zip(self._known.testimonies, after, strict=False)
+        pairs = zip(self._known.testimonies, await self._applying.testimonies(), strict=False)
         differences = [one for before, now in pairs for one in compare(before, now)]
         if differences:
             raise Conflict(

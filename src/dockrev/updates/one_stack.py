@@ -265,8 +265,7 @@ class StackUpdate:
             await one.let_go(self._outcomes.get(one.plan.service_id))
 
     def _went_wrong(self) -> bool:
-        bad = {ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK}
-        return any(one.status in bad for one in self._outcomes.values())
+        return any(one.status.went_wrong for one in self._outcomes.values())
 
     def _outcome(self, backup: Mapping[str, Json], *, blocked: bool = False) -> StackOutcome:
         services = (

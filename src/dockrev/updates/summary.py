@@ -45,7 +45,7 @@ def _update(plan: UpdatePlan, outcome: StackOutcome) -> dict[str, Json]:
         "targetTagsPulled": [
             f"{refs[one.service_id].repository}:{refs[one.service_id].tag}"
             for one in outcome.services
-            if one.status in (ServiceStatus.UPDATED, ServiceStatus.UNCHANGED) and one.new_image
+            if one.went_well and one.new_image
         ],
         "pullTagsPulled": [name for one in outcome.services for name in one.pulled_tags],
         "pullTagWarnings": [warning for one in outcome.services for warning in one.warnings],
@@ -67,7 +67,7 @@ def _changed(plan: UpdatePlan, outcome: StackOutcome) -> int:
 
 
 def _failure(outcome: StackOutcome) -> dict[str, Json]:
-    bad = [one for one in outcome.services if one.status in (ServiceStatus.FAILED, ServiceStatus.ROLLED_BACK)]
+    bad = [one for one in outcome.services if one.status.went_wrong]
     if not bad:
         return {}
     cause = next((one for one in bad if one.step), bad[0])  # others may have gone back with it
