@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -62,10 +63,12 @@ class Story:
     front: str | None = None
     """Where the engine and Dockrev find the registry, if that is not its own address."""
     pushed: dict[str, Pushed] = field(default_factory=dict)
+    mark: str = field(default_factory=lambda: secrets.token_hex(4))
+    """In all its images: stories run at the same time on one engine, and none has an image of another."""
 
     def push(self, name: str, version: str, **image: Any) -> Image:
         """Moves `name:1` to a new image."""
-        built = self.images.build(name, version=version, **image)
+        built = self.images.build(name, version=version, labels={"test.story": self.mark}, **image)
         pushed = self.registry.push(built, f"{name}:1")
         address = pushed.name.replace(self.registry.host, self.front or self.registry.host)
         self.pushed[name] = replace(pushed, name=address)
