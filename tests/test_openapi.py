@@ -27,8 +27,6 @@ from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
 from tests.fakes.registry import FakeRegistry
 
-pytestmark = pytest.mark.xdist_group("openapi")
-
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

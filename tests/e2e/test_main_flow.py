@@ -14,8 +14,6 @@ from tests.testbed.images import Images
 from tests.testbed.projects import Projects
 from tests.testbed.registry import Registry
 
-pytestmark = pytest.mark.xdist_group("main-flow")
-
 PLATFORMS = (Platform.parse("linux/amd64"), Platform.parse("linux/arm64"))
 QUICK_STOP = {"stop_grace_period": "1s"}
 

@@ -16,8 +16,6 @@ from tests.testbed.images import Images
 from tests.testbed.projects import Project, Projects
 from tests.testbed.registry import Registry
 
-pytestmark = pytest.mark.xdist_group("versions")
-
 
 @pytest.fixture
 async def story(bed: Bed, tmp_path: Path) -> AsyncIterator[ServerProcess]:

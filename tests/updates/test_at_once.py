@@ -3,13 +3,9 @@
 import random
 from itertools import pairwise
 
-import pytest
-
 from tests.e2e.api import Document
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import Story, statuses, step
-
-pytestmark = pytest.mark.xdist_group("update-at-once")
 
 BIG = random.Random(11).randbytes(1_500_000)
 

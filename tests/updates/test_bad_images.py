@@ -23,8 +23,6 @@ from tests.updates.story import (
     statuses,
 )
 
-pytestmark = pytest.mark.xdist_group("update-bad-images")
-
 SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_seconds=2)
 
 

@@ -23,8 +23,6 @@ from tests.updates.story import (
     step,
 )
 
-pytestmark = pytest.mark.xdist_group("update-companions")
-
 
 @pytest.fixture(params=["live", "stop"])
 def saving(story: Story, request: pytest.FixtureRequest) -> Iterator[Story]:

@@ -24,8 +24,6 @@ from tests.updates.story import (
 from tests.updates.test_disturbed import when
 from tests.updates.test_kill import BEING_REPLACED, STUBBORN, replacing
 
-pytestmark = pytest.mark.xdist_group("update-compose-killed")
-
 _AS_A_PLUG_IN = f"""#!/bin/sh
 {COMPOSE_V2} "$@" || exit $?
 """

@@ -31,8 +31,6 @@ from tests.updates.story import (
     step,
 )
 
-pytestmark = pytest.mark.xdist_group("update-disturbed")
-
 SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
 SLOWLY_SICK = Healthcheck("sleep 2; false", interval_seconds=0.2, retries=1)
 BIG = random.Random(7).randbytes(3_000_000)

@@ -15,8 +15,6 @@ from tests.e2e.server_process import ServerProcess
 from tests.testbed.bed import Bed
 from tests.updates.story import SICK, Deployed, Story, outcomes, settle_for, target_of
 
-pytestmark = pytest.mark.xdist_group("update-itself")
-
 _AS_IN_A_CONTAINER = 'mount --bind "$1" /etc/hostname; shift; exec "$@"'
 HOLDING = {"stop", "die", "kill", "pause"}
 

@@ -31,8 +31,6 @@ from tests.updates.story import (
     statuses,
 )
 
-pytestmark = pytest.mark.xdist_group("update-kill")
-
 BEING_REPLACED = re.compile(r"^[0-9a-f]{12}_")
 STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done')
 """Is stopped only after the grace period, so there is a time in which Compose waits."""

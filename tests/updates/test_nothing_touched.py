@@ -18,8 +18,6 @@ from tests.testbed.bed import Bed
 from tests.testbed.registry_process import serve
 from tests.updates.story import Deployed, Story, outcomes, protective_tags, settle_for, statuses
 
-pytestmark = pytest.mark.xdist_group("update-nothing-touched")
-
 ELSEWHERE = Platform.parse("linux/s390x")
 
 

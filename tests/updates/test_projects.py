@@ -25,8 +25,6 @@ from tests.updates.story import (
     statuses,
 )
 
-pytestmark = pytest.mark.xdist_group("update-projects")
-
 SLOWLY_SOUND = Healthcheck("sleep 1", interval_seconds=0.2)
 
 

@@ -8,8 +8,6 @@ from tests.e2e.api import Document, Refused
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import Deployed, Story, outcomes
 
-pytestmark = pytest.mark.xdist_group("update-pull-tags")
-
 
 @pytest.fixture
 async def deployed(story: Story, front: SlowFront) -> Deployed:

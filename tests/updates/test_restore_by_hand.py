@@ -16,8 +16,6 @@ from tests.testbed.images import Healthcheck
 from tests.updates.story import Deployed, Story, reservations, statuses
 from tests.updates.test_disturbed import when
 
-pytestmark = pytest.mark.xdist_group("update-restore-by-hand")
-
 SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
 
 

@@ -21,8 +21,6 @@ from tests.updates.story import (
     step,
 )
 
-pytestmark = pytest.mark.xdist_group("update-shared")
-
 SICK_FOR_THE_WORKER = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
 
 

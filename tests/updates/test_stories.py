@@ -1,10 +1,7 @@
 """Updates as operators see them: what was approved runs, or everything is as it was."""
 
-import pytest
 
 from tests.updates.story import SICK, SOUND, Deployed, Story, outcomes, protective_tags, statuses
-
-pytestmark = pytest.mark.xdist_group("update-stories")
 
 
 async def test_a_good_image_replaces_the_old_one_and_compose_agrees(story: Story) -> None:
