@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.storage", "tests.testbed.fixtures"]
+pytest_plugins = ["tests.storage", "tests.fakes.fixtures", "tests.testbed.fixtures"]
 
 
 @pytest.fixture(scope="session")

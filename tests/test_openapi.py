@@ -23,8 +23,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.e2e.api import until
-from tests.e2e.fake_host import FakeHost
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import ServerProcess, ready_server
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 CHECKS = [
@@ -82,16 +82,11 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
         registry.fail("broken").status = 500
         host.deploy("blog", {"web": f"{registry.host}/app:1", "worker": f"{registry.host}/app:2"})
         host.deploy("shop", {"web": f"{registry.host}/broken:1", "gone": f"{registry.host}/gone:1"})
-        server = ServerProcess(directory, host.docker_host, DOCKREV_LOG_LEVEL="warning")
-        server.start()
-        try:
+        with ready_server(directory, host.docker_host, DOCKREV_LOG_LEVEL="warning") as server:
             yield asyncio.run(_furnish(server))
-        finally:
-            server.close()
 
 
 async def _furnish(server: ServerProcess) -> Furnished:
-    await server.ready()
     async with server.api() as api:
         stack = await api.found("blog", 2)
         job = await api.check()
@@ -163,16 +158,12 @@ def test_every_answer_is_announced(
 def test_a_stranger_gets_nothing_but_401(
     furnished: Furnished, operations: list[Operation], tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    guarded = ServerProcess(tmp_path, furnished.server.env["DOCKER_HOST"], DOCKREV_AUTH_ALLOWED_USER="alice")
-    guarded.start()
-    try:
-        asyncio.run(guarded.ready())
+    docker_host = furnished.server.env["DOCKER_HOST"]
+    with ready_server(tmp_path, docker_host, DOCKREV_AUTH_ALLOWED_USER="alice") as guarded:
         for operation in operations:
             with subtests.test(operation.label):
                 statuses = fuzz(operation, furnished, FEW, guarded.url)
                 assert statuses == ({200} if operation.path in PUBLIC else {401})
-    finally:
-        guarded.close()
 
 
 @pytest.mark.parametrize(

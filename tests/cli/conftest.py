@@ -1,23 +1,9 @@
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import Cli
-from tests.e2e.fake_host import FakeHost
-from tests.fakes.registry import FakeRegistry
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
-    async with FakeHost.running(tmp_path / "projects") as host:
-        yield host
-
-
-@pytest.fixture
-async def fake_registry() -> AsyncIterator[FakeRegistry]:
-    async with FakeRegistry() as registry:
-        yield registry
+from tests.fakes.host import FakeHost
 
 
 @pytest.fixture

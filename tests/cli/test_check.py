@@ -9,8 +9,8 @@ import pytest
 from dockrev.oci.digest import Digest
 from tests.cli.command import Cli, outcome
 from tests.e2e.api import until
-from tests.e2e.fake_host import FakeHost
 from tests.fakes.engine import FakeImage
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 from tests.testbed.bed import Bed
 from tests.testbed.images import Images

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from tests.cli.command import Cli, Said
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess, environment
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 GOES_ON = """
@@ -55,8 +55,7 @@ async def test_what_only_looks_ends_as_by_sigpipe(
 
 async def test_so_does_a_list_of_backups(cli: Cli) -> None:
     server = ServerProcess(cli.directory, cli.docker_host)
-    server.start()
-    await server.ready()
+    await server.started()
     await server.stop()
     for command in (["list"], ["list", "--json"]):
         said = await unread(cli, "-m", "dockrev", "backup", *command)

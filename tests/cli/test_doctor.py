@@ -12,8 +12,8 @@ import pytest
 from dockrev.db import migrate
 from tests.cli.command import Cli, Said
 from tests.docker.certificates import make_authority
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
+from tests.fakes.host import FakeHost
 from tests.testbed.requirements import COMPOSE_V2
 
 VERDICTS = {"ok", "warn", "fail"}
@@ -103,14 +103,10 @@ async def test_a_newer_database_is_told(cli: Cli, revision: str) -> None:
 
 async def test_a_server_that_runs_is_not_disturbed(cli: Cli, host: FakeHost, tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, host.docker_host)
-    server.start()
-    try:
-        await server.ready()
+    async with server.running():
         said = await cli.run("doctor", DOCKREV_DB_PATH=str(server.db_path))
         assert findings(said)["database"] == ("ok", f"{server.db_path}, schema {migrate.HEAD}")
         await server.ready()
-    finally:
-        server.close()
 
 
 async def test_logins_are_named_and_never_shown(cli: Cli) -> None:

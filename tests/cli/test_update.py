@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.cli.command import Cli
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 
@@ -72,12 +72,8 @@ async def test_while_a_server_keeps_the_record_its_api_is_the_way(
 ) -> None:
     deploy(host, fake_registry)
     server = ServerProcess(tmp_path, host.docker_host)
-    server.start()
-    try:
-        await server.ready()
+    async with server.running():
         said = await cli.run("update", "--yes", "web", DOCKREV_DB_PATH=str(server.db_path))
-    finally:
-        server.close()
 
     assert (said.code, said.out) == (2, "")
     assert "another Dockrev server uses it; update through that server's API (POST /api/updates)" in said.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dockrev.clock import timestamp
 from tests.cli.command import Cli
-from tests.e2e.fake_host import FakeHost
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 

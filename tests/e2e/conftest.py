@@ -3,21 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
-from tests.fakes.registry import FakeRegistry
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[FakeHost]:
-    async with FakeHost.running(tmp_path / "projects") as host:
-        yield host
-
-
-@pytest.fixture
-async def fake_registry() -> AsyncIterator[FakeRegistry]:
-    async with FakeRegistry() as registry:
-        yield registry
+from tests.fakes.host import FakeHost
 
 
 @pytest.fixture

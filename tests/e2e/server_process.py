@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
 
 from tests.e2e.api import Api
+from tests.testbed.bed import Bed
+from tests.testbed.engine import Engine
 from tests.testbed.requirements import COMPOSE_V2
 
 _PATIENCE_SECONDS = 30.0
@@ -53,17 +55,26 @@ class ServerProcess:
         """Returns at once; `serving` and `ready` wait."""
         self._process = launch(self.env, self.directory, self._log, "serve", within=self.within)
 
-    async def ready(self) -> None:
+    async def started(self) -> None:
         """Returns when everything works."""
+        self.start()
+        await self.ready()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything works when the block begins; it is gone after the block, whatever happened in it."""
+        try:
+            await self.started()
+            yield
+        finally:
+            self.close()
+
+    async def ready(self) -> None:
         await self._until_answered("/api/ready")
 
     async def serving(self) -> None:
         """Returns when it answers at all."""
         await self._until_answered("/api/health")
-
-    def wait_until_ready(self) -> None:
-        """For fixtures that outlive a test's event loop."""
-        asyncio.run(self.ready())
 
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Api]:
@@ -123,6 +134,24 @@ class ServerProcess:
                     seen = str(error)
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         raise TimeoutError(f"{path} of the server: {seen}\n{self.logs()}")
+
+
+@contextmanager
+def ready_server(directory: Path, docker_host: str, **settings: str) -> Iterator[ServerProcess]:
+    """Until the block ends; for fixtures that outlive a test's event loop."""
+    server = ServerProcess(directory, docker_host, **settings)
+    try:
+        asyncio.run(server.started())
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def server_on_bed(bed: Bed, engine: Engine, directory: Path) -> Iterator[ServerProcess]:
+    """As `ready_server`, and it knows the accounts of the bed's registries."""
+    with ready_server(directory, engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file)) as server:
+        yield server
 
 
 def environment(directory: Path, docker_host: str) -> dict[str, str]:

@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from tests.e2e.api import Api, Document, until
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 NEVER = 600.0
@@ -41,8 +41,7 @@ def terminated_by(job: Document) -> str | None:
 async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await deployed(host, fake_registry, api)
         job_id = await start_check_that_hangs(api, fake_registry)
@@ -50,8 +49,7 @@ async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
     server.kill()
 
     fake_registry.heal()
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         job = await api.job(job_id)
         assert (job["status"], terminated_by(job)) == ("failed", "server_restart")
@@ -70,8 +68,7 @@ async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
 async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await deployed(host, fake_registry, api)
     fake_registry.latency_seconds = 0.02
@@ -81,8 +78,7 @@ async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
             started.append(await api.start_check())
             await asyncio.sleep(delay)
         server.kill()
-        server.start()
-        await server.ready()
+        await server.started()
     async with server.api() as api:
         jobs = (await api.get("/api/jobs?type=check"))["jobs"]
         ended = await api.check()
@@ -107,8 +103,7 @@ async def test_a_first_start_that_was_killed_is_made_good_by_the_second(
     server.start()
     await until(exists, bool, look_again_seconds=0.002)
     server.kill()
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         assert (await api.check())["status"] == "success"
 
@@ -116,8 +111,7 @@ async def test_a_first_start_that_was_killed_is_made_good_by_the_second(
 async def test_a_stop_during_a_check_is_quick_and_says_so(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await deployed(host, fake_registry, api)
         job_id = await start_check_that_hangs(api, fake_registry)
@@ -127,8 +121,7 @@ async def test_a_stop_during_a_check_is_quick_and_says_so(
             assert time.monotonic() - asked < 8
 
     fake_registry.heal()
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         job = await api.job(job_id)
         assert (job["status"], terminated_by(job)) == ("failed", "server_shutdown")
@@ -137,8 +130,7 @@ async def test_a_stop_during_a_check_is_quick_and_says_so(
 
 
 async def test_a_stop_ends_the_streams_in_good_order(server: ServerProcess) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api, api.stream("/api/jobs/events") as events:
         server.terminate()
         async with asyncio.timeout(8):
@@ -150,14 +142,12 @@ async def test_a_stop_ends_the_streams_in_good_order(server: ServerProcess) -> N
 async def test_results_outlive_the_process(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await deployed(host, fake_registry, api)
         await api.check()
         before = await api.stack("blog")
     server.kill()
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         assert await api.stack("blog") == before

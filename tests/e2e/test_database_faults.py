@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Api, Document, Refused, until
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.volumes import NoMounts, Volume
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 
@@ -89,8 +89,7 @@ async def test_a_directory_as_database_is_refused(server: ServerProcess) -> None
 async def test_a_second_server_is_refused_and_the_first_goes_on(
     server: ServerProcess, host: FakeHost, tmp_path: Path
 ) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     (tmp_path / "second").mkdir()
     second = ServerProcess(tmp_path / "second", host.docker_host, DOCKREV_DB_PATH=str(server.db_path))
     assert "another Dockrev server uses it" in await refusal(second)
@@ -102,8 +101,7 @@ async def test_a_locked_database_is_refused_at_start(server: ServerProcess) -> N
     with closing(sqlite3.connect(server.db_path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert "another program holds its lock" in await refusal(server)
-    server.start()
-    await server.ready()
+    await server.started()
 
 
 async def test_a_read_only_directory_is_refused(server_on_volume: ServerProcess, volume: Volume) -> None:
@@ -114,8 +112,7 @@ async def test_a_read_only_directory_is_refused(server_on_volume: ServerProcess,
 async def test_a_database_that_became_read_only_is_refused(
     server_on_volume: ServerProcess, volume: Volume
 ) -> None:
-    server_on_volume.start()
-    await server_on_volume.ready()
+    await server_on_volume.started()
     assert await server_on_volume.stop() == 0
     (server_on_volume.directory / "server.log").unlink()
     volume.make_read_only()
@@ -126,8 +123,7 @@ async def test_a_full_disk_is_refused_at_start(server_on_volume: ServerProcess, 
     volume.fill()
     assert "disk is full" in await refusal(server_on_volume)
     volume.empty()
-    server_on_volume.start()
-    await server_on_volume.ready()
+    await server_on_volume.started()
 
 
 async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
@@ -136,8 +132,7 @@ async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
     server = server_on_volume
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         stack = await api.found("blog")
         await api.check()
@@ -183,8 +178,7 @@ async def test_jobs_that_cannot_be_made_durable_are_refused_and_end_as_failed(
     server.db_path.parent.mkdir()
     workflows = server.db_path.with_suffix(".workflows.sqlite3")
     workflows.symlink_to(volume.directory / workflows.name)
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         volume.fill()
         said = await storage_refusal(api, "/api/discovery/scan")
@@ -206,8 +200,7 @@ async def test_a_lock_of_another_program_is_waited_for_then_told(
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         stack = await api.found("blog")
         path = f"/api/stacks/{stack['id']}/archive"
@@ -233,16 +226,14 @@ async def test_a_lost_workflow_file_loses_no_jobs(
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("blog")
         job = await api.check()
     assert await server.stop() == 0
     for file in server.db_path.parent.glob("*.workflows*"):
         file.unlink()
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         assert await api.job(job["id"]) == job
         assert (await api.check())["status"] == "success"
@@ -253,8 +244,7 @@ async def test_a_copied_database_serves_elsewhere(
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("blog")
         await api.check()
@@ -281,8 +271,7 @@ async def test_damaged_rows_about_versions_cost_nobody_the_others(
         fake_registry.retag(repository, "latest", new)
         host.deploy(f"a-{repository}", {"web": f"{fake_registry.host}/{repository}:latest"})
         host.engine.images[-1].repo_digests = (f"{fake_registry.host}/{repository}@{old}",)
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("a-app")
         await api.check()
@@ -307,8 +296,7 @@ async def test_damaged_rows_about_versions_cost_nobody_the_others(
         other.execute("UPDATE inference_tasks SET status = 'lost'")
         other.execute("UPDATE tag_facts SET digest = 'xyz' WHERE tag = 'latest'")
         other.execute("UPDATE registry_spend SET hour = 'yesterday'")
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await until(lambda: versions_of(api), all_known)
         service = (await api.services("a-app"))["web"]

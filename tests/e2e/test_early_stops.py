@@ -49,8 +49,7 @@ async def test_a_stopped_start_is_not_in_the_way_of_the_next_one(server: ServerP
     for seen in (has_a_database, has_workflows):
         await stopped(server, seen, signal.SIGTERM)
         assert await server.ended() == 0
-    server.start()
-    await server.ready()
+    await server.started()
     assert await server.stop() == 0
     assert "Traceback" not in server.logs()
 

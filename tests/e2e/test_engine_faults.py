@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Api, Document, until
-from tests.e2e.fake_host import FakeHost
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import ServerProcess, ready_server
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
@@ -20,11 +20,8 @@ from tests.testbed.registry import Registry
 
 @pytest.fixture
 def private_server(private_engine: Engine, tmp_path: Path) -> Iterator[ServerProcess]:
-    server = ServerProcess(tmp_path, private_engine.host)
-    server.start()
-    server.wait_until_ready()
-    yield server
-    server.close()
+    with ready_server(tmp_path, private_engine.host) as server:
+        yield server
 
 
 async def unready_parts(api: Api) -> dict[str, str]:
@@ -62,8 +59,7 @@ async def test_results_stay_while_the_engine_is_away(
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("blog")
         await api.check()
@@ -92,8 +88,7 @@ async def test_results_stay_while_the_engine_is_away(
 
 
 async def test_an_engine_that_hangs_hangs_nobody(server: ServerProcess, host: FakeHost) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     host.engine.hanging = True
     async with server.api() as api:
         asked = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 
 from dockrev.oci.platform import Platform
 from tests.e2e.api import Api, until
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import ServerProcess, server_on_bed
 from tests.testbed.bed import Bed
 from tests.testbed.images import Images
 from tests.testbed.projects import Projects
@@ -20,15 +20,8 @@ QUICK_STOP = {"stop_grace_period": "1s"}
 
 @pytest.fixture(scope="module")
 def real_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = ServerProcess(
-        tmp_path_factory.mktemp("server"),
-        bed.engine.host,
-        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
-    )
-    server.start()
-    server.wait_until_ready()
-    yield server
-    server.close()
+    with server_on_bed(bed, bed.engine, tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 class Shelf:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Document
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 HOURS = 2 * 3600
@@ -60,8 +60,7 @@ async def test_each_fault_is_its_own_service_s_error_and_the_rest_is_checked(
     for name, registry in registries.items():
         registry.push(name, "1")
     host.deploy("fleet", {name: f"{registry.host}/{name}:1" for name, registry in registries.items()})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("fleet", len(registries))
         first = await api.check()
@@ -115,8 +114,7 @@ async def test_a_registry_that_is_well_again_leaves_no_error_behind(
     fake_registry.push("app", "1")
     fake_registry.faults.status = 500
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("blog")
         await api.check()
@@ -135,15 +133,13 @@ async def test_a_deferral_outlives_the_server_and_the_registry_is_left_alone(
     fake_registry.push("app", "1")
     _limit(fake_registry)
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("blog")
         await api.check()
         before = (await api.services("blog"))["web"]["checkError"]
     assert await server.stop() == 0
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         assert (await api.services("blog"))["web"]["checkError"] == before
     assert fake_registry.counts["429"] <= 2

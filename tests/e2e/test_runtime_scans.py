@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.e2e.api import Api, Document, until
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
 
@@ -21,8 +21,7 @@ async def first_scan(api: Api) -> Document:
 
 
 async def test_the_server_scans_when_it_starts(server: ServerProcess) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
 
     async with server.api() as api:
         scan = await first_scan(api)
@@ -37,8 +36,7 @@ async def test_a_scan_counts_what_runs_and_what_cannot_be_read(
     fake_registry.push("web", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/web:1"})
     host.deploy("shop", {"till": f"{fake_registry.host}/web:1", "db": f"{fake_registry.host}/web:1"})
-    server.start()
-    await server.ready()
+    await server.started()
 
     async with server.api() as api:
         await first_scan(api)
@@ -64,8 +62,7 @@ async def test_a_scan_counts_what_runs_and_what_cannot_be_read(
 async def test_an_engine_that_is_gone_fails_the_scan_in_a_sentence(
     server: ServerProcess, host: FakeHost
 ) -> None:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await first_scan(api)
         await host.engine.stop()
@@ -80,8 +77,7 @@ async def test_what_was_updated_by_hand_while_no_server_ran_is_looked_up(
 ) -> None:
     fake_registry.push("web", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/web:1"})
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         await api.found("blog")
         await first_scan(api)
@@ -90,8 +86,7 @@ async def test_what_was_updated_by_hand_while_no_server_ran_is_looked_up(
     newest = fake_registry.push("web", "1", revision="2")
     host.engine.images[0].repo_digests = (f"{fake_registry.host}/web@{newest}",)
 
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
 
         async def scans() -> list[Document]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Api, Document, Refused, until
-from tests.e2e.fake_host import FakeHost
 from tests.e2e.server_process import ServerProcess
+from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 from tests.testbed.bed import Bed
 from tests.testbed.images import Images
@@ -44,8 +44,7 @@ async def behind(projects: Projects, registry: Registry, images: Images) -> Proj
 
 @asynccontextmanager
 async def running(server: ServerProcess) -> AsyncIterator[Api]:
-    server.start()
-    await server.ready()
+    await server.started()
     async with server.api() as api:
         yield api
 

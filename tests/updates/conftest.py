@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import ServerProcess, server_on_bed
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.images import Images
@@ -15,16 +15,9 @@ from tests.updates.story import Story, settle_for
 @pytest.fixture(scope="module")
 def update_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Shared by the stories of a module; they use projects of their own."""
-    server = ServerProcess(
-        tmp_path_factory.mktemp("server"),
-        bed.engine.host,
-        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
-    )
-    server.start()
-    server.wait_until_ready()
-    settle_for(server)
-    yield server
-    server.close()
+    with server_on_bed(bed, bed.engine, tmp_path_factory.mktemp("server")) as server:
+        settle_for(server)
+        yield server
 
 
 @pytest.fixture

@@ -42,11 +42,9 @@ async def own_story(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Sto
         DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
         DOCKREV_COMPOSE_BIN=str(front),
     )
-    story.server.start()
-    await story.server.ready()
-    settle_for(story.server)
-    yield story
-    story.server.close()
+    async with story.server.running():
+        settle_for(story.server)
+        yield story
 
 
 def kill(deployed: Deployed, program: str) -> None:

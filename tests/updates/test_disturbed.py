@@ -4,13 +4,13 @@ import asyncio
 import random
 import secrets
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.api import Document, until
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import server_on_bed
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.images import Healthcheck, Images
@@ -225,17 +225,14 @@ async def test_a_file_that_is_edited_while_the_image_is_tried(story: Story) -> N
 
 
 @pytest.fixture
-async def alone(
+def alone(
     bed: Bed, private_engine: Engine, registry: Registry, images: Images, tmp_path: Path
-) -> AsyncIterator[Story]:
+) -> Iterator[Story]:
     """On an engine of its own."""
-    server = ServerProcess(tmp_path, private_engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file))
-    server.start()
-    await server.ready()
-    settle_for(server)
     projects = Projects(private_engine, tmp_path / "projects", bed.docker_config)
-    yield Story(server, private_engine, registry, images, projects)
-    server.close()
+    with server_on_bed(bed, private_engine, tmp_path) as server:
+        settle_for(server)
+        yield Story(server, private_engine, registry, images, projects)
 
 
 @pytest.mark.parametrize("at", ["pull", "apply", "verify"])
@@ -313,20 +310,17 @@ def full_engine(bed: Bed) -> Iterator[Engine]:
     engine.discard()
 
 
-async def test_a_disk_that_is_full_in_the_middle_of_the_pull(
-    story: Story, bed: Bed, full_engine: Engine, tmp_path: Path
-) -> None:
-    server = ServerProcess(tmp_path, full_engine.host)
-    server.start()
-    await server.ready()
-    settle_for(server)
-    full = Story(
-        server,
-        full_engine,
-        story.registry,
-        story.images,
-        Projects(full_engine, tmp_path / "projects", bed.docker_config),
-    )
+@pytest.fixture
+def full(
+    bed: Bed, full_engine: Engine, registry: Registry, images: Images, tmp_path: Path
+) -> Iterator[Story]:
+    projects = Projects(full_engine, tmp_path / "projects", bed.docker_config)
+    with server_on_bed(bed, full_engine, tmp_path) as server:
+        settle_for(server)
+        yield Story(server, full_engine, registry, images, projects)
+
+
+async def test_a_disk_that_is_full_in_the_middle_of_the_pull(full: Story) -> None:
     full.push("web", "1")
     deployed = await full.deploy({"web": full.service("web")})
     full.push("web", "2", files={"zeros": bytes(100_000_000)})
@@ -334,7 +328,6 @@ async def test_a_disk_that_is_full_in_the_middle_of_the_pull(
     before = deployed.containers()
 
     job = await deployed.update("web")
-    server.close()
 
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "pull"), job
     assert "disk is full" in outcomes(job)["web"]["reason"]

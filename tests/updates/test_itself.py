@@ -30,13 +30,9 @@ def server(story: Story, bed: Bed, tmp_path: Path) -> ServerProcess:
 
 @asynccontextmanager
 async def serving(server: ServerProcess, **backup: Any) -> AsyncIterator[None]:
-    server.start()
-    try:
-        await server.ready()
+    async with server.running():
         settle_for(server, **backup)
         yield
-    finally:
-        server.close()
 
 
 def in_container(server: ServerProcess, deployed: Deployed, service: str) -> None:

@@ -4,14 +4,14 @@ import asyncio
 import random
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.api import Event, until
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import server_on_bed
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.images import Healthcheck, Images
@@ -46,17 +46,14 @@ def kill_engine(bed: Bed) -> Iterator[Engine]:
 
 
 @pytest.fixture
-async def story(
+def story(
     bed: Bed, kill_engine: Engine, registry: Registry, images: Images, tmp_path: Path
-) -> AsyncIterator[Story]:
-    server = ServerProcess(tmp_path, kill_engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file))
+) -> Iterator[Story]:
     projects = Projects(kill_engine, tmp_path / "projects", bed.docker_config)
-    server.start()
-    await server.ready()
-    settle_for(server, restoreDataOnRollback=True)
-    yield Story(server, kill_engine, registry, images, projects)
-    server.close()
-    await asyncio.to_thread(projects.remove_all)
+    with server_on_bed(bed, kill_engine, tmp_path) as server:
+        settle_for(server, restoreDataOnRollback=True)
+        yield Story(server, kill_engine, registry, images, projects)
+    projects.remove_all()
 
 
 async def with_data(story: Story, **service: Any) -> Deployed:

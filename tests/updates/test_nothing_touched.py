@@ -191,14 +191,10 @@ async def as_dockrev(story: Story, name: str, directory: Path) -> AsyncIterator[
     story.push(name, "1")
     repository = story.pushed[name].name.rpartition(":")[0]
     server = ServerProcess(directory, story.engine.host, DOCKREV_IMAGE_REPO=repository)
-    server.start()
-    try:
-        await server.ready()
+    async with server.running():
         settle_for(server)
         story.server = server
         yield
-    finally:
-        server.close()
 
 
 async def test_dockrev_s_own_service_is_never_touched(story: Story, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from zlib import crc32
 import pytest
 
 from tests.e2e.api import Refused
-from tests.e2e.server_process import ServerProcess
+from tests.e2e.server_process import ServerProcess, ready_server
 from tests.testbed.access import OPERATOR
 from tests.testbed.bed import Bed
 from tests.testbed.images import Healthcheck
@@ -253,14 +253,10 @@ async def test_checks_and_scans_do_not_disturb_an_update(story: Story) -> None:
 
 @pytest.fixture(scope="module")
 def server_on_v1(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = ServerProcess(
-        tmp_path_factory.mktemp("v1"), bed.engine.host, DOCKREV_COMPOSE_BIN=str(COMPOSE_V1)
-    )
-    server.start()
-    server.wait_until_ready()
-    settle_for(server)
-    yield server
-    server.close()
+    directory = tmp_path_factory.mktemp("v1")
+    with ready_server(directory, bed.engine.host, DOCKREV_COMPOSE_BIN=str(COMPOSE_V1)) as server:
+        settle_for(server)
+        yield server
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])

@@ -1,6 +1,5 @@
 """Updates as operators see them: what was approved runs, or everything is as it was."""
 
-
 from tests.updates.story import SICK, SOUND, Deployed, Story, outcomes, protective_tags, statuses
 
 
