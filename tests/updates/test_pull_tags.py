@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import Document, Refused
+from tests.e2e.api import Document, Refused, until
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import Deployed, Story, outcomes
 
@@ -18,7 +18,23 @@ async def deployed(story: Story, front: SlowFront) -> Deployed:
     story.registry.push(new, "web:extra")
     story.registry.push(story.images.build("other", version="3"), "web:other")
     await deployed.checked()
+    await nobody_else_asks(deployed)
     return deployed
+
+
+async def nobody_else_asks(deployed: Deployed) -> None:
+    """The search for versions, which a check sets going, asks for the same tags."""
+    name = deployed.project.name
+
+    def named(services: dict[str, Document]) -> bool:
+        return bool(services["web"]["versionInference"]["status"] == "ready")
+
+    def idle(overview: Document) -> bool:
+        return repository(deployed) not in {task["imageRepo"] for task in overview["tasks"]}
+
+    async with deployed.story.api() as api:
+        await until(lambda: api.services(name), named)
+        await until(lambda: api.get("/api/version-inference/overview"), idle)
 
 
 def of_update(job: Document) -> Document:
