@@ -63,6 +63,8 @@ class ComposeService:
     network_mode: str | None = None
     pid: str | None = None
     ipc: str | None = None
+    volumes_from: frozenset[str] = field(default=frozenset(), compare=False)
+    """Services whose volumes it has; its containers name theirs by id."""
     healthcheck: bool | None = None
     """None: the image decides; False: switched off."""
     scale: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dockrev.compose.dependencies import dependencies
+from dockrev.compose.dependencies import dependencies, volume_sources
 from dockrev.compose.models import ComposeService, ServiceVolume
 from dockrev.compose.networks import network_names
 from dockrev.compose.service_volumes import service_volumes
@@ -51,6 +51,7 @@ def _service(name: str, body: Any) -> ComposeService:
         network_mode=_word(body.get("network_mode")),
         pid=_word(body.get("pid")),
         ipc=_word(body.get("ipc")),
+        volumes_from=frozenset(volume_sources(body)),
         healthcheck=_healthcheck(body.get("healthcheck")),
         scale=_scale(body),
         volumes=service_volumes(body.get("volumes")),
