@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection
 
 from dockrev.compose.models import ComposeService, ProjectView
+from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.updates.applying import Applying
@@ -39,6 +40,7 @@ class Preflight:
         self._require_known_files(service)
         await self._require_company_may_go(view, before)
         await self._applying.require_same_images(before.sharing)
+        await self._require_none_paused(before)
         await self._require_own_networks(service)
         await self._require_nobody_cut_off(before)
         for name in (service.name, *sorted(before.sharing)):
@@ -74,6 +76,13 @@ class Preflight:
                     f"{one.name} lives in the network of {self._plan.name} and runs from the same image name,"
                     " so both change at once; update them together"
                 )
+
+    async def _require_none_paused(self, before: Before) -> None:
+        """Compose would make it anew running, and so would a way back."""
+        for name in (self._plan.name, *sorted(before.sharing)):
+            for one in await self._applying.containers_of(name):
+                if one.state is ContainerState.PAUSED:
+                    raise Conflict(f"{one.name} is paused, and would run afterwards; unpause it first")
 
     async def _require_own_networks(self, service: ComposeService) -> None:
         """One that was joined by hand would be lost, and no way back would bring it again."""
