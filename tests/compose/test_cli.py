@@ -151,6 +151,8 @@ async def test_an_answer_is_remembered(script: Script, folder: Folder) -> None:
         ("parts/deep/x.yaml", "services: {x: {image: a}}"),
         ("parts/given.env", "A=2"),
         ("parent.yaml", "services: {p: {image: abc}}"),
+        ("app.env", "A=2"),
+        ("extra.env", "A=2"),
         ("web.labels", "a=b"),
     ],
 )
@@ -165,6 +167,7 @@ include:
     env_file: parts/given.env
 services:
   web: {image: nginx, extends: {file: parent.yaml, service: p}, label_file: web.labels}
+  app: {image: nginx, env_file: [app.env, {path: extra.env, required: false}]}
 """,
     )
     folder.write("more.yaml", "services: {}")

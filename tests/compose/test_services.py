@@ -29,6 +29,8 @@ def written(**body: Any) -> ComposeService:
         ({"depends_on": {"db": {"condition": "service_odd"}}}, (Dependency("db"),)),
         ({"links": ["db:database", "cache"]}, (Dependency("db"), Dependency("cache"))),
         ({"volumes_from": ["files:ro", "container:other"]}, (Dependency("files"),)),
+        ({"volumes_from": ["service:files:ro"]}, (Dependency("files"),)),
+        ({"volumes_from": ["service:ro"]}, (Dependency("service"),)),
         (
             {"network_mode": "service:vpn", "pid": "service:main", "ipc": "host"},
             (Dependency("vpn"), Dependency("main")),

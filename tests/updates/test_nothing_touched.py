@@ -56,6 +56,18 @@ async def test_a_dry_run_changes_nothing_and_tells_the_download(story: Story) ->
     assert not protective_tags(story, job["id"])
 
 
+async def test_a_service_that_is_paused_stays_so(story: Story) -> None:
+    deployed = await outdated(story)
+    await asyncio.to_thread(deployed.project.compose, "pause")
+    before = seen(deployed)
+
+    job = await deployed.update("web")
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+    assert "is paused" in outcomes(job)["web"]["reason"]
+    assert seen(deployed) == before
+
+
 async def test_a_dry_run_tells_of_each_service_what_would_become_of_it(story: Story) -> None:
     """That one of them cannot be updated is what it was asked to find out."""
     names = ["gone", "good", "off"]

@@ -39,6 +39,11 @@ def test_a_selected_service_that_the_files_lost_comes_last_and_is_not_forgotten(
     assert in_order(["gone", "a"], services(compose("a"))) == ["a", "gone"]
 
 
+def test_those_that_have_the_volumes_of_another_are_found() -> None:
+    user = ComposeService("user", "image", False, {}, volumes_from=frozenset({"data"}))
+    assert sharing_with("data", [compose("data"), user, compose("other")]) == ["user"]
+
+
 def test_those_that_live_in_the_network_of_another_are_found() -> None:
     project = services(
         compose("vpn"),

@@ -66,6 +66,26 @@ async def test_those_that_live_in_the_network_of_another_come_with_it(story: Sto
     assert not await deployed.changed_by_hand()
 
 
+async def test_those_that_have_the_volumes_of_another_come_with_it(story: Story) -> None:
+    for name in ("data", "user"):
+        story.push(name, "1", volumes=("/rows",))
+    deployed = await story.deploy(
+        {"data": story.service("data"), "user": story.service("user", volumes_from=["data:ro"])}
+    )
+    await asyncio.to_thread(
+        deployed.project.compose, "exec", "--no-TTY", "data", "sh", "-c", "echo kept > /rows/one"
+    )
+    new = story.push("data", "2", volumes=("/rows", "/more"))
+    await deployed.checked(2)
+
+    job = await deployed.update("data")
+
+    assert (job["status"], deployed.runs("data")) == ("success", {str(new.image_id)}), job
+    read = ("exec", "--no-TTY", "user", "cat", "/rows/one")
+    assert "kept" in await asyncio.to_thread(deployed.project.compose, *read)
+    assert not await deployed.changed_by_hand()
+
+
 async def test_a_companion_is_not_moved_to_an_image_that_nobody_approved(story: Story) -> None:
     for name in ("vpn", "rider"):
         story.push(name, "1")

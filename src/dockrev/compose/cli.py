@@ -6,6 +6,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -92,6 +93,7 @@ class Compose:
         except CannotRender as error:
             return await asyncio.to_thread(raw.merged, sources, _merged_because(files, error))
         if stamps is not None:
+            config = replace(config, changed_at=_last_change(stamps))
             self._remembered[files.name] = _Remembered(files, stamps, config)
         return config
 
@@ -160,10 +162,24 @@ class Compose:
         except ComposeError as error:
             raise CannotRender(error.message) from error
         config = await asyncio.to_thread(parse_rendered, done, files.name)
+        if wanted := frozenset[str]().union(*(one.file_variables for one in config.services)):
+            config = replace(config, unset_variables=wanted - await self._variables(files))
         if self.major < 2 and len(files.env_files) > 1:
             warning = f"Compose V1 reads one env file; {files.env_files[-1]} was used, the others were not."
             config = replace(config, warnings=(*config.warnings, warning))
         return config
+
+    async def _variables(self, files: ProjectFiles) -> frozenset[str]:
+        """Names of those that are set for the project; none when this Compose cannot tell."""
+        words = (*self.command, *self._project_options(files), "config", "--environment")
+        directory = _existing(files.directory)
+        try:
+            async with self._children:
+                done = await collect(Command(words, self._environment, directory, self._timeout_seconds))
+        except ComposeError as error:
+            raise CannotRender(error.message) from error
+        names = (line.partition("=") for line in done.out.splitlines() if done.code == 0)
+        return frozenset(name for name, equals, _ in names if equals)
 
     def _project_options(self, files: ProjectFiles) -> tuple[str, ...]:
         words = [f"--project-name={files.name}", "--project-directory", str(files.directory)]
@@ -229,6 +245,11 @@ def _existing(directory: Path) -> Path:
 
 async def _unchanged(stamps: Stamps) -> bool:
     return await asyncio.to_thread(stamp, [path for path, _ in stamps]) == stamps
+
+
+def _last_change(stamps: Stamps) -> datetime | None:
+    times = [found[0] for _, found in stamps if found]
+    return datetime.fromtimestamp(max(times) / 1e9, UTC) if times else None
 
 
 def _stamps(files: ProjectFiles, sources: tuple[Source, ...]) -> Stamps | None:

@@ -43,9 +43,17 @@ def _implied(body: Mapping[str, Any]) -> Iterator[str]:
             yield mode.removeprefix("service:")
     for link in _texts(body.get("links")):
         yield link.partition(":")[0]
+    yield from volume_sources(body)
+
+
+def volume_sources(body: Mapping[str, Any]) -> Iterator[str]:
+    """Services under `volumes_from`, written `SERVICE[:ro|rw]`; V1 renders `service:SERVICE:rw`."""
     for source in _texts(body.get("volumes_from")):
-        if not source.startswith("container:"):
-            yield source.partition(":")[0]
+        first, *more = source.split(":")
+        if first == "service" and more and more[0] not in ("ro", "rw"):
+            yield more[0]
+        elif first != "container":
+            yield first
 
 
 def _texts(value: Any) -> list[str]:

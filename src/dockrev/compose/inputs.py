@@ -63,7 +63,7 @@ def _source(path: Path) -> tuple[Source, ...]:
 
 def _references(source: Source, directory: Path) -> Iterator[Path]:
     """Relative paths may start at the file or at the project: both places are watched."""
-    if not any(word in source.text for word in ("include", "extends", "label_file")):
+    if not any(word in source.text for word in ("include", "extends", "label_file", "env_file")):
         return  # parsing YAML is the slow part
     try:
         document = raw.load(source)
@@ -90,8 +90,14 @@ def _written_references(document: Any) -> Iterator[str]:
     for service in services.values() if isinstance(services, dict) else ():
         if isinstance(service, dict):
             yield from _texts(service.get("label_file"))
+            yield from _env_files(service.get("env_file"))
             extends = service.get("extends")
             yield from _texts(extends.get("file") if isinstance(extends, dict) else None)
+
+
+def _env_files(written: Any) -> Iterator[str]:
+    for entry in _list(written):
+        yield from _texts(entry.get("path") if isinstance(entry, dict) else entry)
 
 
 def _list(value: Any) -> list[Any]:

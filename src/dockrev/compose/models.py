@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class ComposeService:
     network_mode: str | None = None
     pid: str | None = None
     ipc: str | None = None
+    volumes_from: frozenset[str] = field(default=frozenset(), compare=False)
+    """Services whose volumes it has; its containers name theirs by id."""
     healthcheck: bool | None = None
     """None: the image decides; False: switched off."""
     scale: int | None = None
@@ -69,6 +72,12 @@ class ComposeService:
     volumes: tuple[ServiceVolume, ...] = ()
     networks: frozenset[str] | None = field(default=None, compare=False)
     """By the engine's names; None: not rendered, or another network mode takes their place."""
+    environment: Mapping[str, str | None] = field(default_factory=dict, compare=False, repr=False)
+    """As rendered, env files included. None: the value of the shell that calls Compose, if it has one."""
+    published: frozenset[str] = field(default=frozenset(), compare=False)
+    """Ports of the host, as rendered; without those that the engine chooses."""
+    file_variables: frozenset[str] = field(default=frozenset(), compare=False)
+    """Whose values are the content of its secrets and configs."""
     digest: str = field(default="", compare=False)
     """Of the whole service as rendered, secrets included: equal as long as nothing of it was edited.
 
@@ -98,6 +107,10 @@ class EffectiveConfig:
     """Sentences for the operator: undefined variables, or that Compose could not render the files."""
     rendered: bool = True
     """By Compose itself; False: merged from the files as they are written."""
+    changed_at: datetime | None = None
+    """The last change of any file that takes part; None: not known."""
+    unset_variables: frozenset[str] = frozenset()
+    """Those of the services' `file_variables` that nothing sets: Compose can start no container with them."""
 
 
 @dataclass(frozen=True, slots=True)

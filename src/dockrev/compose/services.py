@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dockrev.compose.dependencies import dependencies
+from dockrev.compose.dependencies import dependencies, volume_sources
 from dockrev.compose.models import ComposeService, ServiceVolume
 from dockrev.compose.networks import network_names
 from dockrev.compose.service_volumes import service_volumes
@@ -22,6 +22,9 @@ def rendered_services(document: Any, project: str) -> tuple[ComposeService, ...]
             labels={name: _unescaped(value) for name, value in service.labels.items()},
             volumes=tuple(map(_unescaped_volume, service.volumes)),
             networks=network_names(body, document.get("networks"), project),
+            environment=_environment(body.get("environment")),
+            published=_published(body.get("ports")),
+            file_variables=_file_variables(body, document),
             digest=_digest(body),
         )
         for service, body in zip(services, (document.get("services") or {}).values(), strict=True)
@@ -48,6 +51,7 @@ def _service(name: str, body: Any) -> ComposeService:
         network_mode=_word(body.get("network_mode")),
         pid=_word(body.get("pid")),
         ipc=_word(body.get("ipc")),
+        volumes_from=frozenset(volume_sources(body)),
         healthcheck=_healthcheck(body.get("healthcheck")),
         scale=_scale(body),
         volumes=service_volumes(body.get("volumes")),
@@ -84,6 +88,35 @@ def _unescaped(text: str) -> str:
 def _unescaped_volume(volume: ServiceVolume) -> ServiceVolume:
     source = volume.source and _unescaped(volume.source)
     return replace(volume, source=source, target=_unescaped(volume.target))
+
+
+def _environment(written: Any) -> dict[str, str | None]:
+    if not isinstance(written, Mapping):
+        return {}
+    return {
+        _text(name): None if value is None else _unescaped(_text(value)) for name, value in written.items()
+    }
+
+
+def _published(written: Any) -> frozenset[str]:
+    """V1 writes ports short where it can: `[ADDRESS:]PUBLISHED:TARGET[/PROTOCOL]`."""
+    ports = written if isinstance(written, list) else []
+    found = (
+        _text(one.get("published")) if isinstance(one, Mapping) else _text(one).rpartition(":")[0]
+        for one in ports
+    )
+    return frozenset(port for one in found if (port := one.rpartition(":")[2]) not in ("", "0"))
+
+
+def _file_variables(body: Mapping[str, Any], document: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(
+        _text(variable)
+        for kind in ("secrets", "configs")
+        for used in body.get(kind) or ()
+        if isinstance(used, Mapping)
+        and isinstance(declared := (document.get(kind) or {}).get(used.get("source")), Mapping)
+        and (variable := declared.get("environment"))
+    )
 
 
 def _digest(body: Any) -> str:

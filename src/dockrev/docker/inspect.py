@@ -1,7 +1,7 @@
 """Containers and images in full (Engine API, "ContainerInspect" and "ImageInspect")."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -89,6 +89,10 @@ class ContainerDetail(ComposeLabelled):
             networks=frozenset((document.get("NetworkSettings") or {}).get("Networks") or ()),
             document=document,
         )
+
+    @property
+    def created_at(self) -> datetime | None:
+        return _moment(self.document.get("Created"))
 
     @property
     def namespace_owners(self) -> frozenset[str]:
@@ -189,6 +193,14 @@ class Inspection:
                 found.append(await self.container(container_id))
         replicas = (one for one in found if not one.oneoff)
         return tuple(sorted(replicas, key=lambda one: (one.number or 0, one.name)))
+
+    async def living_in(self, owners: Collection[str]) -> tuple[ContainerDetail, ...]:
+        """Running containers, of whatever project, in a namespace of one of these, by id or name."""
+        found = []
+        for container_id in await self._engine.ask("containers/json", _ids):
+            with suppress(DockerNotFound):  # removed since it was listed
+                found.append(await self.container(container_id))
+        return tuple(one for one in found if not one.namespace_owners.isdisjoint(owners))
 
     async def image(self, reference: str) -> ImageDetail:
         """By id, tag or `repository@digest`. Raises DockerNotFound."""

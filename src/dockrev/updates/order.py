@@ -25,5 +25,5 @@ def in_order(selected: Iterable[str], services: Mapping[str, ComposeService]) ->
 
 
 def sharing_with(name: str, services: Collection[ComposeService]) -> list[str]:
-    """Services that live in a namespace of `name`'s container, and so die with it."""
-    return sorted(one.name for one in services if name in one.namespace_owners)
+    """Services that live in a namespace of `name`'s container, and so die with it, or have its volumes."""
+    return sorted(one.name for one in services if name in one.namespace_owners | one.volumes_from)

@@ -3,14 +3,17 @@
 from collections.abc import Awaitable, Callable, Collection
 
 from dockrev.compose.models import ComposeService, ProjectView
+from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import ServicePlan, StackPlan
-from dockrev.updates.record import Before
+from dockrev.updates.origins import edited_since, not_given_here
+from dockrev.updates.record import Before, is_up
 from dockrev.updates.retrying import patiently
 
+_WRITE_THEM = "write them into the project's .env file, or update by hand"
 _DISK_FACTOR = 3
 """Unpacked, an image takes about this many times what is downloaded."""
 
@@ -37,7 +40,11 @@ class Preflight:
         self._require_known_files(service)
         await self._require_company_may_go(view, before)
         await self._applying.require_same_images(before.sharing)
+        await self._require_none_paused(before)
         await self._require_own_networks(service)
+        await self._require_nobody_cut_off(before)
+        for name in (service.name, *sorted(before.sharing)):
+            await self._require_all_is_given_here(own_service(name, view), view)
         size = await patiently(
             lambda: self._offered_bytes(allow_arch_mismatch), self._tools.retries, self._tell
         )
@@ -70,6 +77,13 @@ class Preflight:
                     " so both change at once; update them together"
                 )
 
+    async def _require_none_paused(self, before: Before) -> None:
+        """Compose would make it anew running, and so would a way back."""
+        for name in (self._plan.name, *sorted(before.sharing)):
+            for one in await self._applying.containers_of(name):
+                if one.state is ContainerState.PAUSED:
+                    raise Conflict(f"{one.name} is paused, and would run afterwards; unpause it first")
+
     async def _require_own_networks(self, service: ComposeService) -> None:
         """One that was joined by hand would be lost, and no way back would bring it again."""
         for one in await self._applying.containers():
@@ -78,6 +92,36 @@ class Preflight:
                 raise Conflict(
                     f"{one.name} is in a network that the compose file does not name ({', '.join(foreign)})"
                     " and would not be in it afterwards; add it to the file, or disconnect it"
+                )
+
+    async def _require_nobody_cut_off(self, before: Before) -> None:
+        """Who names a service as its namespace is made anew with it; who names a container is not."""
+        anew = {self._plan.name, *before.sharing}
+        owners = [one for name in sorted(anew) for one in await self._applying.containers_of(name)]
+        riders = await self._tools.inspection.living_in({key for one in owners for key in (one.id, one.name)})
+        for one in riders:
+            if one.oneoff or one.project != self._stack.project or one.service not in anew:
+                raise Conflict(
+                    f"{one.name} lives in a namespace of a container that would be made anew, and would be"
+                    f" cut off, since Compose does not make it anew with {self._plan.name};"
+                    " stop it first, and make it anew afterwards (docker compose up --force-recreate)"
+                )
+
+    async def _require_all_is_given_here(self, service: ComposeService, view: ProjectView) -> None:
+        """No way back would bring what only the shell knew that Compose was called from."""
+        if unset := sorted(service.file_variables & view.config.unset_variables):
+            raise Conflict(
+                f"secrets or configs of {service.name} come from variables that nothing sets here"
+                f" ({', '.join(unset)}); {_WRITE_THEM}"
+            )
+        for one in await self._applying.containers_of(service.name):
+            if not is_up([one]) or edited_since(one, view.config.changed_at):
+                continue
+            image = await self._tools.inspection.image(one.image_id)
+            if lost := not_given_here(service, one, image):
+                raise Conflict(
+                    f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), though the"
+                    f" project's files are older than it: they were set in a shell; {_WRITE_THEM}"
                 )
 
     def _approved(self) -> Collection[str]:

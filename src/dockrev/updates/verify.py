@@ -78,10 +78,10 @@ def _unready(one: ContainerDetail) -> str | None:
 
 
 def _trouble(one: ContainerDetail) -> str | None:
-    if one.health is Health.UNHEALTHY:
-        return f"container {one.name} is unhealthy"
     if one.restart_count >= _LOOP:
         return f"container {one.name} restarts again and again (exit code {one.exit_code})"
     if one.state not in (ContainerState.RUNNING, ContainerState.RESTARTING):
         return f"container {one.name} is {one.state} (exit code {one.exit_code})"
+    if one.health is Health.UNHEALTHY:  # last, since the engine says it of one that was stopped too
+        return f"container {one.name} is unhealthy"
     return None

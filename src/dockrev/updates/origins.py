@@ -1,0 +1,44 @@
+"""What Compose gave a container, and would not give it from here. No I/O.
+
+Whoever started the project may have set variables in a shell, which are in none of the project's files.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from dockrev.compose.models import ComposeService
+from dockrev.docker.inspect import ContainerDetail, ImageDetail
+
+
+def edited_since(container: ContainerDetail, changed_at: datetime | None) -> bool:
+    """Were the project's files changed after it was made, so that they explain any difference?"""
+    return bool(container.created_at and changed_at and changed_at > container.created_at)
+
+
+def not_given_here(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
+    """Names of environment variables, and ports of the host; no values, which may be secret."""
+    return [*_environment(service, container, image), *_ports(service, container)]
+
+
+def _environment(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
+    config = container.document.get("Config") or {}
+    own = [entry for entry in config.get("Env") or () if entry not in image.config.env]
+    pairs = (str(entry).partition("=") for entry in own)
+    return sorted(
+        name
+        for name, _, value in pairs
+        if service.environment.get(name) != value and not name.lower().endswith("_proxy")  # Docker's own
+    )
+
+
+def _ports(service: ComposeService, container: ContainerDetail) -> list[str]:
+    if any("-" in one for one in service.published):  # of a range each replica gets one
+        return []
+    host = container.document.get("HostConfig") or {}
+    return [f"port {one}" for one in sorted(_bound(host.get("PortBindings")) - service.published)]
+
+
+def _bound(bindings: Mapping[str, Iterable[Any]] | None) -> set[str]:
+    found = {str(one.get("HostPort")) for bound in (bindings or {}).values() for one in bound or ()}
+    return found - {"", "0"}
