@@ -164,7 +164,7 @@ async def test_both_versions_of_compose_say_the_same(compose: Compose, folder: F
     assert [service.healthcheck for service in (web, db, vpn)] == [False, True, None]
     assert [service.replicas for service in (web, db, vpn)] == [1, 2, 1]
     assert {(one.type, one.source, one.target, one.read_only) for one in web.volumes} == {
-        ("volume", "data", "/data", True),
+        ("volume", "blog_data", "/data", True),
         ("bind", f"{folder.path}/conf", "/conf", False),
         ("volume", None, "/anonymous", False),
     }

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.updates.story import Deployed, Story, outcomes
-
-pytestmark = pytest.mark.xdist_group("update-from-a-shell")
 
 HIDDEN = "s3cr3t-of-the-shell"
 
@@ -47,6 +46,21 @@ async def test_a_variable_of_the_shell_is_not_lost(story: Story, written: str | 
     assert job["status"] == "success", job
     [container] = deployed.inspect("web")
     assert f"PASSWORD={HIDDEN}" in container["Config"]["Env"]
+
+
+async def test_a_directory_that_a_shell_named_is_not_replaced_by_another(
+    story: Story, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    deployed = await outdated(story, {"DATA": str(data)}, {}, volumes=["${DATA:-./data}:/data"])
+    before = deployed.containers()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+    assert f"({data} at /data)" in outcomes(job)["web"]["reason"]
+    assert deployed.containers() == before
 
 
 @pytest.mark.parametrize("kind", ["secrets", "configs"])

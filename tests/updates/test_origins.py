@@ -1,5 +1,6 @@
 """What only a shell knew is found before it is lost."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,18 @@ from dockrev.updates.origins import edited_since, not_given_here
 MADE = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
-def service(**body: Any) -> ComposeService:
-    [found] = rendered_services({"services": {"web": {"image": "web:1", **body}}}, "blog")
+def service(volumes_of_project: Any = None, **body: Any) -> ComposeService:
+    document = {"services": {"web": {"image": "web:1", **body}}, "volumes": volumes_of_project}
+    [found] = rendered_services(document, "blog")
     return found
 
 
-def container(*env: str, ports: tuple[str, ...] = ()) -> ContainerDetail:
+def container(
+    *env: str,
+    ports: tuple[str, ...] = (),
+    labels: Mapping[str, str] | None = None,
+    mounts: Sequence[Mapping[str, str]] = (),
+) -> ContainerDetail:
     return ContainerDetail.parse(
         {
             "Id": "c1",
@@ -26,16 +33,16 @@ def container(*env: str, ports: tuple[str, ...] = ()) -> ContainerDetail:
             "Image": "sha256:1",
             "Created": MADE.isoformat(),
             "State": {"Status": "running"},
-            "Config": {"Env": list(env)},
+            "Config": {"Env": list(env), "Labels": labels},
+            "Mounts": [{"RW": True, **one} for one in mounts],
             "HostConfig": {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": one} for one in ports]}},
         }
     )
 
 
-def image(*env: str) -> ImageDetail:
-    return ImageDetail.parse(
-        {"Id": "sha256:1", "Os": "linux", "Architecture": "amd64", "Config": {"Env": list(env)}}
-    )
+def image(*env: str, labels: Mapping[str, str] | None = None) -> ImageDetail:
+    config = {"Env": list(env), "Labels": labels}
+    return ImageDetail.parse({"Id": "sha256:1", "Os": "linux", "Architecture": "amd64", "Config": config})
 
 
 def test_what_files_and_image_give_is_not_missed() -> None:
@@ -71,6 +78,65 @@ def test_a_port_that_the_engine_chooses_is_not_missed() -> None:
 def test_of_a_range_each_replica_has_one() -> None:
     ranged = service(ports=[{"published": "8000-8009", "target": 80}])
     assert not_given_here(ranged, container(ports=("8003",)), image()) == []
+
+
+def test_labels_of_the_image_and_of_compose_are_not_of_the_files() -> None:
+    made = container(
+        labels={
+            "route": "Host(`a`)",
+            "org.opencontainers.image.version": "1",
+            "com.docker.compose.project": "b",
+        }
+    )
+    here = service(labels={"route": "Host(`a`)"})
+    assert not_given_here(here, made, image(labels={"org.opencontainers.image.version": "1"})) == []
+
+
+@pytest.mark.parametrize("here", [{"route": "Host(``)"}, {}])
+def test_a_label_with_a_variable_of_a_shell_is_named(here: dict[str, str]) -> None:
+    made = container(labels={"route": "Host(`a`)"})
+    assert not_given_here(service(labels=here), made, image()) == ["label route"]
+
+
+def bind(source: str) -> dict[str, str]:
+    return {"Type": "bind", "Source": source, "Destination": "/data"}
+
+
+def volume(name: str) -> dict[str, str]:
+    return {"Type": "volume", "Name": name, "Source": f"/engine/{name}/_data", "Destination": "/data"}
+
+
+@pytest.mark.parametrize(
+    ("written", "mounted"),
+    [
+        ("/srv/data/:/data/", bind("/srv/data")),
+        ({"type": "bind", "source": "/srv/data", "target": "/data"}, bind("/srv/data")),
+        ("data:/data", volume("blog_data")),
+        ({"type": "volume", "source": "named", "target": "/data"}, volume("elsewhere")),
+        ({"type": "volume", "source": "foreign", "target": "/data"}, volume("foreign")),
+        ({"type": "volume", "target": "/data"}, volume("0123")),
+        ({"type": "tmpfs", "target": "/data"}, volume("0123")),
+        ("/other:/elsewhere", volume("0123")),
+    ],
+)
+def test_data_comes_from_where_it_came_from(written: Any, mounted: Mapping[str, str]) -> None:
+    declared = {"data": None, "named": {"name": "elsewhere"}, "foreign": {"external": True}}
+    assert not_given_here(service(declared, volumes=[written]), container(mounts=[mounted]), image()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "mounted", "told"),
+    [
+        ("/srv/default:/data", bind("/srv/data"), "/srv/data at /data"),
+        ("data:/data", volume("blog_old"), "blog_old at /data"),
+        ("data:/data", bind("/srv/data"), "/srv/data at /data"),
+        ("/srv/data:/data", volume("blog_data"), "blog_data at /data"),
+    ],
+)
+def test_data_that_would_come_from_elsewhere_is_named(
+    written: Any, mounted: Mapping[str, str], told: str
+) -> None:
+    assert not_given_here(service(volumes=[written]), container(mounts=[mounted]), image()) == [told]
 
 
 def test_only_a_later_change_of_the_files_explains_a_difference() -> None:

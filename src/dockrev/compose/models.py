@@ -48,7 +48,7 @@ class ServiceVolume:
     type: str
     """`volume`, `bind`, `tmpfs`, or another of Compose's words."""
     source: str | None
-    """A path, or the project's own word for a volume; None: anonymous."""
+    """A path, or a volume's name as the engine knows it; None: anonymous."""
     target: str
     read_only: bool = False
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dockrev.compose.dependencies import dependencies, volume_sources
 from dockrev.compose.models import ComposeService, ServiceVolume
-from dockrev.compose.networks import network_names
+from dockrev.compose.resource_names import network_names, resource_name
 from dockrev.compose.service_volumes import service_volumes
 
 
@@ -20,7 +20,7 @@ def rendered_services(document: Any, project: str) -> tuple[ComposeService, ...]
             service,
             image=service.image and _unescaped(service.image),
             labels={name: _unescaped(value) for name, value in service.labels.items()},
-            volumes=tuple(map(_unescaped_volume, service.volumes)),
+            volumes=tuple(_rendered(volume, document.get("volumes"), project) for volume in service.volumes),
             networks=network_names(body, document.get("networks"), project),
             environment=_environment(body.get("environment")),
             published=_published(body.get("ports")),
@@ -85,8 +85,10 @@ def _unescaped(text: str) -> str:
     return text.replace("$$", "$")
 
 
-def _unescaped_volume(volume: ServiceVolume) -> ServiceVolume:
+def _rendered(volume: ServiceVolume, declared: Any, project: str) -> ServiceVolume:
     source = volume.source and _unescaped(volume.source)
+    if source and volume.type == "volume":
+        source = resource_name(source, declared, project)
     return replace(volume, source=source, target=_unescaped(volume.target))
 
 

@@ -5,10 +5,14 @@ Whoever started the project may have set variables in a shell, which are in none
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from posixpath import normpath
 from typing import Any
 
 from dockrev.compose.models import ComposeService
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
+
+_WITH_DATA = ("bind", "volume")
+_LABELS_OF_TOOLS = ("com.docker.compose.", "desktop.docker.io/")
 
 
 def edited_since(container: ContainerDetail, changed_at: datetime | None) -> bool:
@@ -17,8 +21,13 @@ def edited_since(container: ContainerDetail, changed_at: datetime | None) -> boo
 
 
 def not_given_here(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
-    """Names of environment variables, and ports of the host; no values, which may be secret."""
-    return [*_environment(service, container, image), *_ports(service, container)]
+    """Names of environment variables and labels, ports and mounts; no values that may be secret."""
+    return [
+        *_environment(service, container, image),
+        *_labels(service, container, image),
+        *_ports(service, container),
+        *_mounts(service, container),
+    ]
 
 
 def _environment(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
@@ -32,11 +41,40 @@ def _environment(service: ComposeService, container: ContainerDetail, image: Ima
     )
 
 
+def _labels(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
+    config = container.document.get("Config") or {}
+    inherited = (image.config.document.get("Labels") or {}).items()
+    return sorted(
+        f"label {name}"
+        for name, value in (config.get("Labels") or {}).items() - inherited
+        if service.labels.get(name) != value and not name.startswith(_LABELS_OF_TOOLS)
+    )
+
+
 def _ports(service: ComposeService, container: ContainerDetail) -> list[str]:
     if any("-" in one for one in service.published):  # of a range each replica gets one
         return []
     host = container.document.get("HostConfig") or {}
     return [f"port {one}" for one in sorted(_bound(host.get("PortBindings")) - service.published)]
+
+
+def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
+    """Where data would come from elsewhere."""
+    wanted = {
+        normpath(one.target): _normal(one.source)
+        for one in service.volumes
+        if one.type in _WITH_DATA and one.source
+    }
+    mounted = ((normpath(one.destination), one.name or one.source) for one in container.mounts)
+    return sorted(
+        f"{source} at {target}"
+        for target, source in mounted
+        if wanted.get(target, _normal(source)) != _normal(source)
+    )
+
+
+def _normal(source: str) -> str:
+    return normpath(source) if source.startswith("/") else source
 
 
 def _bound(bindings: Mapping[str, Iterable[Any]] | None) -> set[str]:
