@@ -75,6 +75,24 @@ async def test_a_start_looks_into_what_runs_and_is_not_known(
         assert (task.key, task.reason) == (whole.key("web", old), InferenceReason.STARTUP_WARMUP)
 
 
+@pytest.mark.parametrize("read", ["a", "b", "c"])
+async def test_a_stack_that_somebody_reads_is_looked_into_before_the_rest_of_the_start(
+    read: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    stacks: dict[str, str] = {}
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        for name in ("a", "b", "c"):
+            (runs,) = release(registry, "1.4.0", path=name)
+            seen = observed_service("web", f"{registry.host}/{name}:latest", running(runs))
+            stacks[name] = (await whole.core.stacks.sync(observed(name, web=seen))).stack_id
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        assert len(whole.queued) == 3
+        await whole.detail(stacks[read])
+        first = await whole.core.inference.queue.next()
+        assert first.key.repository == f"{registry.host}/{read}"
+        assert first.reason is InferenceReason.STARTUP_WARMUP
+
+
 async def test_work_that_was_left_is_taken_up_by_the_next_start(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
