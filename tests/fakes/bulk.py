@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -95,6 +95,12 @@ class FakeBulk:
         self.repositories[repository] = [*others, pushed]
         return pushed.digest
 
+    def tag(self, repository: str, tag: str, of: str) -> None:
+        """Names what the tag `of` does, pushed together with it."""
+        rows = self.repositories[repository]
+        others = [one for one in rows if one.tag != tag]
+        self.repositories[repository] = [*others, *(replace(one, tag=tag) for one in rows if one.tag == of)]
+
     def newest_first(self, repository: str) -> list[Pushed]:
         return sorted(self.repositories[repository], key=lambda one: one.at, reverse=True)
 
@@ -137,6 +143,13 @@ class FakeBulk:
             return self.answer(request)
         except KeyError:
             return web.json_response({"errors": [{"code": "NAME_UNKNOWN"}]}, status=404)
+
+    def tag_list(self, request: web.Request, repository: str) -> web.Response:
+        """As any registry has it, for those who bring a pull token."""
+        if not self.granted(request, repository):
+            return self.challenge()
+        names = sorted(row.tag for row in self.repositories[repository])
+        return web.json_response({"name": repository, "tags": names})
 
     def challenge(self) -> web.Response:
         bearer = f'Bearer realm="{self.url}{self.realm}",service="{self.service or self.host}"'

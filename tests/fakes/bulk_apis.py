@@ -65,6 +65,8 @@ class FakeQuay(FakeBulk):
     realm, service = "/v2/auth", "quay"
 
     def answer(self, request: web.Request) -> web.Response:
+        if listed := re.fullmatch(r"/v2/(.+)/tags/list", request.path):
+            return self.tag_list(request, listed[1])
         found = re.fullmatch(r"/api/v1/repository/(.+)/tag/", request.path)
         if not found or found[1] not in self.repositories:
             return web.json_response({"status": 404, "error_message": "Not Found"}, status=404)

@@ -58,6 +58,8 @@ class FakeRegistry:
         self.expires_in = expires_in
         self.page_size = page_size
         self.latency_seconds = latency_seconds
+        self.lists_oldest_first = False
+        """As GHCR does; the spec wants tags by name."""
         self.realm = realm
         self.moved_token: str | None = None
         """Where `/moved` redirects to: a token server that has gone elsewhere."""
@@ -319,7 +321,8 @@ class FakeRegistry:
             case "blobs":
                 return stored_content(content.blobs.get(reference), faults)
             case "tags":
-                return self._tags(request, repository, sorted(content.tags), faults)
+                names = list(content.tags) if self.lists_oldest_first else sorted(content.tags)
+                return self._tags(request, repository, names, faults)
         return unknown("UNSUPPORTED")
 
     def _tags(
@@ -329,7 +332,7 @@ class FakeRegistry:
         last = request.query.get("last", "")
         if faults.endless_tags:
             return endless(request, names, faults.endless_tags)
-        rest = [name for name in names if name > last]
+        rest = names[names.index(last) + 1 :] if last else names
         page, more = rest[:size], len(rest) > size
         link = f'</v2/{repository}/tags/list?n={size}&last={page[-1]}>; rel="next"' if more else None
         return web.json_response({"name": repository, "tags": page}, headers={"Link": link} if link else {})

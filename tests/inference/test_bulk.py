@@ -8,7 +8,7 @@ from dockrev.oci.digest import Digest
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
 from tests.fakes.bulk import FakeBulk
-from tests.fakes.bulk_apis import FakeGoogle, FakeHarbor
+from tests.fakes.bulk_apis import FakeGoogle, FakeHarbor, FakeQuay
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import AMD64, APP, Engine
@@ -44,3 +44,39 @@ async def test_a_platform_manifest_is_found_where_the_api_names_it(
         child = dict(bulk.repositories[APP][0].children)["amd64"]
         engine.services.run(f"{bulk.host}/{APP}", child)
         assert await named(engine, bulk, child) == ("1.4.0",)
+
+
+@pytest.mark.parametrize(
+    "version", ["2025.03.0", "1.41.1.9057-af5eaea7a", "RELEASE.2024-10-29T16-01-48Z", "2024-11-01"]
+)
+async def test_a_version_that_is_spelled_out_needs_no_second_page_and_no_list(
+    version: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        content = many_and(bulk, version)
+        engine.services.run(f"{bulk.host}/{APP}", None, content)
+        assert version in await named(engine, bulk, content)
+        assert [line for line in bulk.listings if "/tag/?" not in line] == []
+        assert len(bulk.listings) == 1
+
+
+async def test_whether_two_numbers_are_a_whole_version_the_list_tells_and_not_four_more_pages(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        content = many_and(bulk, "17.2", "17", "latest")
+        engine.services.run(f"{bulk.host}/{APP}", None, content)
+        assert set(await named(engine, bulk, content)) == {"17.2", "17", "latest"}
+        page, refused, listed = bulk.listings
+        assert page.endswith("page=1")
+        assert refused == listed == f"GET /v2/{APP}/tags/list?n=1000"
+
+
+def many_and(bulk: FakeBulk, version: str, *others: str) -> Digest:
+    """Behind four pages of other content, pushed last."""
+    for number in range(400):
+        bulk.push(APP, f"main-{number}-x")
+    content = bulk.push(APP, version)
+    for tag in others:
+        bulk.tag(APP, tag, version)
+    return content

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
+from dockrev.stacks.models import ObservedService
 from dockrev.versions.models import InferenceReason
 from dockrev.versions.state import Need
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import release
 from tests.inference.whole import Whole
+from tests.stacks.building import observed, observed_service, running
 
 
 async def test_reading_a_stack_has_each_digest_looked_into_once_and_asks_nobody(
@@ -71,6 +75,24 @@ async def test_a_start_looks_into_what_runs_and_is_not_known(
         assert (task.key, task.reason) == (whole.key("web", old), InferenceReason.STARTUP_WARMUP)
 
 
+@pytest.mark.parametrize("read", ["a", "b", "c"])
+async def test_a_stack_that_somebody_reads_is_looked_into_before_the_rest_of_the_start(
+    read: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    stacks: dict[str, str] = {}
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        for name in ("a", "b", "c"):
+            (runs,) = release(registry, "1.4.0", path=name)
+            seen = observed_service("web", f"{registry.host}/{name}:latest", running(runs))
+            stacks[name] = (await whole.core.stacks.sync(observed(name, web=seen))).stack_id
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        assert len(whole.queued) == 3
+        await whole.detail(stacks[read])
+        first = await whole.core.inference.queue.next()
+        assert first.key.repository == f"{registry.host}/{read}"
+        assert first.reason is InferenceReason.STARTUP_WARMUP
+
+
 async def test_work_that_was_left_is_taken_up_by_the_next_start(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
@@ -122,3 +144,27 @@ async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(
             assert found is not None
             assert found.tags == tags
             registry.push("web", "latest", revision="moved on")
+
+
+@pytest.mark.parametrize("why", ["pinned", "not watched"])
+async def test_a_service_that_is_never_checked_is_looked_into_when_asked_for_and_not_before(
+    why: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.5.1", path="web")
+    unchecked: dict[str, ObservedService] = {
+        "pinned": observed_service("web", f"{registry.host}/web@{old}", running(old)),
+        "not watched": observed_service("web", f"{registry.host}/web:latest", running(old), watched=False),
+    }
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        await whole.core.stacks.sync(observed("blog", web=unchecked[why]))
+    async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
+        assert whole.queued == []
+        assert await whole.core.inference.completion.step() == 0
+        service = (await whole.services())["web"]
+        asked = f"/api/services/{service.id}/digest-tags-snapshot?digest={old}"
+        pending = await whole.get(asked, status=202)
+        assert pending["status"] == "pending"
+        await whole.settled()
+        assert (await whole.get(asked))["tags"] == ["1.4.0"]
+        (row,) = (await whole.get("/api/version-inference/overview"))["rows"]
+        assert (row["status"], row["serviceCount"]) == ("ready", 0)

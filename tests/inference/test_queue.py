@@ -69,6 +69,19 @@ async def test_a_digest_is_enqueued_once(queue: TaskQueue) -> None:
     assert len(queue.tasks) == 1
 
 
+async def test_what_somebody_looks_at_overtakes_what_waits_since_the_start(
+    queue: TaskQueue, clock: MovableClock
+) -> None:
+    for name in ("a", "b", "c"):
+        await queue.enqueue([own(name, WARMUP)])
+        clock.advance(1)
+    await queue.enqueue([own("d", InferenceReason.NEW_VERSION)])
+    assert await queue.enqueue([own("c", MISS), own("b", InferenceReason.NEW_VERSION)]) == set()
+    started = [await queue.next() for _ in range(4)]
+    assert [task.key.repository[-1] for task in started] == ["c", "b", "d", "a"]
+    assert started[0].reason is WARMUP, "whoever reads the task is told why it was made"
+
+
 async def test_an_order_upgrades_the_task_that_waits(database: Database, clock: MovableClock) -> None:
     events = EventRing(clock)
     queue = TaskQueue(TaskStore(database), events, clock)

@@ -94,7 +94,7 @@ class Whole:
         shown = await self.get(f"/api/stacks/{stack_id}")
         return {one["name"]: one for one in shown["stack"]["services"]}
 
-    async def get(self, path: str) -> dict[str, Any]:
+    async def get(self, path: str, status: int = 200) -> dict[str, Any]:
         core, inference = self.core, self.core.inference
         stacks = StackRoutes(core.stacks, core.appraiser, inference.look_into)
         versions = InferenceRoutes(
@@ -109,7 +109,7 @@ class Whole:
         )
         app = create_web_app([stacks.router, versions.router], AuthConfig(), "1.0")
         answer = await ask(app, "GET", path)
-        assert answer.status == 200
+        assert answer.status == status
         found: dict[str, Any] = answer.json()
         return found
 

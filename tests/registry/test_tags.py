@@ -26,6 +26,26 @@ async def test_all_pages_of_a_tag_list_are_read(client: RegistryClient) -> None:
         assert registry.counts["tags"] == 3 + registry.counts["401"]
 
 
+async def test_tags_come_in_the_order_of_their_registry(client: RegistryClient) -> None:
+    async with FakeRegistry(page_size=2) as registry:
+        registry.lists_oldest_first = True
+        for tag in ("1.9", "1.10", "latest", "1.11", "1.2"):
+            registry.push_single("app", tag)
+
+        tags = await client.tags(ImageRef.parse(f"{registry.host}/app"))
+
+        assert tags == ["1.9", "1.10", "latest", "1.11", "1.2"]
+
+
+@pytest.mark.parametrize("name", ["../../other/manifests/1.0", "1.0?x=y", "1.0#x", "\n1.0", "", "-1.0", "é"])
+async def test_a_name_that_can_be_no_tag_is_left_out(client: RegistryClient, name: str) -> None:
+    async with FakeRegistry() as registry:
+        digest = registry.push("app", "1.0")
+        registry.retag("app", name, digest)
+
+        assert await client.tags(ImageRef.parse(f"{registry.host}/app")) == ["1.0"]
+
+
 @pytest.mark.parametrize(("kind", "pages"), [("same page", 1), ("nothing new", 2)])
 async def test_a_list_that_repeats_itself_is_cut(
     client: RegistryClient, kind: Literal["same page", "nothing new"], pages: int

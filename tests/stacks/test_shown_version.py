@@ -119,7 +119,9 @@ def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
             [NEW],
             id="one failed and may be tried again",
         ),
-        pytest.param([], [task(NEW), task(OLD)], "pending", "new_version", [], id="both are under way"),
+        pytest.param(
+            [], [task(NEW), task(OLD)], "pending", "new_version", [NEW, OLD], id="both wait and go first now"
+        ),
         pytest.param(
             [snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1")],
             [task(NEW, InferenceReason.FORCE)],

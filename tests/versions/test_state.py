@@ -58,7 +58,8 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
         ([snapshot(OLD, 7 * DAY)], [], PENDING, "cache_stale", ["cache_stale"]),
         ([snapshot(OLD, MINUTE, failed=True)], [], READY, "all_failed", []),
         ([snapshot(OLD, 10 * MINUTE, failed=True)], [], PENDING, "all_failed", ["all_failed"]),
-        ([], [task(OLD, InferenceReason.STARTUP_WARMUP)], PENDING, "startup_warmup", []),
+        ([], [task(OLD, InferenceReason.STARTUP_WARMUP)], PENDING, "startup_warmup", ["cache_miss"]),
+        ([], [task(OLD, InferenceReason.API_SNAPSHOT_READ_MISS)], PENDING, "api_snapshot_read_miss", []),
         ([snapshot(OLD, DAY)], [task(OLD, InferenceReason.FORCE)], READY, None, []),
         ([], [task(OLD, InferenceReason.FORCE)], READY, None, []),
         (

@@ -23,6 +23,7 @@ class Wanted:
     """A service's image. `current` is what runs, `candidate` what its registry offers instead.
 
     `labels`: what the local image calls its own version (`org.opencontainers.image.version`).
+    `checked`: False for a service that shows no version; it is looked into when somebody asks, not before.
     """
 
     service_id: str
@@ -32,6 +33,7 @@ class Wanted:
     candidate: Digest | None = None
     labels: tuple[str, ...] = ()
     archived: bool = False
+    checked: bool = True
 
     @property
     def digests(self) -> tuple[Digest, ...]:
@@ -40,7 +42,7 @@ class Wanted:
 
     @property
     def needs_inference(self) -> bool:
-        return bool(self.digests) and not is_strict_semver(self.tag)
+        return self.checked and bool(self.digests) and not is_strict_semver(self.tag)
 
     @property
     def subject(self) -> Subject:
@@ -51,7 +53,7 @@ class Demand(Protocol):
     """What the services of this host want to know, as of now."""
 
     async def all(self) -> Sequence[Wanted]:
-        """Every service whose image reference can be read, archived ones too."""
+        """Every service whose image reference can be read, archived and unchecked ones too."""
         ...
 
     async def of_service(self, service_id: str) -> Wanted:
@@ -89,7 +91,7 @@ def _target(found: Sequence[tuple[Wanted, bool]]) -> Target:
     labels = (label for one, runs in found if runs for label in one.labels)
     return Target(
         ref=found[0][0].ref,
-        raw_tags=tuple(dict.fromkeys(one.tag for one, _ in found)),
+        raw_tags=tuple(dict.fromkeys(one.tag for one, _ in found if one.tag)),
         labels=tuple(dict.fromkeys(labels)),
         runs=all(runs for _, runs in found),
         required=any(one.needs_inference for one, _ in found),

@@ -130,12 +130,15 @@ class _Search:
                 return
 
     def read_pages(self) -> Inquiry:
-        """That a tag is on no page proves nothing, so the list is asked through afterwards if need be."""
+        """That a tag is on no page proves nothing, so the list is asked through afterwards if need be.
+
+        It is read at once when it decides whether the 17.2 of a page is a whole version.
+        """
         if not self._case.bulk:
             return
         for _ in range(PAGE_BUDGET):
             answer = yield from self.ask(AskPage())
-            if self._picture.telling or not answer.more:
+            if self._picture.telling or self._picture.hinting or not answer.more:
                 return
 
     def ask_through(self) -> Inquiry:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import Scan, TagFact
-from dockrev.versions.tags import is_strict_semver
+from dockrev.versions.tags import Scheme, is_strict_semver, parse_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,11 @@ class Picture:
         return tuple(tag for tag, fact in self.facts.items() if fact.names(self._digest))
 
     @property
+    def hinting(self) -> bool:
+        """Some of them would say which version it is, if the list has nothing more specific."""
+        return any(parse_version(tag) for tag in self.matches)
+
+    @property
     def telling(self) -> tuple[str, ...]:
         """Of those, the ones that say which version it is."""
         return tuple(tag for tag in self.matches if tells(tag, self.tag_list))
@@ -83,5 +88,11 @@ class Picture:
 
 
 def tells(tag: str, tag_list: TagList | None) -> bool:
-    """Without a list only a full semantic version is sure to."""
-    return tag_list.tells(tag) if tag_list else is_strict_semver(tag)
+    """Without a list only what is spelled out is sure to: three numbers or more, or a day."""
+    return tag_list.tells(tag) if tag_list else is_strict_semver(tag) or _spelled_out(tag)
+
+
+def _spelled_out(tag: str) -> bool:
+    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z; 17.2 may be the last word or not."""
+    version = parse_version(tag)
+    return version is not None and (len(version.numbers) > 2 or version.scheme is Scheme.DATE)

@@ -42,6 +42,8 @@ class TaskQueue:
         self._clock = clock
         self._capacity = capacity
         self._tasks: dict[DigestKey, Task] = {}
+        self._hurried: dict[DigestKey, int] = {}
+        """How urgent a task has become since it was enqueued; its reason stays, and a restart forgets it."""
         self._changing = asyncio.Lock()
         self._changed = asyncio.Event()
         self._watchers: set[asyncio.Event] = set()
@@ -65,16 +67,28 @@ class TaskQueue:
         return self._tasks.get(key)
 
     async def enqueue(self, needs: Iterable[Need]) -> set[DigestKey]:
-        """Each digest once; the operator's order makes a task that waits already more urgent.
+        """Each digest once; what waits already goes as early as whoever needs it most may ask.
 
-        Returns those for which there was no task before and is one now.
+        The operator's order becomes the reason of the task, too. Returns those for which there was no task
+        before and is one now.
         """
+        needs = tuple(needs)
         async with self._changing:
+            self._hurry(needs)
             change = self._plan(needs)
             if change.added or change.upgraded:
                 await self._store.save([*change.added.values(), *change.upgraded.values()], change.dropped)
             self._apply(change)
         return set(change.added)
+
+    def _hurry(self, needs: Iterable[Need]) -> None:
+        for need in needs:
+            task = self._tasks.get(need.key)
+            if task is not None and need.reason.urgency < self._urgency(task):
+                self._hurried[need.key] = need.reason.urgency
+
+    def _urgency(self, task: Task) -> int:
+        return min(task.reason.urgency, self._hurried.get(task.key, task.reason.urgency))
 
     def _plan(self, needs: Iterable[Need]) -> _Change:
         now, change = self._clock.now(), _Change({}, {}, set())
@@ -99,7 +113,7 @@ class TaskQueue:
             for task in (*self._tasks.values(), *change.added.values())
             if task.status is TaskStatus.QUEUED and task.key not in change.upgraded
         ]
-        waiting.sort(key=lambda task: (task.reason.urgency, task.enqueued_at))
+        waiting.sort(key=lambda task: (self._urgency(task), task.enqueued_at))
         for task in waiting[-excess:]:
             if change.added.pop(task.key, None) is None:
                 change.dropped.add(task.key)
@@ -113,7 +127,7 @@ class TaskQueue:
 
     def _apply(self, change: _Change) -> None:
         for key in change.dropped:
-            del self._tasks[key]
+            self._forget(key)
         for key, task in change.upgraded.items():
             before = self._tasks.get(key)
             if before is None:
@@ -158,7 +172,7 @@ class TaskQueue:
             and task.key.repository not in busy
             and (task.not_before is None or task.not_before <= now)
         )
-        return min(ready, key=lambda task: (task.reason.urgency, task.enqueued_at), default=None)
+        return min(ready, key=lambda task: (self._urgency(task), task.enqueued_at), default=None)
 
     async def _start(self, task: Task) -> Task:
         now = self._clock.now()
@@ -241,6 +255,10 @@ class TaskQueue:
             if self._tasks[task.key].reason is not task.reason:
                 return False
             await record()
-            del self._tasks[task.key]
+            self._forget(task.key)
             self._wake()
         return True
+
+    def _forget(self, key: DigestKey) -> None:
+        del self._tasks[key]
+        self._hurried.pop(key, None)

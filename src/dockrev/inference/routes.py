@@ -127,7 +127,7 @@ class InferenceRoutes:
         """202 while there is none, or while the operator's order for a new one is carried out."""
         key = await self._key(service_id, parsed(digest))
         snapshot, task = await self._versions.snapshot(key), self._queue.get(key)
-        if snapshot is None and task is None:
+        if snapshot is None:
             await self._queue.enqueue([Need(key, InferenceReason.API_SNAPSHOT_READ_MISS)])
         if snapshot is None or (task and task.reason is InferenceReason.FORCE):
             return WireResponse(SnapshotPending(digest=key.digest), 202)

@@ -19,7 +19,7 @@ class StackDemand:
 
     async def all(self) -> Sequence[Wanted]:
         services = [one for stack in await self._appraiser.all() for one in stack.services]
-        return [wanted for one in services if one.verdict.unchecked is None and (wanted := _wanted(one))]
+        return [wanted for one in services if (wanted := _wanted(one))]
 
     async def of_service(self, service_id: str) -> Wanted:
         service = await self._stacks.service(service_id)
@@ -48,4 +48,5 @@ def _wanted(one: AppraisedService) -> Wanted | None:
         candidate=verdict.candidate.digest if verdict.candidate else None,
         labels=tuple(image.version for image in service.runtime.images if image.version),
         archived=service.archived or service.removed,
+        checked=verdict.unchecked is None,
     )

@@ -128,7 +128,7 @@ class RegistryClient:
         return await self._content(ref, config, config_get(ref, config), parse_config_platform)
 
     async def tags(self, ref: ImageRef) -> list[str]:
-        """All tags of the repository, sorted, each once."""
+        """All tags of the repository as its registry orders them, each once."""
 
         async def ask(host: Host) -> list[str]:
             return await collect_tags(ref, host.endpoint, lambda question: self._answer(host, question))

@@ -57,7 +57,10 @@ class Subject:
 def inference_of(
     subject: Subject | None, knowledge: VersionKnowledge, now: datetime
 ) -> tuple[VersionInference, tuple[Need, ...]]:
-    """None: the image reference cannot be read. The needs are to be enqueued; nothing else is asked."""
+    """None: the image reference cannot be read. The needs are to be enqueued; nothing else is asked.
+
+    What waits already for a lesser reason is among them: somebody looks at it now, so it goes first.
+    """
     if subject is None or subject.tag_is_version or not subject.digests:
         return VersionInference(InferenceStatus.READY, NOT_REQUIRED), ()
     needs, pending, failed = [], [], False
@@ -65,14 +68,12 @@ def inference_of(
         key = DigestKey(subject.repository, digest, knowledge.platform)
         task, snapshot = knowledge.tasks.get(key), knowledge.snapshots.get(key)
         failed = failed or (snapshot is not None and snapshot.all_failed)
-        if task is not None:
-            if task.reason is not InferenceReason.FORCE:
-                pending.append(task.reason.value)
-            continue
         reason = need_of(snapshot, subject.tag, now)
-        if reason is not None:
+        if reason is not None and (task is None or reason.urgency < task.reason.urgency):
             needs.append(Need(key, reason))
-            pending.append(reason.value)
+        under_way = task.reason if task else reason
+        if under_way is not None and under_way is not InferenceReason.FORCE:
+            pending.append(under_way.value)
     checked_at = _newest(subject, knowledge)
     if pending:
         return VersionInference(InferenceStatus.PENDING, pending[0], checked_at), tuple(needs)
