@@ -148,6 +148,16 @@ async def test_a_stale_job_is_stopped_and_adds_nothing_to_its_end(works: Works, 
     assert [row.level for row in logs].count(Level.WARN) == 1
 
 
+async def test_a_job_can_be_cancelled_before_it_begins(works: Works) -> None:
+    for _ in range(10):  # it may have begun meanwhile, or not
+        job_id = await works.submit(Endless())
+        await works.runner.cancel(job_id)
+
+        job = await works.ended(job_id)
+
+        assert orjson.loads(orjson.dumps(job.summary))["terminated"]["reason"] == "cancelled"
+
+
 async def test_events_are_stored_with_their_fields(works: Works) -> None:
     async def tell(context: JobContext) -> Outcome:
         await context.event("something_seen", {"stackId": "stk_a", "count": 2})

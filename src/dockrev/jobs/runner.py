@@ -38,8 +38,6 @@ class JobContext:
         self._store = store
         self._clock = clock
         self.cancel_requested = asyncio.Event()
-        if job.cancel_requested:
-            self.cancel_requested.set()
         self._latest: Mapping[str, Json] | None = None
         self._changed = asyncio.Event()
 
@@ -114,6 +112,8 @@ class JobRunner:
         self._contexts: dict[str, JobContext] = {}
         self._handling: dict[str, asyncio.Task[Outcome]] = {}
         self._ended_by: dict[str, Termination] = {}
+        self._cancelled_early: set[str] = set()
+        """Maybe after their job was read, and before it was handled."""
         self._stopping = asyncio.Event()
 
     def handles(self, job_type: str, handler: Handler, *, resumes: bool = False) -> None:
@@ -174,13 +174,17 @@ class JobRunner:
 
     async def cancel(self, job_id: str) -> None:
         """Ends a job that only looks at once; one that changes things ends where it can end well."""
-        job = await self._store.get(job_id)
         await self._store.request_cancel(job_id)
-        if job.type in self._resuming:
-            if context := self._contexts.get(job_id):
-                context.cancel_requested.set()
+        if context := self._contexts.get(job_id):
+            self._cancel(context)
         else:
-            self._interrupt(job_id, Termination.CANCELLED)
+            self._cancelled_early.add(job_id)
+
+    def _cancel(self, context: JobContext) -> None:
+        if context.job.type in self._resuming:
+            context.cancel_requested.set()
+        else:
+            self._interrupt(context.job.id, Termination.CANCELLED)
 
     async def forget(self, job_ids: list[str]) -> None:
         if self._workflows:
@@ -226,6 +230,9 @@ class JobRunner:
         job_id = context.job.id
         self._contexts[job_id] = context
         handling = self._handling[job_id] = asyncio.create_task(self._outcome(context))
+        if context.job.cancel_requested or job_id in self._cancelled_early:
+            self._cancel(context)
+        self._cancelled_early.discard(job_id)
         flushing = asyncio.create_task(context.keep_flushing())
         await asyncio.wait([handling])
         del self._handling[job_id], self._contexts[job_id]
