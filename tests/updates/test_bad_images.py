@@ -19,6 +19,7 @@ from tests.updates.story import (
     hashes,
     outcomes,
     protective_tags,
+    set_auto_rollback,
     settle_for,
     statuses,
 )
@@ -111,14 +112,6 @@ async def test_a_later_update_that_goes_back_leaves_the_image_that_was_kept(stor
     assert statuses(await deployed.update("web")) == {"web": "rolled_back"}
 
     assert protective_tags(story, service["id"]) == [kept]
-
-
-async def set_auto_rollback(story: Story, service_id: str, *, on: bool) -> None:
-    async with story.api() as api:
-        path = f"/api/services/{service_id}/settings"
-        settings = await api.get(path)
-        async with api.session.put(path, json={**settings, "autoRollback": on}) as answer:
-            assert answer.status == 200, await answer.text()
 
 
 async def assert_the_way_by_hand_works(deployed: Deployed, kept: str, image_id: str) -> None:

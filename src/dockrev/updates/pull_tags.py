@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dockrev.errors import AppError, Conflict, Json, StorageError
+from dockrev.errors import AppError, JobCancelled, Json, StorageError
 from dockrev.jobs.models import Level
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.collaborators import Tools
@@ -67,7 +67,7 @@ class PullTags:
 
     def _require_not_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise Conflict("the job was cancelled")
+            raise JobCancelled
 
     async def _pull(self, ref: ImageRef) -> None:
         """Content that is here, as that of the update mostly is, is not pulled again."""
