@@ -29,17 +29,21 @@ class Applying:
         self._tell = tell
 
     async def up(self, files: ProjectFiles, before: Before) -> None:
-        """As many replicas as before, and anew those that lived in a namespace of theirs."""
-        await self._tidy()
+        """As many replicas as before, and anew those that lived in a namespace of theirs.
+
+        Compose makes these in an order that works, since each depends on the one whose namespace it has.
+        """
+        await self._tidy(before)
         await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
         if before.sharing:
             scales = {name: one.replicas for name, one in before.sharing.items()}
             await self._tools.projects.up(files, sorted(scales), scales, self._tell, recreate=True)
 
-    async def _tidy(self) -> None:
+    async def _tidy(self, before: Before) -> None:
         """After a `compose up` that was cut off."""
-        for line in await self._tools.recreation.mend(self._project, self._service):
-            await self._tell(line)
+        for service in (self._service, *before.sharing):
+            for line in await self._tools.recreation.mend(self._project, service):
+                await self._tell(line)
 
     async def containers(self) -> tuple[ContainerDetail, ...]:
         return await self.containers_of(self._service)
@@ -64,7 +68,7 @@ class Applying:
 
         First what lives in their namespaces, which could not be started again without them.
         """
-        for name in before.sharing:
+        for name in reversed(list(before.sharing)):
             for companion in await self.containers_of(name):
                 await self._tools.lifecycle.stop(companion.id)
         for one in await self.containers():

@@ -120,8 +120,13 @@ class GoingBack:
         await self._name_it()  # another that goes back may have had another image under this name
         await self._applying.up(before.files, before)
         reason = await self._watching.watch(before, before.image, must_be_sound=before.sound)
-        await self._watching.watch_companions(before, self._ref, before.image)
+        await self._watching.watch_companions(before, await self._images_of_companions())
         return f"the old image {image} runs again ({reason}){await self._restored()}{await self._remarks()}"
+
+    async def _images_of_companions(self) -> dict[str, str]:
+        """What their names mean here: one that was updated itself since then stays so."""
+        known = self._before.sharing.items()
+        return {name: await self._tools.tagging.exists(one.image_ref) or one.image for name, one in known}
 
     async def _remarks(self) -> str:
         """A compose file that was edited meanwhile counts from now on: only its owner can take that back."""

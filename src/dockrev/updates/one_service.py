@@ -279,7 +279,9 @@ class ServiceUpdate:
 
     async def _watch(self, image: str) -> str:
         text = await self._watching.watch(self._known, image, must_be_sound=True)
-        await self._watching.watch_companions(self._known, self._plan.ref, image)
+        companions = self._known.sharing.items()
+        images = {name: image if one.is_named(self._plan.ref) else one.image for name, one in companions}
+        await self._watching.watch_companions(self._known, images)
         return text
 
     def _tell_watching(self, text: str) -> None:

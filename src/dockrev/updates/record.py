@@ -22,7 +22,7 @@ _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.R
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """A service that runs in a namespace of the updated one, and so is made anew with it.
+    """A service that runs in a namespace of the updated one, or of another such, and is made anew with it.
 
     `image_ref`: as configured. `sound`: it ran without trouble, so it must afterwards.
     """
@@ -48,7 +48,8 @@ class Before:
     """`image`: what the first replica ran. `sound`: it ran without trouble, so a rollback must as well.
 
     `files`: the project's own, also when no container is left to name them. `sharing`: by name the services
-    that ran in its namespaces. `data`: what it had mounted that outlives its containers.
+    that ran in its namespaces, or in those of one of them, owners first. `data`: what it had mounted that
+    outlives its containers.
     """
 
     files: ProjectFiles
