@@ -1,13 +1,14 @@
 """Containers of one service made what its project's own files say, and what is left of them."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dockrev.compose.models import ProjectFiles
-from dockrev.docker.inspect import ContainerDetail
-from dockrev.errors import AppError, Conflict
+from dockrev.docker.inspect import ContainerDetail, ImageDetail
+from dockrev.errors import AppError, Conflict, DockerError, Json
+from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.proof import Testimony, testimony
+from dockrev.updates.proof import CONFIG_HASH, Difference, Testimony, compare, testimony
 from dockrev.updates.record import Before, Companion, is_up
 
 
@@ -35,9 +36,33 @@ class Applying:
         """
         await self._tidy(before)
         await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
+        await self._carry_over(self._service, before.testimonies)
         if before.sharing:
             scales = {name: one.replicas for name, one in before.sharing.items()}
             await self._tools.projects.up(files, sorted(scales), scales, self._tell, recreate=True)
+        for name, companion in before.sharing.items():
+            await self._carry_over(name, companion.testimonies)
+
+    async def _carry_over(self, service: str, before: Sequence[Testimony]) -> None:
+        """What `docker update` had set on the containers before: no compose file says it."""
+        for old, (container, new) in zip(before, await self._seen(service), strict=False):
+            if settings := set_by_hand(old, new):
+                await self._reconfigure(container, settings)
+            if settings := of_unknown_origin(old, new):
+                await self._tell(
+                    f"{container.name} had {told(settings)}; that is not carried over, as it may come from an"
+                    " earlier compose file"
+                )
+
+    async def _reconfigure(self, container: ContainerDetail, settings: Mapping[str, Json]) -> None:
+        """What the engine refuses is told here; that it is missing is found by the proof."""
+        try:
+            await self._tools.lifecycle.reconfigure(container.id, settings)
+        except DockerError as error:
+            await self._tools.engine_answers()  # else it has refused nothing
+            await self._tell(f"{container.name} cannot have {told(settings)} again: {error.message}")
+        else:
+            await self._tell(f"{container.name} has again what was set by hand: {told(settings)}")
 
     async def _tidy(self, before: Before) -> None:
         """After a `compose up` that was cut off."""
@@ -51,12 +76,31 @@ class Applying:
     async def containers_of(self, service: str) -> tuple[ContainerDetail, ...]:
         return await self._tools.inspection.containers_of(self._project, service)
 
-    async def testimonies(self) -> list[Testimony]:
-        """Of its containers as they are now."""
-        return [
-            testimony(one, await self._tools.inspection.image(one.image_id))
-            for one in await self.containers()
-        ]
+    async def lost(self, before: Before) -> list[Difference]:
+        """Of its containers, and of those that were made anew with them."""
+        found = await self._lost(self._service, before.testimonies)
+        for name, companion in before.sharing.items():
+            lost = await self._lost(name, companion.testimonies)
+            found += [replace(one, setting=f"{name} {one.setting}") for one in lost]
+        return found
+
+    async def _lost(self, service: str, before: Sequence[Testimony]) -> list[Difference]:
+        pairs = zip(before, await self._seen(service), strict=False)
+        return [one for old, (_, new) in pairs for one in compare(old, new)]
+
+    async def files_changed(self, before: Before) -> bool:
+        """Compose has made its containers from other words than before."""
+        now = [one.labels.get(CONFIG_HASH) for one in await self.containers()]
+        return any(old.config_hash != new for old, new in zip(before.testimonies, now, strict=False))
+
+    async def _seen(self, service: str) -> list[tuple[ContainerDetail, Testimony]]:
+        """Its containers as they are now."""
+        found = await self.containers_of(service)
+        images = await self._images(found)
+        return [(one, testimony(one, images[one.image_id])) for one in found]
+
+    async def _images(self, containers: Sequence[ContainerDetail]) -> dict[str, ImageDetail]:
+        return {one.image_id: await self._tools.inspection.image(one.image_id) for one in containers}
 
     async def untouched(self, before: Before) -> bool:
         """Do the very same containers still run?"""
@@ -79,7 +123,11 @@ class Applying:
     async def running(self, services: Iterable[str]) -> dict[str, Companion]:
         """Those that are up."""
         found = {one: await self.containers_of(one) for one in services}
-        return {one: Companion.of(containers) for one, containers in found.items() if is_up(containers)}
+        return {
+            one: Companion.of(containers, await self._images(containers))
+            for one, containers in found.items()
+            if is_up(containers)
+        }
 
     async def require_same_images(self, services: Iterable[str]) -> None:
         """Raises Conflict when one of them would come up on an image that nobody approved."""
@@ -98,5 +146,5 @@ class Applying:
             return Left(f"The engine cannot tell what is left: {error.message}")
         if not containers:
             return Left("Now: no container of it is left.")
-        told = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
-        return Left(f"Now: {', '.join(told)}.", containers[0].image_id)
+        states = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
+        return Left(f"Now: {', '.join(states)}.", containers[0].image_id)

@@ -14,7 +14,6 @@ from dockrev.errors import Conflict, UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.proof import compare
 from dockrev.updates.record import Before
 from dockrev.updates.retrying import engine_back
 from dockrev.updates.store import Journal
@@ -130,8 +129,7 @@ class GoingBack:
 
     async def _remarks(self) -> str:
         """A compose file that was edited meanwhile counts from now on: only its owner can take that back."""
-        pairs = list(zip(self._before.testimonies, await self._applying.testimonies(), strict=False))
-        if any(old.config_hash != new.config_hash for old, new in pairs):
+        if await self._applying.files_changed(self._before):
             return ", with the settings of the compose file as it is now"
-        differences = [str(one) for old, new in pairs for one in compare(old, new)]
-        return f", but not as before: {'; '.join(differences)}" if differences else ""
+        lost = await self._applying.lost(self._before)
+        return f", but not as before: {'; '.join(map(str, lost))}" if lost else ""

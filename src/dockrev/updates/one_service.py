@@ -21,7 +21,6 @@ from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
 from dockrev.updates.preflight import Preflight, own_service
-from dockrev.updates.proof import compare
 from dockrev.updates.protection import Protection
 from dockrev.updates.pull_tags import PullTags
 from dockrev.updates.record import Before, from_facts, is_up, record
@@ -288,12 +287,8 @@ class ServiceUpdate:
         self._report.watching(self._plan, text)
 
     async def _prove(self) -> dict[str, Json]:
-        pairs = zip(self._known.testimonies, await self._applying.testimonies(), strict=False)
-        differences = [one for before, now in pairs for one in compare(before, now)]
-        if differences:
-            raise Conflict(
-                f"the new container lost what nothing explains: {'; '.join(map(str, differences))}"
-            )
+        if lost := await self._applying.lost(self._known):
+            raise Conflict(f"the new container lost what nothing explains: {'; '.join(map(str, lost))}")
         return {"text": "nothing is lost"}
 
     async def _settle(self) -> dict[str, Json]:

@@ -31,11 +31,13 @@ class Companion:
     image: str
     replicas: int
     sound: bool
+    testimonies: tuple[Testimony, ...] = ()
 
     @classmethod
-    def of(cls, containers: Sequence[ContainerDetail]) -> Self:
-        first = _first_up(containers)
-        return cls(first.image, first.image_id, len(containers), is_sound(containers))
+    def of(cls, containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail]) -> Self:
+        """`images` by id: those that the containers run."""
+        first, testimonies = _first_up(containers), _testimonies(containers, images)
+        return cls(first.image, first.image_id, len(containers), is_sound(containers), testimonies)
 
     def is_named(self, ref: ImageRef) -> bool:
         with suppress(InvalidArgument):  # an image that is configured by its id
@@ -94,6 +96,12 @@ def _first_up(containers: Sequence[ContainerDetail]) -> ContainerDetail:
     return next(one for one in containers if one.state in _UP)
 
 
+def _testimonies(
+    containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail]
+) -> tuple[Testimony, ...]:
+    return tuple(testimony(one, images[one.image_id]) for one in containers)
+
+
 def record(
     files: ProjectFiles,
     containers: Sequence[ContainerDetail],
@@ -107,7 +115,7 @@ def record(
         image=_first_up(containers).image_id,
         container_ids=tuple(one.id for one in containers),
         sound=is_sound(containers),
-        testimonies=tuple(testimony(one, images[one.image_id]) for one in containers),
+        testimonies=_testimonies(containers, images),
         sharing=sharing,
         data=tuple(sorted(target for target in mounted if target)),
     )
