@@ -225,7 +225,8 @@ class ServiceUpdate:
             return {}
         images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
         sharing = await self._applying.running(sharing_with(plan.name, view.config.services))
-        before = record(view.files, containers, images, sharing)
+        patience = await tools.patience()
+        before = record(view.files, containers, images, sharing, tools.clock.now(), patience)
         if protect:
             await self._protection.begin(tools.tagging, before.image)
         self._before = before
@@ -332,10 +333,19 @@ class ServiceUpdate:
         if left.image != self._known.image:
             kept = self._protection.kept_name
             told += (
-                f" The old image stays here as {kept}. To go back: docker tag {kept} {self._plan.image_ref}"
-                f" && docker compose up -d {self._plan.name}"
+                f" {await self._to_go_back_to()} stays here as {kept}. To go back: docker tag {kept}"
+                f" {self._plan.image_ref} && docker compose up -d {self._plan.name}"
             )
         return await self._end(ServiceStatus.FAILED, told, step, left.image, cancelled=cancelled)
+
+    async def _to_go_back_to(self) -> str:
+        try:
+            best = await self._protection.best(self._tools.tagging, self._known)
+        except DockerError:
+            return "The old image, or the last one that ran soundly if that did not,"
+        if best == self._known.image:
+            return "The old image"
+        return f"The old image did not run soundly either; the last one that did, {best[7:19]},"
 
     async def let_go(self, outcome: ServiceOutcome | None) -> None:
         """The old image needs no protection any more. One that is missing in its place keeps a name."""
@@ -344,7 +354,7 @@ class ServiceUpdate:
         tagging = self._tools.tagging
         try:
             if outcome and outcome.left_changed:
-                await self._protection.keep(tagging, self._before.image)
+                await self._protection.keep(tagging, await self._protection.best(tagging, self._before))
             elif outcome and outcome.went_well:
                 await self._protection.end(tagging)
             else:

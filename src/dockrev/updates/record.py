@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import TypeAdapter
@@ -15,6 +16,7 @@ from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.proof import Testimony, testimony
+from dockrev.updates.verify import Judgement, Patience, judge
 from dockrev.wording import counted
 
 _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
@@ -51,7 +53,7 @@ class Before:
 
     `files`: the project's own, also when no container is left to name them. `sharing`: by name the services
     that ran in its namespaces, or in those of one of them, owners first. `data`: what it had mounted that
-    outlives its containers.
+    outlives its containers. `proven`: it ran as a new image would have to, after it was watched.
     """
 
     files: ProjectFiles
@@ -61,6 +63,7 @@ class Before:
     testimonies: tuple[Testimony, ...]
     sharing: Mapping[str, Companion]
     data: tuple[Target, ...]
+    proven: bool = False
 
     @property
     def replicas(self) -> int:
@@ -107,15 +110,20 @@ def record(
     containers: Sequence[ContainerDetail],
     images: Mapping[str, ImageDetail],
     sharing: Mapping[str, Companion],
+    now: datetime,
+    patience: Patience,
 ) -> Before:
     """`images` by id: those that the containers run."""
     mounted = {target_of(mount) for one in containers for mount in one.mounts}
+    image, started = _first_up(containers).image_id, [one.started_at or now for one in containers]
+    look = judge(containers, image, len(containers), max(started), now, patience)
     return Before(
         files=files,
-        image=_first_up(containers).image_id,
+        image=image,
         container_ids=tuple(one.id for one in containers),
         sound=is_sound(containers),
         testimonies=_testimonies(containers, images),
         sharing=sharing,
         data=tuple(sorted(target for target in mounted if target)),
+        proven=look.judgement is Judgement.GOOD,
     )
