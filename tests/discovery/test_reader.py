@@ -87,6 +87,9 @@ class ScriptedCompose:
     async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
         raise AssertionError(f"nobody wants to know about {files}")
 
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        raise ComposeError(f"of {files.name}, {service} and its {replicas} containers: {self._failure}")
+
     async def up(
         self,
         files: ProjectFiles,
@@ -114,6 +117,11 @@ async def test_all_that_compose_says_is_passed_on_before_its_failure_is_raised(h
         await ProjectReader(host.engine, compose).up(ProjectFiles("blog", (Path("/x"),)), ["web"], {}, hear)
 
     assert heard == ["up blog ['web'] {} False", *lines]
+
+
+async def test_what_compose_cannot_say_is_not_up_to_date(host: DiscoveryHost) -> None:
+    reader = ProjectReader(host.engine, ScriptedCompose([], ComposeError("it hangs")))
+    assert not await reader.is_up_to_date(ProjectFiles("blog", (Path("/x"),)), "web", 1)
 
 
 async def test_without_compose_nothing_can_be_brought_up(tmp_path: Path) -> None:

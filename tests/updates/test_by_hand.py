@@ -114,7 +114,54 @@ async def test_each_replica_has_its_own(story: Story) -> None:
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_a_companion_that_is_made_anew_has_it_again_too(story_on_v1: Story, good: bool) -> None:
+async def test_companions_that_are_made_anew_have_it_again_too(story: Story, good: bool) -> None:
+    """Compose has the id of the other container in their hash, so that alone does not tell."""
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {
+            "vpn": story.service("vpn"),
+            "near": story.service("rider", network_mode="service:vpn", ipc="shareable"),
+            "far": story.service("rider", pid="service:near", ipc="service:near"),
+        }
+    )
+    for name in ("near", "far"):
+        await set_on(deployed, name)
+    story.push("vpn", "2", healthcheck=None if good else SICK)
+    await deployed.checked(3)
+
+    job = await deployed.update("vpn")
+
+    assert statuses(job) == {"vpn": "updated" if good else "rolled_back"}, job
+    assert settings_of(deployed, "near") == settings_of(deployed, "far") == [BY_HAND]
+    assert "not as before" not in "".join(lines(job))
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_companion_is_made_as_its_file_says_now_and_the_job_tells_what_it_has_not(
+    story: Story,
+) -> None:
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    riding = story.service("rider", network_mode="service:vpn")
+    deployed = await story.deploy({"vpn": story.service("vpn"), "rider": riding})
+    await set_on(deployed, "rider", {"PidsLimit": 70})
+    deployed.project.configure({"vpn": story.service("vpn"), "rider": {**riding, "cpu_shares": 300}})
+    story.push("vpn", "2")
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert job["status"] == "success", job
+    assert settings_of(deployed, "rider", {"PidsLimit": 0, "CpuShares": 0}) == [
+        {"PidsLimit": None, "CpuShares": 300}
+    ]
+    [line] = [line for line in lines(job) if "is not carried over" in line]
+    assert "had PidsLimit 70;" in line
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+async def test_a_companion_has_it_again_on_compose_v1_too(story_on_v1: Story, good: bool) -> None:
     story = story_on_v1
     for name in ("vpn", "rider"):
         story.push(name, "1")
@@ -129,7 +176,6 @@ async def test_a_companion_that_is_made_anew_has_it_again_too(story_on_v1: Story
 
     assert statuses(job) == {"vpn": "updated" if good else "rolled_back"}, job
     assert settings_of(deployed, "rider") == [BY_HAND]
-    assert "not as before" not in "".join(lines(job))
     assert not await deployed.changed_by_hand()
 
 

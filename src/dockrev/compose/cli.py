@@ -23,6 +23,7 @@ from dockrev.errors import ComposeError
 UP_SECONDS = 900.0
 """Containers with a long grace period take their time to stop."""
 
+_REPLACED = re.compile(r"\bContainer \S+ +(?:Creat|Recreat|Remov)")
 _VERSION = re.compile(r"v?(\d+\.\d+[^\s,]*)")
 _VERSION_TIMEOUT_SECONDS = 20.0
 _CONCURRENT_CHILDREN = 4
@@ -127,6 +128,17 @@ class Compose:
             raise ComposeError(f"`compose up` of {names} was killed in the middle of it (signal {-code})")
         if code != 0:
             raise ComposeError(f"`compose up` of {names} failed with exit code {code}: {output.failure()}")
+
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """Would `up` keep all its containers? False also where Compose does not say: V1, and V2 at first."""
+        if self.major < 2:
+            return False
+        words = self._up(files, [service], {service: replicas}, False)
+        rehearsal = (*self.command, "--dry-run", *words[len(self.command) :])
+        directory = _existing(files.directory)
+        async with self._children:
+            done = await collect(Command(rehearsal, self._environment, directory, self._timeout_seconds))
+        return done.code == 0 and not _REPLACED.search(f"{done.out}\n{done.err}")
 
     def up_line(
         self,

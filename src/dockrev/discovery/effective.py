@@ -57,6 +57,11 @@ class FoundCompose:
         on_line(f"$ {compose.up_line(files, services, scales, recreate=recreate)}")
         await compose.up(files, services, scales, on_line, recreate=recreate)
 
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """As `Compose.is_up_to_date`; without Compose nobody knows."""
+        compose = self._compose or await self._look()
+        return isinstance(compose, Compose) and await compose.is_up_to_date(files, service, replicas)
+
     async def _look(self) -> "Compose | AsWritten":
         async with self._looking:
             now = self._clock.now()

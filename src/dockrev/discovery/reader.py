@@ -29,6 +29,8 @@ class ComposeCli(Protocol):
         recreate: bool = False,
     ) -> None: ...
 
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool: ...
+
 
 class ProjectReader:
     """Nothing is taken from the record: labels and files are read when they are asked for."""
@@ -59,6 +61,13 @@ class ProjectReader:
             why = "; ".join(config.warnings)
             raise ComposeError(f"the project {files.name} cannot be changed: {why}", permanent=True)
         return ProjectView(files, config)
+
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """Would Compose keep all its containers? False also when it cannot be known."""
+        try:
+            return await self._compose.is_up_to_date(files, service, replicas)
+        except ComposeError:
+            return False
 
     async def up(
         self,

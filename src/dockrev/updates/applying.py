@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dockrev.compose.models import ProjectFiles
+from dockrev.compose.models import ProjectFiles, ProjectView
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.errors import AppError, Conflict, DockerError, Json
 from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.proof import CONFIG_HASH, Difference, Testimony, compare, testimony
+from dockrev.updates.proof import Difference, Testimony, compare, testimony
 from dockrev.updates.record import Before, Companion, is_up
 
 
@@ -36,16 +36,16 @@ class Applying:
         """
         await self._tidy(before)
         await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
-        await self._carry_over(self._service, before.testimonies)
+        await self._carry_over(files, self._service, before)
         if before.sharing:
             scales = {name: one.replicas for name, one in before.sharing.items()}
             await self._tools.projects.up(files, sorted(scales), scales, self._tell, recreate=True)
         for name, companion in before.sharing.items():
-            await self._carry_over(name, companion.testimonies)
+            await self._carry_over(files, name, companion)
 
-    async def _carry_over(self, service: str, before: Sequence[Testimony]) -> None:
+    async def _carry_over(self, files: ProjectFiles, service: str, before: Before | Companion) -> None:
         """What `docker update` had set on the containers before: no compose file says it."""
-        for old, (container, new) in zip(before, await self._seen(service), strict=False):
+        for container, old, new in await self._pairs(files, service, before):
             if settings := set_by_hand(old, new):
                 await self._reconfigure(container, settings)
             if settings := of_unknown_origin(old, new):
@@ -78,26 +78,44 @@ class Applying:
 
     async def lost(self, before: Before) -> list[Difference]:
         """Of its containers, and of those that were made anew with them."""
-        found = await self._lost(self._service, before.testimonies)
+        found = await self._lost(before.files, self._service, before)
         for name, companion in before.sharing.items():
-            lost = await self._lost(name, companion.testimonies)
+            lost = await self._lost(before.files, name, companion)
             found += [replace(one, setting=f"{name} {one.setting}") for one in lost]
         return found
 
-    async def _lost(self, service: str, before: Sequence[Testimony]) -> list[Difference]:
-        pairs = zip(before, await self._seen(service), strict=False)
-        return [one for old, (_, new) in pairs for one in compare(old, new)]
+    async def _lost(self, files: ProjectFiles, service: str, before: Before | Companion) -> list[Difference]:
+        pairs = await self._pairs(files, service, before)
+        return [one for _, old, new in pairs for one in compare(old, new)]
 
     async def files_changed(self, before: Before) -> bool:
         """Compose has made its containers from other words than before."""
-        now = [one.labels.get(CONFIG_HASH) for one in await self.containers()]
-        return any(old.config_hash != new for old, new in zip(before.testimonies, now, strict=False))
+        pairs = await self._pairs(before.files, self._service, before)
+        return any(old.config_hash != new.config_hash for _, old, new in pairs)
 
-    async def _seen(self, service: str) -> list[tuple[ContainerDetail, Testimony]]:
-        """Its containers as they are now."""
+    async def _pairs(
+        self, files: ProjectFiles, service: str, before: Before | Companion
+    ) -> list[tuple[ContainerDetail, Testimony, Testimony]]:
+        """Each container as it is now, with what it was and what it is. Of the same file means the same hash:
+        Compose puts more into it, such as the id of the container whose namespace it has.
+        """
         found = await self.containers_of(service)
-        images = await self._images(found)
-        return [(one, testimony(one, images[one.image_id])) for one in found]
+        images, same = await self._images(found), await self._same_file(files, service, before.made_from)
+        pairs = []
+        for old, one in zip(before.testimonies, found, strict=False):
+            new = testimony(one, images[one.image_id])
+            pairs.append((one, replace(old, config_hash=new.config_hash) if same else old, new))
+        return pairs
+
+    async def _same_file(self, files: ProjectFiles, service: str, made_from: str) -> bool:
+        if not made_from:
+            return False
+        return _digest(await self._tools.projects.render(files), service) == made_from
+
+    async def made_from(self, view: ProjectView, service: str, replicas: int) -> str:
+        """The digest of its configuration, if Compose would keep its containers; empty: it is not known."""
+        kept = await self._tools.projects.is_up_to_date(view.files, service, replicas)
+        return _digest(view, service) if kept else ""
 
     async def _images(self, containers: Sequence[ContainerDetail]) -> dict[str, ImageDetail]:
         return {one.image_id: await self._tools.inspection.image(one.image_id) for one in containers}
@@ -120,14 +138,15 @@ class Applying:
                 await self._tools.lifecycle.stay_stopped(one.id)
             await self._tools.lifecycle.stop(one.id)
 
-    async def running(self, services: Iterable[str]) -> dict[str, Companion]:
+    async def running(self, services: Iterable[str], view: ProjectView) -> dict[str, Companion]:
         """Those that are up."""
-        found = {one: await self.containers_of(one) for one in services}
-        return {
-            one: Companion.of(containers, await self._images(containers))
-            for one, containers in found.items()
-            if is_up(containers)
-        }
+        running = {}
+        for one in services:
+            containers = await self.containers_of(one)
+            if is_up(containers):
+                made_from = await self.made_from(view, one, len(containers))
+                running[one] = Companion.of(containers, await self._images(containers), made_from)
+        return running
 
     async def require_same_images(self, services: Iterable[str]) -> None:
         """Raises Conflict when one of them would come up on an image that nobody approved."""
@@ -148,3 +167,7 @@ class Applying:
             return Left("Now: no container of it is left.")
         states = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
         return Left(f"Now: {', '.join(states)}.", containers[0].image_id)
+
+
+def _digest(view: ProjectView, service: str) -> str:
+    return next((one.digest for one in view.config.services if one.name == service), "")

@@ -45,6 +45,10 @@ class Projects(Protocol):
         """Starts exactly these services from what is here; raises ComposeError with Compose's own words."""
         ...
 
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """Would Compose keep all its containers? False also when it cannot be known."""
+        ...
+
 
 class Registry(Protocol):
     async def head(self, ref: ImageRef) -> Digest: ...

@@ -224,9 +224,10 @@ class ServiceUpdate:
         if not is_up(containers):
             return {}
         images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
-        sharing = await self._applying.running(sharing_with(plan.name, view.config.services))
-        patience = await tools.patience()
-        before = record(view.files, containers, images, sharing, tools.clock.now(), patience)
+        sharing = await self._applying.running(sharing_with(plan.name, view.config.services), view)
+        made_from = await self._applying.made_from(view, plan.name, len(containers))
+        now, patience = tools.clock.now(), await tools.patience()
+        before = record(view.files, containers, images, sharing, made_from, now, patience)
         if protect:
             await self._protection.begin(tools.tagging, before.image)
         self._before = before
@@ -332,20 +333,12 @@ class ServiceUpdate:
         told = f"{reason.rstrip('.')}. {left.text}"
         if left.image != self._known.image:
             kept = self._protection.kept_name
+            what = await self._protection.best_told(self._tools.tagging, self._known)
             told += (
-                f" {await self._to_go_back_to()} stays here as {kept}. To go back: docker tag {kept}"
+                f" {what} stays here as {kept}. To go back: docker tag {kept}"
                 f" {self._plan.image_ref} && docker compose up -d {self._plan.name}"
             )
         return await self._end(ServiceStatus.FAILED, told, step, left.image, cancelled=cancelled)
-
-    async def _to_go_back_to(self) -> str:
-        try:
-            best = await self._protection.best(self._tools.tagging, self._known)
-        except DockerError:
-            return "The old image, or the last one that ran soundly if that did not,"
-        if best == self._known.image:
-            return "The old image"
-        return f"The old image did not run soundly either; the last one that did, {best[7:19]},"
 
     async def let_go(self, outcome: ServiceOutcome | None) -> None:
         """The old image needs no protection any more. One that is missing in its place keeps a name."""

@@ -26,7 +26,8 @@ _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.R
 class Companion:
     """A service that runs in a namespace of the updated one, or of another such, and is made anew with it.
 
-    `image_ref`: as configured. `sound`: it ran without trouble, so it must afterwards.
+    `image_ref`: as configured. `sound`: it ran without trouble, so it must afterwards. `made_from`: the
+    digest of its configuration, if its containers were made from what the files said; empty: not known.
     """
 
     image_ref: str
@@ -34,12 +35,16 @@ class Companion:
     replicas: int
     sound: bool
     testimonies: tuple[Testimony, ...] = ()
+    made_from: str = ""
 
     @classmethod
-    def of(cls, containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail]) -> Self:
+    def of(
+        cls, containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail], made_from: str
+    ) -> Self:
         """`images` by id: those that the containers run."""
         first, testimonies = _first_up(containers), _testimonies(containers, images)
-        return cls(first.image, first.image_id, len(containers), is_sound(containers), testimonies)
+        sound = is_sound(containers)
+        return cls(first.image, first.image_id, len(containers), sound, testimonies, made_from)
 
     def is_named(self, ref: ImageRef) -> bool:
         with suppress(InvalidArgument):  # an image that is configured by its id
@@ -54,6 +59,7 @@ class Before:
     `files`: the project's own, also when no container is left to name them. `sharing`: by name the services
     that ran in its namespaces, or in those of one of them, owners first. `data`: what it had mounted that
     outlives its containers. `proven`: it ran as a new image would have to, after it was watched.
+    `made_from`: as of a companion.
     """
 
     files: ProjectFiles
@@ -64,6 +70,7 @@ class Before:
     sharing: Mapping[str, Companion]
     data: tuple[Target, ...]
     proven: bool = False
+    made_from: str = ""
 
     @property
     def replicas(self) -> int:
@@ -110,6 +117,7 @@ def record(
     containers: Sequence[ContainerDetail],
     images: Mapping[str, ImageDetail],
     sharing: Mapping[str, Companion],
+    made_from: str,
     now: datetime,
     patience: Patience,
 ) -> Before:
@@ -126,4 +134,5 @@ def record(
         sharing=sharing,
         data=tuple(sorted(target for target in mounted if target)),
         proven=look.judgement is Judgement.GOOD,
+        made_from=made_from,
     )
