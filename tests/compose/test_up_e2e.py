@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from dockrev.compose.cli import Compose
-from dockrev.compose.models import ProjectFiles
+from dockrev.compose.models import ProjectFiles, UpOrder
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
 from tests.testbed.engine import Engine
@@ -36,7 +36,7 @@ class Blog:
         return self.project.engine.load(image, self.pushed.name)
 
     async def up(self, *services: str, recreate: bool = False, **scales: int) -> None:
-        await self._compose.up(self.files, services, scales, self.lines.append, recreate=recreate)
+        await self._compose.up(UpOrder(self.files, services, scales, recreate), self.lines.append)
 
     async def up_to_date(self, service: str, replicas: int) -> bool:
         return await self._compose.is_up_to_date(self.files, service, replicas)

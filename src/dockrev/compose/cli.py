@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -12,7 +12,7 @@ from typing import Self
 from dockrev.compose import raw
 from dockrev.compose.complaints import MASK
 from dockrev.compose.inputs import NotKnowable, Stamps, inputs_of, stamp
-from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.models import EffectiveConfig, ProjectFiles, UpOrder
 from dockrev.compose.process import Command, Stream, collect, run
 from dockrev.compose.rendering import CannotRender, parse_rendered
 from dockrev.compose.sources import Source, read_sources
@@ -98,20 +98,15 @@ class Compose:
 
     async def up(
         self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
+        order: UpOrder,
         on_line: Callable[[str], None],
         *,
-        recreate: bool = False,
         timeout_seconds: float = UP_SECONDS,
     ) -> None:
         """Makes the containers of exactly these services what the project's own files and local images say.
 
         Nothing is built, and no service that is not named is touched. Nothing is pulled either, but V1 pulls
-        an image that is not here at all. `scales` keeps numbers of containers that are not in the files;
-        `recreate` makes them anew even where nothing changed. `on_line` gets what Compose says, without the
-        values it quotes.
+        an image that is not here at all. `on_line` gets what Compose says, without the values it quotes.
         Raises ComposeError with Compose's last words; what it had done by then stays.
         """
         output = UpOutput()
@@ -120,10 +115,9 @@ class Compose:
             if (said := output.take(line)) is not None:
                 on_line(said)
 
-        words = self._up(files, services, scales, recreate)
-        directory = _existing(files.directory)
+        words, directory = self._up(order), _existing(order.files.directory)
         code = await run(Command(words, self._environment, directory, timeout_seconds), take)
-        names = ", ".join(services)
+        names = ", ".join(order.services)
         if code < 0:  # what it said last is not why
             raise ComposeError(f"`compose up` of {names} was killed in the middle of it (signal {-code})")
         if code != 0:
@@ -133,34 +127,25 @@ class Compose:
         """Would `up` keep all its containers? False also where Compose does not say: V1, and V2 at first."""
         if self.major < 2:
             return False
-        words = self._up(files, [service], {service: replicas}, False)
+        words = self._up(UpOrder(files, (service,), {service: replicas}))
         rehearsal = (*self.command, "--dry-run", *words[len(self.command) :])
         directory = _existing(files.directory)
         async with self._children:
             done = await collect(Command(rehearsal, self._environment, directory, self._timeout_seconds))
         return done.code == 0 and not _REPLACED.search(f"{done.out}\n{done.err}")
 
-    def up_line(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        *,
-        recreate: bool = False,
-    ) -> str:
+    def up_line(self, order: UpOrder) -> str:
         """The command that `up` runs, as a person could type it."""
-        arguments = self._up(files, services, scales, recreate)[len(self.command) :]
+        arguments = self._up(order)[len(self.command) :]
         return shlex.join((*map(_without_value, self.command), *arguments))
 
-    def _up(
-        self, files: ProjectFiles, services: Sequence[str], scales: Mapping[str, int], recreate: bool
-    ) -> tuple[str, ...]:
+    def _up(self, order: UpOrder) -> tuple[str, ...]:
         # V1 has neither option. Without the second one a `.env` may make V2 remove orphans.
         never = ("--pull", "never", "--remove-orphans=false") if self.major >= 2 else ()
-        scale = [word for name, number in scales.items() for word in ("--scale", f"{name}={number}")]
-        force = ("--force-recreate",) if recreate else ()
+        scale = [word for name, number in order.scales.items() for word in ("--scale", f"{name}={number}")]
+        force = ("--force-recreate",) if order.recreate else ()
         options = ("up", "--detach", "--no-deps", "--no-build", *never, *force, *scale)
-        return (*self.command, *self._project_options(files), *options, "--", *services)
+        return (*self.command, *self._project_options(order.files), *options, "--", *order.services)
 
     async def _rendered(self, files: ProjectFiles) -> EffectiveConfig:
         options = ("--format", "json") if self.major >= 2 else ()

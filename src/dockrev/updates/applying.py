@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dockrev.compose.models import ProjectFiles, ProjectView
+from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.errors import AppError, Conflict, DockerError, Json
 from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
@@ -29,17 +29,19 @@ class Applying:
         self._service = service
         self._tell = tell
 
-    async def up(self, files: ProjectFiles, before: Before) -> None:
+    async def up(self, before: Before) -> None:
         """As many replicas as before, and anew those that lived in a namespace of theirs.
 
         Compose makes these in an order that works, since each depends on the one whose namespace it has.
         """
         await self._tidy(before)
-        await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
+        files, scales = before.files, {self._service: before.replicas}
+        await self._tools.projects.up(UpOrder(files, (self._service,), scales), self._tell)
         await self._carry_over(files, self._service, before)
         if before.sharing:
             scales = {name: one.replicas for name, one in before.sharing.items()}
-            await self._tools.projects.up(files, sorted(scales), scales, self._tell, recreate=True)
+            anew = UpOrder(files, tuple(scales), scales, recreate=True)
+            await self._tools.projects.up(anew, self._tell)
         for name, companion in before.sharing.items():
             await self._carry_over(files, name, companion)
 

@@ -117,7 +117,7 @@ class GoingBack:
             await self._require_untouched()
             return f"image {image} was running all the time"
         await self._name_it()  # another that goes back may have had another image under this name
-        await self._applying.up(before.files, before)
+        await self._applying.up(before)
         reason = await self._watching.watch(before, before.image, must_be_sound=before.sound)
         await self._watching.watch_companions(before, await self._images_of_companions())
         return f"the old image {image} runs again ({reason}){await self._restored()}{await self._remarks()}"

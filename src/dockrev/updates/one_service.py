@@ -12,11 +12,13 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
+from dockrev.docker.pull_progress import PullProgress
 from dockrev.errors import AppError, Conflict, DockerError, JobCancelled, Json, StorageError, UpstreamError
 from dockrev.jobs.models import Level
 from dockrev.oci.digest import Digest
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
+from dockrev.updates.content import bring
 from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
@@ -240,17 +242,12 @@ class ServiceUpdate:
         return {"downloadBytes": size, "text": f"at most {size / 1e6:.1f} MB to download"}
 
     async def _pull(self) -> dict[str, Json]:
-        def advance(progress: Any) -> None:
+        def advance(progress: PullProgress) -> None:
             self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
 
-        content = self._plan.content
-        image = await self._tools.tagging.exists(str(content))  # another service may have brought it
-        if image is None:
-            login = await self._tools.login(content)
-            pulling = patiently(
-                lambda: self._tools.pulling.pull(content, login, advance), self._tools.retries, self._line
-            )
-            image = await unless_cancelled(self._cancelled, pulling)
+        tools, content = self._tools, self._plan.content
+        pulling = patiently(lambda: bring(tools, content, advance), tools.retries, self._line)
+        image = await unless_cancelled(self._cancelled, pulling)
         return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
 
     async def _tag(self, image: str) -> dict[str, Json]:
@@ -269,7 +266,7 @@ class ServiceUpdate:
         service = own_service(self._plan.name, await self._tools.projects.render(files))
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed during the update")
-        await self._applying.up(files, self._known)
+        await self._applying.up(self._known)
         return {"text": "containers are made anew"}
 
     async def _verify(self, image: str) -> dict[str, Json]:
