@@ -10,6 +10,7 @@ Every error this project raises on purpose.
   - MethodNotAllowed           405 method_not_allowed
     + ManualRegistrationDisabled   405 manual_registration_disabled
   - Conflict                   409 conflict
+    + JobCancelled             never reaches HTTP: a job that was asked to end does so
   - BackupError                500 backup_failed; an archive is damaged, or did not come back as it was
   - UpstreamError              502 upstream_error; `permanent` says that a retry cannot help
     + RegistryError            the reasons are in `RegistryErrorCode`
@@ -73,6 +74,11 @@ class ManualRegistrationDisabled(MethodNotAllowed):
 
 class Conflict(AppError):
     code, status = "conflict", 409
+
+
+class JobCancelled(Conflict):
+    def __init__(self) -> None:
+        super().__init__("the job was cancelled")
 
 
 class BackupError(AppError):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.compose.cli import Compose
+from dockrev.compose.models import UpOrder
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
 from tests.compose.conftest import Folder
@@ -20,14 +21,14 @@ def version_1(directory: Path) -> Script:
 
 async def lines_of(script: Script, folder: Folder) -> list[str]:
     lines: list[str] = []
-    await (await find(script)).up(folder.project(), ["web"], {}, lines.append)
+    await (await find(script)).up(UpOrder(folder.project(), ("web",)), lines.append)
     return lines
 
 
 async def failure(script: Script, folder: Folder, timeout_seconds: float = 20) -> ComposeError:
     compose = await find(script)
     with pytest.raises(ComposeError) as failed:
-        await compose.up(folder.project(), ["web"], {}, lambda _: None, timeout_seconds=timeout_seconds)
+        await compose.up(UpOrder(folder.project(), ("web",)), lambda _: None, timeout_seconds=timeout_seconds)
     return failed.value
 
 
@@ -35,7 +36,7 @@ async def test_v2_makes_the_named_services_and_touches_nothing_else(script: Scri
     files = folder.project("compose.yaml", "more.yaml", env_files=("a.env",))
     compose = await find(script)
 
-    await compose.up(files, ["web", "-db"], {"web": 3}, lambda _: None)
+    await compose.up(UpOrder(files, ("web", "-db"), {"web": 3}), lambda _: None)
 
     home = folder.path
     assert script.calls == [
@@ -55,14 +56,14 @@ async def test_v2_makes_the_named_services_and_touches_nothing_else(script: Scri
 async def test_v1_has_no_word_for_pulling(tmp_path: Path, folder: Folder) -> None:
     script = version_1(tmp_path / "bin")
 
-    await (await find(script)).up(folder.project(), ["web"], {}, lambda _: None)
+    await (await find(script)).up(UpOrder(folder.project(), ("web",)), lambda _: None)
 
     (words,) = script.calls
     assert words[words.index("up") :] == ["up", "--detach", "--no-deps", "--no-build", "--", "web"]
 
 
 async def test_containers_can_be_made_anew_without_a_change(script: Script, folder: Folder) -> None:
-    await (await find(script)).up(folder.project(), ["web"], {}, lambda _: None, recreate=True)
+    await (await find(script)).up(UpOrder(folder.project(), ("web",), recreate=True), lambda _: None)
 
     assert "--force-recreate" in script.calls[0]
 
@@ -70,16 +71,16 @@ async def test_containers_can_be_made_anew_without_a_change(script: Script, fold
 async def test_the_command_is_shown_as_it_is_run(script: Script, folder: Folder) -> None:
     compose = await find(script)
 
-    shown = compose.up_line(folder.project(), ["web"], {"web": 2})
+    shown = compose.up_line(UpOrder(folder.project(), ("web",), {"web": 2}))
 
-    await compose.up(folder.project(), ["web"], {"web": 2}, lambda _: None)
+    await compose.up(UpOrder(folder.project(), ("web",), {"web": 2}), lambda _: None)
     assert shlex.split(shown) == [str(script.path), *script.calls[0]]
 
 
 async def test_a_value_in_the_configured_command_is_not_shown(script: Script, folder: Folder) -> None:
     config = DockerConfig(compose_bin=f"env TOKEN=s3cret {script.path}")
 
-    shown = (await Compose.find(config)).up_line(folder.project(), ["web"], {})
+    shown = (await Compose.find(config)).up_line(UpOrder(folder.project(), ("web",)))
 
     assert shown.startswith(f"env 'TOKEN=***' {script.path} --project-name=blog ")
 
@@ -114,7 +115,7 @@ async def test_cancelling_ends_it_with_its_children(script: Script, folder: Fold
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         up = group.create_task(
-            compose.up(folder.project(), ["web"], {}, lambda line: children.put_nowait(int(line)))
+            compose.up(UpOrder(folder.project(), ("web",)), lambda line: children.put_nowait(int(line)))
         )
         child = await children.get()
         up.cancel()

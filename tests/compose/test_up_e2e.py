@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from dockrev.compose.cli import Compose
-from dockrev.compose.models import ProjectFiles
+from dockrev.compose.models import ProjectFiles, UpOrder
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
 from tests.testbed.engine import Engine
@@ -36,7 +36,10 @@ class Blog:
         return self.project.engine.load(image, self.pushed.name)
 
     async def up(self, *services: str, recreate: bool = False, **scales: int) -> None:
-        await self._compose.up(self.files, services, scales, self.lines.append, recreate=recreate)
+        await self._compose.up(UpOrder(self.files, services, scales, recreate), self.lines.append)
+
+    async def up_to_date(self, service: str, replicas: int) -> bool:
+        return await self._compose.is_up_to_date(self.files, service, replicas)
 
     def containers(self) -> Mapping[str, str]:
         """Every container's id by its name, however Compose separates its parts."""
@@ -213,3 +216,24 @@ async def test_a_service_of_a_profile_comes_alone(blogs: Blogs, version: Compose
 
     names = {f"{blog.project.name}-{service}-1" for service in ("web", "debug")}
     assert set(blog.containers()) == names
+
+
+async def test_it_says_whether_it_would_keep_the_containers(blogs: Blogs, version: ComposeVersion) -> None:
+    """V1 has no way to."""
+    blog = await blogs.create(version, db={}, web={"network_mode": "service:db"})
+    before, says = blog.containers(), version is ComposeVersion.V2
+    assert await blog.up_to_date("db", 1) is await blog.up_to_date("web", 1) is says
+    assert not await blog.up_to_date("db", 2)
+
+    blog.project.configure(
+        {
+            "db": {"image": blog.pushed.name, "environment": {"EDITED": "1"}},
+            "web": {"image": blog.pushed.name, "network_mode": "service:db"},
+        },
+        volumes={"data": {}},
+    )
+    assert not await blog.up_to_date("db", 1)
+    assert await blog.up_to_date("web", 1) is says
+    blog.bring_version("2")
+    assert not await blog.up_to_date("web", 1)
+    assert blog.containers() == before

@@ -1,11 +1,11 @@
 """Reading a project anew, as its containers and files are at this moment."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.models import EffectiveConfig, ProjectFiles, UpOrder
 from dockrev.discovery.reader import ProjectReader
 from dockrev.errors import ComposeError, NotFound
 from tests.discovery.host import CONFIG_FILES, DiscoveryHost
@@ -87,16 +87,11 @@ class ScriptedCompose:
     async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
         raise AssertionError(f"nobody wants to know about {files}")
 
-    async def up(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        on_line: Callable[[str], None],
-        *,
-        recreate: bool = False,
-    ) -> None:
-        on_line(f"up {files.name} {services} {scales} {recreate}")
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        raise ComposeError(f"of {files.name}, {service} and its {replicas} containers: {self._failure}")
+
+    async def up(self, order: UpOrder, on_line: Callable[[str], None]) -> None:
+        on_line(f"up {order.files.name} {order.services}")
         for line in self._lines:
             on_line(line)
         raise self._failure
@@ -110,10 +105,16 @@ async def test_all_that_compose_says_is_passed_on_before_its_failure_is_raised(h
     async def hear(line: str) -> None:
         heard.append(line)
 
+    order = UpOrder(ProjectFiles("blog", (Path("/x"),)), ("web",))
     with pytest.raises(ComposeError, match="no such image"):
-        await ProjectReader(host.engine, compose).up(ProjectFiles("blog", (Path("/x"),)), ["web"], {}, hear)
+        await ProjectReader(host.engine, compose).up(order, hear)
 
-    assert heard == ["up blog ['web'] {} False", *lines]
+    assert heard == ["up blog ('web',)", *lines]
+
+
+async def test_what_compose_cannot_say_is_not_up_to_date(host: DiscoveryHost) -> None:
+    reader = ProjectReader(host.engine, ScriptedCompose([], ComposeError("it hangs")))
+    assert not await reader.is_up_to_date(ProjectFiles("blog", (Path("/x"),)), "web", 1)
 
 
 async def test_without_compose_nothing_can_be_brought_up(tmp_path: Path) -> None:
@@ -124,4 +125,4 @@ async def test_without_compose_nothing_can_be_brought_up(tmp_path: Path) -> None
         host.deploy("blog", COMPOSE, "web")
         files = ProjectFiles("blog", (host.directory / "blog/compose.yaml",))
         with pytest.raises(ComposeError, match="No Compose CLI answers"):
-            await reader_of(host).up(files, ["web"], {}, ignore)
+            await reader_of(host).up(UpOrder(files, ("web",)), ignore)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.clock import SystemClock
+from dockrev.compose.models import UpOrder
 from dockrev.config import DockerConfig
 from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.reader import ProjectReader
@@ -45,7 +46,7 @@ async def test_up_makes_only_the_named_service_anew_and_keeps_its_files_and_scal
 
     async with reading(engine, tmp_path, version) as reader:
         view = await reader.read(project.name)
-        await reader.up(view.files, ["web"], {"web": 2}, hear)
+        await reader.up(UpOrder(view.files, ("web",), {"web": 2}), hear)
 
     assert [one.image_id for one in project.containers("web")] == [new.image_id] * 2
     assert [one.container_id for one in project.containers("db")] == [database.container_id]
@@ -71,9 +72,9 @@ async def test_recreate_makes_containers_anew_although_nothing_changed(
 
     async with reading(engine, tmp_path, version) as reader:
         view = await reader.read(project.name)
-        await reader.up(view.files, ["web"], {}, ignore)
+        await reader.up(UpOrder(view.files, ("web",)), ignore)
         (unchanged,) = project.containers("web")
-        await reader.up(view.files, ["web"], {}, ignore, recreate=True)
+        await reader.up(UpOrder(view.files, ("web",), recreate=True), ignore)
         (after,) = project.containers("web")
 
     assert unchanged.container_id == before.container_id
@@ -94,6 +95,6 @@ async def test_a_service_whose_image_is_not_here_is_not_pulled(
     async with reading(engine, tmp_path, ComposeVersion.V2) as reader:
         view = await reader.read(project.name)
         with pytest.raises(ComposeError, match="never-there"):
-            await reader.up(view.files, ["web"], {}, ignore)
+            await reader.up(UpOrder(view.files, ("web",)), ignore)
 
     assert [one.container_id for one in project.containers("web")] == [before.container_id]

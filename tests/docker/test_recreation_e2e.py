@@ -6,7 +6,7 @@ import json
 import pytest
 
 from dockrev.compose.cli import Compose
-from dockrev.compose.models import ProjectFiles
+from dockrev.compose.models import ProjectFiles, UpOrder
 from dockrev.config import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import Inspection
@@ -41,7 +41,8 @@ async def kill_in_the_middle(project: Project) -> None:
     compose = await Compose.find(config)
     files = ProjectFiles(project.name, (project.config_file,), project.directory)
     async with asyncio.TaskGroup() as group:
-        up = group.create_task(compose.up(files, ["web"], {}, lambda _: None, recreate=True))
+        order = UpOrder(files, ("web",), recreate=True)
+        up = group.create_task(compose.up(order, lambda _: None))
         await asyncio.to_thread(project.until, "web", lambda one: one.state == "created")
         up.cancel()
 

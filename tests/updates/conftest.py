@@ -2,12 +2,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.e2e.server_process import ServerProcess, server_on_bed
+from tests.e2e.server_process import ServerProcess, ready_server, server_on_bed
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.images import Images
-from tests.testbed.projects import Projects
+from tests.testbed.projects import ComposeVersion, Projects
 from tests.testbed.registry import Registry
+from tests.testbed.requirements import COMPOSE_V1
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import Story, settle_for
 
@@ -25,6 +26,21 @@ def story(
     update_server: ServerProcess, engine: Engine, registry: Registry, images: Images, projects: Projects
 ) -> Story:
     return Story(update_server, engine, registry, images, projects)
+
+
+@pytest.fixture(scope="module")
+def server_on_v1(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    directory = tmp_path_factory.mktemp("v1")
+    with ready_server(directory, bed.engine.host, DOCKREV_COMPOSE_BIN=str(COMPOSE_V1)) as server:
+        settle_for(server)
+        yield server
+
+
+@pytest.fixture
+def story_on_v1(story: Story, server_on_v1: ServerProcess) -> Story:
+    """Both Dockrev and the operator have Compose V1."""
+    story.server, story.version = server_on_v1, ComposeVersion.V1
+    return story
 
 
 @pytest.fixture

@@ -190,6 +190,14 @@ def helpers(story: Story) -> list[str]:
     return [one["Id"] for one in story.engine.api.get("/containers/json", labelled)]
 
 
+async def set_auto_rollback(story: Story, service_id: str, *, on: bool) -> None:
+    async with story.api() as api:
+        path = f"/api/services/{service_id}/settings"
+        settings = await api.get(path)
+        async with api.session.put(path, json={**settings, "autoRollback": on}) as answer:
+            assert answer.status == 200, await answer.text()
+
+
 async def step(events: AsyncIterator[Event], name: str, status: str) -> Event:
     """The event that says so."""
     async for event in events:

@@ -19,6 +19,7 @@ from tests.updates.story import (
     hashes,
     outcomes,
     protective_tags,
+    set_auto_rollback,
     settle_for,
     statuses,
 )
@@ -111,12 +112,46 @@ async def test_a_later_update_that_goes_back_leaves_the_image_that_was_kept(stor
     assert protective_tags(story, service["id"]) == [kept]
 
 
-async def set_auto_rollback(story: Story, service_id: str, *, on: bool) -> None:
-    async with story.api() as api:
-        path = f"/api/services/{service_id}/settings"
-        settings = await api.get(path)
-        async with api.session.put(path, json={**settings, "autoRollback": on}) as answer:
-            assert answer.status == 200, await answer.text()
+async def test_after_two_that_failed_the_image_that_ran_soundly_is_still_kept(story: Story) -> None:
+    good = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    bad = story.push("web", "2", healthcheck=SICK)
+    service = (await deployed.checked())["web"]
+    await set_auto_rollback(story, service["id"], on=False)
+    assert statuses(await deployed.update("web")) == {"web": "failed"}
+    story.push("web", "3", healthcheck=SICK)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], outcomes(job)["web"]["oldImageId"]) == ("failed", bad.image_id), job
+    reason, kept = outcomes(job)["web"]["reason"], f"dockrev/rollback:{service['id']}"
+    assert f"did not run soundly either; the last one that did, {good.image_id[7:19]}, stays here" in reason
+    assert f"docker tag {kept} {story.pushed['web'].name}" in reason
+    assert protective_tags(story, service["id"]) == [kept]
+    await assert_the_way_by_hand_works(deployed, kept, str(good.image_id))
+
+
+async def test_an_image_that_got_well_after_its_update_failed_is_the_one_to_keep(
+    story: Story, tmp_path: Path
+) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", volumes=[f"{tmp_path}:/data"])})
+    needy = Healthcheck("test -e /data/what-it-needs", interval_seconds=0.3, retries=2)
+    second = story.push("web", "2", healthcheck=needy)
+    service = (await deployed.checked())["web"]
+    await set_auto_rollback(story, service["id"], on=False)
+    assert statuses(await deployed.update("web")) == {"web": "failed"}
+    (tmp_path / "what-it-needs").touch()
+    await asyncio.to_thread(deployed.project.until, "web", lambda one: "(healthy)" in one.status)
+    story.push("web", "3", healthcheck=SICK)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    kept = f"dockrev/rollback:{service['id']}"
+    assert f". The old image stays here as {kept}" in outcomes(job)["web"]["reason"], job
+    assert kept in story.engine.api.get(f"/images/{second.image_id}/json")["RepoTags"]
 
 
 async def assert_the_way_by_hand_works(deployed: Deployed, kept: str, image_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Services that live in the network of another, while that one stands still for its data."""
+"""Services that live in a namespace of another one: with it they are stopped, made anew, and brought back."""
 
 import asyncio
 from collections.abc import Iterator
@@ -95,3 +95,158 @@ async def looks(deployed: Deployed) -> list[int]:
         return [look["ExitCode"] for look in log if datetime.fromisoformat(look["Start"]) > since]
 
     return await until(results, bool)
+
+
+DOOR = "wget -q -O /dev/null http://127.0.0.1:80/door"
+SERVE = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
+CHAIN = ("client", "proxy", "tracer", "vpn")
+
+
+async def chain(story: Story, **vpn: Any) -> Deployed:
+    """The client has the network of the proxy, which has that of the vpn; the tracer sees the client."""
+    story.push("vpn", "1", files={"door": b"open"}, command=SERVE)
+    story.push("proxy", "1")
+    story.push("client", "1", healthcheck=Healthcheck(DOOR, interval_seconds=0.3, retries=3))
+    story.push("tracer", "1")
+    deployed = await story.deploy(
+        {
+            "client": story.service("client", network_mode="service:proxy"),
+            "proxy": story.service("proxy", network_mode="service:vpn"),
+            "tracer": story.service("tracer", pid="service:client"),
+            "vpn": story.service("vpn", **vpn),
+        }
+    )
+    await asyncio.to_thread(deployed.project.until, "client", lambda one: "(healthy)" in one.status)
+    return deployed
+
+
+def assert_linked(deployed: Deployed) -> None:
+    """Each lives with the container that there is now."""
+    [client], [proxy], [tracer], [vpn] = (deployed.inspect(name) for name in CHAIN)
+    assert client["HostConfig"]["NetworkMode"] == f"container:{proxy['Id']}"
+    assert proxy["HostConfig"]["NetworkMode"] == f"container:{vpn['Id']}"
+    assert tracer["HostConfig"]["PidMode"] == f"container:{client['Id']}"
+    assert client["State"]["Health"]["Status"] == "healthy"
+    assert {one["State"]["Status"] for one in (client, proxy, tracer, vpn)} == {"running"}
+
+
+async def test_companions_of_companions_come_with_it(story: Story) -> None:
+    await assert_all_come_with_it(story)
+
+
+async def test_companions_of_companions_come_with_it_on_compose_v1(story_on_v1: Story) -> None:
+    await assert_all_come_with_it(story_on_v1)
+
+
+async def assert_all_come_with_it(story: Story) -> None:
+    deployed = await chain(story)
+    companions = {name: deployed.runs(name) for name in CHAIN[:3]}
+    new = story.push("vpn", "2", files={"door": b"open"}, command=SERVE)
+    await deployed.checked(4)
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], deployed.runs("vpn")) == ("success", {str(new.image_id)}), job
+    assert {name: deployed.runs(name) for name in companions} == companions
+    assert_linked(deployed)
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_companion_of_a_companion_that_gets_sick_brings_all_of_them_back(story: Story) -> None:
+    """The new image of the vpn has no door any more."""
+    deployed = await chain(story)
+    images = {name: deployed.runs(name) for name in CHAIN}
+    story.push("vpn", "2", command=SERVE)
+    await deployed.checked(4)
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], statuses(job)) == ("rolled_back", {"vpn": "rolled_back"}), job
+    assert "client was made anew with it, and container" in outcomes(job)["vpn"]["reason"]
+    assert {name: deployed.runs(name) for name in CHAIN} == images
+    assert_linked(deployed)
+    assert not await deployed.changed_by_hand()
+
+
+async def test_companions_of_companions_stand_still_for_the_data_and_run_again(
+    story: Story, tmp_path: Path
+) -> None:
+    settle_for(story.server, restoreDataOnRollback=True, mode="stop")
+    data = tmp_path / "rows"
+    data.mkdir()
+    (data / "table").write_text("rows")
+    deployed = await chain(story, volumes=[f"{data}:/data"])
+    images = {name: deployed.runs(name) for name in CHAIN}
+    before = hashes(data)
+    story.push("vpn", "2", command=CORRUPTING, healthcheck=SICK)
+    await deployed.checked(4)
+
+    job = await deployed.update("vpn")
+    settle_for(story.server)
+
+    assert statuses(job) == {"vpn": "rolled_back"}, job
+    assert hashes(data) == before
+    assert {name: deployed.runs(name) for name in CHAIN} == images
+    assert_linked(deployed)
+    assert not await deployed.changed_by_hand()
+
+
+async def test_companions_of_companions_have_a_network_after_a_backup_that_stopped_it(
+    story: Story, tmp_path: Path
+) -> None:
+    """Cancelled right after it, so that nobody is made anew."""
+    settle_for(story.server, mode="stop")
+    deployed = await chain(story, volumes=[f"{tmp_path}:/data"])
+    containers = deployed.containers()
+    story.push("vpn", "2")
+    await deployed.checked(4)
+    job_id = await deployed.start("vpn")
+    async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
+        await step(events, "backup", "done")
+        await api.post(f"/api/jobs/{job_id}/cancel")
+
+    job = await deployed.ended(job_id)
+    settle_for(story.server)
+
+    assert outcomes(job)["vpn"]["reason"].startswith("the job was cancelled"), job
+    assert deployed.containers() == containers
+    assert set(await looks(deployed)) == {0}
+
+
+async def test_who_lives_with_one_that_is_stopped_keeps_the_update_from_beginning(story: Story) -> None:
+    deployed = await chain(story)
+    await asyncio.to_thread(deployed.project.stop, "proxy")
+    story.push("vpn", "2")
+    await deployed.checked(4)
+    before = deployed.containers()
+
+    job = await deployed.update("vpn")
+
+    assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
+    assert "start proxy or stop client" in outcomes(job)["vpn"]["reason"]
+    assert deployed.containers() == before
+
+
+async def test_a_companion_that_was_updated_itself_stays_so_when_the_other_goes_back(story: Story) -> None:
+    """The worker cannot bear the image, whose name the vpn has too."""
+    fails = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {
+            "vpn": story.service("vpn"),
+            "rider": story.service("rider", network_mode="service:vpn"),
+            "worker": story.service("vpn", depends_on=["rider"], environment={"ROLE": "worker"}),
+        }
+    )
+    old = deployed.runs("vpn")
+    story.push("vpn", "2", healthcheck=fails)
+    rider = story.push("rider", "2")
+    await deployed.checked(3)
+
+    job = await deployed.update("vpn", "rider", "worker")
+
+    expected = {"vpn": "rolled_back", "rider": "updated", "worker": "rolled_back"}
+    assert statuses(job) == expected, job
+    assert (deployed.runs("vpn"), deployed.runs("rider")) == (old, {str(rider.image_id)})
+    assert not await deployed.changed_by_hand()

@@ -26,6 +26,7 @@ from tests.updates.story import (
     helpers,
     outcomes,
     protective_tags,
+    set_auto_rollback,
     settle_for,
     statuses,
     step,
@@ -91,13 +92,14 @@ async def test_cancelled_later_it_goes_back(story: Story, at: str) -> None:
 
     assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
     assert outcomes(job)["web"]["reason"] == "the job was cancelled"
+    assert job["summary"]["terminated"]["reason"] == "cancelled"
     assert deployed.runs("web") == {str(old.image_id)}
     assert not await deployed.changed_by_hand()
     deployed.assert_own_files_only()
     assert not protective_tags(story, job_id)
 
 
-async def test_cancelling_a_rollback_does_not_stop_it(story: Story) -> None:
+async def test_cancelling_a_rollback_neither_stops_it_nor_is_said_to_be_its_cause(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SICK)
@@ -108,6 +110,23 @@ async def test_cancelling_a_rollback_does_not_stop_it(story: Story) -> None:
     job = await cancel(deployed, job_id)
 
     assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert outcomes(job)["web"]["reason"].endswith("is unhealthy")
+    assert "terminated" not in job["summary"]
+
+
+async def test_cancelling_a_service_that_would_stay_where_it_fails_brings_it_back(story: Story) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web")})
+    story.push("web", "2", healthcheck=SLOWLY_SOUND)
+    await set_auto_rollback(story, (await deployed.checked())["web"]["id"], on=False)
+    job_id = await deployed.start("web")
+    await when(deployed, job_id, "verify")
+
+    job = await cancel(deployed, job_id)
+
+    assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
+    assert outcomes(job)["web"]["reason"] == "the job was cancelled"
+    assert job["summary"]["terminated"]["reason"] == "cancelled"
 
 
 @pytest.fixture

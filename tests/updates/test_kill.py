@@ -215,6 +215,28 @@ async def test_killed_while_compose_replaces_containers(story: Story, replicas: 
     await assert_clean(deployed)
 
 
+async def test_killed_while_compose_replaces_companions(story: Story) -> None:
+    story.push("vpn", "1")
+    story.push("rider", "1", command=STUBBORN)
+    riding = {**story.service("rider", network_mode="service:vpn"), "stop_grace_period": "3s"}
+    farther = {**story.service("rider", network_mode="service:near"), "stop_grace_period": "3s"}
+    deployed = await story.deploy({"vpn": story.service("vpn"), "near": riding, "far": farther})
+    names = set(deployed.containers())
+    new = story.push("vpn", "2")
+    await deployed.checked(3)
+    job_id = await deployed.start("vpn")
+    await replacing(deployed, "far")
+    await killed_and_started(story)
+
+    job = await deployed.ended(job_id)
+    assert (job["status"], deployed.runs("vpn")) == ("success", {str(new.image_id)}), job
+    assert set(deployed.containers()) == names
+    [vpn], [near], [far] = (deployed.inspect(name) for name in ("vpn", "near", "far"))
+    assert near["HostConfig"]["NetworkMode"] == f"container:{vpn['Id']}"
+    assert far["HostConfig"]["NetworkMode"] == f"container:{near['Id']}"
+    await assert_clean(deployed)
+
+
 async def test_killed_while_it_waits_for_health(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
@@ -321,10 +343,10 @@ async def told(story: Story, job_id: str, what: Callable[[Event], bool]) -> None
     raise AssertionError("the job ended before it said so")
 
 
-async def replacing(deployed: Deployed) -> None:
+async def replacing(deployed: Deployed, service: str | None = None) -> None:
     """Returns when Compose has made the new container and waits for the old one to stop."""
     await until(
-        lambda: asyncio.to_thread(deployed.containers),
+        lambda: asyncio.to_thread(deployed.containers, service),
         lambda found: any(BEING_REPLACED.match(name) for name in found),
         look_again_seconds=0.02,
     )

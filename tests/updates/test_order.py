@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from dockrev.compose.models import ComposeService, Dependency
 from dockrev.updates.order import in_order, sharing_with
 
@@ -52,3 +54,15 @@ def test_those_that_live_in_the_network_of_another_are_found() -> None:
         compose("host", network_mode="host"),
     )
     assert sharing_with("vpn", list(project.values())) == ["torrent"]
+
+
+def test_who_lives_in_a_namespace_of_such_a_one_comes_after_it() -> None:
+    services = [
+        compose("a", "b", network_mode="service:b"),
+        compose("b", "vpn", network_mode="service:vpn"),
+        compose("vpn"),
+        replace(compose("tracer", "z", "vpn"), pid="service:z", ipc="service:vpn"),
+        replace(compose("z", "a"), pid="service:a"),
+        compose("other", "vpn"),
+    ]
+    assert sharing_with("vpn", services) == ["b", "a", "z", "tracer"]

@@ -2,26 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
 import pytest
 
 from tests.e2e.api import Refused
-from tests.e2e.server_process import ServerProcess, ready_server
 from tests.testbed.access import OPERATOR
 from tests.testbed.bed import Bed
 from tests.testbed.images import Healthcheck
-from tests.testbed.projects import ComposeVersion
-from tests.testbed.requirements import COMPOSE_V1
 from tests.updates.story import (
     SICK,
     Deployed,
     Story,
     outcomes,
     protective_tags,
-    settle_for,
     statuses,
 )
 
@@ -271,17 +267,9 @@ async def test_checks_and_scans_do_not_disturb_an_update(story: Story) -> None:
         assert "candidate" not in (await api.services(deployed.project.name))["web"]
 
 
-@pytest.fixture(scope="module")
-def server_on_v1(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    directory = tmp_path_factory.mktemp("v1")
-    with ready_server(directory, bed.engine.host, DOCKREV_COMPOSE_BIN=str(COMPOSE_V1)) as server:
-        settle_for(server)
-        yield server
-
-
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_the_same_on_compose_v1(story: Story, server_on_v1: ServerProcess, good: bool) -> None:
-    story.server, story.version = server_on_v1, ComposeVersion.V1
+async def test_the_same_on_compose_v1(story_on_v1: Story, good: bool) -> None:
+    story = story_on_v1
     old = {name: story.push(name, "1") for name in ("db", "web")}
     deployed = await story.deploy({"db": story.service("db"), "web": story.service("web", depends_on=["db"])})
     await asyncio.to_thread(deployed.project.compose, "up", "--detach", "--scale", "web=2")

@@ -16,6 +16,7 @@ from tests.updates.story import (
     hashes,
     outcomes,
     protective_tags,
+    set_auto_rollback,
     settle_for,
     statuses,
     step,
@@ -209,6 +210,37 @@ async def test_a_name_that_moved_goes_back_where_another_of_it_was_never_reached
     assert {name: deployed.runs(name) for name in before} == before
     assert not await deployed.changed_by_hand()
     assert not protective_tags(story, job["id"])
+
+
+async def test_a_name_that_moved_stays_with_a_warning_where_nothing_goes_back_by_itself(story: Story) -> None:
+    """`broker` stays where it failed, so `web` does too; `worker` has not heard of it yet."""
+    for name in ("app", "broker"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {
+            "web": story.service("app"),
+            "broker": story.service("broker", depends_on=["web"]),
+            "worker": story.service("app", depends_on=["broker"]),
+        }
+    )
+    old = deployed.runs("worker")
+    new = story.push("app", "2")
+    sick = story.push("broker", "2", healthcheck=SICK)
+    services = await deployed.checked(3)
+    await set_auto_rollback(story, services["broker"]["id"], on=False)
+
+    job = await deployed.update("web", "broker", "worker")
+
+    assert statuses(job) == {"web": "updated", "broker": "failed", "worker": "not_attempted"}, job
+    [warning] = [line for line in job["logs"] if "shares the image name" in line["msg"]]
+    assert warning["level"] == "warn"
+    where = f"{deployed.project.name}/web shares the image name {story.pushed['app'].name} with worker"
+    assert warning["msg"] == f"{where}, which was not updated, and comes up on the new image next"
+    assert deployed.runs("web") == {str(new.image_id)}
+    assert deployed.runs("broker") == {str(sick.image_id)}
+    assert deployed.runs("worker") == old
+    assert await deployed.changed_by_hand()
+    assert deployed.runs("worker") == {str(new.image_id)}
 
 
 @pytest.mark.parametrize("at", ["settle", "pull"], ids=["before the second", "in the second"])

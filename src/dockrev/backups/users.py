@@ -43,16 +43,24 @@ class DataUsers:
 
         It would lose its network for good, and can be started only when the owner runs.
         """
-        owners = {name for one in containers for name in (one.id, one.name)}
-        running = await occupants(self._engine)
-        companions = await self._others([one for one in running if await self._lives_with(one, owners)])
-        return (*companions, *(one for one in containers if one not in companions))
+        running = await self._others(await occupants(self._engine))
+        owners = {one.id: await self._namespace_owners(one) for one in running}
+        seen: set[str] = set()
 
-    async def _lives_with(self, one: Container, owners: Collection[str]) -> bool:
+        def led_by(one: Container) -> list[Container]:
+            if one.id in seen:
+                return []
+            seen.add(one.id)
+            riders = (rider for rider in running if not owners[rider.id].isdisjoint((one.id, one.name)))
+            return [*(each for rider in riders for each in led_by(rider)), one]
+
+        return tuple(each for one in containers for each in led_by(one))
+
+    async def _namespace_owners(self, one: Container) -> frozenset[str]:
         try:
-            return not (await self._inspection.container(one.id)).namespace_owners.isdisjoint(owners)
+            return (await self._inspection.container(one.id)).namespace_owners
         except DockerNotFound:
-            return False
+            return frozenset()
 
     async def _others(self, found: Iterable[Container]) -> tuple[Container, ...]:
         own = await self._own.get()

@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Self
 from dockrev.compose import raw
 from dockrev.compose.complaints import MASK
 from dockrev.compose.inputs import NotKnowable, Stamps, inputs_of, stamp
-from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.models import EffectiveConfig, ProjectFiles, UpOrder
 from dockrev.compose.process import Command, Stream, collect, run
 from dockrev.compose.rendering import CannotRender, parse_rendered
 from dockrev.compose.sources import Source, read_sources
@@ -24,6 +24,7 @@ from dockrev.errors import ComposeError
 UP_SECONDS = 900.0
 """Containers with a long grace period take their time to stop."""
 
+_REPLACED = re.compile(r"\bContainer \S+ +(?:Creat|Recreat|Remov)")
 _VERSION = re.compile(r"v?(\d+\.\d+[^\s,]*)")
 _VERSION_TIMEOUT_SECONDS = 20.0
 _CONCURRENT_CHILDREN = 4
@@ -99,20 +100,15 @@ class Compose:
 
     async def up(
         self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
+        order: UpOrder,
         on_line: Callable[[str], None],
         *,
-        recreate: bool = False,
         timeout_seconds: float = UP_SECONDS,
     ) -> None:
         """Makes the containers of exactly these services what the project's own files and local images say.
 
         Nothing is built, and no service that is not named is touched. Nothing is pulled either, but V1 pulls
-        an image that is not here at all. `scales` keeps numbers of containers that are not in the files;
-        `recreate` makes them anew even where nothing changed. `on_line` gets what Compose says, without the
-        values it quotes.
+        an image that is not here at all. `on_line` gets what Compose says, without the values it quotes.
         Raises ComposeError with Compose's last words; what it had done by then stays.
         """
         output = UpOutput()
@@ -121,36 +117,37 @@ class Compose:
             if (said := output.take(line)) is not None:
                 on_line(said)
 
-        words = self._up(files, services, scales, recreate)
-        directory = _existing(files.directory)
+        words, directory = self._up(order), _existing(order.files.directory)
         code = await run(Command(words, self._environment, directory, timeout_seconds), take)
-        names = ", ".join(services)
+        names = ", ".join(order.services)
         if code < 0:  # what it said last is not why
             raise ComposeError(f"`compose up` of {names} was killed in the middle of it (signal {-code})")
         if code != 0:
             raise ComposeError(f"`compose up` of {names} failed with exit code {code}: {output.failure()}")
 
-    def up_line(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        *,
-        recreate: bool = False,
-    ) -> str:
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """Would `up` keep all its containers? False also where Compose does not say: V1, and V2 at first."""
+        if self.major < 2:
+            return False
+        words = self._up(UpOrder(files, (service,), {service: replicas}))
+        rehearsal = (*self.command, "--dry-run", *words[len(self.command) :])
+        directory = _existing(files.directory)
+        async with self._children:
+            done = await collect(Command(rehearsal, self._environment, directory, self._timeout_seconds))
+        return done.code == 0 and not _REPLACED.search(f"{done.out}\n{done.err}")
+
+    def up_line(self, order: UpOrder) -> str:
         """The command that `up` runs, as a person could type it."""
-        arguments = self._up(files, services, scales, recreate)[len(self.command) :]
+        arguments = self._up(order)[len(self.command) :]
         return shlex.join((*map(_without_value, self.command), *arguments))
 
-    def _up(
-        self, files: ProjectFiles, services: Sequence[str], scales: Mapping[str, int], recreate: bool
-    ) -> tuple[str, ...]:
+    def _up(self, order: UpOrder) -> tuple[str, ...]:
         # V1 has neither option. Without the second one a `.env` may make V2 remove orphans.
         never = ("--pull", "never", "--remove-orphans=false") if self.major >= 2 else ()
-        scale = [word for name, number in scales.items() for word in ("--scale", f"{name}={number}")]
-        force = ("--force-recreate",) if recreate else ()
+        scale = [word for name, number in order.scales.items() for word in ("--scale", f"{name}={number}")]
+        force = ("--force-recreate",) if order.recreate else ()
         options = ("up", "--detach", "--no-deps", "--no-build", *never, *force, *scale)
-        return (*self.command, *self._project_options(files), *options, "--", *services)
+        return (*self.command, *self._project_options(order.files), *options, "--", *order.services)
 
     async def _rendered(self, files: ProjectFiles) -> EffectiveConfig:
         options = ("--format", "json") if self.major >= 2 else ()

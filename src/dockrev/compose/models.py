@@ -25,6 +25,20 @@ class ProjectFiles:
         return self.working_directory or self.config_files[0].parent
 
 
+@dataclass(frozen=True, slots=True)
+class UpOrder:
+    """What `compose up` is asked for: the containers of exactly these services.
+
+    `scales` keeps numbers of containers that are not in the files; `recreate` makes them anew even where
+    nothing changed.
+    """
+
+    files: ProjectFiles
+    services: tuple[str, ...]
+    scales: Mapping[str, int] = field(default_factory=dict)
+    recreate: bool = False
+
+
 class DependencyCondition(StrEnum):
     STARTED = "service_started"
     HEALTHY = "service_healthy"

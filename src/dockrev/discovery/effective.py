@@ -1,7 +1,7 @@
 """The effective configuration of projects: from Compose, or from the files as written while it is missing."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from dockrev.clock import Clock
 from dockrev.compose import raw
 from dockrev.compose.cli import Compose
 from dockrev.compose.inputs import Stamps, stamp
-from dockrev.compose.models import EffectiveConfig, ProjectFiles
+from dockrev.compose.models import EffectiveConfig, ProjectFiles, UpOrder
 from dockrev.compose.sources import read_sources
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
@@ -41,21 +41,18 @@ class FoundCompose:
         reader = self._compose or await self._look()
         return await reader.effective_config(files)
 
-    async def up(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        on_line: Callable[[str], None],
-        *,
-        recreate: bool = False,
-    ) -> None:
+    async def up(self, order: UpOrder, on_line: Callable[[str], None]) -> None:
         """As `Compose.up`, its command line first; without Compose, ComposeError says how to install it."""
         compose = self._compose or await self._look()
         if isinstance(compose, AsWritten):
             raise ComposeError(compose.why, permanent=True)
-        on_line(f"$ {compose.up_line(files, services, scales, recreate=recreate)}")
-        await compose.up(files, services, scales, on_line, recreate=recreate)
+        on_line(f"$ {compose.up_line(order)}")
+        await compose.up(order, on_line)
+
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """As `Compose.is_up_to_date`; without Compose nobody knows."""
+        compose = self._compose or await self._look()
+        return isinstance(compose, Compose) and await compose.is_up_to_date(files, service, replicas)
 
     async def _look(self) -> "Compose | AsWritten":
         async with self._looking:

@@ -1,10 +1,10 @@
 """A project as it is at this moment, for those who are about to change it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from dockrev.compose.models import EffectiveConfig, ProjectFiles, ProjectView
+from dockrev.compose.models import EffectiveConfig, ProjectFiles, ProjectView, UpOrder
 from dockrev.discovery.files import find_files
 from dockrev.discovery.models import Unusable
 from dockrev.discovery.projects import projects_in
@@ -19,15 +19,9 @@ class ComposeCli(Protocol):
 
     async def effective_config(self, files: ProjectFiles) -> EffectiveConfig: ...
 
-    async def up(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        on_line: Callable[[str], None],
-        *,
-        recreate: bool = False,
-    ) -> None: ...
+    async def up(self, order: UpOrder, on_line: Callable[[str], None]) -> None: ...
+
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool: ...
 
 
 class ProjectReader:
@@ -60,22 +54,21 @@ class ProjectReader:
             raise ComposeError(f"the project {files.name} cannot be changed: {why}", permanent=True)
         return ProjectView(files, config)
 
-    async def up(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        on_line: OnLine,
-        *,
-        recreate: bool = False,
-    ) -> None:
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """Would Compose keep all its containers? False also when it cannot be known."""
+        try:
+            return await self._compose.is_up_to_date(files, service, replicas)
+        except ComposeError:
+            return False
+
+    async def up(self, order: UpOrder, on_line: OnLine) -> None:
         """Every line that Compose says is passed on, in order, before this returns or raises ComposeError."""
         lines: asyncio.Queue[str | None] = asyncio.Queue()
         failure: ComposeError | None = None
         async with asyncio.TaskGroup() as group:
             group.create_task(_pass_on(lines, on_line))
             try:
-                await self._compose.up(files, services, scales, lines.put_nowait, recreate=recreate)
+                await self._compose.up(order, lines.put_nowait)
             except ComposeError as error:  # inside the group it would cut off the lines that explain it
                 failure = error
             lines.put_nowait(None)

@@ -1,6 +1,6 @@
 """Starting, stopping and removing containers, and the helper containers that give access to a volume."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail, Inspection
 from dockrev.docker.snapshot import ContainerState
-from dockrev.errors import DockerConflict, DockerError, DockerNotFound
+from dockrev.errors import DockerConflict, DockerError, DockerNotFound, Json
 
 HELPER = "dockrev.helper"
 """The label of containers of ours, so that those of a crash are found."""
@@ -54,10 +54,14 @@ class Lifecycle:
 
     async def stay_stopped(self, container_id: str) -> None:
         """An engine that is restarted starts it no more, whatever it is configured with."""
+        await self.reconfigure(container_id, {"RestartPolicy": {"Name": "no"}})
+
+    async def reconfigure(self, container_id: str, settings: Mapping[str, Json]) -> None:
+        """As `docker update`; `settings` in the words of the Engine API, "ContainerUpdate"."""
         await self._engine.order(
             "POST",
             f"containers/{quote(container_id)}/update",
-            document={"RestartPolicy": {"Name": "no"}},
+            document=settings,
             timeout_seconds=_WORKING_SECONDS,
         )
 

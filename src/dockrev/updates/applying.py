@@ -1,13 +1,14 @@
 """Containers of one service made what its project's own files say, and what is left of them."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from dockrev.compose.models import ProjectFiles
-from dockrev.docker.inspect import ContainerDetail
-from dockrev.errors import AppError, Conflict
+from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
+from dockrev.docker.inspect import ContainerDetail, ImageDetail
+from dockrev.errors import AppError, Conflict, DockerError, Json
+from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.proof import Testimony, testimony
+from dockrev.updates.proof import Difference, Testimony, compare, testimony
 from dockrev.updates.record import Before, Companion, is_up
 
 
@@ -28,18 +29,48 @@ class Applying:
         self._service = service
         self._tell = tell
 
-    async def up(self, files: ProjectFiles, before: Before) -> None:
-        """As many replicas as before, and anew those that lived in a namespace of theirs."""
-        await self._tidy()
-        await self._tools.projects.up(files, [self._service], {self._service: before.replicas}, self._tell)
+    async def up(self, before: Before) -> None:
+        """As many replicas as before, and anew those that lived in a namespace of theirs.
+
+        Compose makes these in an order that works, since each depends on the one whose namespace it has.
+        """
+        await self._tidy(before)
+        files, scales = before.files, {self._service: before.replicas}
+        await self._tools.projects.up(UpOrder(files, (self._service,), scales), self._tell)
+        await self._carry_over(files, self._service, before)
         if before.sharing:
             scales = {name: one.replicas for name, one in before.sharing.items()}
-            await self._tools.projects.up(files, sorted(scales), scales, self._tell, recreate=True)
+            anew = UpOrder(files, tuple(scales), scales, recreate=True)
+            await self._tools.projects.up(anew, self._tell)
+        for name, companion in before.sharing.items():
+            await self._carry_over(files, name, companion)
 
-    async def _tidy(self) -> None:
+    async def _carry_over(self, files: ProjectFiles, service: str, before: Before | Companion) -> None:
+        """What `docker update` had set on the containers before: no compose file says it."""
+        for container, old, new in await self._pairs(files, service, before):
+            if settings := set_by_hand(old, new):
+                await self._reconfigure(container, settings)
+            if settings := of_unknown_origin(old, new):
+                await self._tell(
+                    f"{container.name} had {told(settings)}; that is not carried over, as it may come from an"
+                    " earlier compose file"
+                )
+
+    async def _reconfigure(self, container: ContainerDetail, settings: Mapping[str, Json]) -> None:
+        """What the engine refuses is told here; that it is missing is found by the proof."""
+        try:
+            await self._tools.lifecycle.reconfigure(container.id, settings)
+        except DockerError as error:
+            await self._tools.engine_answers()  # else it has refused nothing
+            await self._tell(f"{container.name} cannot have {told(settings)} again: {error.message}")
+        else:
+            await self._tell(f"{container.name} has again what was set by hand: {told(settings)}")
+
+    async def _tidy(self, before: Before) -> None:
         """After a `compose up` that was cut off."""
-        for line in await self._tools.recreation.mend(self._project, self._service):
-            await self._tell(line)
+        for service in (self._service, *before.sharing):
+            for line in await self._tools.recreation.mend(self._project, service):
+                await self._tell(line)
 
     async def containers(self) -> tuple[ContainerDetail, ...]:
         return await self.containers_of(self._service)
@@ -47,12 +78,49 @@ class Applying:
     async def containers_of(self, service: str) -> tuple[ContainerDetail, ...]:
         return await self._tools.inspection.containers_of(self._project, service)
 
-    async def testimonies(self) -> list[Testimony]:
-        """Of its containers as they are now."""
-        return [
-            testimony(one, await self._tools.inspection.image(one.image_id))
-            for one in await self.containers()
-        ]
+    async def lost(self, before: Before) -> list[Difference]:
+        """Of its containers, and of those that were made anew with them."""
+        found = await self._lost(before.files, self._service, before)
+        for name, companion in before.sharing.items():
+            lost = await self._lost(before.files, name, companion)
+            found += [replace(one, setting=f"{name} {one.setting}") for one in lost]
+        return found
+
+    async def _lost(self, files: ProjectFiles, service: str, before: Before | Companion) -> list[Difference]:
+        pairs = await self._pairs(files, service, before)
+        return [one for _, old, new in pairs for one in compare(old, new)]
+
+    async def files_changed(self, before: Before) -> bool:
+        """Compose has made its containers from other words than before."""
+        pairs = await self._pairs(before.files, self._service, before)
+        return any(old.config_hash != new.config_hash for _, old, new in pairs)
+
+    async def _pairs(
+        self, files: ProjectFiles, service: str, before: Before | Companion
+    ) -> list[tuple[ContainerDetail, Testimony, Testimony]]:
+        """Each container as it is now, with what it was and what it is. Of the same file means the same hash:
+        Compose puts more into it, such as the id of the container whose namespace it has.
+        """
+        found = await self.containers_of(service)
+        images, same = await self._images(found), await self._same_file(files, service, before.made_from)
+        pairs = []
+        for old, one in zip(before.testimonies, found, strict=False):
+            new = testimony(one, images[one.image_id])
+            pairs.append((one, replace(old, config_hash=new.config_hash) if same else old, new))
+        return pairs
+
+    async def _same_file(self, files: ProjectFiles, service: str, made_from: str) -> bool:
+        if not made_from:
+            return False
+        return _digest(await self._tools.projects.render(files), service) == made_from
+
+    async def made_from(self, view: ProjectView, service: str, replicas: int) -> str:
+        """The digest of its configuration, if Compose would keep its containers; empty: it is not known."""
+        kept = await self._tools.projects.is_up_to_date(view.files, service, replicas)
+        return _digest(view, service) if kept else ""
+
+    async def _images(self, containers: Sequence[ContainerDetail]) -> dict[str, ImageDetail]:
+        return {one.image_id: await self._tools.inspection.image(one.image_id) for one in containers}
 
     async def untouched(self, before: Before) -> bool:
         """Do the very same containers still run?"""
@@ -64,7 +132,7 @@ class Applying:
 
         First what lives in their namespaces, which could not be started again without them.
         """
-        for name in before.sharing:
+        for name in reversed(list(before.sharing)):
             for companion in await self.containers_of(name):
                 await self._tools.lifecycle.stop(companion.id)
         for one in await self.containers():
@@ -72,10 +140,15 @@ class Applying:
                 await self._tools.lifecycle.stay_stopped(one.id)
             await self._tools.lifecycle.stop(one.id)
 
-    async def running(self, services: Iterable[str]) -> dict[str, Companion]:
+    async def running(self, services: Iterable[str], view: ProjectView) -> dict[str, Companion]:
         """Those that are up."""
-        found = {one: await self.containers_of(one) for one in services}
-        return {one: Companion.of(containers) for one, containers in found.items() if is_up(containers)}
+        running = {}
+        for one in services:
+            containers = await self.containers_of(one)
+            if is_up(containers):
+                made_from = await self.made_from(view, one, len(containers))
+                running[one] = Companion.of(containers, await self._images(containers), made_from)
+        return running
 
     async def require_same_images(self, services: Iterable[str]) -> None:
         """Raises Conflict when one of them would come up on an image that nobody approved."""
@@ -94,5 +167,9 @@ class Applying:
             return Left(f"The engine cannot tell what is left: {error.message}")
         if not containers:
             return Left("Now: no container of it is left.")
-        told = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
-        return Left(f"Now: {', '.join(told)}.", containers[0].image_id)
+        states = [f"{one.name} is {one.state} with image {one.image_id[7:19]}" for one in containers]
+        return Left(f"Now: {', '.join(states)}.", containers[0].image_id)
+
+
+def _digest(view: ProjectView, service: str) -> str:
+    return next((one.digest for one in view.config.services if one.name == service), "")

@@ -1,11 +1,11 @@
 """What the steps of an update need from the world, each as narrow as it is used."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from dockrev.clock import Clock
-from dockrev.compose.models import ProjectFiles, ProjectView
+from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.config import UpdateConfig
 from dockrev.docker.disk import Disk
 from dockrev.docker.inspect import Inspection
@@ -33,16 +33,12 @@ class Projects(Protocol):
         """The same of files that are known, whatever has become of the containers."""
         ...
 
-    async def up(
-        self,
-        files: ProjectFiles,
-        services: Sequence[str],
-        scales: Mapping[str, int],
-        on_line: OnLine,
-        *,
-        recreate: bool = False,
-    ) -> None:
+    async def up(self, order: UpOrder, on_line: OnLine) -> None:
         """Starts exactly these services from what is here; raises ComposeError with Compose's own words."""
+        ...
+
+    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
+        """Would Compose keep all its containers? False also when it cannot be known."""
         ...
 
 

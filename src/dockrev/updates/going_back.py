@@ -14,7 +14,6 @@ from dockrev.errors import Conflict, UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.proof import compare
 from dockrev.updates.record import Before
 from dockrev.updates.retrying import engine_back
 from dockrev.updates.store import Journal
@@ -118,15 +117,19 @@ class GoingBack:
             await self._require_untouched()
             return f"image {image} was running all the time"
         await self._name_it()  # another that goes back may have had another image under this name
-        await self._applying.up(before.files, before)
+        await self._applying.up(before)
         reason = await self._watching.watch(before, before.image, must_be_sound=before.sound)
-        await self._watching.watch_companions(before, self._ref, before.image)
+        await self._watching.watch_companions(before, await self._images_of_companions())
         return f"the old image {image} runs again ({reason}){await self._restored()}{await self._remarks()}"
+
+    async def _images_of_companions(self) -> dict[str, str]:
+        """What their names mean here: one that was updated itself since then stays so."""
+        known = self._before.sharing.items()
+        return {name: await self._tools.tagging.exists(one.image_ref) or one.image for name, one in known}
 
     async def _remarks(self) -> str:
         """A compose file that was edited meanwhile counts from now on: only its owner can take that back."""
-        pairs = list(zip(self._before.testimonies, await self._applying.testimonies(), strict=False))
-        if any(old.config_hash != new.config_hash for old, new in pairs):
+        if await self._applying.files_changed(self._before):
             return ", with the settings of the compose file as it is now"
-        differences = [str(one) for old, new in pairs for one in compare(old, new)]
-        return f", but not as before: {'; '.join(differences)}" if differences else ""
+        lost = await self._applying.lost(self._before)
+        return f", but not as before: {'; '.join(map(str, lost))}" if lost else ""

@@ -21,7 +21,7 @@ from dockrev.updates.report import UpdateReport
 from dockrev.updates.reservations import Reservations
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
-from dockrev.updates.summary import status_of, summary_of
+from dockrev.updates.summary import status_of, summary_of, was_cancelled
 from dockrev.updates.turns import Turns
 
 log = structlog.get_logger()
@@ -103,7 +103,7 @@ class UpdateJobs:
             await self._backups.settled(context.job.id)
         await self._reservations.release(context.job.id)
         summary = dict(summary_of(plan, outcomes))
-        if context.cancel_requested.is_set() and status is not JobStatus.SUCCESS:
+        if was_cancelled(outcomes):
             at = timestamp(self._tools.clock.now())
             summary["terminated"] = {"reason": Termination.CANCELLED.value, "at": at}
         return Outcome(status, summary)

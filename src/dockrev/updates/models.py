@@ -132,6 +132,8 @@ class ServiceOutcome:
     warnings: tuple[Mapping[str, Any], ...] = ()
     pulled_tags: tuple[str, ...] = ()
     bytes_to_download: int | None = None
+    cancelled: bool = False
+    """That the job was cancelled is why it ended so."""
 
     @property
     def went_well(self) -> bool:

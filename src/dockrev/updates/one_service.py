@@ -7,20 +7,22 @@ not is simply done once more.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from dockrev.errors import AppError, Conflict, DockerError, Json, StorageError, UpstreamError
+from dockrev.docker.pull_progress import PullProgress
+from dockrev.errors import AppError, Conflict, DockerError, JobCancelled, Json, StorageError, UpstreamError
 from dockrev.jobs.models import Level
 from dockrev.oci.digest import Digest
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
+from dockrev.updates.content import bring
 from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
 from dockrev.updates.order import sharing_with
 from dockrev.updates.preflight import Preflight, own_service
-from dockrev.updates.proof import compare
 from dockrev.updates.protection import Protection
 from dockrev.updates.pull_tags import PullTags
 from dockrev.updates.record import Before, from_facts, is_up, record
@@ -36,12 +38,17 @@ _TURNED_BACK = "turned_back"
 
 
 class StepFailed(Exception):
-    """A step could not be done; `step` is where."""
+    """A step could not be done; `step` is where. `cancelled`: because nobody wants it any more."""
 
-    def __init__(self, step: Step, reason: str) -> None:
+    def __init__(self, step: Step, reason: str, *, cancelled: bool = False) -> None:
         super().__init__(reason)
         self.step = step
         self.reason = reason
+        self.cancelled = cancelled
+
+    @classmethod
+    def because(cls, step: Step, error: AppError) -> Self:
+        return cls(step, error.message, cancelled=isinstance(error, JobCancelled))
 
 
 class ServiceUpdate:
@@ -123,11 +130,13 @@ class ServiceUpdate:
 
     async def refuse(self, failure: StepFailed) -> ServiceOutcome:
         """The end of a service of which nothing was changed."""
-        return await self._end(ServiceStatus.FAILED, failure.reason, failure.step)
+        return await self._end(
+            ServiceStatus.FAILED, failure.reason, failure.step, cancelled=failure.cancelled
+        )
 
-    async def turn_back(self, reason: str, step: Step | None = None) -> None:
-        """Not ended by cancelling the job: going back is what that asks for."""
-        facts = {"step": step, "reason": reason}
+    async def turn_back(self, reason: str, step: Step | None = None, *, cancelled: bool = False) -> None:
+        """Not ended by cancelling the job: going back is what that asks for. `cancelled`: it is the cause."""
+        facts = {"step": step, "reason": reason, "cancelled": cancelled}
         await self._journal.write(_TURNED_BACK, facts)
         self._done[_TURNED_BACK] = facts
 
@@ -148,7 +157,13 @@ class ServiceUpdate:
         await self._report.did(self._plan, Step.ROLLBACK, f"{text}{self._also()}")
         facts = self._done[_TURNED_BACK]
         step = Step(facts["step"]) if facts["step"] else None
-        return await self._end(ServiceStatus.ROLLED_BACK, facts["reason"], step, self._known.image)
+        return await self._end(
+            ServiceStatus.ROLLED_BACK,
+            facts["reason"],
+            step,
+            self._known.image,
+            cancelled=self._called_off,
+        )
 
     async def stranded(self, error: AppError, unrestored: str | None = None) -> ServiceOutcome:
         """There was no way back. `unrestored`: the backup whose data is not back, or not all of it."""
@@ -156,7 +171,12 @@ class ServiceUpdate:
         reason = f"{self._done[_TURNED_BACK]['reason']}; going back failed too: {error.message}"
         if unrestored:
             reason += f" Its data is not back; before anything else: dockrev backup restore {unrestored}"
-        return await self._left_there(Step.ROLLBACK, reason)
+        return await self._left_there(Step.ROLLBACK, reason, cancelled=self._called_off)
+
+    @property
+    def _called_off(self) -> bool:
+        """It turned back because the job was cancelled."""
+        return bool(self._done[_TURNED_BACK].get("cancelled"))
 
     async def _finish(self, image: str) -> ServiceOutcome:
         await self._do(Step.SETTLE, self._settle)
@@ -185,14 +205,14 @@ class ServiceUpdate:
         if step in self._done:
             return self._done[step]
         if self._cancelled.is_set() and step is not Step.SETTLE:
-            raise StepFailed(step, "the job was cancelled")
+            raise StepFailed.because(step, JobCancelled())
         await self._report.began(self._plan, step, _INTENT[step])
         try:
             facts = await work()
         except StorageError:
             raise  # the whole job waits for its database
         except AppError as error:
-            raise StepFailed(step, error.message) from error
+            raise StepFailed.because(step, error) from error
         if facts:
             await self._journal.write(step, facts)
             self._done[step] = facts
@@ -206,8 +226,10 @@ class ServiceUpdate:
         if not is_up(containers):
             return {}
         images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
-        sharing = await self._applying.running(sharing_with(plan.name, view.config.services))
-        before = record(view.files, containers, images, sharing)
+        sharing = await self._applying.running(sharing_with(plan.name, view.config.services), view)
+        made_from = await self._applying.made_from(view, plan.name, len(containers))
+        now, patience = tools.clock.now(), await tools.patience()
+        before = record(view.files, containers, images, sharing, made_from, now, patience)
         if protect:
             await self._protection.begin(tools.tagging, before.image)
         self._before = before
@@ -220,17 +242,12 @@ class ServiceUpdate:
         return {"downloadBytes": size, "text": f"at most {size / 1e6:.1f} MB to download"}
 
     async def _pull(self) -> dict[str, Json]:
-        def advance(progress: Any) -> None:
+        def advance(progress: PullProgress) -> None:
             self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
 
-        content = self._plan.content
-        image = await self._tools.tagging.exists(str(content))  # another service may have brought it
-        if image is None:
-            login = await self._tools.login(content)
-            pulling = patiently(
-                lambda: self._tools.pulling.pull(content, login, advance), self._tools.retries, self._line
-            )
-            image = await unless_cancelled(self._cancelled, pulling)
+        tools, content = self._tools, self._plan.content
+        pulling = patiently(lambda: bring(tools, content, advance), tools.retries, self._line)
+        image = await unless_cancelled(self._cancelled, pulling)
         return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
 
     async def _tag(self, image: str) -> dict[str, Json]:
@@ -249,7 +266,7 @@ class ServiceUpdate:
         service = own_service(self._plan.name, await self._tools.projects.render(files))
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed during the update")
-        await self._applying.up(files, self._known)
+        await self._applying.up(self._known)
         return {"text": "containers are made anew"}
 
     async def _verify(self, image: str) -> dict[str, Json]:
@@ -260,19 +277,17 @@ class ServiceUpdate:
 
     async def _watch(self, image: str) -> str:
         text = await self._watching.watch(self._known, image, must_be_sound=True)
-        await self._watching.watch_companions(self._known, self._plan.ref, image)
+        companions = self._known.sharing.items()
+        images = {name: image if one.is_named(self._plan.ref) else one.image for name, one in companions}
+        await self._watching.watch_companions(self._known, images)
         return text
 
     def _tell_watching(self, text: str) -> None:
         self._report.watching(self._plan, text)
 
     async def _prove(self) -> dict[str, Json]:
-        pairs = zip(self._known.testimonies, await self._applying.testimonies(), strict=False)
-        differences = [one for before, now in pairs for one in compare(before, now)]
-        if differences:
-            raise Conflict(
-                f"the new container lost what nothing explains: {'; '.join(map(str, differences))}"
-            )
+        if lost := await self._applying.lost(self._known):
+            raise Conflict(f"the new container lost what nothing explains: {'; '.join(map(str, lost))}")
         return {"text": "nothing is lost"}
 
     async def _settle(self) -> dict[str, Json]:
@@ -299,23 +314,28 @@ class ServiceUpdate:
         await self._report.failed(self._plan, failure.step, failure.reason)
         if failure.step is Step.PULL:
             return await self.refuse(failure)
-        if self._plan.auto_rollback or self._cancelled.is_set():
-            await self.turn_back(failure.reason, failure.step)
+        if self._plan.auto_rollback or failure.cancelled:
+            await self.turn_back(failure.reason, failure.step, cancelled=failure.cancelled)
+            return None
+        if self._cancelled.is_set():
+            reason = f"{failure.reason}; it goes back because the job was cancelled"
+            await self.turn_back(reason, failure.step, cancelled=True)
             return None
         reason = f"{failure.reason}; automatic rollback is off for this service"
         return await self._left_there(failure.step, reason)
 
-    async def _left_there(self, step: Step, reason: str) -> ServiceOutcome:
+    async def _left_there(self, step: Step, reason: str, *, cancelled: bool = False) -> ServiceOutcome:
         """It is not as it was; the operator learns what there is, and how to go back by hand."""
         left = await self._applying.left()
         told = f"{reason.rstrip('.')}. {left.text}"
         if left.image != self._known.image:
             kept = self._protection.kept_name
+            what = await self._protection.best_told(self._tools.tagging, self._known)
             told += (
-                f" The old image stays here as {kept}. To go back: docker tag {kept} {self._plan.image_ref}"
-                f" && docker compose up -d {self._plan.name}"
+                f" {what} stays here as {kept}. To go back: docker tag {kept}"
+                f" {self._plan.image_ref} && docker compose up -d {self._plan.name}"
             )
-        return await self._end(ServiceStatus.FAILED, told, step, left.image)
+        return await self._end(ServiceStatus.FAILED, told, step, left.image, cancelled=cancelled)
 
     async def let_go(self, outcome: ServiceOutcome | None) -> None:
         """The old image needs no protection any more. One that is missing in its place keeps a name."""
@@ -324,7 +344,7 @@ class ServiceUpdate:
         tagging = self._tools.tagging
         try:
             if outcome and outcome.left_changed:
-                await self._protection.keep(tagging, self._before.image)
+                await self._protection.keep(tagging, await self._protection.best(tagging, self._before))
             elif outcome and outcome.went_well:
                 await self._protection.end(tagging)
             else:
@@ -333,13 +353,17 @@ class ServiceUpdate:
             await self._report.log(f"a protective name of the old image stays: {error.message}", Level.WARN)
 
     async def _end(
-        self, status: ServiceStatus, reason: str, step: Step | None = None, new_image: str | None = None
+        self,
+        status: ServiceStatus,
+        reason: str,
+        step: Step | None = None,
+        new_image: str | None = None,
+        *,
+        cancelled: bool = False,
     ) -> ServiceOutcome:
+        outcome = ServiceOutcome(self._plan.service_id, self._plan.name, status, reason, step)
         old = self._before.image if self._before else None
-        plan = self._plan
-        return await self._keep(
-            ServiceOutcome(plan.service_id, plan.name, status, reason, step, old, new_image)
-        )
+        return await self._keep(replace(outcome, old_image=old, new_image=new_image, cancelled=cancelled))
 
     async def _keep(self, outcome: ServiceOutcome) -> ServiceOutcome:
         facts = _OUTCOME.dump_python(outcome, mode="json")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from dockrev.backups.models import BackupResult, SkipReason, Target
-from dockrev.errors import AppError, Conflict, DockerError, Json
+from dockrev.errors import AppError, DockerError, JobCancelled, Json
 from dockrev.jobs.models import BackupMode, Level
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import Undo
@@ -192,7 +192,7 @@ class StackUpdate:
         )
         try:
             saved = await unless_cancelled(self._cancelled, saving)
-        except Conflict as error:
+        except JobCancelled as error:
             await self._report.backup("failed", error.message, Level.WARN)
             return Saved(None, {"status": "failed", "error": error.message}, False, False)
         await journal.write(_BACKUP, _SAVED.dump_python(saved, mode="json"))
@@ -241,8 +241,9 @@ class StackUpdate:
 
     def _stays_where_it_failed(self, one: ServiceUpdate) -> bool:
         outcome = self._outcomes.get(one.plan.service_id)
-        failed = outcome is not None and outcome.status is ServiceStatus.FAILED
-        return failed and not one.plan.auto_rollback and not self._cancelled.is_set()
+        if outcome is None or outcome.status is not ServiceStatus.FAILED or outcome.cancelled:
+            return False
+        return not one.plan.auto_rollback
 
     def _may_go_back(self, one: ServiceUpdate) -> bool:
         outcome = self._outcomes.get(one.plan.service_id)

@@ -25,5 +25,13 @@ def in_order(selected: Iterable[str], services: Mapping[str, ComposeService]) ->
 
 
 def sharing_with(name: str, services: Collection[ComposeService]) -> list[str]:
-    """Services that live in a namespace of `name`'s container, and so die with it, or have its volumes."""
-    return sorted(one.name for one in services if name in one.namespace_owners | one.volumes_from)
+    """Services that live in a namespace of `name`'s container, and so die with it, or have its volumes; and
+    those of whom the same is true of one of these.
+
+    Each comes after the ones that it needs.
+    """
+    found = [name]
+    for owner in found:  # grows while it is gone through
+        riders = (one.name for one in services if owner in one.namespace_owners | one.volumes_from)
+        found += [one for one in riders if one not in found]
+    return in_order(found[1:], {one.name: one for one in services})

@@ -9,6 +9,7 @@ from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import ServicePlan, StackPlan
+from dockrev.updates.order import sharing_with
 from dockrev.updates.origins import edited_since, not_given_here
 from dockrev.updates.record import Before, is_up
 from dockrev.updates.retrying import patiently
@@ -66,14 +67,15 @@ class Preflight:
             companion = before.sharing.get(one.name)
             if companion is None:
                 continue
+            self._require_owners_run(one, view, before)
             if own.is_service(self._stack.project, one.name, one.image):
                 raise Conflict(
-                    f"{one.name} is Dockrev itself and lives in the network of {self._plan.name}, so it would"
+                    f"{one.name} is Dockrev itself and is made anew with {self._plan.name}, so it would"
                     " end its own work; update this service by hand"
                 )
             if companion.is_named(self._plan.ref) and one.name not in approved:
                 raise Conflict(
-                    f"{one.name} lives in the network of {self._plan.name} and runs from the same image name,"
+                    f"{one.name} is made anew with {self._plan.name} and runs from the same image name,"
                     " so both change at once; update them together"
                 )
 
@@ -83,6 +85,17 @@ class Preflight:
             for one in await self._applying.containers_of(name):
                 if one.state is ContainerState.PAUSED:
                     raise Conflict(f"{one.name} is paused, and would run afterwards; unpause it first")
+
+    def _require_owners_run(self, companion: ComposeService, view: ProjectView, before: Before) -> None:
+        """What lives in the namespace of a stopped container runs on, but could not be started again."""
+        made_anew = sharing_with(self._plan.name, view.config.services)
+        stopped = sorted((companion.namespace_owners & set(made_anew)) - before.sharing.keys())
+        if stopped:
+            raise Conflict(
+                f"{companion.name} has to be made anew with {self._plan.name}, and cannot be while"
+                f" {stopped[0]}, in whose namespace it lives, does not run; start {stopped[0]} or stop"
+                f" {companion.name}"
+            )
 
     async def _require_own_networks(self, service: ComposeService) -> None:
         """One that was joined by hand would be lost, and no way back would bring it again."""

@@ -17,6 +17,7 @@ CONFIG_HASH = "com.docker.compose.config-hash"
 _VOLATILE_LABELS = ("com.docker.compose.", "desktop.docker.io/")
 _HOST_SETTINGS = (
     "AutoRemove",
+    "BlkioWeight",
     "CapAdd",
     "CapDrop",
     "Cgroup",
@@ -107,7 +108,7 @@ def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
     own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
     if config.get("Hostname") == container.id[:_SHORT_ID]:
         own["config.Hostname"] = "(container id)"
-    own |= _networks(document, host, container)
+    own |= _networks(document, host, container) | _shared_namespaces(host)
     settings = {name: Setting(value) for name, value in own.items()}
     settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
     settings |= _environment(config, defaults) | _labels(config, defaults)
@@ -184,9 +185,8 @@ def _is_anonymous(name: str) -> bool:
 def _networks(
     document: Mapping[str, Any], host: Mapping[str, Any], container: ContainerDetail
 ) -> dict[str, Json]:
-    mode = str(host.get("NetworkMode"))
-    shared = mode.startswith("container:")
-    form: dict[str, Json] = {"network.mode": "container" if shared else mode}
+    shared = _is_shared(host.get("NetworkMode"))
+    form: dict[str, Json] = {"network.mode": "container" if shared else str(host.get("NetworkMode"))}
     attached = _mapping(_mapping(document.get("NetworkSettings")).get("Networks"))
     for name, endpoint in {} if shared else attached.items():
         form[f"network.{name}"] = {
@@ -197,6 +197,20 @@ def _networks(
             "links": _plain(endpoint.get("Links")),
         }
     return form
+
+
+def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
+    """Of another container, which may be another one by now; with its network comes its host name."""
+    form: dict[str, Json] = {
+        f"host.{name}": "container" for name in ("PidMode", "IpcMode") if _is_shared(host.get(name))
+    }
+    if _is_shared(host.get("NetworkMode")):
+        form |= {"config.Hostname": None, "config.Domainname": None}
+    return form
+
+
+def _is_shared(mode: Any) -> bool:
+    return str(mode).startswith("container:")
 
 
 def _shown(name: str, setting: Setting | None) -> str:

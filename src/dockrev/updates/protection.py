@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from dockrev.docker.tagging import PROTECTIVE_REPOSITORY, Tagging
+from dockrev.errors import DockerError
+from dockrev.updates.record import Before
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,20 @@ class Protection:
 
     async def begin(self, tagging: Tagging, image: str) -> None:
         await tagging.tag(image, PROTECTIVE_REPOSITORY, self._tag)
+
+    async def best(self, tagging: Tagging, before: Before) -> str:
+        """The image to go back to. It is what was kept earlier when what ran before had failed, too."""
+        earlier = None if before.proven else await tagging.exists(self.kept_name)
+        return earlier or before.image
+
+    async def best_told(self, tagging: Tagging, before: Before) -> str:
+        try:
+            best = await self.best(tagging, before)
+        except DockerError:
+            return "The old image, or the last one that ran soundly if that did not,"
+        if best == before.image:
+            return "The old image"
+        return f"The old image did not run soundly either; the last one that did, {best[7:19]},"
 
     async def end(self, tagging: Tagging) -> None:
         await tagging.untag(self._name)

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dockrev.errors import AppError, Conflict, Json, StorageError
+from dockrev.errors import AppError, JobCancelled, Json, StorageError
 from dockrev.jobs.models import Level
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.collaborators import Tools
+from dockrev.updates.content import bring
 from dockrev.updates.retrying import patiently, unless_cancelled
 
 Tell = Callable[[str, Level], Awaitable[None]]
@@ -67,16 +68,11 @@ class PullTags:
 
     def _require_not_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise Conflict("the job was cancelled")
+            raise JobCancelled
 
     async def _pull(self, ref: ImageRef) -> None:
-        """Content that is here, as that of the update mostly is, is not pulled again."""
         digest = await self._tools.registry.head(ref)
-        content = replace(ref, tag=None, digest=digest)
-        image = await self._tools.tagging.exists(str(content))
-        if image is None:
-            login = await self._tools.login(ref)
-            image = await self._tools.pulling.pull(content, login, lambda _: None)
+        image = await bring(self._tools, replace(ref, tag=None, digest=digest), lambda _: None)
         await self._tools.tagging.tag(image, ref.repository, ref.tag or "")
 
     async def _tell_attempt(self, line: str) -> None:

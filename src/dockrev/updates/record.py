@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import TypeAdapter
@@ -15,6 +16,7 @@ from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.proof import Testimony, testimony
+from dockrev.updates.verify import Judgement, Patience, judge
 from dockrev.wording import counted
 
 _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
@@ -22,20 +24,27 @@ _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.R
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """A service that runs in a namespace of the updated one, and so is made anew with it.
+    """A service that runs in a namespace of the updated one, or of another such, and is made anew with it.
 
-    `image_ref`: as configured. `sound`: it ran without trouble, so it must afterwards.
+    `image_ref`: as configured. `sound`: it ran without trouble, so it must afterwards. `made_from`: the
+    digest of its configuration, if its containers were made from what the files said; empty: not known.
     """
 
     image_ref: str
     image: str
     replicas: int
     sound: bool
+    testimonies: tuple[Testimony, ...] = ()
+    made_from: str = ""
 
     @classmethod
-    def of(cls, containers: Sequence[ContainerDetail]) -> Self:
-        first = _first_up(containers)
-        return cls(first.image, first.image_id, len(containers), is_sound(containers))
+    def of(
+        cls, containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail], made_from: str
+    ) -> Self:
+        """`images` by id: those that the containers run."""
+        first, testimonies = _first_up(containers), _testimonies(containers, images)
+        sound = is_sound(containers)
+        return cls(first.image, first.image_id, len(containers), sound, testimonies, made_from)
 
     def is_named(self, ref: ImageRef) -> bool:
         with suppress(InvalidArgument):  # an image that is configured by its id
@@ -48,7 +57,9 @@ class Before:
     """`image`: what the first replica ran. `sound`: it ran without trouble, so a rollback must as well.
 
     `files`: the project's own, also when no container is left to name them. `sharing`: by name the services
-    that ran in its namespaces. `data`: what it had mounted that outlives its containers.
+    that ran in its namespaces, or in those of one of them, owners first. `data`: what it had mounted that
+    outlives its containers. `proven`: it ran as a new image would have to, after it was watched.
+    `made_from`: as of a companion.
     """
 
     files: ProjectFiles
@@ -58,6 +69,8 @@ class Before:
     testimonies: tuple[Testimony, ...]
     sharing: Mapping[str, Companion]
     data: tuple[Target, ...]
+    proven: bool = False
+    made_from: str = ""
 
     @property
     def replicas(self) -> int:
@@ -93,20 +106,33 @@ def _first_up(containers: Sequence[ContainerDetail]) -> ContainerDetail:
     return next(one for one in containers if one.state in _UP)
 
 
+def _testimonies(
+    containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail]
+) -> tuple[Testimony, ...]:
+    return tuple(testimony(one, images[one.image_id]) for one in containers)
+
+
 def record(
     files: ProjectFiles,
     containers: Sequence[ContainerDetail],
     images: Mapping[str, ImageDetail],
     sharing: Mapping[str, Companion],
+    made_from: str,
+    now: datetime,
+    patience: Patience,
 ) -> Before:
     """`images` by id: those that the containers run."""
     mounted = {target_of(mount) for one in containers for mount in one.mounts}
+    image, started = _first_up(containers).image_id, [one.started_at or now for one in containers]
+    look = judge(containers, image, len(containers), max(started), now, patience)
     return Before(
         files=files,
-        image=_first_up(containers).image_id,
+        image=image,
         container_ids=tuple(one.id for one in containers),
         sound=is_sound(containers),
-        testimonies=tuple(testimony(one, images[one.image_id]) for one in containers),
+        testimonies=_testimonies(containers, images),
         sharing=sharing,
         data=tuple(sorted(target for target in mounted if target)),
+        proven=look.judgement is Judgement.GOOD,
+        made_from=made_from,
     )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from dockrev.config import UpdateConfig
-from dockrev.errors import Conflict, DockerError, UpstreamError
+from dockrev.errors import DockerError, JobCancelled, UpstreamError
 from dockrev.updates.collaborators import Tools
 
 Result = TypeVar("Result")
@@ -47,7 +47,7 @@ async def engine_back(tools: Tools) -> None:
 
 
 async def unless_cancelled(cancelled: asyncio.Event, work: Awaitable[Result]) -> Result:
-    """Raises Conflict, with the work ended, when the event comes first."""
+    """Raises JobCancelled, with the work ended, when the event comes first."""
     working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(cancelled.wait())
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -57,5 +57,5 @@ async def unless_cancelled(cancelled: asyncio.Event, work: Awaitable[Result]) ->
             one.cancel()
         await asyncio.gather(*both, return_exceptions=True)
     if working.cancelled():
-        raise Conflict("the job was cancelled")
+        raise JobCancelled
     return working.result()

@@ -11,6 +11,7 @@ from dockrev.updates.one_stack import StackOutcome
 
 _CHANGED = frozenset({ServiceStatus.UPDATED, ServiceStatus.ROLLED_BACK})
 _WORST_FIRST = (JobStatus.FAILED, JobStatus.ROLLED_BACK)
+_SHOWN_ELSEWHERE = frozenset({"warnings", "pulled_tags", "cancelled"})
 
 
 def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
@@ -28,6 +29,11 @@ def _job_status(outcome: ServiceOutcome) -> JobStatus:
 
 def summary_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> Mapping[str, Json]:
     return {"mode": plan.mode.value, "stacks": [_stack(plan, one) for one in stacks]}
+
+
+def was_cancelled(stacks: Sequence[StackOutcome]) -> bool:
+    """Asking for it was in time to change anything."""
+    return any(one.cancelled for stack in stacks for one in stack.services)
 
 
 def _stack(plan: UpdatePlan, outcome: StackOutcome) -> dict[str, Json]:
@@ -82,5 +88,5 @@ def _service(outcome: ServiceOutcome) -> dict[str, Json]:
         "new_image": "newImageId",
         "bytes_to_download": "bytesToDownload",
     }
-    shown = {key: value for key, value in asdict(outcome).items() if key not in ("warnings", "pulled_tags")}
+    shown = {key: value for key, value in asdict(outcome).items() if key not in _SHOWN_ELSEWHERE}
     return {names.get(key, key): value for key, value in shown.items() if value is not None}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import Conflict, DockerError
-from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.record import Before
@@ -38,12 +37,11 @@ class Watching:
         """How they are when they are good. Raises Conflict with the reason when they are not."""
         return await self._watch(_Expected(self._service, image, before.replicas, must_be_sound))
 
-    async def watch_companions(self, before: Before, ref: ImageRef, image: str) -> None:
-        """Those that were made anew with it, too. `image`: what its `ref` names now. Raises Conflict."""
-        for name, one in sorted(before.sharing.items()):
-            expected = image if one.is_named(ref) else one.image
+    async def watch_companions(self, before: Before, images: Mapping[str, str]) -> None:
+        """Those that were made anew with it, too. `images`: by service, what they run. Raises Conflict."""
+        for name, one in before.sharing.items():
             try:
-                await self._watch(_Expected(name, expected, one.replicas, one.sound))
+                await self._watch(_Expected(name, images[name], one.replicas, one.sound))
             except Conflict as error:
                 raise Conflict(f"{name} was made anew with it, and {error.message}") from error
 

@@ -1,0 +1,298 @@
+"""What was set with `docker update` stands in no compose file, and is there after an update or a way back."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockrev.errors import Json
+from dockrev.updates import proof
+from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
+from tests.e2e.api import Document, until
+from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
+from tests.testbed.requirements import COMPOSE_V2
+from tests.updates.story import SICK, Deployed, Story, settle_for, statuses
+from tests.updates.test_disturbed import SLOWLY_SICK, when
+
+IN_THE_FILE = {"mem_limit": "64m", "cpus": 0.5, "pids_limit": 90, "restart": "always"}
+BY_HAND: Mapping[str, Any] = {
+    "Memory": 100_000_000,
+    "MemorySwap": 150_000_000,
+    "MemoryReservation": 50_000_000,
+    "NanoCpus": 700_000_000,
+    "CpuShares": 512,
+    "CpusetCpus": "0",
+    "PidsLimit": 70,
+    "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 7},
+}
+
+
+async def docker_update(deployed: Deployed, container_id: str, settings: Mapping[str, Any]) -> None:
+    await asyncio.to_thread(
+        deployed.story.engine.api.call,
+        "POST",
+        f"/containers/{container_id}/update",
+        None,
+        json.dumps(settings).encode(),
+        {"Content-Type": "application/json"},
+    )
+
+
+async def set_on(deployed: Deployed, service: str, settings: Mapping[str, Any] = BY_HAND) -> None:
+    for one in deployed.project.containers(service):
+        await docker_update(deployed, one.container_id, settings)
+
+
+def settings_of(deployed: Deployed, service: str, names: Mapping[str, Any] = BY_HAND) -> list[Document]:
+    """Of each of its containers."""
+    return [{name: one["HostConfig"][name] for name in names} for one in deployed.inspect(service)]
+
+
+def lines(job: Document) -> list[str]:
+    return [line["msg"] for line in job["logs"]]
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+@pytest.mark.parametrize("in_the_file", [{}, IN_THE_FILE], ids=["nothing", "other limits"])
+async def test_it_is_there_again(story: Story, good: bool, in_the_file: Mapping[str, Any]) -> None:
+    old = story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", **in_the_file)})
+    await set_on(deployed, "web")
+    new = story.push("web", "2", healthcheck=None if good else SICK)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert statuses(job) == {"web": "updated" if good else "rolled_back"}, job
+    assert deployed.runs("web") == {str((new if good else old).image_id)}
+    assert settings_of(deployed, "web") == [BY_HAND]
+    [name] = deployed.containers()
+    assert any(f"{name} has again what was set by hand: " in line for line in lines(job))
+    assert "not as before" not in "".join(lines(job))
+    assert not await deployed.changed_by_hand()
+    assert settings_of(deployed, "web") == [BY_HAND]
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+async def test_a_limit_that_was_lifted_stays_so(story: Story, good: bool) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", **IN_THE_FILE)})
+    lifted = {"PidsLimit": 0, "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
+    await set_on(deployed, "web", {"PidsLimit": -1, "RestartPolicy": {"Name": "no"}})
+    assert settings_of(deployed, "web", lifted) == [lifted]
+    story.push("web", "2", healthcheck=None if good else SICK)
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert statuses(job) == {"web": "updated" if good else "rolled_back"}, job
+    assert settings_of(deployed, "web", lifted) == [lifted]
+
+
+async def test_each_replica_has_its_own(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", deploy={"replicas": 2})})
+    first, second = deployed.project.containers("web")
+    await docker_update(deployed, first.container_id, {"CpuShares": 111})
+    await docker_update(deployed, second.container_id, {"PidsLimit": 55})
+    names = {"CpuShares": 0, "PidsLimit": 0}
+    before = settings_of(deployed, "web", names)
+    new = story.push("web", "2")
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
+    assert settings_of(deployed, "web", names) == before
+    assert not await deployed.changed_by_hand()
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+async def test_companions_that_are_made_anew_have_it_again_too(story: Story, good: bool) -> None:
+    """Compose has the id of the other container in their hash, so that alone does not tell."""
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {
+            "vpn": story.service("vpn"),
+            "near": story.service("rider", network_mode="service:vpn", ipc="shareable"),
+            "far": story.service("rider", pid="service:near", ipc="service:near"),
+        }
+    )
+    for name in ("near", "far"):
+        await set_on(deployed, name)
+    story.push("vpn", "2", healthcheck=None if good else SICK)
+    await deployed.checked(3)
+
+    job = await deployed.update("vpn")
+
+    assert statuses(job) == {"vpn": "updated" if good else "rolled_back"}, job
+    assert settings_of(deployed, "near") == settings_of(deployed, "far") == [BY_HAND]
+    assert "not as before" not in "".join(lines(job))
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_companion_is_made_as_its_file_says_now_and_the_job_tells_what_it_has_not(
+    story: Story,
+) -> None:
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    riding = story.service("rider", network_mode="service:vpn")
+    deployed = await story.deploy({"vpn": story.service("vpn"), "rider": riding})
+    await set_on(deployed, "rider", {"PidsLimit": 70})
+    deployed.project.configure({"vpn": story.service("vpn"), "rider": {**riding, "cpu_shares": 300}})
+    story.push("vpn", "2")
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert job["status"] == "success", job
+    assert settings_of(deployed, "rider", {"PidsLimit": 0, "CpuShares": 0}) == [
+        {"PidsLimit": None, "CpuShares": 300}
+    ]
+    [line] = [line for line in lines(job) if "is not carried over" in line]
+    assert "had PidsLimit 70;" in line
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+async def test_a_companion_has_it_again_on_compose_v1_too(story_on_v1: Story, good: bool) -> None:
+    story = story_on_v1
+    for name in ("vpn", "rider"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {"vpn": story.service("vpn"), "rider": story.service("rider", network_mode="service:vpn")}
+    )
+    await set_on(deployed, "rider")
+    story.push("vpn", "2", healthcheck=None if good else SICK)
+    await deployed.checked(2)
+
+    job = await deployed.update("vpn")
+
+    assert statuses(job) == {"vpn": "updated" if good else "rolled_back"}, job
+    assert settings_of(deployed, "rider") == [BY_HAND]
+    assert not await deployed.changed_by_hand()
+
+
+async def test_a_compose_file_that_was_changed_since_counts_and_the_job_says_so(story: Story) -> None:
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", mem_limit="64m")})
+    await set_on(deployed, "web", {"PidsLimit": 70})
+    deployed.project.configure({"web": story.service("web", mem_limit="80m")})
+    story.push("web", "2")
+    await deployed.checked()
+
+    job = await deployed.update("web")
+
+    assert job["status"] == "success", job
+    [settings] = settings_of(deployed, "web", {"Memory": 0, "PidsLimit": 0})
+    assert settings == {"Memory": 80 * 1024 * 1024, "PidsLimit": None}
+    [line] = [line for line in lines(job) if "is not carried over" in line]
+    assert "Memory 67108864, MemorySwap 134217728, PidsLimit 70;" in line
+    assert not await deployed.changed_by_hand()
+
+
+def container(settings: Mapping[str, Json], config_hash: str = "h") -> proof.Testimony:
+    return proof.Testimony(
+        config_hash, {f"host.{name}": proof.Setting(value) for name, value in settings.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ({"BlkioWeight": 300}, {}, {"BlkioWeight": 300}),
+        ({"CpuShares": 512, "CpuQuota": 5}, {"CpuShares": 512}, {"CpuQuota": 5}),
+        ({"Memory": 5, "MemorySwap": 9}, {"Memory": 4, "MemorySwap": 9}, {"Memory": 5, "MemorySwap": 9}),
+        ({"Memory": 5}, {}, {"Memory": 5}),
+        ({"MemorySwap": -1, "Memory": 5}, {"Memory": 5}, {"Memory": 5, "MemorySwap": -1}),
+        ({}, {"PidsLimit": 9}, {"PidsLimit": -1}),
+        ({"RestartPolicy": {}}, {"RestartPolicy": {"Name": "always"}}, {"RestartPolicy": {"Name": "no"}}),
+        ({"Privileged": True}, {}, {}),
+        ({"CpuShares": 512}, {"CpuShares": 512}, {}),
+    ],
+)
+def test_what_the_new_container_lacks(
+    old: dict[str, Json], new: dict[str, Json], expected: dict[str, Json]
+) -> None:
+    assert set_by_hand(container(old), container(new)) == expected
+    assert not of_unknown_origin(container(old), container(new))
+
+
+def test_a_file_that_has_changed_leaves_open_who_set_it() -> None:
+    old, new = (
+        container({"PidsLimit": 5, "CpuShares": 9}, "old"),
+        container({"CpuShares": 9, "CpuQuota": 4}, "new"),
+    )
+    assert not set_by_hand(old, new)
+    assert of_unknown_origin(old, new) == {"PidsLimit": 5}
+
+
+def test_it_is_told_in_the_words_of_the_engine() -> None:
+    policy: Json = {"Name": "on-failure", "MaximumRetryCount": 7}
+    assert told({"Memory": 5, "RestartPolicy": policy}) == "Memory 5, RestartPolicy on-failure:7"
+
+
+_HELD = f"""#!/bin/sh
+{COMPOSE_V2} "$@" || exit $?
+case " $* " in *" --dry-run "*) ;; *" up "*)
+    touch "$(dirname "$0")/up"
+    while [ -e "$(dirname "$0")/hold" ]; do sleep 0.05; done;;
+esac
+"""
+"""Compose that takes its time to end, after all is done."""
+
+
+@pytest.fixture
+async def held(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Path]:
+    """A directory: `hold` in it keeps Compose from ending, `up` says that it only waits for that."""
+    program = tmp_path / "compose"
+    program.write_text(_HELD)
+    program.chmod(0o755)
+    story.server = ServerProcess(
+        tmp_path,
+        story.engine.host,
+        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
+        DOCKREV_COMPOSE_BIN=str(program),
+    )
+    story.server.start()
+    await story.server.ready()
+    settle_for(story.server)
+    yield tmp_path
+    story.server.close()
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["on the way forward", "on the way back"])
+async def test_it_is_there_again_when_the_server_is_killed_before_it_was_set(
+    story: Story, held: Path, good: bool
+) -> None:
+    """Right after Compose has made the new container."""
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", **IN_THE_FILE)})
+    await set_on(deployed, "web")
+    story.push("web", "2", healthcheck=None if good else SLOWLY_SICK)
+    await deployed.checked()
+    if good:
+        (held / "hold").touch()
+    job_id = await deployed.start("web")
+    if not good:
+        await when(deployed, job_id, "verify")
+        (held / "up").unlink()
+        (held / "hold").touch()
+    await until(lambda: asyncio.to_thread((held / "up").exists), bool)
+    story.server.kill()
+    assert settings_of(deployed, "web") != [BY_HAND]
+    (held / "hold").unlink()
+    made = deployed.containers()
+    story.server.start()
+    await story.server.serving()
+
+    job = await deployed.ended(job_id)
+
+    assert statuses(job) == {"web": "updated" if good else "rolled_back"}, job
+    assert settings_of(deployed, "web") == [BY_HAND]
+    assert deployed.containers() == made
+    assert not await deployed.changed_by_hand()
