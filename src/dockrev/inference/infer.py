@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 
+from dockrev.inference.candidates import candidates
 from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import asks_for_prerelease, is_strict_semver, parse_version
+from dockrev.versions.tags import flavour, is_strict_semver, parse_version
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
@@ -26,7 +27,6 @@ AGAIN_AT_MOST = 8
 """HEADs kept back for versions that are believed to name something else."""
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_FLOATING = frozenset(("latest", "stable", "release", "current", "main", "master", "edge", "mainline", "lts"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,26 +203,12 @@ class _Search:
         return seen_before(self._case.asked_at, self._picture, self._candidates())
 
     def _candidates(self) -> list[str]:
-        """Whole versions: first what goes on as a label or a raw tag begins, then the newest."""
         tag_list = self._picture.tag_list
         if tag_list is None:
             return []
         if self._ordered is None or self._ordered[0] is not tag_list:
-            self._ordered = (tag_list, self._order(tag_list))
+            self._ordered = (tag_list, candidates(tag_list, self._case.raw_tags, self._case.labels))
         return self._ordered[1]
-
-    def _order(self, tag_list: TagList) -> list[str]:
-        raw_tags = self._case.raw_tags or ("latest",)
-        written = [*self._case.labels, *(tag for tag in raw_tags if parse_version(tag))]
-        hints = list(dict.fromkeys([*map(_bare, self._case.labels), *(_stem(tag) for tag in written)]))
-        ordered = sorted(tag_list.newest_first(raw_tags[0]), key=lambda tag: _place(_bare(tag), hints))
-        return ordered if any(map(asks_for_prerelease, raw_tags)) else _releases_soon(ordered, tag_list)
-
-
-def _releases_soon(ordered: Sequence[str], tag_list: TagList) -> list[str]:
-    """`latest` hardly ever names a pre-release, of which there may be dozens; if it does, then the newest."""
-    releases = [tag for tag in ordered[1:] if not tag_list.is_prerelease(tag)][:HEADS_AT_ONCE]
-    return list(dict.fromkeys((*ordered[:1], *releases, *ordered)))
 
 
 def seen_before(moment: datetime | None, picture: Picture, tags: Sequence[str]) -> list[str]:
@@ -242,37 +228,13 @@ def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:
         written = label.replace("+", "-")
         if not any(letter.isdigit() for letter in label) or parse_version(written) is None:
             continue
-        suffixes = [suffix for tag in raw_tags if (suffix := _suffix(tag)) and not written.endswith(suffix)]
+        suffixes = [
+            f"-{what}" for tag in raw_tags if (what := flavour(tag)) and not written.endswith(f"-{what}")
+        ]
         for suffix in (*dict.fromkeys(suffixes), ""):
             guesses += [f"{written}{suffix}", f"{_other_spelling(written)}{suffix}"]
     return [tag for tag in dict.fromkeys(guesses) if _TAG.fullmatch(tag)]
 
 
-def _suffix(raw_tag: str) -> str:
-    """`-alpine` for alpine, latest-alpine and 1.2-alpine; nothing for latest and 1.2."""
-    first, dash, rest = raw_tag.partition("-")
-    if not raw_tag or first in _FLOATING or parse_version(first) is not None:
-        return f"{dash}{rest}"
-    return "" if parse_version(raw_tag) else f"-{raw_tag}"
-
-
 def _other_spelling(tag: str) -> str:
     return tag.removeprefix("v") if tag.startswith("v") else f"v{tag}"
-
-
-def _bare(tag: str) -> str:
-    return tag.strip().removeprefix("v")
-
-
-def _stem(tag: str) -> str:
-    """1.27 of v1.27-alpine"""
-    return _bare(tag).partition("-")[0]
-
-
-def _place(tag: str, hints: Sequence[str]) -> int:
-    return next((place for place, hint in enumerate(hints) if _continues(tag, hint)), len(hints))
-
-
-def _continues(tag: str, start: str) -> bool:
-    """1.27.2 and 1.27-alpine continue 1.27; 1.270 does not."""
-    return bool(start) and tag.startswith(start) and not tag[len(start) : len(start) + 1].isdigit()
