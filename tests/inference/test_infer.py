@@ -40,7 +40,7 @@ class Oracle:
                 return Answer(names=sorted(self.tags))
             case AskPage():
                 page = self.pages.pop(0) if self.pages else []
-                return Answer({tag: fact(tag, self.tags[tag]) for tag in page}, more=bool(self.pages))
+                return Answer({tag: fact(tag, self.tags[tag]) for tag in page}, more=bool(page))
             case AskHeads(tags):
                 known = {tag: fact(tag, self.tags[tag]) for tag in tags if tag in self.tags}
                 facts = {tag: one for tag, one in known.items() if tag not in self.failing}
@@ -152,6 +152,26 @@ def test_a_bulk_api_that_does_not_know_the_digest_is_read_five_pages_deep_then_t
     oracle = Oracle(SEMVER, pages=[["latest"]] * 9)
     assert "1.11.9" in oracle.run(Case(digest("1.11.9"), ("latest",), bulk=True))
     assert oracle.asked[:6] == [AskPage()] * 5 + [AskList()]
+
+
+@pytest.mark.parametrize(("raw", "found"), [("16", {"16", "16.7"}), ("latest", {"16", "16.7"})])
+def test_a_page_that_shows_a_version_of_two_parts_spares_the_list(raw: str, found: set[str]) -> None:
+    oracle = Oracle(TWO_PART, pages=[["16.6", "16", "16.7"], ["17.7"]])
+    assert oracle.run(Case(digest("16.7"), (raw,), bulk=True)) == found
+    assert oracle.asked == [AskPage()]
+
+
+@pytest.mark.parametrize(("raw", "page"), [("16", ["16", "17.7"]), ("latest", ["16", "16.6"])])
+def test_a_page_that_shows_but_a_moving_tag_does_not_spare_the_list(raw: str, page: list[str]) -> None:
+    oracle = Oracle(TWO_PART, pages=[page])
+    assert "16.7" in oracle.run(Case(digest("16.7"), (raw,), bulk=True))
+    assert oracle.asked[:3] == [AskPage(), AskPage(), AskList()]
+
+
+def test_an_older_list_knows_of_longer_tags_that_no_page_shows() -> None:
+    oracle = Oracle(TWO_PART, pages=[["16", "17.7"]])
+    case = Case(digest("16.7"), ("latest",), tag_list=TagList.of(("16.6", "16")), bulk=True)
+    assert "16.7" in oracle.run(case)
 
 
 def test_a_bulk_api_without_an_answer_gives_way_to_the_list() -> None:

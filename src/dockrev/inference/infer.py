@@ -76,7 +76,7 @@ class Case:
     asked_at: datetime | None = None
 
     def picture(self) -> Picture:
-        return Picture(self.digest, self.facts, self.tag_list, listed=self.listed)
+        return Picture(self.digest, self.facts, self.tag_list, listed=self.listed, raw_tags=self.raw_tags)
 
 
 def infer(case: Case, picture: Picture) -> Inquiry:
