@@ -123,6 +123,12 @@ def _usable(control: RegistryControl) -> list[RepositoryTruth]:
     return [each for each in control.truth.values() if each.quirk in _ANSWERED]
 
 
+def _moving(control: RegistryControl) -> list[RepositoryTruth]:
+    """Some of each size."""
+    large = [each for each in _usable(control) if each.quirk is Quirk.LARGE]
+    return [*_usable(control)[:_MOVED], *large]
+
+
 async def _name_all(inference: Inference, truths: Sequence[RepositoryTruth], *, both: bool) -> list[_Named]:
     named = []
     for truth in truths:
@@ -136,7 +142,7 @@ async def _name_all(inference: Inference, truths: Sequence[RepositoryTruth], *, 
 
 async def _after_a_release(inference: Inference, control: RegistryControl) -> list[_Named]:
     """`latest` and its families move on: the new digest is named, the old one keeps its name and no more."""
-    chosen = [each.name for each in _usable(control)[:_MOVED]]
+    chosen = [each.name for each in _moving(control)]
     await control.move(chosen)
     named = []
     for truth in map(control.truth.__getitem__, chosen):
@@ -147,7 +153,7 @@ async def _after_a_release(inference: Inference, control: RegistryControl) -> li
 
 async def _after_a_rebuild(inference: Inference, control: RegistryControl) -> list[_Named]:
     """All tags of a release that is known move to another build of it, and nothing else names the old one."""
-    old = {each.name: each.latest for each in _usable(control)[:_MOVED]}
+    old = {each.name: each.latest for each in _moving(control)}
     await control.rebuild(list(old))
     named = []
     for name, before in old.items():

@@ -9,6 +9,7 @@ from dockrev.versions.tags import (
     parse_version,
     prerelease_asked_for,
     shortened,
+    successors,
 )
 
 
@@ -77,3 +78,15 @@ def test_the_flavour_of_a_tag_is_what_is_neither_channel_nor_number(tag: str, ex
 )
 def test_the_prerelease_that_a_tag_asks_for(tag: str, expected: str | None) -> None:
     assert prerelease_asked_for(tag) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("1.27.2", "1.27.3 1.28.0 2.0.0"),
+        ("v1.27.2-alpine3.20", "v1.27.3-alpine3.20 v1.28.0-alpine3.20 v2.0.0-alpine3.20"),
+        *((tag, "") for tag in ("1.27", "1.27.2-rc1", "1.27.2-ls3", "2024.01.2", "1.2.3.4", "20241013")),
+    ],
+)
+def test_the_next_release_is_one_of_three(tag: str, expected: str) -> None:
+    assert successors(read_as(tag)) == expected.split()

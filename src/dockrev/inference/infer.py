@@ -17,12 +17,14 @@ from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import flavour, is_strict_semver, parse_version
+from dockrev.versions.tags import flavour, is_strict_semver, parse_version, successors
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
 """HEADs for one digest while somebody waits; the rest of the repository is completed in the background."""
 PAGE_BUDGET = 5
+LONG_LIST = 3_000
+"""So many tags come on three pages at the least, and on thirty where a registry gives a hundred at a time."""
 AGAIN_AT_MOST = 8
 """HEADs kept back for versions that are believed to name something else."""
 
@@ -57,7 +59,8 @@ class Case:
     `beside` did too, are no versions, and are asked again at the end.
 
     `tag_list`: as it was last read; `listed`: that was for this case; `recent`: it was not long ago, and
-    the digest runs here, so its tags should be in it. `force`: read it anew in any case.
+    the digest runs here, so its tags should be in it. `believed`: old it may be, but of these days; then what
+    follows its newest release may be guessed. `force`: read it anew in any case.
 
     `asked_at`: what was seen before that may be asked again when nothing else helps.
     """
@@ -71,6 +74,7 @@ class Case:
     tag_list: TagList | None = None
     listed: bool = False
     recent: bool = False
+    believed: bool = False
     bulk: bool = False
     force: bool = False
     asked_at: datetime | None = None
@@ -144,6 +148,9 @@ class _Search:
     def ask_through(self) -> Inquiry:
         """A recent list is believed for a few tags; then it is read anew, for it may be too old after all."""
         if not self._picture.listed and not self._case.recent:
+            yield from self.ask_next_release()
+            if self._picture.telling:
+                return
             yield from self.ask(AskList())
         yield from self.ask_newest_again()
         window, believed = 1, 1 + HEADS_AT_ONCE
@@ -159,6 +166,18 @@ class _Search:
             if window == 1:
                 yield from self.ask_newest_again()
             window, believed = HEADS_AT_ONCE, believed - size
+
+    def ask_next_release(self) -> Inquiry:
+        """Before a list that is known to be long is read anew: the newest release, and what may follow it."""
+        if not self._case.believed or len(self._picture.names or ()) < LONG_LIST:
+            return
+        newest = self._candidates()[:1]
+        if newest == self._believed()[:1]:
+            yield from self.ask_newest_again()
+        following = [tag for known in newest for tag in (known, *next_releases(known))]
+        waiting = self._picture.unknown(following)
+        if waiting and not self._picture.telling:
+            yield from self._heads_of(waiting, len(waiting))
 
     def ask_newest_again(self) -> Inquiry:
         """Where no version is newer than one that is believed, that one was built and pushed again."""
@@ -209,6 +228,12 @@ class _Search:
         if self._ordered is None or self._ordered[0] is not tag_list:
             self._ordered = (tag_list, candidates(tag_list, self._case.raw_tags, self._case.labels))
         return self._ordered[1]
+
+
+def next_releases(tag: str) -> list[str]:
+    """Whole semantic versions, for nothing else tells without the list."""
+    version = parse_version(tag)
+    return [each for each in successors(version) if is_strict_semver(each)] if version else []
 
 
 def seen_before(moment: datetime | None, picture: Picture, tags: Sequence[str]) -> list[str]:

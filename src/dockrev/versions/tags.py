@@ -22,7 +22,7 @@ from dockrev.versions.reading import (
     read,
 )
 from dockrev.versions.schemes import UNLEARNED, RepositoryScheme, learn, learn_from, learn_from_one_digest
-from dockrev.versions.version import Age, Line, Scheme, Version, flavours, shortened
+from dockrev.versions.version import Age, Line, Scheme, Version, flavours, shortened, successors
 
 __all__ = [
     "RepositoryScheme",
@@ -40,6 +40,7 @@ __all__ = [
     "prerelease_asked_for",
     "resolved",
     "shortened",
+    "successors",
     "variants",
 ]
 

@@ -142,6 +142,16 @@ def flavours(versions: Collection[Version]) -> frozenset[str]:
     )
 
 
+def successors(version: Version) -> list[str]:
+    """The tags under which the next release is likely to appear: 1.27.3, 1.28.0 and 2.0.0 after 1.27.2."""
+    written = ".".join(map(str, version.numbers))
+    if len(version.numbers) != 3 or version.pre or version.revision or version.tag.count(written) != 1:
+        return []
+    major, minor, patch = version.numbers
+    following = (f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}.0", f"{major + 1}.0.0")
+    return [version.tag.replace(written, each) for each in following]
+
+
 def _parts(tag: str) -> Iterator[tuple[str, str]]:
     dash = tag.find("-")
     while dash != -1:
