@@ -64,7 +64,9 @@ class Build:
         return (self.top, *self.platforms.values(), *attestations)
 
 
-def build(seed: str, repository: Repository, name: str) -> Build:
+def build(seed: str, repository: Repository, name: str, again: int = 0) -> Build:
+    """`again`: how often that release was built before; each time its content is another."""
+    seed = f"{seed}+{again}" if again else seed
     if repository.multi_platform:
         return _multi_platform(seed, repository, name)
     config = Document.of(DOCKER_CONFIG, _config(seed, repository, name, HOST_PLATFORM))

@@ -8,10 +8,11 @@ import aiohttp
 from pydantic import TypeAdapter
 
 from bench.traffic import TrafficReport
-from bench.truth import RepositoryTruth
+from bench.truth import ReferenceTruth, RepositoryTruth
 
 _TRAFFIC = TypeAdapter(TrafficReport)
 _TRUTHS = TypeAdapter(list[RepositoryTruth])
+_REFERENCES = TypeAdapter(list[ReferenceTruth])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,17 @@ class RegistryControl:
 
     async def move(self, repositories: Sequence[str]) -> None:
         """Publishes the next release of each. An unknown name is an error of the caller (404)."""
-        await _post(self._session, "/__move", [("repository", name) for name in repositories])
+        await self._change("/__move", repositories)
+
+    async def rebuild(self, repositories: Sequence[str]) -> None:
+        """The newest release of each is built and pushed again, under the tags it has."""
+        await self._change("/__rebuild", repositories)
+
+    async def references(self) -> list[ReferenceTruth]:
+        return _REFERENCES.validate_json(await _get(self._session, "/__references"))
+
+    async def _change(self, path: str, repositories: Sequence[str]) -> None:
+        await _post(self._session, path, [("repository", name) for name in repositories])
         await self._learn()
 
     async def _learn(self) -> None:

@@ -12,7 +12,7 @@ from bench.catalogue import Quirk
 from bench.content import DOCKER_MANIFEST, Document
 from bench.limits import QUOTA_WINDOW_SECONDS, PullQuota
 from bench.registry_options import TagList
-from bench.shelf import Shelf
+from bench.shelf import Assortment
 from bench.traffic import Kind
 from bench.wire import Answer, Request
 
@@ -53,7 +53,7 @@ def _manifest_kind(method: str, reference: str) -> Kind:
 
 class Resources:
     def __init__(
-        self, shelves: Mapping[str, Shelf], page: int, quota: PullQuota | None, tag_list: TagList
+        self, shelves: Mapping[str, Assortment], page: int, quota: PullQuota | None, tag_list: TagList
     ) -> None:
         self._shelves, self._page, self._quota, self._tag_list = shelves, page, quota, tag_list
 
@@ -67,7 +67,7 @@ class Resources:
             return error(asked.kind, 500, "UNKNOWN", "unknown error")
         return self._content(shelf, request, asked)
 
-    def _content(self, shelf: Shelf, request: Request, asked: Question) -> Answer:
+    def _content(self, shelf: Assortment, request: Request, asked: Question) -> Answer:
         match asked.kind:
             case Kind.TAGS if self._tag_list is TagList.GOOGLE:
                 return _tags_with_digests(shelf)
@@ -79,7 +79,7 @@ class Resources:
                 return error(asked.kind, 404, "UNSUPPORTED", "no such resource")
         return self._manifest(shelf, request, asked)
 
-    def _manifest(self, shelf: Shelf, request: Request, asked: Question) -> Answer:
+    def _manifest(self, shelf: Assortment, request: Request, asked: Question) -> Answer:
         by_tag = asked.kind in (Kind.HEAD_TAG, Kind.GET_TAG)
         document = shelf.named(asked.subject) if by_tag else shelf.manifest(asked.subject)
         if document is None:
@@ -98,7 +98,7 @@ class Resources:
         retry = b"retry-after: %d\r\n" % QUOTA_WINDOW_SECONDS
         return error(asked.kind, 429, "TOOMANYREQUESTS", "the pull quota is spent", retry + headers)
 
-    def _tags(self, shelf: Shelf, request: Request) -> Answer:
+    def _tags(self, shelf: Assortment, request: Request) -> Answer:
         query = parse_qs(request.query)
         wanted = query.get("n", [str(self._page)])[0]
         if not wanted.isdecimal():
@@ -115,7 +115,7 @@ class Resources:
         return Answer(200, _JSON + link, body, Kind.TAGS)
 
 
-def _tags_with_digests(shelf: Shelf) -> Answer:
+def _tags_with_digests(shelf: Assortment) -> Answer:
     """google/go-containerregistry, pkg/v1/google/list.go."""
     tags: dict[str, list[str]] = {}
     named: dict[str, dict[str, object]] = {}
@@ -132,7 +132,7 @@ def _tags_with_digests(shelf: Shelf) -> Answer:
     return json_answer(orjson.dumps(body), Kind.TAGS)
 
 
-def _after(shelf: Shelf, last: str) -> int:
+def _after(shelf: Assortment, last: str) -> int:
     tags = shelf.tags()
     if not last:
         return 0
@@ -141,7 +141,7 @@ def _after(shelf: Shelf, last: str) -> int:
     return bisect_right(tags, last)
 
 
-def _blob(shelf: Shelf, digest: str) -> Answer:
+def _blob(shelf: Assortment, digest: str) -> Answer:
     document = shelf.blob(digest)
     if document is None:
         return error(Kind.BLOB, 404, "BLOB_UNKNOWN", "blob unknown to registry")

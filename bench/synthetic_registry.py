@@ -3,7 +3,8 @@ A registry in memory that answers as fast as one core allows and counts what it 
 
 `python -m bench.synthetic_registry --images 100 --tags 200 --latency 20` serves until it is interrupted.
 The bench's own questions: `GET /__stats`, `GET /__truth`, `POST /__reset`, `POST /__expire` (every token),
-`POST /__move?repository=NAME` (one or more; publishes the next release of each).
+`POST /__move?repository=NAME` (one or more; publishes the next release of each), `POST /__rebuild` (likewise;
+builds the newest release of each again), `GET /__references` (what the channels of flavoured ones name).
 """
 
 import argparse
@@ -19,6 +20,7 @@ import orjson
 from bench.catalogue import repositories
 from bench.child import add_child_flags, serve_as_child
 from bench.limits import FailureRate, PullQuota, RateBucket
+from bench.references import flavoured
 from bench.registry_options import (
     BASIC_PASSWORD,
     BASIC_USER,
@@ -30,12 +32,13 @@ from bench.registry_options import (
     read_flags,
 )
 from bench.resources import Question, Resources, error, json_answer, question
-from bench.shelf import Shelf
+from bench.shelf import Assortment, Shelf
 from bench.tokens import ScopeRefused, Tokens
 from bench.traffic import Kind, Traffic
-from bench.truth import truth_of
+from bench.truth import ReferenceTruth, references_of, truth_of
 from bench.wire import Answer, Connection, Link, Request
 
+_CHANGES = {"/__move": Shelf.publish, "/__rebuild": Shelf.rebuild}
 _BASIC = "Basic " + base64.b64encode(f"{BASIC_USER}:{BASIC_PASSWORD}".encode()).decode()
 
 
@@ -50,11 +53,15 @@ class SyntheticRegistry:
             repository.name: Shelf(stock.seed, repository)
             for repository in repositories(stock.images, stock.tags, stock.single_platform)
         }
+        self._flavoured = {each.name: each for each in flavoured()}
+        self._assortments = {name: Assortment.of(stock.seed, each) for name, each in self._flavoured.items()}
         self._quota = None if behaviour.get_quota is None else PullQuota(behaviour.get_quota)
         self._bucket = None if behaviour.rate is None else RateBucket(behaviour.rate, now)
         self._failures = FailureRate(behaviour.fail_rate)
         self._tokens = Tokens(behaviour.expires_in, behaviour.max_scopes, behaviour.excess_scopes, now)
-        self._resources = Resources(self.shelves, behaviour.page, self._quota, behaviour.tag_list)
+        self._resources = Resources(
+            self._assortments | self.shelves, behaviour.page, self._quota, behaviour.tag_list
+        )
         self._realm = "/v2/token" if behaviour.tag_list is TagList.GOOGLE else "/token"
 
     def answer(self, request: Request) -> Answer:
@@ -114,12 +121,14 @@ class SyntheticRegistry:
                 return json_answer(orjson.dumps(self.traffic.report(), option=orjson.OPT_NON_STR_KEYS))
             case "GET", "/__truth":
                 return json_answer(orjson.dumps([truth_of(shelf) for shelf in self.shelves.values()]))
+            case "GET", "/__references":
+                return json_answer(orjson.dumps(self._references()))
             case "POST", "/__reset":
                 self._reset()
             case "POST", "/__expire":
                 self._tokens.expire_all()
-            case "POST", "/__move":
-                return self._move(request)
+            case "POST", path if path in _CHANGES:
+                return self._change(request, _CHANGES[path])
             case _:
                 return Answer(404)
         return Answer(204)
@@ -133,12 +142,19 @@ class SyntheticRegistry:
         if self._bucket is not None:
             self._bucket.refill()
 
-    def _move(self, request: Request) -> Answer:
+    def _references(self) -> list[ReferenceTruth]:
+        return [
+            truth
+            for name, each in self._flavoured.items()
+            for truth in references_of(each, self._assortments[name])
+        ]
+
+    def _change(self, request: Request, change: Callable[[Shelf], None]) -> Answer:
         names = [unquote(name) for name in parse_qs(request.query).get("repository", [])]
         if not names or not all(name in self.shelves for name in names):
             return Answer(404)
         for name in names:
-            self.shelves[name].publish()
+            change(self.shelves[name])
         return Answer(204)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bench.catalogue import Quirk
 from bench.content import HOST_PLATFORM, Build, labels
-from bench.shelf import Shelf
+from bench.references import Flavoured
+from bench.shelf import Assortment, Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,26 @@ class RepositoryTruth:
     latest: ReleaseTruth
     before: ReleaseTruth
     """What `latest` named until the newest release."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTruth:
+    """A tag that follows something, and the tag of the same content that says which version it is."""
+
+    repository: str
+    tag: str
+    version: str
+    digest: str
+
+
+def references_of(flavoured: Flavoured, shelf: Assortment) -> list[ReferenceTruth]:
+    truths = []
+    for tag, version in flavoured.references.items():
+        content = shelf.named(tag)
+        if content is None or content != shelf.named(version):
+            raise ValueError(f"{flavoured.name} has no {tag} that names {version}")
+        truths.append(ReferenceTruth(flavoured.name, tag, version, content.digest))
+    return truths
 
 
 def truth_of(shelf: Shelf) -> RepositoryTruth:

@@ -2,62 +2,35 @@
 
 import statistics
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.catalogue import Quirk
 from bench.child import child, spare_cpu
 from bench.control import RegistryControl
 from bench.figures import Bound, Figure, count
+from bench.inferring import Inference
 from bench.registry_options import Behaviour, Stock, TagList, arguments
-from bench.truth import ReleaseTruth, RepositoryTruth
-from dockrev.clock import SystemClock
-from dockrev.config import RegistryConfig
-from dockrev.db.database import Database
-from dockrev.errors import NotFound
-from dockrev.images.models import TagState
-from dockrev.images.store import ImageStore
-from dockrev.inference.demand import DemandBook, Wanted
-from dockrev.inference.events import EventRing
-from dockrev.inference.look import Looker
-from dockrev.inference.queue import TaskQueue
-from dockrev.inference.worker import InferenceWorker
-from dockrev.oci.digest import Digest
-from dockrev.oci.platform import Platform
-from dockrev.oci.ref import ImageRef
-from dockrev.registry.client import RegistryClient
-from dockrev.registry.transport import RequestKind
-from dockrev.versions.models import DigestKey, InferenceReason
-from dockrev.versions.state import Need
-from dockrev.versions.store import VersionStore
-from dockrev.versions.tags import resolved
-from dockrev.versions.tasks import TaskStore
+from bench.truth import ReferenceTruth, ReleaseTruth, RepositoryTruth
 
-_HOST = Platform("linux", "amd64")
-_ONCE_PER_HOST = {RequestKind.TOKEN, RequestKind.PING}
 _ANSWERED = (Quirk.NONE, Quirk.LARGE, Quirk.OLDEST_FIRST)
-_MEDIAN, _P95, _WITH_BULK = 2, 8, 1
 _MOVED = 20
 
 
-@dataclass
-class _Services:
-    """One service for each repository, on `latest`."""
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Requests: the median, those of nearly all, and after a release was built again."""
 
-    wanted: dict[str, Wanted] = field(default_factory=dict)
+    median: int = 2
+    p95: int = 8
+    rebuilt: int = 2
 
-    async def all(self) -> Sequence[Wanted]:
-        return tuple(self.wanted.values())
 
-    async def of_service(self, service_id: str) -> Wanted:
-        if service_id not in self.wanted:
-            raise NotFound("service not found")
-        return self.wanted[service_id]
-
-    async def platform(self) -> Platform:
-        return _HOST
+_WITH_BULK = _Limits(1, 1, 1)
+_SMALL_PAGES = _Limits(rebuilt=4)
+"""The list alone takes three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,161 +41,167 @@ class _Named:
     right: bool
 
 
-class _Inference:
-    """Version inference in this process, over a database file."""
-
-    def __init__(self, host: str, client: RegistryClient, database: Database, services: _Services) -> None:
-        self._host, self._client, self._database, self._services = host, client, database, services
-        self._clock = SystemClock()
-        self._images, self.versions = ImageStore(database, self._clock), VersionStore(database)
-        events = EventRing(self._clock)
-        self._queue = TaskQueue(TaskStore(database), events, self._clock)
-        self._worker = InferenceWorker(
-            self._queue,
-            Looker(client, self.versions, self._images, self._clock),
-            self.versions,
-            DemandBook(services, self._clock),
-            events,
-            self._clock,
-        )
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, host: str, directory: Path, services: _Services) -> AsyncIterator["_Inference"]:
-        config = RegistryConfig(directory / "config.json")
-        async with (
-            Database.open(directory / "versions.sqlite3") as database,
-            RegistryClient.open(config, SystemClock()) as client,
-        ):
-            yield cls(host, client, database, services)
-
-    async def checked(self, truth: RepositoryTruth) -> None:
-        """A check saw what `latest` names, as one always has before an update is shown."""
-        state = TagState(self._repository(truth), "latest", Digest(truth.latest.digest), self._clock.now())
-        async with self._database.write() as connection:
-            await self._images.record(connection, [state], ())
-        self._images.changed()
-
-    def run(self, truth: RepositoryTruth, *, current: ReleaseTruth, candidate: ReleaseTruth | None) -> None:
-        label = current.labels.get("org.opencontainers.image.version")
-        self._services.wanted[truth.name] = Wanted(
-            service_id=truth.name,
-            ref=ImageRef.parse(f"{self._repository(truth)}:latest"),
-            tag="latest",
-            current=Digest(current.digest),
-            candidate=Digest(candidate.digest) if candidate else None,
-            labels=(label,) if label else (),
-        )
-
-    async def name(self, truth: RepositoryTruth, release: ReleaseTruth) -> _Named:
-        key = DigestKey(self._repository(truth), Digest(release.digest), _HOST)
-        before = self._requests()
-        await self._queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
-        await self._worker.work_once()
-        spent = self._requests() - before
-        return _Named(spent, await self.right(truth, release))
-
-    async def right(self, truth: RepositoryTruth, release: ReleaseTruth) -> bool:
-        """The version is the one shown, and `latest` is among the tags only where it belongs."""
-        repository, digest = self._repository(truth), Digest(release.digest)
-        known = await self.versions.known([(repository, digest)], _HOST)
-        tags = known.tags_of(repository, digest)
-        misplaced = "latest" in tags and release.digest != truth.latest.digest
-        return resolved(tags, "latest")[:1] == [release.version] and not misplaced
-
-    def _repository(self, truth: RepositoryTruth) -> str:
-        return f"{self._host}/{truth.name}"
-
-    def _requests(self) -> int:
-        return sum(n for kind, n in self._client.requests_made.items() if kind not in _ONCE_PER_HOST)
-
-
 async def measure() -> list[Figure]:
     return [
         *await _measured("running and offered", Behaviour(), both=True),
         *await _measured("running alone", Behaviour(), both=False),
-        *await _measured("small pages", Behaviour(page=100), both=True),
-        *await _measured("bulk API", Behaviour(tag_list=TagList.GOOGLE), both=True, limit=_WITH_BULK),
+        *await _measured("small pages", Behaviour(page=100), both=True, limits=_SMALL_PAGES),
+        *await _measured("bulk API", Behaviour(tag_list=TagList.GOOGLE), both=True, limits=_WITH_BULK),
+        *await _references("channels and flavours", Behaviour(), _Limits()),
+        *await _references("channels and flavours, bulk API", Behaviour(tag_list=TagList.GOOGLE), _WITH_BULK),
     ]
 
 
-async def _measured(
-    title: str, behaviour: Behaviour, *, both: bool, limit: int | None = None
-) -> list[Figure]:
-    stock, services = Stock(), _Services()
-    flags = ["--http", "0", *arguments(stock), *arguments(behaviour)]
+@asynccontextmanager
+async def _registry(behaviour: Behaviour) -> AsyncIterator[tuple[RegistryControl, Path]]:
+    """With a directory for the databases of those who ask it."""
+    flags = ["--http", "0", *arguments(Stock()), *arguments(behaviour)]
     with tempfile.TemporaryDirectory(prefix="dockrev-bench-") as directory:
         async with (
             child("bench.synthetic_registry", flags, spare_cpu()) as host,
             RegistryControl.open(host) as control,
         ):
-            async with _Inference.open(host, Path(directory), services) as inference:
-                await _warm(inference, control.truth)
-                first = await _name_all(inference, _usable(control.truth), both=both)
-            async with _Inference.open(host, Path(directory), services) as inference:
-                again = await _name_all(inference, _usable(control.truth), both=both)
-                await _warm(inference, control.truth)
-                moved = await _after_a_release(inference, control) if both else []
-    return _figures(title, first, again, moved, limit)
+            yield control, Path(directory)
 
 
-async def _warm(inference: _Inference, truth: Mapping[str, RepositoryTruth]) -> None:
-    """The first look at a host also finds out how it wants to be asked: not a cost of any one version."""
-    some = next(each for each in truth.values() if each.quirk is Quirk.MISSING)
-    inference.run(some, current=some.latest, candidate=None)
-    await inference.name(some, some.latest)
-
-
-def _usable(truth: Mapping[str, RepositoryTruth]) -> list[RepositoryTruth]:
-    return [each for each in truth.values() if each.quirk in _ANSWERED]
-
-
-async def _name_all(inference: _Inference, truths: Sequence[RepositoryTruth], *, both: bool) -> list[_Named]:
-    named = []
-    for truth in truths:
-        if both:
-            await inference.checked(truth)
-            inference.run(truth, current=truth.before, candidate=truth.latest)
-            named.append(await inference.name(truth, truth.latest))
-        else:
-            inference.run(truth, current=truth.before, candidate=None)
-        named.append(await inference.name(truth, truth.before))
-    return named
-
-
-async def _after_a_release(inference: _Inference, control: RegistryControl) -> list[_Named]:
-    """`latest` and its families move on: the new digest is named, the old one keeps its name and no more."""
-    chosen = [each.name for each in _usable(control.truth)[:_MOVED]]
-    await control.move(chosen)
-    named = []
-    for name in chosen:
-        truth = control.truth[name]
-        await inference.checked(truth)
-        inference.run(truth, current=truth.before, candidate=truth.latest)
-        new = await inference.name(truth, truth.latest)
-        named.append(replace(new, right=new.right and await inference.right(truth, truth.before)))
-    return named
-
-
-def _figures(
-    title: str, first: Sequence[_Named], again: Sequence[_Named], moved: Sequence[_Named], limit: int | None
+async def _measured(
+    title: str, behaviour: Behaviour, *, both: bool, limits: _Limits = _Limits()
 ) -> list[Figure]:
-    asked = sorted(one.requests for one in first)
-    p95 = asked[-(-len(asked) * 95 // 100) - 1]
+    async with _registry(behaviour) as (control, directory):
+        async with Inference.open(control.host, directory) as inference:
+            await _warm(inference, control)
+            first = await _name_all(inference, _usable(control), both=both)
+        async with Inference.open(control.host, directory) as inference:
+            again = await _name_all(inference, _usable(control), both=both)
+            await _warm(inference, control)
+            moved = await _after_a_release(inference, control) if both else []
+            rebuilt = await _after_a_rebuild(inference, control) if both else []
     figures = [
-        count(f"{title}: requests, median", int(statistics.median(asked)), limit or _MEDIAN),
-        count(f"{title}: requests, p95", p95, limit or _P95),
-        Figure(f"{title}: requests, most", asked[-1]),
+        *_spent(title, first, limits),
         count(f"{title}: requests, seen before", sum(one.requests for one in again), 0),
         _right(title, first),
         _right(f"{title}, restarted", again),
     ]
-    if moved:
-        figures += [
-            count(f"{title}: requests after a release, most", max(one.requests for one in moved), _P95),
-            _right(f"{title}, after a release", moved),
-        ]
+    for event, named, limit in (
+        ("a release", moved, _Limits().p95),
+        ("a rebuilt release", rebuilt, limits.rebuilt),
+    ):
+        if named:
+            most = max(one.requests for one in named)
+            figures.append(count(f"{title}: requests after {event}, most", most, limit))
+            figures.append(_right(f"{title}, after {event}", named))
     return figures
+
+
+async def _references(title: str, behaviour: Behaviour, limits: _Limits) -> list[Figure]:
+    """Each with a database of its own, so that nothing is known of its repository."""
+    async with _registry(behaviour) as (control, directory):
+        named = []
+        for number, truth in enumerate(await control.references()):
+            place = directory / str(number)
+            place.mkdir()
+            async with Inference.open(control.host, place) as inference:
+                await _warm(inference, control)
+                named.append(await _name_reference(inference, truth))
+    return [*_spent(title, named, limits), _right(title, named)]
+
+
+async def _name_reference(inference: Inference, truth: ReferenceTruth) -> _Named:
+    inference.run(truth.repository, truth.tag, current=truth.digest)
+    spent = await inference.look(truth.repository, truth.digest)
+    return _Named(spent, await inference.shown(truth.repository, truth.digest, truth.tag) == truth.version)
+
+
+async def _warm(inference: Inference, control: RegistryControl) -> None:
+    """The first look at a host also finds out how it wants to be asked: not a cost of any one version."""
+    some = next(each for each in control.truth.values() if each.quirk is Quirk.MISSING)
+    inference.run(some.name, "latest", current=some.latest.digest)
+    await inference.look(some.name, some.latest.digest)
+
+
+def _usable(control: RegistryControl) -> list[RepositoryTruth]:
+    return [each for each in control.truth.values() if each.quirk in _ANSWERED]
+
+
+def _moving(control: RegistryControl) -> list[RepositoryTruth]:
+    """Some of each size."""
+    large = [each for each in _usable(control) if each.quirk is Quirk.LARGE]
+    return [*_usable(control)[:_MOVED], *large]
+
+
+async def _name_all(inference: Inference, truths: Sequence[RepositoryTruth], *, both: bool) -> list[_Named]:
+    named = []
+    for truth in truths:
+        if both:
+            named.append(await _name_offered(inference, truth, running=truth.before))
+        else:
+            _run(inference, truth, truth.before)
+        named.append(await _name(inference, truth, truth.before))
+    return named
+
+
+async def _after_a_release(inference: Inference, control: RegistryControl) -> list[_Named]:
+    """`latest` and its families move on: the new digest is named, the old one keeps its name and no more."""
+    chosen = [each.name for each in _moving(control)]
+    await control.move(chosen)
+    named = []
+    for truth in map(control.truth.__getitem__, chosen):
+        new = await _name_offered(inference, truth, running=truth.before)
+        named.append(replace(new, right=new.right and await _is_right(inference, truth, truth.before)))
+    return named
+
+
+async def _after_a_rebuild(inference: Inference, control: RegistryControl) -> list[_Named]:
+    """All tags of a release that is known move to another build of it, and nothing else names the old one."""
+    old = {each.name: each.latest for each in _moving(control)}
+    await control.rebuild(list(old))
+    named = []
+    for name, before in old.items():
+        new = await _name_offered(inference, control.truth[name], running=before)
+        left = await inference.tags(name, before.digest)
+        named.append(replace(new, right=new.right and not left))
+    return named
+
+
+async def _name_offered(inference: Inference, truth: RepositoryTruth, *, running: ReleaseTruth) -> _Named:
+    """What `latest` names now, while `running` does."""
+    await inference.checked(truth.name, "latest", truth.latest.digest)
+    _run(inference, truth, running, truth.latest)
+    return await _name(inference, truth, truth.latest)
+
+
+def _run(
+    inference: Inference, truth: RepositoryTruth, current: ReleaseTruth, offered: ReleaseTruth | None = None
+) -> None:
+    inference.run(
+        truth.name,
+        "latest",
+        current=current.digest,
+        candidate=offered.digest if offered else None,
+        label=current.labels.get("org.opencontainers.image.version"),
+    )
+
+
+async def _name(inference: Inference, truth: RepositoryTruth, release: ReleaseTruth) -> _Named:
+    spent = await inference.look(truth.name, release.digest)
+    return _Named(spent, await _is_right(inference, truth, release))
+
+
+async def _is_right(inference: Inference, truth: RepositoryTruth, release: ReleaseTruth) -> bool:
+    """The version is the one shown, and `latest` is among the tags only where it belongs."""
+    tags = await inference.tags(truth.name, release.digest)
+    misplaced = "latest" in tags and release.digest != truth.latest.digest
+    return await inference.shown(truth.name, release.digest, "latest") == release.version and not misplaced
+
+
+def _spent(title: str, named: Sequence[_Named], limits: _Limits) -> list[Figure]:
+    asked = sorted(one.requests for one in named)
+    p95 = asked[-(-len(asked) * 95 // 100) - 1]
+    return [
+        count(f"{title}: requests, median", int(statistics.median(asked)), limits.median),
+        count(f"{title}: requests, p95", p95, limits.p95),
+        Figure(f"{title}: requests, most", asked[-1]),
+    ]
 
 
 def _right(title: str, named: Sequence[_Named]) -> Figure:

@@ -72,6 +72,42 @@ async def test_a_move_publishes_one_release_of_the_named_repository_only() -> No
     assert {name for name in after if after[name] != before[name]} == {REPOSITORY}
 
 
+async def test_a_rebuild_gives_all_tags_of_the_newest_release_another_content() -> None:
+    async with asking(OPEN) as registry:
+        before = dict(registry.control.truth)
+        await registry.control.rebuild([REPOSITORY])
+        after = registry.control.truth
+        version = after[REPOSITORY].latest.version
+        latest = await registry.ask(LATEST, "HEAD")
+        named = await registry.ask(f"/v2/{REPOSITORY}/manifests/{version}", "HEAD")
+        kept = await registry.ask(f"/v2/{REPOSITORY}/manifests/{before[REPOSITORY].latest.digest}", "HEAD")
+        await registry.control.rebuild([REPOSITORY])
+
+    assert version == before[REPOSITORY].latest.version
+    assert after[REPOSITORY].tags == before[REPOSITORY].tags
+    assert after[REPOSITORY].before == before[REPOSITORY].before
+    digest = after[REPOSITORY].latest.digest
+    assert latest.headers["docker-content-digest"] == named.headers["docker-content-digest"] == digest
+    assert kept.status == 200
+    builds = {truths[REPOSITORY].latest.digest for truths in (before, after, registry.control.truth)}
+    assert len(builds) == 3
+    assert {name for name in after if after[name] != before[name]} == {REPOSITORY}
+
+
+async def test_flavoured_repositories_are_served_and_say_what_their_channels_name() -> None:
+    async with asking(OPEN) as registry:
+        references = await registry.control.references()
+        for reference in references:
+            for tag in (reference.tag, reference.version):
+                answer = await registry.ask(f"/v2/{reference.repository}/manifests/{tag}", "HEAD")
+                assert answer.headers["docker-content-digest"] == reference.digest
+
+    assert len(references) >= 25
+    assert not {reference.repository for reference in references} & registry.control.truth.keys()
+    tags = {reference.tag for reference in references}
+    assert {"stable-6", "stable-alpine", "nanoserver-1809", "version-4.0.0", "rc-fpm", "unstable"} <= tags
+
+
 async def test_an_index_is_hidden_from_clients_that_do_not_accept_indexes() -> None:
     async with asking(OPEN) as registry:
         old = await registry.ask(LATEST, headers={"accept": DOCKER_MANIFEST})

@@ -28,7 +28,13 @@ SONARR: Final = Repository(
         Question(
             "latest",
             "latest 4.0.10 4.0.10.2544-ls258 version-4.0.10.2544",
-            "4.0.10.2544-ls258 4.0.10 version-4.0.10.2544",
+            "4.0.10.2544-ls258 4.0.10",
+        ),
+        Question("latest", "latest 4.0.10 version-4.0.10.2544", "4.0.10 version-4.0.10.2544"),
+        Question(
+            "version-4.0.10.2544",
+            "latest 4.0.10 4.0.10.2544-ls258 version-4.0.10.2544",
+            "4.0.10.2544-ls258 4.0.10",
         ),
         Question(
             "latest",

@@ -9,8 +9,9 @@ from tests.versions.community_images import COMMUNITY_IMAGES
 from tests.versions.official_images import OFFICIAL_IMAGES
 from tests.versions.project_images import PROJECT_IMAGES
 from tests.versions.tag_lists import Question, Repository
+from tests.versions.tooling_images import TOOLING_IMAGES
 
-REPOSITORIES = (*OFFICIAL_IMAGES, *PROJECT_IMAGES, *COMMUNITY_IMAGES)
+REPOSITORIES = (*OFFICIAL_IMAGES, *PROJECT_IMAGES, *COMMUNITY_IMAGES, *TOOLING_IMAGES)
 LINES = [
     pytest.param(one, used, expected.split(), id=f"{one}:{used}")
     for one in REPOSITORIES

@@ -12,21 +12,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 
+from dockrev.inference.candidates import candidates
 from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import asks_for_prerelease, is_strict_semver, parse_version
+from dockrev.versions.tags import flavour, is_strict_semver, parse_version, successors
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
 """HEADs for one digest while somebody waits; the rest of the repository is completed in the background."""
 PAGE_BUDGET = 5
+LONG_LIST = 3_000
+"""So many tags come on three pages at the least, and on thirty where a registry gives a hundred at a time."""
 AGAIN_AT_MOST = 8
 """HEADs kept back for versions that are believed to name something else."""
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_FLOATING = frozenset(("latest", "stable", "release", "current", "main", "master", "edge", "mainline", "lts"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Case:
     `beside` did too, are no versions, and are asked again at the end.
 
     `tag_list`: as it was last read; `listed`: that was for this case; `recent`: it was not long ago, and
-    the digest runs here, so its tags should be in it. `force`: read it anew in any case.
+    the digest runs here, so its tags should be in it. `believed`: old it may be, but of these days; then what
+    follows its newest release may be guessed. `force`: read it anew in any case.
 
     `asked_at`: what was seen before that may be asked again when nothing else helps.
     """
@@ -71,12 +74,13 @@ class Case:
     tag_list: TagList | None = None
     listed: bool = False
     recent: bool = False
+    believed: bool = False
     bulk: bool = False
     force: bool = False
     asked_at: datetime | None = None
 
     def picture(self) -> Picture:
-        return Picture(self.digest, self.facts, self.tag_list, listed=self.listed)
+        return Picture(self.digest, self.facts, self.tag_list, listed=self.listed, raw_tags=self.raw_tags)
 
 
 def infer(case: Case, picture: Picture) -> Inquiry:
@@ -144,6 +148,9 @@ class _Search:
     def ask_through(self) -> Inquiry:
         """A recent list is believed for a few tags; then it is read anew, for it may be too old after all."""
         if not self._picture.listed and not self._case.recent:
+            yield from self.ask_next_release()
+            if self._picture.telling:
+                return
             yield from self.ask(AskList())
         yield from self.ask_newest_again()
         window, believed = 1, 1 + HEADS_AT_ONCE
@@ -159,6 +166,18 @@ class _Search:
             if window == 1:
                 yield from self.ask_newest_again()
             window, believed = HEADS_AT_ONCE, believed - size
+
+    def ask_next_release(self) -> Inquiry:
+        """Before a list that is known to be long is read anew: the newest release, and what may follow it."""
+        if not self._case.believed or len(self._picture.names or ()) < LONG_LIST:
+            return
+        newest = self._candidates()[:1]
+        if newest == self._believed()[:1]:
+            yield from self.ask_newest_again()
+        following = [tag for known in newest for tag in (known, *next_releases(known))]
+        waiting = self._picture.unknown(following)
+        if waiting and not self._picture.telling:
+            yield from self._heads_of(waiting, len(waiting))
 
     def ask_newest_again(self) -> Inquiry:
         """Where no version is newer than one that is believed, that one was built and pushed again."""
@@ -203,26 +222,18 @@ class _Search:
         return seen_before(self._case.asked_at, self._picture, self._candidates())
 
     def _candidates(self) -> list[str]:
-        """Whole versions: first what goes on as a label or a raw tag begins, then the newest."""
         tag_list = self._picture.tag_list
         if tag_list is None:
             return []
         if self._ordered is None or self._ordered[0] is not tag_list:
-            self._ordered = (tag_list, self._order(tag_list))
+            self._ordered = (tag_list, candidates(tag_list, self._case.raw_tags, self._case.labels))
         return self._ordered[1]
 
-    def _order(self, tag_list: TagList) -> list[str]:
-        raw_tags = self._case.raw_tags or ("latest",)
-        written = [*self._case.labels, *(tag for tag in raw_tags if parse_version(tag))]
-        hints = list(dict.fromkeys([*map(_bare, self._case.labels), *(_stem(tag) for tag in written)]))
-        ordered = sorted(tag_list.newest_first(raw_tags[0]), key=lambda tag: _place(_bare(tag), hints))
-        return ordered if any(map(asks_for_prerelease, raw_tags)) else _releases_soon(ordered, tag_list)
 
-
-def _releases_soon(ordered: Sequence[str], tag_list: TagList) -> list[str]:
-    """`latest` hardly ever names a pre-release, of which there may be dozens; if it does, then the newest."""
-    releases = [tag for tag in ordered[1:] if not tag_list.is_prerelease(tag)][:HEADS_AT_ONCE]
-    return list(dict.fromkeys((*ordered[:1], *releases, *ordered)))
+def next_releases(tag: str) -> list[str]:
+    """Whole semantic versions, for nothing else tells without the list."""
+    version = parse_version(tag)
+    return [each for each in successors(version) if is_strict_semver(each)] if version else []
 
 
 def seen_before(moment: datetime | None, picture: Picture, tags: Sequence[str]) -> list[str]:
@@ -242,37 +253,13 @@ def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:
         written = label.replace("+", "-")
         if not any(letter.isdigit() for letter in label) or parse_version(written) is None:
             continue
-        suffixes = [suffix for tag in raw_tags if (suffix := _suffix(tag)) and not written.endswith(suffix)]
+        suffixes = [
+            f"-{what}" for tag in raw_tags if (what := flavour(tag)) and not written.endswith(f"-{what}")
+        ]
         for suffix in (*dict.fromkeys(suffixes), ""):
             guesses += [f"{written}{suffix}", f"{_other_spelling(written)}{suffix}"]
     return [tag for tag in dict.fromkeys(guesses) if _TAG.fullmatch(tag)]
 
 
-def _suffix(raw_tag: str) -> str:
-    """`-alpine` for alpine, latest-alpine and 1.2-alpine; nothing for latest and 1.2."""
-    first, dash, rest = raw_tag.partition("-")
-    if not raw_tag or first in _FLOATING or parse_version(first) is not None:
-        return f"{dash}{rest}"
-    return "" if parse_version(raw_tag) else f"-{raw_tag}"
-
-
 def _other_spelling(tag: str) -> str:
     return tag.removeprefix("v") if tag.startswith("v") else f"v{tag}"
-
-
-def _bare(tag: str) -> str:
-    return tag.strip().removeprefix("v")
-
-
-def _stem(tag: str) -> str:
-    """1.27 of v1.27-alpine"""
-    return _bare(tag).partition("-")[0]
-
-
-def _place(tag: str, hints: Sequence[str]) -> int:
-    return next((place for place, hint in enumerate(hints) if _continues(tag, hint)), len(hints))
-
-
-def _continues(tag: str, start: str) -> bool:
-    """1.27.2 and 1.27-alpine continue 1.27; 1.270 does not."""
-    return bool(start) and tag.startswith(start) and not tag[len(start) : len(start) + 1].isdigit()

@@ -140,7 +140,8 @@ class _Scan:
         tag_list = self._picture.tag_list
         if tag_list is None or self._picture.telling:
             return
-        versions = seen_before(before, self._picture, tag_list.newest_first(like))[:AGAIN_AT_MOST]
+        newest = [version.tag for version in tag_list.newest_first(like)]
+        versions = seen_before(before, self._picture, newest)[:AGAIN_AT_MOST]
         await self._ask(takewhile(lambda _: not self._picture.telling, versions))
 
     async def _ask(self, waiting: Iterator[str]) -> None:

@@ -150,12 +150,13 @@ class _Evidence:
         return max(seen, default=now)
 
     def _listing(self, now: datetime) -> Listing | None:
+        """An older list learns of the tags that were found beside it."""
         if self.picture.names is None:
             return None
-        names = tuple(name for name in self.picture.names if name not in self.picture.gone)
+        there = {*self.picture.names, *self.answered} - self.picture.gone
         read_now = self.picture.listed and not self.case.listed
         listed_at = now if read_now or self.listing is None else self.listing.listed_at
-        return Listing(self.key.repository, names, listed_at)
+        return Listing(self.key.repository, tuple(sorted(there)), listed_at)
 
 
 def build_case(
@@ -187,6 +188,7 @@ def build_case(
         tag_list=tag_list,
         listed=listing is not None and listing.listed_at >= task.enqueued_at,
         recent=listing is not None and target.runs and not force and now - listing.listed_at < LIST_FRESH,
+        believed=listing is not None and not force and now - listing.listed_at < STALE_AFTER,
         bulk=bulk,
         force=force,
         asked_at=now if force else task.enqueued_at,

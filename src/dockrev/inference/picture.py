@@ -25,12 +25,24 @@ class Answer:
 
 
 class Picture:
-    """Grows with every answer. `tag_list` may be an older one; `listed`: it was read just now."""
+    """Grows with every answer. `tag_list` may be an older one; `listed`: it was read just now.
+
+    What a bulk API shows of a repository tells as much as its list would, save for the `raw_tags`
+    themselves: the tags of one content are pushed together.
+    """
 
     def __init__(
-        self, digest: Digest, facts: Mapping[str, TagFact], tag_list: TagList | None, *, listed: bool
+        self,
+        digest: Digest,
+        facts: Mapping[str, TagFact],
+        tag_list: TagList | None,
+        *,
+        listed: bool,
+        raw_tags: Collection[str] = (),
     ) -> None:
         self._digest = digest
+        self._raw_tags = raw_tags
+        self._paged: TagList | None = None
         self.facts = dict(facts)
         self.tag_list = tag_list
         self.listed = listed
@@ -48,6 +60,8 @@ class Picture:
                 self.tag_list = TagList.of(answer.names)
             self._forget(self.facts.keys() - set(answer.names))
         self._forget(answer.gone)
+        if answer.more and not self.listed:
+            self._paged = TagList.of((*(self.names or ()), *self.facts))
 
     def _forget(self, tags: Iterable[str]) -> None:
         for tag in tags:
@@ -71,7 +85,11 @@ class Picture:
     @property
     def telling(self) -> tuple[str, ...]:
         """Of those, the ones that say which version it is."""
-        return tuple(tag for tag in self.matches if tells(tag, self.tag_list))
+        return tuple(tag for tag in self.matches if tells(tag, self.tag_list) or self._told_by_pages(tag))
+
+    def _told_by_pages(self, tag: str) -> bool:
+        paged = None if self.listed else self._paged
+        return paged is not None and tag not in self._raw_tags and paged.tells(tag)
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
         """Those that were not asked about yet."""

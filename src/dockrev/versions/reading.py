@@ -66,6 +66,14 @@ _PRE_WORDS: Final = (
 _PRE: Final = re.compile(rf"([abm](?=\.?\d)|{_PRE_WORDS})(?:\.?(\d+))?((?:\.[0-9a-z]+)*)", re.ASCII)
 _GLUED_PRE: Final = re.compile(rf"(a|b|c|m|{_PRE_WORDS})(\d*)((?:\.[0-9a-z]+)*)", re.ASCII)
 _FULL_NAMES: Final = {"a": "alpha", "b": "beta", "c": "rc"}
+_MOVING_BUILDS: Final = frozenset(
+    ("dev", "devel", "develop", "canary", "nightly", "snapshot", "next", "insiders", "unstable", "edge")
+)
+_CHANNEL: Final = re.compile(
+    r"latest|stable|mainline|current|release|edge|main|master|lts|oldstable|testing|rolling|production",
+    re.ASCII,
+)
+_NEUTRAL_PREFIXES: Final = frozenset({"version", "release", "ver", "rel", "v"})
 _NUMBERS: Final = re.compile(r"v?(\d+(?:\.\d+)*)", re.ASCII)
 _REVISION: Final = re.compile(
     r"(?:ls|r|p|u|pl|sp|cu|k3s|rke2r|rev|build|patch|post|update|hotfix)\.?(\d+)", re.ASCII
@@ -76,6 +84,7 @@ _REVISION_WORDS: Final = frozenset({"security", "patch", "build", "rev", "update
 _RELEASE_WORDS: Final = frozenset({"stable", "final", "ga", "release", "latest"})
 _BASES: Final = (
     "alpine|debian|ubuntu|fedora|rockylinux|oraclelinux|photon|centos|bullseye|bookworm|trixie|jammy|noble"
+    "|nanoserver|windowsservercore"
 )
 _BASE: Final = re.compile(rf"({_BASES})(\d+(?:\.\d+)*)?", re.ASCII)
 _BASE_RELEASE: Final = re.compile(rf"(?:^|-)(?:{_BASES})-?\d", re.ASCII)
@@ -93,9 +102,45 @@ def read(tag: str) -> Reading | None:
     return _read_dashed(tag, lowered) or _read_numbered(tag, lowered)
 
 
-def asks_for_prerelease(tag: str) -> bool:
-    """`beta`, `rc-alpine`, `1.5-rc` and `nightly` do."""
-    return any(_PRE.fullmatch(part) for part in re.split(r"[-_]", tag.lower()))
+def prerelease_asked_for(tag: str) -> str | None:
+    """`beta` for beta and 1.5-beta, `rc` for rc-alpine, `nightly` for nightly; None for stable and 1.5."""
+    found = (_PRE.fullmatch(part) for part in re.split(r"[-_]", tag.lower()))
+    return next((_FULL_NAMES.get(one[1], one[1]) for one in found if one), None)
+
+
+def is_moving_build(word: str) -> bool:
+    """Of the words for what is no release yet, those for a build of the day; `rc` and `beta` are none."""
+    return word in _MOVING_BUILDS
+
+
+def is_channel(word: str) -> bool:
+    """It says which releases a tag follows, and moves on with each of them: `latest`, `stable`, `lts`."""
+    return _CHANNEL.fullmatch(word) is not None
+
+
+def sets_apart(prefix: str) -> bool:
+    """`amd64` does; `version` and `release` say what everybody knows."""
+    return prefix not in _NEUTRAL_PREFIXES
+
+
+def flavour(tag: str) -> str:
+    """What stands behind channels and numbers: `alpine3.20` of stable-alpine3.20 and 1.27-alpine3.20.
+
+    Nothing for latest, stable-6, and what may be numbers with a prefix: alpine-7.0.
+    """
+    words = tag.split("-")
+    while words and _says_which(words[0]):
+        words.pop(0)
+    while words and is_channel(words[-1].lower()):
+        words.pop()
+    found = "-".join(words)
+    return "" if read(found) else found
+
+
+def _says_which(word: str) -> bool:
+    lowered = word.lower()
+    named = is_channel(lowered) or not sets_apart(lowered) or _PRE.fullmatch(lowered) is not None
+    return named or read(word) is not None
 
 
 def is_artifact(tag: str) -> bool:

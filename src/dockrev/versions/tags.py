@@ -4,42 +4,45 @@ Tags are compared only within one *line*: the same scheme, prefix and family. `1
 nor older than `16.4`, and `2024.10.1` neither than `0.118.5`.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 import semver
 
 from dockrev.versions.reading import (
     Identifier,
-    asks_for_prerelease,
     family_word,
+    flavour,
     is_artifact,
+    is_channel,
+    is_moving_build,
     names_base,
+    prerelease_asked_for,
     read,
 )
 from dockrev.versions.schemes import UNLEARNED, RepositoryScheme, learn, learn_from, learn_from_one_digest
-from dockrev.versions.version import Age, Line, Scheme, Version, shortened
+from dockrev.versions.version import Age, Line, Scheme, Version, flavours, shortened, successors
 
 __all__ = [
     "RepositoryScheme",
     "Scheme",
     "Version",
-    "asks_for_prerelease",
     "display_order",
+    "family_word",
+    "flavour",
+    "flavours",
+    "is_moving_build",
     "is_strict_semver",
     "learn",
     "newest_first",
     "parse_version",
+    "prerelease_asked_for",
     "resolved",
     "shortened",
+    "successors",
+    "variants",
 ]
-
-_CHANNEL: Final = re.compile(
-    r"latest|stable|mainline|current|release|edge|main|master|lts|oldstable|testing|rolling|production",
-    re.ASCII,
-)
 
 
 def is_strict_semver(tag: str) -> bool:
@@ -80,8 +83,8 @@ def resolved(tags: Iterable[str], raw_tag: str) -> list[str]:
     readings = [reading for tag in dict.fromkeys(tags) if (reading := read(tag))]
     learned = learn_from_one_digest(readings)
     versions = [learned.version_of(reading) for reading in readings if reading.tag != raw_tag]
-    shorter = shortened(versions)
-    telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in shorter]
+    others = shortened(versions) | flavours(versions)
+    telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in others]
     return [one.tag for one in _by_line(telling, learned, raw_tag, _spelled_like(raw_tag))]
 
 
@@ -92,7 +95,7 @@ def _by_line(
     key: Callable[[Version], Any],
 ) -> list[Version]:
     """Lines by what they have in common with `like`; within one the newest first."""
-    wanted = _variants(like)
+    wanted = variants(like)
     lines: dict[Line, list[Version]] = {}
     for version in versions:
         lines.setdefault(version.line, []).append(version)
@@ -106,15 +109,15 @@ def _by_line(
     return [one for line in sorted(lines, key=rank) for one in sorted(lines[line], key=key, reverse=True)]
 
 
-def _variants(like: str) -> list[str]:
+def variants(like: str) -> list[str]:
     """What families a tag asks for, best first: `stable-alpine` for its own name, then alpine, then none.
 
     `iron-slim` is of the family `slim`, for all that its first word may be a release's name.
     """
     if version := UNLEARNED.version(like):
-        return list(dict.fromkeys((version.variant, "")))
+        return list(dict.fromkeys((version.variant, version.kind[1], "")))
     words = [family_word(word) for word in like.lower().split("-") if not word.isdecimal()]
-    meaning = [word for word in words if not _CHANNEL.fullmatch(word)]
+    meaning = [word for word in words if not is_channel(word)]
     ends = ("-".join(meaning[first:]) for first in range(len(meaning)))
     return list(dict.fromkeys((like.lower(), "-".join(words), *ends, "")))
 

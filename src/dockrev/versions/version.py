@@ -7,14 +7,13 @@ from enum import StrEnum
 from functools import total_ordering
 from typing import Final
 
-from dockrev.versions.reading import Identifier
+from dockrev.versions.reading import Identifier, is_channel, read, sets_apart
 
 _ARCHITECTURE: Final = re.compile(
     r"(?:.*-)?(amd64|x64|x86|i386|386|arm|arm32|armhf|arm64|arm(32|64)?v[5-8]|aarch64|ppc64(le)?|s390x|riscv64"
     r"|mips64(le)?)(?:-.*)?",
     re.ASCII,
 )
-_NEUTRAL_PREFIXES: Final = frozenset({"version", "release", "ver", "rel", "v"})
 
 
 class Scheme(StrEnum):
@@ -30,7 +29,8 @@ Age = tuple[tuple[int, ...], tuple[int, tuple[Identifier, ...]], tuple[int, ...]
 
 
 Line = tuple[Scheme, str, str]
-Form = tuple[Line, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool]
+Kind = tuple[Scheme, str]
+Form = tuple[Kind, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool]
 """The last: it is a pre-release."""
 
 
@@ -55,8 +55,16 @@ class Version:
     @property
     def variant(self) -> str:
         """Prefix and family as one name, without words that set nothing apart (`version-`, `RELEASE.`)."""
-        prefix = "" if self.prefix in _NEUTRAL_PREFIXES else self.prefix
+        prefix = self.prefix if sets_apart(self.prefix) else ""
         return "-".join(filter(None, (prefix, self.family)))
+
+    @property
+    def kind(self) -> Kind:
+        """`stable-6` is of one kind with 6.5.55, and `alpine-7.0` with 7.0.5-alpine."""
+        if not self.prefix:
+            return (self.scheme, self.family)
+        words = (word for word in self.prefix.split("-") if sets_apart(word) and not is_channel(word))
+        return (self.scheme, "-".join(filter(None, (*words, self.family))))
 
     @property
     def prerelease(self) -> bool:
@@ -72,24 +80,22 @@ class Version:
 
     @property
     def form(self) -> Form:
-        return (self.line, self.numbers, self.revision, self.base, bool(self.pre))
+        return (self.kind, self.numbers, self.revision, self.base, bool(self.pre))
 
     def shorter_forms(self) -> Iterator[Form]:
         """What moves on to its successors: `1-alpine`, `1.27-alpine3.20`, ... for 1.27.2-alpine3.20.
 
-        Of a pre-release also `3.14-rc`, which names 3.14.0a1 as well as 3.14.0rc2.
+        So does `stable-6`, of 6.5.55. Of a pre-release also `3.14-rc`, which names 3.14.0a1 and 3.14.0rc2.
         """
+        kind = self.kind
         for base in {self.base, ()}:
             for length in range(1, len(self.numbers)):
-                yield (self.line, self.numbers[:length], (), base, False)
+                yield (kind, self.numbers[:length], (), base, False)
                 if self.pre:
-                    yield (self.line, self.numbers[:length], (), base, True)
+                    yield (kind, self.numbers[:length], (), base, True)
             if not self.pre:
                 for length in range(len(self.revision)):
-                    yield (self.line, self.numbers, self.revision[:length], base, False)
-
-    def shortens(self, other: "Version") -> bool:
-        return self.may_move and self.form in other.shorter_forms()
+                    yield (kind, self.numbers, self.revision[:length], base, False)
 
     @property
     def may_move(self) -> bool:
@@ -123,6 +129,34 @@ def shortened(versions: Collection[Version]) -> frozenset[str]:
     """The tags that do not name one version, since others begin with them: `1` and `1.27` beside `1.27.2`."""
     shorter = {form for version in versions for form in version.shorter_forms()}
     return frozenset(one.tag for one in versions if one.may_move and one.form in shorter)
+
+
+def flavours(versions: Collection[Version]) -> frozenset[str]:
+    """The tags that say what others are built for: `nanoserver-1809` beside `8.0.1-nanoserver-1809`."""
+    prefixed = {one.tag for one in versions if one.prefix}
+    return frozenset(
+        behind
+        for one in versions
+        for before, behind in _parts(one.tag)
+        if behind in prefixed and read(before) is not None
+    )
+
+
+def successors(version: Version) -> list[str]:
+    """The tags under which the next release is likely to appear: 1.27.3, 1.28.0 and 2.0.0 after 1.27.2."""
+    written = ".".join(map(str, version.numbers))
+    if len(version.numbers) != 3 or version.pre or version.revision or version.tag.count(written) != 1:
+        return []
+    major, minor, patch = version.numbers
+    following = (f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}.0", f"{major + 1}.0.0")
+    return [version.tag.replace(written, each) for each in following]
+
+
+def _parts(tag: str) -> Iterator[tuple[str, str]]:
+    dash = tag.find("-")
+    while dash != -1:
+        yield tag[:dash], tag[dash + 1 :]
+        dash = tag.find("-", dash + 1)
 
 
 def _trimmed(numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,0 +1,128 @@
+"""Version inference in the bench's own process, and what it asked the registry for."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dockrev.clock import SystemClock
+from dockrev.config import RegistryConfig
+from dockrev.db.database import Database
+from dockrev.errors import NotFound
+from dockrev.images.models import TagState
+from dockrev.images.store import ImageStore
+from dockrev.inference.demand import DemandBook, Wanted
+from dockrev.inference.events import EventRing
+from dockrev.inference.look import Looker
+from dockrev.inference.queue import TaskQueue
+from dockrev.inference.worker import InferenceWorker
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.transport import RequestKind
+from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.state import Need
+from dockrev.versions.store import VersionStore
+from dockrev.versions.tags import resolved
+from dockrev.versions.tasks import TaskStore
+
+_HOST = Platform("linux", "amd64")
+_ONCE_PER_HOST = {RequestKind.TOKEN, RequestKind.PING}
+
+
+@dataclass
+class Services:
+    """One service for each repository."""
+
+    wanted: dict[str, Wanted] = field(default_factory=dict)
+
+    async def all(self) -> Sequence[Wanted]:
+        return tuple(self.wanted.values())
+
+    async def of_service(self, service_id: str) -> Wanted:
+        if service_id not in self.wanted:
+            raise NotFound("service not found")
+        return self.wanted[service_id]
+
+    async def platform(self) -> Platform:
+        return _HOST
+
+
+class Inference:
+    """Over a database file."""
+
+    def __init__(self, host: str, client: RegistryClient, database: Database) -> None:
+        self._host, self._client, self._database, self._services = host, client, database, Services()
+        self._clock = SystemClock()
+        self._images, self._versions = ImageStore(database, self._clock), VersionStore(database)
+        events = EventRing(self._clock)
+        self._queue = TaskQueue(TaskStore(database), events, self._clock)
+        self._worker = InferenceWorker(
+            self._queue,
+            Looker(client, self._versions, self._images, self._clock),
+            self._versions,
+            DemandBook(self._services, self._clock),
+            events,
+            self._clock,
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, host: str, directory: Path) -> AsyncIterator["Inference"]:
+        config = RegistryConfig(directory / "config.json")
+        async with (
+            Database.open(directory / "versions.sqlite3") as database,
+            RegistryClient.open(config, SystemClock()) as client,
+        ):
+            yield cls(host, client, database)
+
+    async def checked(self, repository: str, tag: str, digest: str) -> None:
+        """A check saw what the tag names, as one always has before an update is shown."""
+        state = TagState(self._full(repository), tag, Digest(digest), self._clock.now())
+        async with self._database.write() as connection:
+            await self._images.record(connection, [state], ())
+        self._images.changed()
+
+    def run(
+        self,
+        repository: str,
+        tag: str,
+        *,
+        current: str,
+        candidate: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        """A service of that repository, in place of the one there was."""
+        self._services.wanted[repository] = Wanted(
+            service_id=repository,
+            ref=ImageRef.parse(f"{self._full(repository)}:{tag}"),
+            tag=tag,
+            current=Digest(current),
+            candidate=Digest(candidate) if candidate else None,
+            labels=(label,) if label else (),
+        )
+
+    async def look(self, repository: str, digest: str) -> int:
+        """Has the digest looked into; how many requests that cost."""
+        key = DigestKey(self._full(repository), Digest(digest), _HOST)
+        before = self._requests()
+        await self._queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
+        await self._worker.work_once()
+        return self._requests() - before
+
+    async def tags(self, repository: str, digest: str) -> tuple[str, ...]:
+        """Those that are known to name the digest."""
+        full, wanted = self._full(repository), Digest(digest)
+        known = await self._versions.known([(full, wanted)], _HOST)
+        return tuple(known.tags_of(full, wanted))
+
+    async def shown(self, repository: str, digest: str, tag: str) -> str | None:
+        """The version that a service of that tag shows."""
+        return next(iter(resolved(await self.tags(repository, digest), tag)), None)
+
+    def _full(self, repository: str) -> str:
+        return f"{self._host}/{repository}"
+
+    def _requests(self) -> int:
+        return sum(n for kind, n in self._client.requests_made.items() if kind not in _ONCE_PER_HOST)
