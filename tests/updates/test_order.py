@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from dockrev.compose.models import ComposeService, Dependency
-from dockrev.updates.order import in_order, sharing_with
+from dockrev.compose.models import ComposeService, Dependency, DependencyCondition
+from dockrev.updates.order import completing_first, in_order, restarted_with, sharing_with
 
 
 def compose(name: str, *depends_on: str, network_mode: str | None = None) -> ComposeService:
@@ -54,6 +54,45 @@ def test_those_that_live_in_the_network_of_another_are_found() -> None:
         compose("host", network_mode="host"),
     )
     assert sharing_with("vpn", list(project.values())) == ["torrent"]
+
+
+def test_what_has_to_complete_first_is_found_where_it_comes_from_the_same_image() -> None:
+    def ended(name: str) -> Dependency:
+        return Dependency(name, DependencyCondition.COMPLETED)
+
+    web = ComposeService(
+        "web", "image", False, {}, depends_on=(ended("migrate"), ended("seed"), Dependency("db"))
+    )
+    seed = ComposeService("seed", "other", False, {})
+    assert completing_first(web, [web, compose("migrate"), seed, compose("db")]) == ["migrate"]
+
+
+def wants_restart(name: str, *dependencies: str, network_mode: str | None = None) -> ComposeService:
+    wishes = tuple(Dependency(one, restart=True) for one in dependencies)
+    return ComposeService(name, "image", False, {}, depends_on=wishes, network_mode=network_mode)
+
+
+def test_who_wants_a_restart_with_another_gets_it_and_who_only_depends_on_it_does_not() -> None:
+    project = [
+        compose("db"),
+        wants_restart("web", "db"),
+        compose("worker", "db"),
+        wants_restart("x", "other"),
+    ]
+    assert restarted_with(["db"], project) == {"web": "db"}
+
+
+def test_who_lives_with_one_that_is_restarted_is_so_too_and_after_it() -> None:
+    rider = compose("a-rider", "web", network_mode="service:web")
+    assert list(restarted_with(["db"], [rider, wants_restart("web", "db"), compose("db")])) == [
+        "web",
+        "a-rider",
+    ]
+
+
+def test_who_was_made_anew_itself_needs_no_restart() -> None:
+    project = [compose("vpn"), wants_restart("torrent", "vpn", network_mode="service:vpn")]
+    assert restarted_with(["vpn", "torrent"], project) == {}
 
 
 def test_who_lives_in_a_namespace_of_such_a_one_comes_after_it() -> None:

@@ -52,6 +52,12 @@ class Lifecycle:
         patience = _WORKING_SECONDS + max(grace_seconds, 0)
         await self._order(container_id, "stop", t=str(int(grace_seconds)), patience_seconds=patience)
 
+    async def restart(self, container_id: str) -> None:
+        """With the patience that the container is configured with."""
+        grace_seconds = (await self._inspection.container(container_id)).stop_timeout_seconds
+        patience = _WORKING_SECONDS + max(grace_seconds, 0)
+        await self._order(container_id, "restart", t=str(int(grace_seconds)), patience_seconds=patience)
+
     async def stay_stopped(self, container_id: str) -> None:
         """An engine that is restarted starts it no more, whatever it is configured with."""
         await self.reconfigure(container_id, {"RestartPolicy": {"Name": "no"}})

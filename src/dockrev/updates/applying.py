@@ -127,6 +127,11 @@ class Applying:
         containers = await self.containers()
         return tuple(one.id for one in containers) == before.container_ids and is_up(containers)
 
+    async def replaced(self, before: Before) -> bool:
+        """Are there others in the place of its containers?"""
+        containers = await self.containers()
+        return bool(containers) and tuple(one.id for one in containers) != before.container_ids
+
     async def stop(self, before: Before) -> None:
         """Those of the new image stay so, whatever restarts the engine: Compose makes them anew later.
 

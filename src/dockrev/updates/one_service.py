@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 
 from dockrev.docker.pull_progress import PullProgress
 from dockrev.errors import AppError, Conflict, DockerError, JobCancelled, Json, StorageError, UpstreamError
-from dockrev.jobs.models import Level
 from dockrev.oci.digest import Digest
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
@@ -128,6 +127,13 @@ class ServiceUpdate:
             return await self._after(failure)
         return await self._finish(image)
 
+    async def made_anew(self) -> list[str]:
+        """The services whose containers are others than before the update: itself, and who lives with it."""
+        before = self._before
+        if before is None or not await self._applying.replaced(before):
+            return []
+        return [self._plan.name, *before.sharing]
+
     async def refuse(self, failure: StepFailed) -> ServiceOutcome:
         """The end of a service of which nothing was changed."""
         return await self._end(
@@ -236,7 +242,9 @@ class ServiceUpdate:
         return {**before.as_facts(), "text": before.told}
 
     async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
-        preflight = Preflight(self._tools, self._applying, self._stack, self._plan, self._line)
+        preflight = Preflight(
+            self._tools, self._applying, self._stack, self._plan, self._line, self._report.warn
+        )
         looking = preflight.download_bytes(self._known, allow_arch_mismatch=allow_arch_mismatch)
         size = await unless_cancelled(self._cancelled, looking)
         return {"downloadBytes": size, "text": f"at most {size / 1e6:.1f} MB to download"}
@@ -300,14 +308,14 @@ class ServiceUpdate:
             if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
                 await self._report.settled(self._plan, seen)
         except UpstreamError as error:
-            await self._report.log(f"{self._plan.name} was not looked at again: {error.message}", Level.WARN)
+            await self._report.warn(f"{self._plan.name} was not looked at again: {error.message}")
 
     async def _look_around(self) -> None:
         """What cannot be seen now is seen by the next scan; the service is what it is."""
         try:
             await self._tools.look_around()
         except UpstreamError as error:
-            await self._report.log(f"the list of stacks is not fresh yet: {error.message}", Level.WARN)
+            await self._report.warn(f"the list of stacks is not fresh yet: {error.message}")
         await self.settled()
 
     async def _after(self, failure: StepFailed) -> ServiceOutcome | None:
@@ -350,7 +358,7 @@ class ServiceUpdate:
             else:
                 await self._protection.cease(tagging)
         except DockerError as error:
-            await self._report.log(f"a protective name of the old image stays: {error.message}", Level.WARN)
+            await self._report.warn(f"a protective name of the old image stays: {error.message}")
 
     async def _end(
         self,

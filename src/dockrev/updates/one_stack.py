@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from dockrev.backups.models import BackupResult, SkipReason, Target
-from dockrev.errors import AppError, DockerError, JobCancelled, Json
+from dockrev.errors import AppError, DockerError, JobCancelled, Json, UpstreamError
 from dockrev.jobs.models import BackupMode, Level
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import Undo
@@ -24,6 +24,7 @@ from dockrev.updates.models import (
 from dockrev.updates.one_service import ServiceUpdate, StepFailed
 from dockrev.updates.order import in_order
 from dockrev.updates.report import StackReport
+from dockrev.updates.restarting import Restarting
 from dockrev.updates.retreat import Retreat
 from dockrev.updates.retrying import engine_back, unless_cancelled
 from dockrev.updates.store import Journal
@@ -106,6 +107,7 @@ class StackUpdate:
         else:
             await self._apply(ready)
             await self._go_back(updates, saved)
+            await self._restart_dependents(updates)
         await self._let_go(updates)
         self._report.finished()
         return self._outcome(saved.summary, blocked=saved.blocks)
@@ -220,6 +222,14 @@ class StackUpdate:
         if any(one.turned_back for one in candidates):
             self._outcomes |= await Retreat(candidates, self._undo(saved)).run()
 
+    async def _restart_dependents(self, updates: Sequence[ServiceUpdate]) -> None:
+        restarting = Restarting(self._tools, self._stack.project, self._report)
+        try:
+            made_anew = {name for one in updates for name in await one.made_anew()}
+            await restarting.after(made_anew)
+        except UpstreamError as error:
+            await self._report.warn(f"who depends on them was not restarted: {error.message}")
+
     async def _call_back(self, updates: Sequence[ServiceUpdate]) -> None:
         """Those that moved the name of an image on, which a service that was not updated has too."""
         behind = {str(one.plan.ref): one.plan.name for one in updates if self._stayed_behind(one)}
@@ -231,7 +241,7 @@ class StackUpdate:
             shared = f"shares the image name {ref} with {behind[ref]}, which was not updated"
             if stays:
                 where = f"{self._stack.project}/{one.plan.name}"
-                await self._report.log(f"{where} {shared}, and comes up on the new image next", Level.WARN)
+                await self._report.warn(f"{where} {shared}, and comes up on the new image next")
             else:
                 await one.turn_back(f"it {shared}")
 
@@ -260,7 +270,7 @@ class StackUpdate:
         try:
             await engine_back(self._tools)
         except DockerError as error:
-            await self._report.log(f"protective names of old images stay: {error.message}", Level.WARN)
+            await self._report.warn(f"protective names of old images stay: {error.message}")
             return
         for one in updates:
             await one.let_go(self._outcomes.get(one.plan.service_id))

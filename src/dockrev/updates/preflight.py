@@ -9,7 +9,7 @@ from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import ServicePlan, StackPlan
-from dockrev.updates.order import sharing_with
+from dockrev.updates.order import completing_first, sharing_with
 from dockrev.updates.origins import edited_since, not_given_here
 from dockrev.updates.record import Before, is_up
 from dockrev.updates.retrying import patiently
@@ -27,12 +27,14 @@ class Preflight:
         stack: StackPlan,
         plan: ServicePlan,
         tell: Callable[[str], Awaitable[None]],
+        warn: Callable[[str], Awaitable[None]],
     ) -> None:
         self._tools = tools
         self._applying = applying
         self._stack = stack
         self._plan = plan
         self._tell = tell
+        self._warn = warn
 
     async def download_bytes(self, before: Before, *, allow_arch_mismatch: bool) -> int:
         """How much there is to download. Raises AppError with the reason when the update may not be made."""
@@ -46,6 +48,11 @@ class Preflight:
         await self._require_nobody_cut_off(before)
         for name in (service.name, *sorted(before.sharing)):
             await self._require_all_is_given_here(own_service(name, view), view)
+        for one in completing_first(service, view.config.services):
+            await self._warn(
+                f"{self._stack.project}/{one} has to complete before {service.name} and comes from the same"
+                f" image; an update does not run it again: docker compose up {one}"
+            )
         size = await patiently(
             lambda: self._offered_bytes(allow_arch_mismatch), self._tools.retries, self._tell
         )

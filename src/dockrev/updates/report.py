@@ -59,6 +59,9 @@ class StackReport:
     async def log(self, message: str, level: Level = Level.INFO) -> None:
         await self._job.log(message, level)
 
+    async def warn(self, message: str) -> None:
+        await self._job.log(message, Level.WARN)
+
     async def backup(self, status: str, text: str, level: Level = Level.INFO) -> None:
         """A step of the whole stack."""
         share = Share(Phase.BACKUP, BACKUP_SHARE)

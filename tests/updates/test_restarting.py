@@ -1,0 +1,93 @@
+"""Who asks for it in the compose file is restarted when what it depends on was made anew."""
+
+from typing import Any
+
+import pytest
+
+from tests.testbed.images import Healthcheck
+from tests.updates.story import SICK, SOUND, Deployed, Story, statuses
+
+RESTART = {"db": {"condition": "service_started", "restart": True}}
+ONLY_AFTER = {"db": {"condition": "service_started"}}
+
+
+async def outdated(story: Story, healthcheck: Healthcheck, **web: Any) -> Deployed:
+    """`web` wants a restart with `db`, `worker` does not; an image waits for `db`."""
+    for name in ("db", "web", "worker"):
+        story.push(name, "1")
+    deployed = await story.deploy(
+        {
+            "db": story.service("db"),
+            "web": story.service("web", depends_on=RESTART, **web),
+            "worker": story.service("worker", depends_on=ONLY_AFTER),
+        }
+    )
+    story.push("db", "2", healthcheck=healthcheck)
+    await deployed.checked(3)
+    return deployed
+
+
+def starts(deployed: Deployed) -> dict[str, tuple[str, str]]:
+    """Of each service: the id of its container, and when that was started."""
+    [db], [web], [worker] = (deployed.inspect(name) for name in ("db", "web", "worker"))
+    found = {"db": db, "web": web, "worker": worker}
+    return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in found.items()}
+
+
+@pytest.mark.parametrize(("health", "ends"), [(SOUND, "updated"), (SICK, "rolled_back")])
+async def test_who_wants_a_restart_is_restarted_and_nobody_else(
+    story: Story, health: Healthcheck, ends: str
+) -> None:
+    deployed = await outdated(story, health)
+    before = starts(deployed)
+
+    job = await deployed.update("db")
+
+    after = starts(deployed)
+    assert statuses(job) == {"db": ends}, job
+    assert after["db"][0] != before["db"][0]
+    assert (after["web"][0], after["worker"]) == (before["web"][0], before["worker"])
+    assert after["web"][1] > before["web"][1]
+    assert any(
+        line["msg"].endswith("/web depends on db and wants a restart with it: done") for line in job["logs"]
+    )
+    assert not await deployed.changed_by_hand()
+
+
+async def test_who_is_stopped_stays_stopped(story: Story) -> None:
+    deployed = await outdated(story, SOUND)
+    deployed.project.stop("web")
+    before = starts(deployed)
+
+    job = await deployed.update("db")
+
+    after = starts(deployed)
+    assert statuses(job) == {"db": "updated"}, job
+    assert after["web"] == before["web"]
+    assert deployed.runs("web") == set()
+
+
+@pytest.mark.parametrize("mode", ["dry-run", "apply"])
+async def test_who_has_to_complete_first_is_named_and_not_run_again(story: Story, mode: str) -> None:
+    story.push("web", "1")
+    once = story.service("web", command=["/bin/true"])
+    first = {"migrate": {"condition": "service_completed_successfully"}}
+    deployed = await story.deploy({"migrate": once, "web": story.service("web", depends_on=first)})
+    story.push("web", "2")
+    await deployed.checked()
+    before = deployed.containers("migrate")
+
+    job = await deployed.update("web", mode=mode)
+
+    [told] = [line for line in job["logs"] if "has to complete before web" in line["msg"]]
+    assert (told["level"], told["msg"].endswith("docker compose up migrate")) == ("warn", True), told
+    assert deployed.containers("migrate") == before
+
+
+async def test_a_dry_run_restarts_nobody(story: Story) -> None:
+    deployed = await outdated(story, SOUND)
+    before = starts(deployed)
+
+    await deployed.update("db", mode="dry-run")
+
+    assert starts(deployed) == before
