@@ -95,11 +95,14 @@ class FakeBulk:
         self.repositories[repository] = [*others, pushed]
         return pushed.digest
 
-    def tag(self, repository: str, tag: str, of: str) -> None:
-        """Names what the tag `of` does, pushed together with it."""
+    def tag(self, repository: str, tag: str, of: str, *, later: bool = False) -> None:
+        """Names what the tag `of` does, pushed together with it, or `later` than everything else."""
         rows = self.repositories[repository]
         others = [one for one in rows if one.tag != tag]
-        self.repositories[repository] = [*others, *(replace(one, tag=tag) for one in rows if one.tag == of)]
+        named = next(replace(one, tag=tag) for one in rows if one.tag == of)
+        if later:
+            named = replace(named, at=_FIRST_PUSH + timedelta(minutes=next(self._numbers)))
+        self.repositories[repository] = [*others, named]
 
     def newest_first(self, repository: str) -> list[Pushed]:
         return sorted(self.repositories[repository], key=lambda one: one.at, reverse=True)

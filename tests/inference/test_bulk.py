@@ -60,16 +60,27 @@ async def test_a_version_that_is_spelled_out_needs_no_second_page_and_no_list(
         assert len(bulk.listings) == 1
 
 
-async def test_whether_two_numbers_are_a_whole_version_the_list_tells_and_not_four_more_pages(
+async def test_two_numbers_are_a_whole_version_where_the_page_shows_what_they_make_longer(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
         content = many_and(bulk, "17.2", "17", "latest")
         engine.services.run(f"{bulk.host}/{APP}", None, content)
         assert set(await named(engine, bulk, content)) == {"17.2", "17", "latest"}
-        page, refused, listed = bulk.listings
-        assert page.endswith("page=1")
-        assert refused == listed == f"GET /v2/{APP}/tags/list?n=1000"
+        assert len(bulk.listings) == 1
+
+
+async def test_a_moving_tag_on_a_page_is_looked_up_in_the_list_and_not_on_four_more_pages(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        content = bulk.push(APP, "17.2")
+        many_and(bulk, "18.0")
+        bulk.tag(APP, "17", "17.2", later=True)
+        engine.services.run(f"{bulk.host}/{APP}:17", None, content)
+        assert await named(engine, bulk, content) == ("17",)
+        assert [line[-6:] for line in bulk.listings if "/tag/?" in line] == ["page=1"]
+        assert f"GET /v2/{APP}/tags/list?n=1000" in bulk.listings
 
 
 def many_and(bulk: FakeBulk, version: str, *others: str) -> Digest:

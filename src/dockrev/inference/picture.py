@@ -111,6 +111,11 @@ def tells(tag: str, tag_list: TagList | None) -> bool:
 
 
 def _spelled_out(tag: str) -> bool:
-    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z; 17.2 may be the last word or not."""
+    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z; 17.2 may be the last word or not.
+
+    Nor is version-4.0.0, which may be shorter than 4.0.0-ls12.
+    """
     version = parse_version(tag)
-    return version is not None and (len(version.numbers) > 2 or version.scheme is Scheme.DATE)
+    if version is None or version.scheme is Scheme.DATE:
+        return version is not None
+    return len(version.numbers) > 2 and (not version.prefix or version.revision != ())
