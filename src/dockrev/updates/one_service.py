@@ -6,30 +6,23 @@ not is simply done once more.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from dockrev.docker.pull_progress import PullProgress
-from dockrev.errors import AppError, Conflict, DockerError, JobCancelled, Json, StorageError, UpstreamError
-from dockrev.oci.digest import Digest
-from dockrev.updates.applying import Applying
+from dockrev.errors import AppError, DockerError, JobCancelled, Json, StorageError
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.content import bring
 from dockrev.updates.going_back import GoingBack, Undo
 from dockrev.updates.models import ServiceOutcome, ServicePlan, ServiceStatus, StackPlan, Step
-from dockrev.updates.order import sharing_with
-from dockrev.updates.preflight import Preflight, own_service
 from dockrev.updates.protection import Protection
 from dockrev.updates.pull_tags import PullTags
-from dockrev.updates.record import Before, from_facts, is_up, record
+from dockrev.updates.record import Before, from_facts
 from dockrev.updates.report import StackReport
-from dockrev.updates.retrying import patiently, unless_cancelled
+from dockrev.updates.steps import INTENT, Steps
 from dockrev.updates.store import Journal
 from dockrev.updates.together import Tie
-from dockrev.updates.watching import Watching
 
 _OUTCOME = TypeAdapter(ServiceOutcome)
 _OUTCOME_STEP = "outcome"
@@ -68,8 +61,7 @@ class ServiceUpdate:
         self._report = report
         self._cancelled = cancelled
         self._protection = Protection(job_id, plan.service_id)
-        self._applying = Applying(tools, stack.project, plan.name, self._line)
-        self._watching = Watching(tools, self._applying, plan.name, self._tell_watching)
+        self._steps = Steps(stack, plan, tools, report, cancelled)
         self._before: Before | None = None
         self._done: dict[str, Mapping[str, Any]] = {}
 
@@ -101,7 +93,8 @@ class ServiceUpdate:
             return None
         if not await self._do(Step.RECORD, lambda: self._record(protect)):
             return await self._end(ServiceStatus.SKIPPED, "it does not run, and an update starts nothing")
-        await self._do(Step.PREFLIGHT, lambda: self._preflight(allow_arch_mismatch))
+        looking = partial(self._steps.preflight, allow_arch_mismatch=allow_arch_mismatch)
+        await self._do(Step.PREFLIGHT, lambda: looking(self._known))
         return None
 
     def rehearsed(self) -> ServiceOutcome:
@@ -117,12 +110,13 @@ class ServiceUpdate:
         """From pull to settle. None: it has turned back. Never raises AppError."""
         if self.turned_back:
             return None
+        steps = self._steps
         try:
-            image = (await self._do(Step.PULL, self._pull))["image"]
-            await self._do(Step.TAG, lambda: self._tag(image))
-            await self._do(Step.APPLY, self._up)
-            await self._do(Step.VERIFY, lambda: self._verify(image))
-            await self._do(Step.PROVE, self._prove)
+            image = (await self._do(Step.PULL, steps.pull))["image"]
+            await self._do(Step.TAG, lambda: steps.tag(image))
+            await self._do(Step.APPLY, lambda: steps.up(self._known))
+            await self._do(Step.VERIFY, lambda: steps.verify(self._known, image))
+            await self._do(Step.PROVE, lambda: steps.prove(self._known))
         except StepFailed as failure:
             return await self._after(failure)
         return await self._finish(image)
@@ -130,7 +124,7 @@ class ServiceUpdate:
     async def made_anew(self) -> list[str]:
         """The services whose containers are others than before the update: itself, and who lives with it."""
         before = self._before
-        if before is None or not await self._applying.replaced(before):
+        if before is None or not await self._steps.applying.replaced(before):
             return []
         return [self._plan.name, *before.sharing]
 
@@ -155,12 +149,18 @@ class ServiceUpdate:
         why = f"of {facts['step']}: {facts['reason']}" if facts["step"] else facts["reason"]
         await self._report.began(self._plan, Step.ROLLBACK, f"because {why}")
         return GoingBack(
-            self._tools, self._applying, self._watching, self._known, self._plan.ref, self._journal, undo
+            self._tools,
+            self._steps.applying,
+            self._steps.watching,
+            self._known,
+            self._plan.ref,
+            self._journal,
+            undo,
         )
 
     async def gone_back(self, text: str) -> ServiceOutcome:
-        await self._look_around()
-        await self._report.did(self._plan, Step.ROLLBACK, f"{text}{self._also()}")
+        await self._steps.look_around()
+        await self._report.did(self._plan, Step.ROLLBACK, f"{text}{self._steps.also}")
         facts = self._done[_TURNED_BACK]
         step = Step(facts["step"]) if facts["step"] else None
         return await self._end(
@@ -185,7 +185,7 @@ class ServiceUpdate:
         return bool(self._done[_TURNED_BACK].get("cancelled"))
 
     async def _finish(self, image: str) -> ServiceOutcome:
-        await self._do(Step.SETTLE, self._settle)
+        await self._do(Step.SETTLE, self._steps.settle)
         same = image == self._known.image
         also = PullTags(self._tools, self._plan.service_id, self._plan.ref, self._cancelled, self._report.log)
         pulled = await also.pull(self._plan.pull_tags)
@@ -212,7 +212,7 @@ class ServiceUpdate:
             return self._done[step]
         if self._cancelled.is_set() and step is not Step.SETTLE:
             raise StepFailed.because(step, JobCancelled())
-        await self._report.began(self._plan, step, _INTENT[step])
+        await self._report.began(self._plan, step, INTENT[step])
         try:
             facts = await work()
         except StorageError:
@@ -226,97 +226,15 @@ class ServiceUpdate:
         return facts
 
     async def _record(self, protect: bool) -> dict[str, Json]:
-        tools, plan = self._tools, self._plan
-        view = await tools.projects.read(self._stack.project)
-        containers = await self._applying.containers()
-        if not is_up(containers):
+        self._before = before = await self._steps.record()
+        if before is None:
             return {}
-        images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
-        sharing = await self._applying.running(sharing_with(plan.name, view.config.services), view)
-        made_from = await self._applying.made_from(view, plan.name, len(containers))
-        now, patience = tools.clock.now(), await tools.patience()
-        before = record(view.files, containers, images, sharing, made_from, now, patience)
         if protect:
-            await self._protection.begin(tools.tagging, before.image)
-        self._before = before
+            await self._protection.begin(self._tools.tagging, before.image)
         return {**before.as_facts(), "text": before.told}
 
-    async def _preflight(self, allow_arch_mismatch: bool) -> dict[str, Json]:
-        preflight = Preflight(
-            self._tools, self._applying, self._stack, self._plan, self._line, self._report.warn
-        )
-        looking = preflight.download_bytes(self._known, allow_arch_mismatch=allow_arch_mismatch)
-        size = await unless_cancelled(self._cancelled, looking)
-        return {"downloadBytes": size, "text": f"at most {size / 1e6:.1f} MB to download"}
-
-    async def _pull(self) -> dict[str, Json]:
-        def advance(progress: PullProgress) -> None:
-            self._report.pulling(self._plan, progress.bytes_done, progress.bytes_total)
-
-        tools, content = self._tools, self._plan.content
-        pulling = patiently(lambda: bring(tools, content, advance), tools.retries, self._line)
-        image = await unless_cancelled(self._cancelled, pulling)
-        return {"image": image, "text": f"{Digest(self._plan.digest).short} is image {image[7:19]}"}
-
-    async def _tag(self, image: str) -> dict[str, Json]:
-        """So that `docker compose up -d` by hand means the same image later."""
-        ref = self._plan.ref
-        await self._tools.tagging.tag(image, ref.repository, ref.tag or "")
-        return {"text": f"{self._plan.image_ref} is image {image[7:19]} here{self._also()}"}
-
-    def _also(self) -> str:
-        """Whom the name of the image concerns as well, at the next `compose up` there."""
-        names = ", ".join(self._plan.namesakes)
-        return f", also to {names} when that is brought up next" if names else ""
-
-    async def _up(self) -> dict[str, Json]:
-        files = self._known.files
-        service = own_service(self._plan.name, await self._tools.projects.render(files))
-        if self._plan.config_digest and service.digest != self._plan.config_digest:
-            raise Conflict("the compose file was changed during the update")
-        await self._applying.up(self._known)
-        return {"text": "containers are made anew"}
-
-    async def _verify(self, image: str) -> dict[str, Json]:
-        if image == self._known.image and await self._applying.untouched(self._known):
-            return {"text": "the same containers run on"}
-        watching = self._watch(image)
-        return {"text": await unless_cancelled(self._cancelled, watching)}
-
-    async def _watch(self, image: str) -> str:
-        text = await self._watching.watch(self._known, image, must_be_sound=True)
-        companions = self._known.sharing.items()
-        images = {name: image if one.is_named(self._plan.ref) else one.image for name, one in companions}
-        await self._watching.watch_companions(self._known, images)
-        return text
-
-    def _tell_watching(self, text: str) -> None:
-        self._report.watching(self._plan, text)
-
-    async def _prove(self) -> dict[str, Json]:
-        if lost := await self._applying.lost(self._known):
-            raise Conflict(f"the new container lost what nothing explains: {'; '.join(map(str, lost))}")
-        return {"text": "nothing is lost"}
-
-    async def _settle(self) -> dict[str, Json]:
-        await self._look_around()
-        return {"text": "runs what was approved"}
-
     async def settled(self) -> None:
-        """Tells what is true of the service now, as its registry and the engine say."""
-        try:
-            if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
-                await self._report.settled(self._plan, seen)
-        except UpstreamError as error:
-            await self._report.warn(f"{self._plan.name} was not looked at again: {error.message}")
-
-    async def _look_around(self) -> None:
-        """What cannot be seen now is seen by the next scan; the service is what it is."""
-        try:
-            await self._tools.look_around()
-        except UpstreamError as error:
-            await self._report.warn(f"the list of stacks is not fresh yet: {error.message}")
-        await self.settled()
+        await self._steps.settled()
 
     async def _after(self, failure: StepFailed) -> ServiceOutcome | None:
         await self._report.failed(self._plan, failure.step, failure.reason)
@@ -334,7 +252,7 @@ class ServiceUpdate:
 
     async def _left_there(self, step: Step, reason: str, *, cancelled: bool = False) -> ServiceOutcome:
         """It is not as it was; the operator learns what there is, and how to go back by hand."""
-        left = await self._applying.left()
+        left = await self._steps.applying.left()
         told = f"{reason.rstrip('.')}. {left.text}"
         if left.image != self._known.image:
             kept = self._protection.kept_name
@@ -377,19 +295,3 @@ class ServiceUpdate:
         facts = _OUTCOME.dump_python(outcome, mode="json")
         await self._journal.write(_OUTCOME_STEP, facts)
         return outcome
-
-    async def _line(self, line: str) -> None:
-        with suppress(StorageError):  # a line less; what has to be stored is in the journal
-            await self._report.log(line)
-
-
-_INTENT: Mapping[Step, str] = {
-    Step.RECORD: "what runs now",
-    Step.PREFLIGHT: "compose file, registry, platform, disk",
-    Step.PULL: "by digest",
-    Step.TAG: "the name in the compose file",
-    Step.APPLY: "compose up",
-    Step.VERIFY: "containers run and are healthy",
-    Step.PROVE: "settings, networks and mounts are kept",
-    Step.SETTLE: "what runs is what was approved",
-}
