@@ -336,6 +336,13 @@ def test_a_dozen_prereleases_do_not_come_before_the_release(raw: str, heads: int
     assert len(oracle.heads()) == heads
 
 
+def test_a_release_of_some_time_ago_is_found_among_the_prereleases_of_years() -> None:
+    betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 101)}
+    oracle = Oracle(SEMVER | betas)
+    assert oracle.run(Case(digest("1.11.4"), ("latest",))) == {"1.11.4"}
+    assert len(oracle.heads()) < 20
+
+
 @pytest.mark.parametrize(("released", "heads"), [(SEMVER, 5), ({"latest": "beta.10"}, 1)])
 def test_a_prerelease_behind_latest_is_the_newest_one(released: Mapping[str, str], heads: int) -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}

@@ -120,8 +120,10 @@ def _with_spellings(planned: Sequence[Version], releases: Iterable[_Release]) ->
 def _newest_release(versions: list[Version]) -> list[Version]:
     """`latest` hardly ever names a pre-release, of which there may be dozens; if it does, then the newest."""
     releases = [one for one in versions if not one.prerelease]
+    prereleases = [one for one in versions if one.prerelease]
     older = [*_heads(releases, 2)[1:3], *_heads(releases, 1)[1:2]]
-    return _once([*releases[:1], *_in_turn(releases[1:5], versions[:1], older), *versions])
+    soon = _in_turn(releases[1:5], versions[:1], older)
+    return _once([*releases[:1], *soon, *_in_turn(releases, prereleases)])
 
 
 def _older_series(versions: list[Version]) -> list[Version]:
