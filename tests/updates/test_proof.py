@@ -246,6 +246,25 @@ def test_a_volume_that_only_the_new_image_wants_is_no_difference() -> None:
     assert proof.compare(before(), after) == []
 
 
+def with_volumes_of(document: Document, owner: str, *mounted: str) -> proof.Testimony:
+    document["HostConfig"]["VolumesFrom"] = [f"{owner}:ro"]
+    document["Mounts"] += [
+        {"Type": "volume", "Name": "e" * 64, "Source": "/v/e", "Destination": path, "RW": False}
+        for path in mounted
+    ]
+    return proof.testimony(ContainerDetail.parse(document), image())
+
+
+def test_the_volumes_of_another_may_come_from_another_container_whose_image_wants_more() -> None:
+    old = with_volumes_of(container(), "1" * 64, "/rows")
+    assert proof.compare(old, with_volumes_of(container(), "2" * 64, "/rows", "/more")) == []
+
+
+def test_that_the_volumes_of_another_are_gone_is_a_loss() -> None:
+    [lost] = proof.compare(with_volumes_of(container(), "1" * 64), before())
+    assert lost.setting == "host.VolumesFrom"
+
+
 def test_what_the_image_brought_is_no_loss_when_the_new_one_does_not() -> None:
     old_image = image(Env=["PATH=/bin", "VERSION=1", "GONE=1"])
     old = container()

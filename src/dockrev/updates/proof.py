@@ -63,7 +63,6 @@ _HOST_SETTINGS = (
     "UTSMode",
     "Ulimits",
     "UsernsMode",
-    "VolumesFrom",
 )
 _FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
 _SECRET = ("env.", "label.", "config.Cmd", "config.Entrypoint", "config.Healthcheck", "host.LogConfig")
@@ -108,7 +107,7 @@ def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
     own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
     if config.get("Hostname") == container.id[:_SHORT_ID]:
         own["config.Hostname"] = "(container id)"
-    own |= _networks(document, host, container) | _shared_namespaces(host)
+    own |= _networks(document, host, container) | _shared_namespaces(host) | _volume_sources(host)
     settings = {name: Setting(value) for name, value in own.items()}
     settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
     settings |= _environment(config, defaults) | _labels(config, defaults)
@@ -164,13 +163,18 @@ def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Se
 
 
 def _mounts(document: Mapping[str, Any], wanted_by_image: Collection[str]) -> dict[str, Setting]:
-    """An anonymous volume may be another one; that something is mounted there may not change."""
+    """An anonymous volume may be another one; that something is mounted there may not change.
+
+    Unless an image says where: its own, or that of a container whose volumes it has.
+    """
     form: dict[str, Setting] = {}
+    inherits = bool(_mapping(document.get("HostConfig")).get("VolumesFrom"))
     for mount in _sequence(document.get("Mounts")):
         source, destination = mount.get("Name") or mount.get("Source"), str(mount.get("Destination"))
         anonymous = mount.get("Type") == "volume" and _is_anonymous(str(mount.get("Name")))
         value = [mount.get("Type"), "(anonymous)" if anonymous else source, mount.get("RW")]
-        form[f"mount.{destination}"] = Setting(value, default=anonymous and destination in wanted_by_image)
+        by_image = destination in wanted_by_image or inherits
+        form[f"mount.{destination}"] = Setting(value, default=anonymous and by_image)
     return form
 
 
@@ -207,6 +211,12 @@ def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
     if _is_shared(host.get("NetworkMode")):
         form |= {"config.Hostname": None, "config.Domainname": None}
     return form
+
+
+def _volume_sources(host: Mapping[str, Any]) -> dict[str, Json]:
+    """How it may use the volumes of others; those are other containers by now."""
+    modes = sorted(str(one).partition(":")[2] for one in _sequence(host.get("VolumesFrom")))
+    return {"host.VolumesFrom": ["container", *modes] if modes else None}
 
 
 def _is_shared(mode: Any) -> bool:
