@@ -1,6 +1,8 @@
 """The shape of the package: names that say something, files that stay small, a reference that is true."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,12 @@ def test_no_file_is_longer_than_400_lines(path: Path) -> None:
 def test_every_module_with_code_begins_with_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not text.strip() or "migrations" in path.parts or text.startswith('"""')
+
+
+@pytest.mark.parametrize("heavy", ["fastapi", "dbos"])
+def test_a_command_that_only_looks_does_not_load_what_serves_and_updates(heavy: str) -> None:
+    look = f"import sys, dockrev.cli.check, dockrev.cli.doctor; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
 
 
 def listed() -> set[tuple[str, str]]:

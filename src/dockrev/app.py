@@ -9,7 +9,7 @@ import structlog
 import tzlocal
 from fastapi import FastAPI
 
-from dockrev.assembly import Core, Registries, Works, assemble_works, open_core, troubles_seen
+from dockrev.assembly import Core, Registries, open_core, troubles_seen
 from dockrev.checks.deferred import DeferredChecks
 from dockrev.checks.jobs import CheckJobs
 from dockrev.checks.routes import CheckRoutes
@@ -41,6 +41,7 @@ from dockrev.web.body import ApiRouter
 from dockrev.web.listen import listen
 from dockrev.web.server import WebServer, cancelled_by_signals
 from dockrev.web.shutdown import Shutdown
+from dockrev.works import Works, assemble_works
 
 log = structlog.get_logger()
 

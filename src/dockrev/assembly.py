@@ -1,12 +1,11 @@
-"""What finds, checks, names and updates, put together without a server around it."""
+"""What finds, checks and names, put together without a server around it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-from dockrev.backups.backups import Backups
 from dockrev.checks.checker import Checker
 from dockrev.checks.models import Step
 from dockrev.clock import Clock
@@ -15,38 +14,20 @@ from dockrev.db.database import Database
 from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.models import ActionKind
 from dockrev.discovery.observe import Observer
-from dockrev.discovery.reader import ProjectReader
 from dockrev.discovery.scan import Scanner
 from dockrev.discovery.store import ProjectStore
-from dockrev.docker.disk import Disk
 from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
-from dockrev.docker.inspect import Inspection
-from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.own_container import OwnContainer, traces_of_this_process
-from dockrev.docker.pulling import Pulling
-from dockrev.docker.recreation import Recreation
-from dockrev.docker.tagging import Tagging
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.parts import InferenceParts
 from dockrev.inference.stack_demand import StackDemand
-from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.runner import JobRunner
-from dockrev.jobs.store import JobStore
 from dockrev.registry.client import RegistryClient
-from dockrev.registry.credentials import CredentialStore
-from dockrev.stacks.appraisal import AppraisedService, Appraiser
+from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
-from dockrev.updates.collaborators import Tools
-from dockrev.updates.jobs import UpdateJobs
-from dockrev.updates.logins import Logins
-from dockrev.updates.reservations import Reservations
-from dockrev.updates.saving import UpdateBackups
-from dockrev.updates.store import UpdateStore
-from dockrev.updates.verify import Patience
 from dockrev.versions.store import VersionStore
 
 
@@ -111,77 +92,6 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             scanner=Scanner(engine, Observer(compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, appraiser, clock),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Works:
-    """Jobs, and updates as one kind of them."""
-
-    feed: LogFeed
-    jobs: JobStore
-    runner: JobRunner
-    backups: Backups
-    updates: UpdateJobs
-
-    async def repair(self) -> None:
-        """Before the runner starts: what a crash left half done goes, but for what a job goes on with."""
-        await self.backups.repair()
-        await self.updates.repair()
-
-
-def assemble_works(core: Core, db_path: Path) -> Works:
-    feed = LogFeed()
-    jobs = JobStore(core.database, feed, core.clock)
-    runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
-    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.own)
-    updates = UpdateJobs(
-        runner,
-        jobs,
-        UpdateStore(core.database, core.clock),
-        Reservations(core.database),
-        core.appraiser,
-        _tools(core),
-        UpdateBackups(backups, core.stacks, core.settings),
-    )
-    return Works(feed, jobs, runner, backups, updates)
-
-
-def _tools(core: Core) -> Tools:
-    engine, config = core.engine, core.config
-    return Tools(
-        projects=ProjectReader(engine, core.compose),
-        registry=core.registry,
-        login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
-        inspection=Inspection(engine),
-        lifecycle=Lifecycle(engine),
-        recreation=Recreation(engine),
-        pulling=Pulling(engine),
-        tagging=Tagging(engine),
-        disk=Disk(engine),
-        platform=core.host.get,
-        own=core.own.get,
-        engine_answers=core.engine.describe,
-        look_around=core.scanner.scan,
-        appraised=lambda stack_id, service_id: _seen_anew(core, stack_id, service_id),
-        clock=core.clock,
-        patience=lambda: _patience(core.settings),
-        retries=config.updates,
-    )
-
-
-async def _seen_anew(core: Core, stack_id: str, service_id: str) -> AppraisedService | None:
-    """As its registry says now; a registry that does not answer leaves what was known."""
-    if known := await core.appraiser.service(stack_id, service_id):
-        await Registries(core.checker).check([known.service])
-    return await core.appraiser.service(stack_id, service_id)
-
-
-async def _patience(settings: SettingsStore) -> Patience:
-    chosen = await settings.updates()
-    return Patience(
-        stability=timedelta(seconds=chosen.stability_seconds),
-        longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
-    )
 
 
 class Registries:

@@ -11,7 +11,7 @@ from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import JobStatus, Level, LogRow, Outcome
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
-from dockrev.web.sse import ServerEvent
+from dockrev.web.server_event import ServerEvent
 from tests.fakes.clock import MovableClock
 from tests.jobs.building import Jobs, new_job, success
 

@@ -11,8 +11,9 @@ from starlette.types import ASGIApp
 from dockrev.config import AuthConfig
 from dockrev.web.application import create_web_app
 from dockrev.web.body import ApiRouter
+from dockrev.web.server_event import ServerEvent
 from dockrev.web.shutdown import Shutdown
-from dockrev.web.sse import EventStream, ResumeAfter, ServerEvent
+from dockrev.web.sse import EventStream, ResumeAfter
 from tests.web.asgi import ask
 from tests.web.serving import serving
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
-from dockrev.assembly import Works
 from dockrev.errors import Conflict
 from dockrev.jobs.models import Job, Level, LogRow
+from dockrev.works import Works
 
 _LINES_AT_ONCE = 500
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

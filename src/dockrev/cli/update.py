@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from dockrev.assembly import Core, Works, assemble_works, open_core
+from dockrev.assembly import Core, open_core
 from dockrev.cli.check import ProgressBar, look_for, progress_on
 from dockrev.cli.follow import Follower
 from dockrev.cli.outcomes import Chosen, Selection, Told, choose, exit_code, outcomes_of, request_for
@@ -20,6 +20,7 @@ from dockrev.db.lock import only_server
 from dockrev.errors import Conflict, InvalidArgument, UpstreamError
 from dockrev.jobs.models import Job
 from dockrev.updates.jobs import JOB_TYPE
+from dockrev.works import Works, assemble_works
 
 DECLINED = 2
 _USE_THE_SERVER = (

@@ -10,7 +10,7 @@ import orjson
 from dockrev.clock import Clock, timestamp
 from dockrev.errors import Json
 from dockrev.versions.models import DigestKey, InferenceReason
-from dockrev.web.sse import ServerEvent
+from dockrev.web.server_event import ServerEvent
 
 _KEPT = 2000
 _NAME = "version_inference_event"

@@ -9,7 +9,7 @@ from dockrev.errors import AppError, Json
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import Level, LogRow
 from dockrev.jobs.store import JobStore
-from dockrev.web.sse import ServerEvent
+from dockrev.web.server_event import ServerEvent
 
 _BATCH = 200
 

@@ -9,7 +9,6 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Query
@@ -17,28 +16,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from dockrev.web.query import blank_means
+from dockrev.web.server_event import ServerEvent
 from dockrev.web.shutdown import Shutdown
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
 KEEP_ALIVE_SECONDS: Final = 15.0
 LIFE_SECONDS: Final = 600.0
 _MAX_ID: Final = 2**63 - 1
-_LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-
-
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
-    """`data` is JSON text. Without an id the event is not a point to resume from."""
-
-    event: str
-    data: str
-    id: int | None = None
-
-    def encode(self) -> bytes:
-        lines = [] if self.id is None else [f"id: {self.id}"]
-        lines.append(f"event: {_LINE_BREAK.sub(' ', self.event)}")
-        lines += [f"data: {line}" for line in _LINE_BREAK.split(self.data)]
-        return ("\n".join(lines) + "\n\n").encode()
 
 
 class EventStream(Response):

@@ -1,0 +1,99 @@
+"""Jobs, and updates as one kind of them, put together. Commands that only look need none of it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from dockrev.assembly import Core, Registries
+from dockrev.backups.backups import Backups
+from dockrev.discovery.reader import ProjectReader
+from dockrev.docker.disk import Disk
+from dockrev.docker.inspect import Inspection
+from dockrev.docker.lifecycle import Lifecycle
+from dockrev.docker.pulling import Pulling
+from dockrev.docker.recreation import Recreation
+from dockrev.docker.tagging import Tagging
+from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.runner import JobRunner
+from dockrev.jobs.store import JobStore
+from dockrev.registry.credentials import CredentialStore
+from dockrev.stacks.appraisal import AppraisedService
+from dockrev.system.settings import SettingsStore
+from dockrev.updates.collaborators import Tools
+from dockrev.updates.jobs import UpdateJobs
+from dockrev.updates.logins import Logins
+from dockrev.updates.reservations import Reservations
+from dockrev.updates.saving import UpdateBackups
+from dockrev.updates.store import UpdateStore
+from dockrev.updates.verify import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """Jobs, and updates as one kind of them."""
+
+    feed: LogFeed
+    jobs: JobStore
+    runner: JobRunner
+    backups: Backups
+    updates: UpdateJobs
+
+    async def repair(self) -> None:
+        """Before the runner starts: what a crash left half done goes, but for what a job goes on with."""
+        await self.backups.repair()
+        await self.updates.repair()
+
+
+def assemble_works(core: Core, db_path: Path) -> Works:
+    feed = LogFeed()
+    jobs = JobStore(core.database, feed, core.clock)
+    runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
+    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.own)
+    updates = UpdateJobs(
+        runner,
+        jobs,
+        UpdateStore(core.database, core.clock),
+        Reservations(core.database),
+        core.appraiser,
+        _tools(core),
+        UpdateBackups(backups, core.stacks, core.settings),
+    )
+    return Works(feed, jobs, runner, backups, updates)
+
+
+def _tools(core: Core) -> Tools:
+    engine, config = core.engine, core.config
+    return Tools(
+        projects=ProjectReader(engine, core.compose),
+        registry=core.registry,
+        login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
+        inspection=Inspection(engine),
+        lifecycle=Lifecycle(engine),
+        recreation=Recreation(engine),
+        pulling=Pulling(engine),
+        tagging=Tagging(engine),
+        disk=Disk(engine),
+        platform=core.host.get,
+        own=core.own.get,
+        engine_answers=core.engine.describe,
+        look_around=core.scanner.scan,
+        appraised=lambda stack_id, service_id: _seen_anew(core, stack_id, service_id),
+        clock=core.clock,
+        patience=lambda: _patience(core.settings),
+        retries=config.updates,
+    )
+
+
+async def _seen_anew(core: Core, stack_id: str, service_id: str) -> AppraisedService | None:
+    """As its registry says now; a registry that does not answer leaves what was known."""
+    if known := await core.appraiser.service(stack_id, service_id):
+        await Registries(core.checker).check([known.service])
+    return await core.appraiser.service(stack_id, service_id)
+
+
+async def _patience(settings: SettingsStore) -> Patience:
+    chosen = await settings.updates()
+    return Patience(
+        stability=timedelta(seconds=chosen.stability_seconds),
+        longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
+    )
