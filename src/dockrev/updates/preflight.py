@@ -140,8 +140,8 @@ class Preflight:
             image = await self._tools.inspection.image(one.image_id)
             if lost := not_given_here(service, one, image):
                 raise Conflict(
-                    f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), though the"
-                    f" project's files are older than it: they were set in a shell; {_WRITE_THEM}"
+                    f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), and no"
+                    f" file of the project seems to be newer: maybe they were set in a shell; {_WRITE_THEM}"
                 )
 
     def _approved(self) -> Collection[str]:
