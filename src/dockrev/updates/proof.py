@@ -63,7 +63,6 @@ _HOST_SETTINGS = (
     "UTSMode",
     "Ulimits",
     "UsernsMode",
-    "VolumesFrom",
 )
 _FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
 _SECRET = ("env.", "label.", "config.Cmd", "config.Entrypoint", "config.Healthcheck", "host.LogConfig")
@@ -109,6 +108,7 @@ def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
     if config.get("Hostname") == container.id[:_SHORT_ID]:
         own["config.Hostname"] = "(container id)"
     own |= _networks(document, host, container) | _shared_namespaces(host)
+    own["host.VolumesFrom"] = [_without_owner(one) for one in _sequence(host.get("VolumesFrom"))] or None
     settings = {name: Setting(value) for name, value in own.items()}
     settings |= {f"config.{name}": _or_image(name, config, defaults) for name in _FROM_IMAGE}
     settings |= _environment(config, defaults) | _labels(config, defaults)
@@ -164,13 +164,18 @@ def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Se
 
 
 def _mounts(document: Mapping[str, Any], wanted_by_image: Collection[str]) -> dict[str, Setting]:
-    """An anonymous volume may be another one; that something is mounted there may not change."""
+    """An anonymous volume may be another one; that something is mounted there may not change.
+
+    Unless an image wants it there: its own, or that of a container whose volumes it has.
+    """
     form: dict[str, Setting] = {}
+    has_others = bool(_mapping(document.get("HostConfig")).get("VolumesFrom"))
     for mount in _sequence(document.get("Mounts")):
         source, destination = mount.get("Name") or mount.get("Source"), str(mount.get("Destination"))
         anonymous = mount.get("Type") == "volume" and _is_anonymous(str(mount.get("Name")))
         value = [mount.get("Type"), "(anonymous)" if anonymous else source, mount.get("RW")]
-        form[f"mount.{destination}"] = Setting(value, default=anonymous and destination in wanted_by_image)
+        wanted = has_others or destination in wanted_by_image
+        form[f"mount.{destination}"] = Setting(value, default=anonymous and wanted)
     return form
 
 
@@ -207,6 +212,11 @@ def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
     if _is_shared(host.get("NetworkMode")):
         form |= {"config.Hostname": None, "config.Domainname": None}
     return form
+
+
+def _without_owner(volumes_from: Any) -> Json:
+    """`CONTAINER[:MODE]`. It may be another container by now; which volumes it has, the mounts tell."""
+    return str(volumes_from).partition(":")[2] or "rw"
 
 
 def _is_shared(mode: Any) -> bool:
