@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,15 @@ async def test_what_depends_on_something_unseen_is_asked_every_time(
         await compose.effective_config(files)
 
     assert len(script.calls) == 2
+
+
+async def test_the_last_change_is_known_even_if_not_all_files_are(script: Script, folder: Folder) -> None:
+    files = folder.compose("services: {web: {image: nginx, env_file: '${STAGE}.env'}}")
+    os.utime(folder.path / "compose.yaml", (1000, 1000))
+
+    config = await (await find(script)).effective_config(files)
+
+    assert config.changed_at == datetime.fromtimestamp(1000, UTC)
 
 
 async def test_includes_that_go_round_in_circles_come_to_an_end(script: Script, folder: Folder) -> None:

@@ -1,11 +1,18 @@
 """What a service needs and has, in every form that Compose takes or prints."""
 
+import json
 from typing import Any
 
 import pytest
 
 from dockrev.compose.cli import Compose
-from dockrev.compose.models import ComposeService, Dependency, DependencyCondition, ServiceVolume
+from dockrev.compose.models import (
+    ComposeService,
+    Dependency,
+    DependencyCondition,
+    ProjectFiles,
+    ServiceVolume,
+)
 from dockrev.compose.services import rendered_services, written_services
 from tests.compose.conftest import Folder
 
@@ -169,6 +176,31 @@ async def test_both_versions_of_compose_say_the_same(compose: Compose, folder: F
         ("volume", None, "/anonymous", False),
     }
     assert len({service.digest for service in config.services}) == 3
+
+
+async def test_text_that_looks_like_a_number_stays_as_it_is_written(compose: Compose, folder: Folder) -> None:
+    texts = {"COMMIT": "1234e56", "EXPONENT": "1e3", "OCTAL": "0o17", "TIME": "22:22", "ANSWER": "yes"}
+    document = {
+        "version": "3.7",
+        "services": {"web": {"image": "web", "environment": texts, "labels": texts}},
+    }
+
+    [web] = (await compose.effective_config(folder.compose(json.dumps(document)))).services
+
+    assert (web.environment, web.labels) == (texts, texts)
+
+
+async def test_the_working_directory_has_the_name_by_which_it_was_reached(
+    compose: Compose, folder: Folder
+) -> None:
+    """As in the shell that started the project: what a file calls `${PWD}` is the same then."""
+    folder.compose("{version: '3.7', services: {web: {image: web, volumes: ['${PWD}/data:/data']}}}")
+    link = folder.path.parent / "link"
+    link.symlink_to(folder.path)
+
+    [web] = (await compose.effective_config(ProjectFiles("blog", (link / "compose.yaml",), link))).services
+
+    assert [one.source for one in web.volumes] == [f"{link}/data"]
 
 
 async def test_files_that_cannot_be_rendered_are_merged(compose: Compose, folder: Folder) -> None:

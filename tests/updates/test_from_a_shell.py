@@ -48,6 +48,23 @@ async def test_a_variable_of_the_shell_is_not_lost(story: Story, written: str | 
     assert f"PASSWORD={HIDDEN}" in container["Config"]["Env"]
 
 
+async def test_a_variable_that_the_shell_had_not_either_stops_nothing(story: Story) -> None:
+    deployed = await outdated(story, {}, {}, environment=["DEBUG", "LEVEL=1e3"], labels={"on": True})
+
+    assert (await deployed.update("web"))["status"] == "success"
+
+
+async def test_what_compose_v1_adds_for_an_anonymous_volume_stops_no_later_update(story_on_v1: Story) -> None:
+    story = story_on_v1
+    story.push("web", "1")
+    deployed = await story.deploy({"web": story.service("web", volumes=["/data"])})
+    for version in ("2", "3"):
+        story.push("web", version)
+        await deployed.checked()
+        job = await deployed.update("web")
+        assert job["status"] == "success", job
+
+
 async def test_a_directory_that_a_shell_named_is_not_replaced_by_another(
     story: Story, tmp_path: Path
 ) -> None:

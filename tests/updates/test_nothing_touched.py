@@ -305,10 +305,27 @@ async def test_a_network_that_was_joined_by_hand_is_not_lost(
     assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
 
 
+async def test_a_network_that_a_companion_joined_by_hand_is_not_lost_either(story: Story) -> None:
+    for name in ("web", "reader"):
+        story.push(name, "1", volumes=("/rows",))
+    deployed = await story.deploy(
+        {"web": story.service("web"), "reader": story.service("reader", volumes_from=["web"])}
+    )
+    story.push("web", "2", volumes=("/rows",))
+    await deployed.checked(2)
+    network = f"{deployed.project.name}_reading"
+    with joined_by_hand(deployed, network, "reader"):
+        before = seen(deployed)
+        job = await deployed.update("web")
+        assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
+        assert f"reader-1 is in a network that the compose file does not name ({network})" in str(job)
+        assert seen(deployed) == before
+
+
 @contextmanager
-def joined_by_hand(deployed: Deployed, network: str) -> Iterator[None]:
+def joined_by_hand(deployed: Deployed, network: str, service: str = "web") -> Iterator[None]:
     api = deployed.story.engine.api
-    [container] = deployed.project.containers("web")
+    [container] = deployed.project.containers(service)
     ask = {"Content-Type": "application/json"}
     subnet = f"10.214.{crc32(network.encode()) % 256}.0/24"
     options = {"Name": network, "IPAM": {"Config": [{"Subnet": subnet}]}}

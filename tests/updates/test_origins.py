@@ -58,6 +58,28 @@ def test_a_variable_that_a_shell_had_is_named_without_its_value(here: dict[str, 
     assert not_given_here(service(environment=here), container("TOKEN=hidden"), image()) == ["TOKEN"]
 
 
+def test_a_variable_that_had_no_value_anywhere_is_not_missed() -> None:
+    """The engine keeps the bare name."""
+    assert not_given_here(service(environment={"DEBUG": None}), container("DEBUG"), image()) == []
+
+
+def test_a_boolean_is_the_same_in_the_words_of_both_versions_of_compose() -> None:
+    here = service(environment={"DEBUG": True}, labels={"traefik.enable": True})
+    made = container("DEBUG=True", labels={"traefik.enable": "True"})
+    assert not_given_here(here, made, image()) == []
+    other = service(environment={"DEBUG": False}, labels={"traefik.enable": "yes"})
+    assert not_given_here(other, made, image()) == ["DEBUG", "label traefik.enable"]
+
+
+def test_the_name_of_a_label_may_have_a_dollar() -> None:
+    made = container(labels={"a$b": "c$d"})
+    assert not_given_here(service(labels={"a$$b": "c$$d"}), made, image()) == []
+
+
+def test_the_container_that_compose_v1_names_in_the_next_one_is_not_of_the_files() -> None:
+    assert not_given_here(service(), container("affinity:container==0123"), image()) == []
+
+
 def test_the_proxies_that_docker_adds_are_not_of_the_project() -> None:
     assert not_given_here(service(), container("HTTP_PROXY=http://proxy", "no_proxy=x"), image()) == []
 
@@ -110,6 +132,7 @@ def volume(name: str) -> dict[str, str]:
     ("written", "mounted"),
     [
         ("/srv/data/:/data/", bind("/srv/data")),
+        ("//srv//data:/data", bind("/srv/data")),
         ({"type": "bind", "source": "/srv/data", "target": "/data"}, bind("/srv/data")),
         ("data:/data", volume("blog_data")),
         ({"type": "volume", "source": "named", "target": "/data"}, volume("elsewhere")),
@@ -122,6 +145,16 @@ def volume(name: str) -> dict[str, str]:
 def test_data_comes_from_where_it_came_from(written: Any, mounted: Mapping[str, str]) -> None:
     declared = {"data": None, "named": {"name": "elsewhere"}, "foreign": {"external": True}}
     assert not_given_here(service(declared, volumes=[written]), container(mounts=[mounted]), image()) == []
+
+
+@pytest.mark.parametrize(
+    ("here", "told"), [("/Users/me/data", []), ("/Users/you", ["/Users/me/data at /data"])]
+)
+def test_what_docker_desktop_mounts_is_what_it_was_asked_for(here: str, told: list[str]) -> None:
+    prefix = "desktop.docker.io/binds/0"
+    asked = {f"{prefix}/Source": "/Users/me/data", f"{prefix}/Target": "/data"}
+    made = container(labels=asked, mounts=[bind("/host_mnt/Users/me/data")])
+    assert not_given_here(service(volumes=[f"{here}:/data"]), made, image()) == told
 
 
 @pytest.mark.parametrize(

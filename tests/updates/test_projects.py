@@ -62,11 +62,12 @@ async def test_those_that_live_in_the_network_of_another_come_with_it(story: Sto
     assert not await deployed.changed_by_hand()
 
 
-async def test_those_that_have_the_volumes_of_another_come_with_it(story: Story) -> None:
+@pytest.mark.parametrize("source", ["data", "data:ro"])
+async def test_those_that_have_the_volumes_of_another_come_with_it(story: Story, source: str) -> None:
     for name in ("data", "user"):
         story.push(name, "1", volumes=("/rows",))
     deployed = await story.deploy(
-        {"data": story.service("data"), "user": story.service("user", volumes_from=["data:ro"])}
+        {"data": story.service("data"), "user": story.service("user", volumes_from=[source])}
     )
     await asyncio.to_thread(
         deployed.project.compose, "exec", "--no-TTY", "data", "sh", "-c", "echo kept > /rows/one"

@@ -207,6 +207,27 @@ def test_a_shared_network_may_belong_to_another_container() -> None:
     assert proof.compare(proof.testimony(ContainerDetail.parse(old), image()), after(new)) == []
 
 
+def test_volumes_may_come_from_another_container_with_the_same_rights() -> None:
+    old, new = container(), replaced()
+    old["HostConfig"]["VolumesFrom"], new["HostConfig"]["VolumesFrom"] = ["1" * 64], ["2" * 64 + ":rw"]
+    before = proof.testimony(ContainerDetail.parse(old), image())
+    assert proof.compare(before, after(new)) == []
+    new["HostConfig"]["VolumesFrom"] = ["2" * 64 + ":ro"]
+    assert [one.setting for one in proof.compare(before, after(new))] == ["host.VolumesFrom"]
+
+
+def test_a_volume_that_the_image_of_another_container_wants_may_be_new() -> None:
+    old, new = container(), replaced()
+    for document in (old, new):
+        document["HostConfig"]["VolumesFrom"] = ["1" * 64]
+    mount = {"Type": "volume", "Source": "/engine", "Destination": "/more", "RW": True}
+    before = proof.testimony(ContainerDetail.parse(old), image())
+    new["Mounts"].append({**mount, "Name": "a" * 64})
+    assert proof.compare(before, after(new)) == []
+    new["Mounts"][-1]["Name"] = "blog_more"
+    assert [one.setting for one in proof.compare(before, after(new))] == ["mount./more"]
+
+
 def test_what_the_compose_file_says_may_be_what_the_old_image_says_too() -> None:
     document = replaced()
     document["Config"]["Cmd"] = ["serve"]

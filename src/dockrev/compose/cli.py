@@ -12,7 +12,7 @@ from typing import Self
 
 from dockrev.compose import raw
 from dockrev.compose.complaints import MASK
-from dockrev.compose.inputs import NotKnowable, Stamps, inputs_of, stamp
+from dockrev.compose.inputs import NotKnowable, Stamps, inputs_named_by, inputs_of, stamp
 from dockrev.compose.models import EffectiveConfig, ProjectFiles, UpOrder
 from dockrev.compose.process import Command, Stream, collect, run
 from dockrev.compose.rendering import CannotRender, parse_rendered
@@ -93,9 +93,11 @@ class Compose:
             config = await self._rendered(files)
         except CannotRender as error:
             return await asyncio.to_thread(raw.merged, sources, _merged_because(files, error))
-        if stamps is not None:
-            config = replace(config, changed_at=_last_change(stamps))
-            self._remembered[files.name] = _Remembered(files, stamps, config)
+        if stamps is None:
+            named = await asyncio.to_thread(stamp, inputs_named_by(files))
+            return replace(config, changed_at=_last_change(named))
+        config = replace(config, changed_at=_last_change(stamps))
+        self._remembered[files.name] = _Remembered(files, stamps, config)
         return config
 
     async def up(

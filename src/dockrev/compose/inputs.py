@@ -23,9 +23,14 @@ def stamp(paths: Iterable[Path]) -> Stamps:
     return tuple((path, _stat(path)) for path in paths)
 
 
+def inputs_named_by(files: ProjectFiles) -> tuple[Path, ...]:
+    """Without what these refer to."""
+    return *files.config_files, *files.env_files, files.directory / ".env"
+
+
 def inputs_of(files: ProjectFiles, sources: tuple[Source, ...]) -> tuple[Path, ...]:
     """The files of the project and all they refer to, each once. Raises NotKnowable."""
-    found = dict.fromkeys((*files.config_files, *files.env_files, files.directory / ".env"))
+    found = dict.fromkeys(inputs_named_by(files))
     waiting = list(sources)
     while waiting:
         for path in _references(waiting.pop(), files.directory):

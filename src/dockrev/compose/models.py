@@ -122,7 +122,7 @@ class EffectiveConfig:
     rendered: bool = True
     """By Compose itself; False: merged from the files as they are written."""
     changed_at: datetime | None = None
-    """The last change of any file that takes part; None: not known."""
+    """The last change of any file that takes part, as far as they can be found; None: not known."""
     unset_variables: frozenset[str] = frozenset()
     """Those of the services' `file_variables` that nothing sets: Compose can start no container with them."""
 

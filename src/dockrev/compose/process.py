@@ -35,8 +35,9 @@ OnLine = Callable[[Stream, str], None]
 class Command:
     words: tuple[str, ...]
     environment: Mapping[str, str]
-    """All of it: the child inherits nothing that is not named here."""
+    """All of it but `PWD`: the child inherits nothing that is not named here."""
     directory: Path
+    """In `PWD` too, as a shell has it: it may be a symbolic link, and files name it as `${PWD}`."""
     timeout_seconds: float
 
     def __str__(self) -> str:
@@ -96,7 +97,7 @@ async def _spawn(command: Command) -> Process:
             stdout=PIPE,
             stderr=PIPE,
             limit=MAX_LINE_LENGTH,
-            env=dict(command.environment),
+            env={**command.environment, "PWD": str(command.directory)},
             cwd=command.directory,
             start_new_session=True,
             preexec_fn=_die_with_us,

@@ -4,13 +4,26 @@ import json
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import ScalarNode
 
 from dockrev.compose.complaints import error_in, warnings_in
 from dockrev.compose.models import EffectiveConfig
 from dockrev.compose.process import Finished
 from dockrev.compose.services import rendered_services
 from dockrev.compose.sources import no_services
+
+
+class _NumbersAsPrinted(SafeConstructor):
+    """V1 prints YAML 1.1, where the texts `1e3` and `0o17` need no quotes; read by 1.2 they were numbers."""
+
+    def as_printed(self, node: ScalarNode) -> str:
+        return str(node.value)
+
+
+for _number in ("int", "float"):
+    _NumbersAsPrinted.add_constructor(f"tag:yaml.org,2002:{_number}", _NumbersAsPrinted.as_printed)
 
 
 class CannotRender(Exception):
@@ -35,4 +48,6 @@ def _document(text: str) -> Any:
     """V2 prints JSON, V1 knows only YAML."""
     if text.lstrip().startswith("{"):
         return json.loads(text)
-    return YAML(typ="safe", pure=True).load(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _NumbersAsPrinted
+    return yaml.load(text)

@@ -19,7 +19,7 @@ def rendered_services(document: Any, project: str) -> tuple[ComposeService, ...]
         replace(
             service,
             image=service.image and _unescaped(service.image),
-            labels={name: _unescaped(value) for name, value in service.labels.items()},
+            labels={_unescaped(name): _unescaped(value) for name, value in service.labels.items()},
             volumes=tuple(_rendered(volume, document.get("volumes"), project) for volume in service.volumes),
             networks=network_names(body, document.get("networks"), project),
             environment=_environment(body.get("environment")),

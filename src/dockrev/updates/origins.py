@@ -12,6 +12,10 @@ from dockrev.compose.models import ComposeService
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 
 _WITH_DATA = ("bind", "volume")
+_BOOLEANS = ("true", "false")
+_V1_AFFINITY = "affinity:container"
+"""Compose V1 names in it the container whose anonymous volumes this one has."""
+_DESKTOP_BINDS = "desktop.docker.io/binds/"
 _LABELS_OF_TOOLS = ("com.docker.compose.", "desktop.docker.io/")
 
 
@@ -36,8 +40,11 @@ def _environment(service: ComposeService, container: ContainerDetail, image: Ima
     pairs = (str(entry).partition("=") for entry in own)
     return sorted(
         name
-        for name, _, value in pairs
-        if service.environment.get(name) != value and not name.lower().endswith("_proxy")  # Docker's own
+        for name, equals, value in pairs
+        if equals  # else the file names a variable that nothing had set
+        and not _same(service.environment.get(name), value)
+        and not name.lower().endswith("_proxy")  # Docker's own
+        and name != _V1_AFFINITY
     )
 
 
@@ -47,8 +54,15 @@ def _labels(service: ComposeService, container: ContainerDetail, image: ImageDet
     return sorted(
         f"label {name}"
         for name, value in (config.get("Labels") or {}).items() - inherited
-        if service.labels.get(name) != value and not name.startswith(_LABELS_OF_TOOLS)
+        if not _same(service.labels.get(name), value) and not name.startswith(_LABELS_OF_TOOLS)
     )
+
+
+def _same(here: str | None, there: str) -> bool:
+    """V1 writes a boolean `True`, V2 `true`."""
+    if here is not None and there.lower() in _BOOLEANS:
+        return here.lower() == there.lower()
+    return here == there
 
 
 def _ports(service: ComposeService, container: ContainerDetail) -> list[str]:
@@ -61,20 +75,34 @@ def _ports(service: ComposeService, container: ContainerDetail) -> list[str]:
 def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
     """Where data would come from elsewhere."""
     wanted = {
-        normpath(one.target): _normal(one.source)
+        _path(one.target): _normal(one.source)
         for one in service.volumes
         if one.type in _WITH_DATA and one.source
     }
-    mounted = ((normpath(one.destination), one.name or one.source) for one in container.mounts)
+    mounted = {_path(one.destination): one.name or one.source for one in container.mounts}
     return sorted(
         f"{source} at {target}"
-        for target, source in mounted
+        for target, source in (mounted | _asked_of_desktop(container)).items()
         if wanted.get(target, _normal(source)) != _normal(source)
     )
 
 
+def _asked_of_desktop(container: ContainerDetail) -> dict[str, str]:
+    """Docker Desktop mounts a directory of its host from elsewhere; labels keep what was asked for."""
+    found = {}
+    for name, target in container.labels.items():
+        if name.startswith(_DESKTOP_BINDS) and name.endswith("/Target"):
+            found[_path(target)] = container.labels.get(name.removesuffix("Target") + "Source", "")
+    return {target: source for target, source in found.items() if source}
+
+
 def _normal(source: str) -> str:
-    return normpath(source) if source.startswith("/") else source
+    return _path(source) if source.startswith("/") else source
+
+
+def _path(path: str) -> str:
+    """As the engine keeps it; POSIX lets two slashes at the beginning mean something else."""
+    return normpath(path).replace("//", "/")
 
 
 def _bound(bindings: Mapping[str, Iterable[Any]] | None) -> set[str]:

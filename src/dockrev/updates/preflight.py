@@ -44,10 +44,11 @@ class Preflight:
         await self._require_company_may_go(view, before)
         await self._applying.require_same_images(before.sharing)
         await self._require_none_paused(before)
-        await self._require_own_networks(service)
         await self._require_nobody_cut_off(before)
         for name in (service.name, *sorted(before.sharing)):
-            await self._require_all_is_given_here(own_service(name, view), view)
+            made_anew = own_service(name, view)
+            await self._require_own_networks(made_anew)
+            await self._require_all_is_given_here(made_anew, view)
         for one in completing_first(service, view.config.services):
             await self._warn(
                 f"{self._stack.project}/{one} has to complete before {service.name} and comes from the same"
@@ -106,7 +107,7 @@ class Preflight:
 
     async def _require_own_networks(self, service: ComposeService) -> None:
         """One that was joined by hand would be lost, and no way back would bring it again."""
-        for one in await self._applying.containers():
+        for one in await self._applying.containers_of(service.name):
             foreign = sorted(one.networks - (service.networks or one.networks))
             if foreign:
                 raise Conflict(
@@ -140,8 +141,9 @@ class Preflight:
             image = await self._tools.inspection.image(one.image_id)
             if lost := not_given_here(service, one, image):
                 raise Conflict(
-                    f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), though the"
-                    f" project's files are older than it: they were set in a shell; {_WRITE_THEM}"
+                    f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), and no"
+                    " file of the project seems to be newer: maybe they were set in a shell, or ~ and $HOME"
+                    f" were another there (write such paths in full); {_WRITE_THEM}"
                 )
 
     def _approved(self) -> Collection[str]:

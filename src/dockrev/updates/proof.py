@@ -215,7 +215,7 @@ def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
 
 def _volume_sources(host: Mapping[str, Any]) -> dict[str, Json]:
     """How it may use the volumes of others; those are other containers by now."""
-    modes = sorted(str(one).partition(":")[2] for one in _sequence(host.get("VolumesFrom")))
+    modes = sorted(str(one).partition(":")[2] or "rw" for one in _sequence(host.get("VolumesFrom")))
     return {"host.VolumesFrom": ["container", *modes] if modes else None}
 
 

@@ -17,7 +17,7 @@ _SHOWN_ELSEWHERE = frozenset({"warnings", "pulled_tags", "cancelled"})
 def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
     """The worst of all services. A dry run has done what it was for, whatever it has found."""
     if plan.mode is Mode.DRY_RUN:
-        return JobStatus.SUCCESS
+        return JobStatus.FAILED if was_cancelled(stacks) else JobStatus.SUCCESS
     found = {_job_status(one) for stack in stacks for one in stack.services}
     return next((status for status in _WORST_FIRST if status in found), JobStatus.SUCCESS)
 
