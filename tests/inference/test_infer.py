@@ -40,7 +40,8 @@ class Oracle:
                 return Answer(names=sorted(self.tags))
             case AskPage():
                 page = self.pages.pop(0) if self.pages else []
-                return Answer({tag: fact(tag, self.tags[tag]) for tag in page}, more=bool(page))
+                facts = {tag: fact(tag, self.tags[tag]) for tag in page}
+                return Answer(facts, more=bool(page), end=not page)
             case AskHeads(tags):
                 known = {tag: fact(tag, self.tags[tag]) for tag in tags if tag in self.tags}
                 facts = {tag: one for tag, one in known.items() if tag not in self.failing}
@@ -156,9 +157,22 @@ def test_a_bulk_api_that_does_not_know_the_digest_is_read_five_pages_deep_then_t
 
 @pytest.mark.parametrize(("raw", "found"), [("16", {"16", "16.7"}), ("latest", {"16", "16.7"})])
 def test_a_page_that_shows_a_version_of_two_parts_spares_the_list(raw: str, found: set[str]) -> None:
-    oracle = Oracle(TWO_PART, pages=[["16.6", "16", "16.7"], ["17.7"]])
+    oracle = Oracle(TWO_PART, pages=[["16", "16.7", "16.6"], ["17.7"]])
     assert oracle.run(Case(digest("16.7"), (raw,), bulk=True)) == found
     assert oracle.asked == [AskPage()]
+
+
+def test_a_page_that_ends_among_the_tags_of_the_digest_leaves_the_last_word_to_the_next_one() -> None:
+    oracle = Oracle(TWO_PART, pages=[["17.6", "latest", "17"], ["17.7", "16.7"]])
+    assert "17.7" in oracle.run(Case(digest("17.7"), ("latest",), bulk=True))
+    assert oracle.asked == [AskPage(), AskPage()]
+
+
+def test_where_the_last_page_ends_so_does_the_search() -> None:
+    tags = {"latest": "17.7", "17.7": "17.7"}
+    oracle = Oracle(tags, pages=[["latest", "17.7"]])
+    assert "17.7" in oracle.run(Case(digest("17.7"), ("latest",), bulk=True))
+    assert oracle.asked == [AskPage(), AskPage()]
 
 
 @pytest.mark.parametrize(("raw", "page"), [("16", ["16", "17.7"]), ("latest", ["16", "16.6"])])

@@ -358,3 +358,8 @@ def test_the_display_order_is_semantic_versions_then_z_to_a(tags: str, expected:
 )
 def test_the_versions_behind_a_tag(raw_tag: str, tags: str, expected: str) -> None:
     assert resolved(tags.split(), raw_tag) == expected.split()
+
+
+def test_a_number_of_any_length_is_no_day() -> None:
+    days, run = ["241013", "241014", "241015"], "9" * 40
+    assert newest_first([*days, run]) == [*reversed(days), run]

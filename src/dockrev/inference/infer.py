@@ -136,13 +136,15 @@ class _Search:
     def read_pages(self) -> Inquiry:
         """That a tag is on no page proves nothing, so the list is asked through afterwards if need be.
 
-        It is read at once when it decides whether the 17.2 of a page is a whole version.
+        It is read at once when it decides whether the 17.2 of a page is a whole version; the next page
+        does when it goes on with the tags of the same content.
         """
         if not self._case.bulk:
             return
         for _ in range(PAGE_BUDGET):
             answer = yield from self.ask(AskPage())
-            if self._picture.telling or self._picture.hinting or not answer.more:
+            found = self._picture.telling or (self._picture.hinting and not self._picture.cut)
+            if found or not answer.more:
                 return
 
     def ask_through(self) -> Inquiry:
