@@ -143,6 +143,23 @@ def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> No
     assert oracle.asked == []
 
 
+@pytest.mark.parametrize(
+    ("raw_tags", "asked"),
+    [
+        (("latest",), ["1.4.0-r1"]),
+        (("alpine",), ["1.4.0-alpine"]),
+        (("latest", "alpine"), ["1.4.0-r1", "1.4.0-alpine"]),
+    ],
+)
+def test_what_is_doubted_and_shown_is_what_is_asked_again(
+    raw_tags: tuple[str, ...], asked: list[str]
+) -> None:
+    tags = dict.fromkeys(("1.4.0", "1.4.0-alpine", "1.4.0-r1"), "1.4.0")
+    oracle = Oracle(tags)
+    oracle.run(Case(digest("1.4.0"), raw_tags, doubted=("1.4.0-r1", "1.4.0", "1.4.0-alpine")))
+    assert oracle.heads() == asked
+
+
 def test_one_page_of_a_bulk_api_answers() -> None:
     oracle = Oracle(SEMVER, pages=[["latest", "1.11.11", "1.11", "1", "1.11.10"], ["1.11.9"]])
     assert oracle.run(Case(digest("1.11.10"), ("latest",), bulk=True)) == {"1.11.10"}

@@ -17,7 +17,7 @@ from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import flavour, is_strict_semver, parse_version, successors
+from dockrev.versions.tags import flavour, is_strict_semver, parse_version, resolved, successors
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
@@ -116,12 +116,13 @@ class _Search:
         return answer
 
     def ask_again(self) -> Inquiry:
-        """Versions hardly ever move, so one of them that still stands answers for the others."""
+        """Versions hardly ever move, so those that are shown answer for the others while they still stand."""
         doubted = sorted(self._picture.unknown(self._case.doubted), key=is_strict_semver, reverse=True)
-        for tag in doubted[:HEADS_AT_ONCE]:
-            yield from self._heads_of([tag], 1)
-            if self._picture.telling:
+        shown = {tag: None for raw in self._case.raw_tags for tag in resolved(doubted, raw)[:1]}
+        for tag in [*shown, *(tag for tag in doubted if tag not in shown)][:HEADS_AT_ONCE]:
+            if self._picture.telling and tag not in shown:
                 return
+            yield from self._heads_of([tag], 1)
 
     def prove_labels(self) -> Inquiry:
         """With a bulk API one guess is enough: its first page costs no more than the second."""
