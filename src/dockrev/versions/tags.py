@@ -84,9 +84,18 @@ def resolved(tags: Iterable[str], raw_tag: str) -> list[str]:
     readings = [reading for tag in dict.fromkeys(tags) if (reading := read(tag))]
     learned = learn_from_one_digest(readings)
     versions = [learned.version_of(reading) for reading in readings if reading.tag != raw_tag]
-    others = shortened(versions) | flavours(versions)
+    others = shortened(versions) | flavours(versions) | _outdone(versions)
     telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in others]
     return [one.tag for one in _by_line(telling, learned, raw_tag, _spelled_like(raw_tag))]
+
+
+def _outdone(versions: Iterable[Version]) -> set[str]:
+    """Of one digest, flavours set nothing apart: beside 21.0.5_11-jdk, 21 is no version."""
+    longer = {
+        (one.scheme, one.prefix, one.numbers[:end]) for one in versions for end in range(len(one.numbers))
+    }
+    plain = (one for one in versions if not one.pre and not one.revision)
+    return {one.tag for one in plain if (one.scheme, one.prefix, one.numbers) in longer}
 
 
 def _by_line(
