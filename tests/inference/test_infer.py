@@ -40,7 +40,8 @@ class Oracle:
                 return Answer(names=sorted(self.tags))
             case AskPage():
                 page = self.pages.pop(0) if self.pages else []
-                return Answer({tag: fact(tag, self.tags[tag]) for tag in page}, more=bool(page))
+                facts = {tag: fact(tag, self.tags[tag]) for tag in page}
+                return Answer(facts, more=bool(page), end=not page)
             case AskHeads(tags):
                 known = {tag: fact(tag, self.tags[tag]) for tag in tags if tag in self.tags}
                 facts = {tag: one for tag, one in known.items() if tag not in self.failing}
@@ -142,6 +143,23 @@ def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> No
     assert oracle.asked == []
 
 
+@pytest.mark.parametrize(
+    ("raw_tags", "asked"),
+    [
+        (("latest",), ["1.4.0-r1"]),
+        (("alpine",), ["1.4.0-alpine"]),
+        (("latest", "alpine"), ["1.4.0-r1", "1.4.0-alpine"]),
+    ],
+)
+def test_what_is_doubted_and_shown_is_what_is_asked_again(
+    raw_tags: tuple[str, ...], asked: list[str]
+) -> None:
+    tags = dict.fromkeys(("1.4.0", "1.4.0-alpine", "1.4.0-r1"), "1.4.0")
+    oracle = Oracle(tags)
+    oracle.run(Case(digest("1.4.0"), raw_tags, doubted=("1.4.0-r1", "1.4.0", "1.4.0-alpine")))
+    assert oracle.heads() == asked
+
+
 def test_one_page_of_a_bulk_api_answers() -> None:
     oracle = Oracle(SEMVER, pages=[["latest", "1.11.11", "1.11", "1", "1.11.10"], ["1.11.9"]])
     assert oracle.run(Case(digest("1.11.10"), ("latest",), bulk=True)) == {"1.11.10"}
@@ -156,9 +174,22 @@ def test_a_bulk_api_that_does_not_know_the_digest_is_read_five_pages_deep_then_t
 
 @pytest.mark.parametrize(("raw", "found"), [("16", {"16", "16.7"}), ("latest", {"16", "16.7"})])
 def test_a_page_that_shows_a_version_of_two_parts_spares_the_list(raw: str, found: set[str]) -> None:
-    oracle = Oracle(TWO_PART, pages=[["16.6", "16", "16.7"], ["17.7"]])
+    oracle = Oracle(TWO_PART, pages=[["16", "16.7", "16.6"], ["17.7"]])
     assert oracle.run(Case(digest("16.7"), (raw,), bulk=True)) == found
     assert oracle.asked == [AskPage()]
+
+
+def test_a_page_that_ends_among_the_tags_of_the_digest_leaves_the_last_word_to_the_next_one() -> None:
+    oracle = Oracle(TWO_PART, pages=[["17.6", "latest", "17"], ["17.7", "16.7"]])
+    assert "17.7" in oracle.run(Case(digest("17.7"), ("latest",), bulk=True))
+    assert oracle.asked == [AskPage(), AskPage()]
+
+
+def test_where_the_last_page_ends_so_does_the_search() -> None:
+    tags = {"latest": "17.7", "17.7": "17.7"}
+    oracle = Oracle(tags, pages=[["latest", "17.7"]])
+    assert "17.7" in oracle.run(Case(digest("17.7"), ("latest",), bulk=True))
+    assert oracle.asked == [AskPage(), AskPage()]
 
 
 @pytest.mark.parametrize(("raw", "page"), [("16", ["16", "17.7"]), ("latest", ["16", "16.6"])])

@@ -145,6 +145,32 @@ POSTGRES = {
     **{"16-alpine": "16.8 on 3.20", "16-alpine3.19": "16.8 on 3.19"},
 }
 
+MSSQL = releases(*(f"2022-CU{n}-ubuntu-22.04" for n in range(1, 17)), "2022-RTM-ubuntu-20.04") | {
+    **releases(*(f"2019-CU{n}-ubuntu-20.04" for n in range(1, 30))),
+    **{"latest": "2022-CU16-ubuntu-22.04", "2022-latest": "2022-CU16-ubuntu-22.04"},
+    **{"2019-latest": "2019-CU29-ubuntu-20.04"},
+}
+"""SQL Server: what moves has a number too."""
+SONARR_BY_ARCHITECTURE = {
+    f"{machine}{tag}": f"{machine}{name}"
+    for machine in ("", "amd64-", "arm64v8-")
+    for n, name in enumerate(patches("5.13.0 5.14.0", 12))
+    for tag in (f"{name}-ls{n}", f"version-{name}")
+} | {"latest": "5.14.0.11", "arm64v8-latest": "arm64v8-5.14.0.11"}
+QBITTORRENT = releases(*(f"{one}_v2.0.11-ls{n}" for n, one in enumerate(patches("4.6 5.0", 9)))) | {
+    **releases(*(f"libtorrentv1-release-{one}_v1.2.19-ls9" for one in patches("4.6 5.0", 9))),
+    **{"latest": "5.0.8_v2.0.11-ls17", "libtorrentv1": "libtorrentv1-release-5.0.8_v1.2.19-ls9"},
+}
+CLAMAV = releases(
+    *(f"{one}-{n}{base}" for one in patches("1.3 1.4", 3) for n in "123" for base in ("", "_base"))
+)
+CLAMAV |= {"stable": "1.4.2-3", "stable_base": "1.4.2-3_base", "1.4_base": "1.4.2-3_base"}
+VECTOR = releases(*patches("0.41 0.42 0.43", 4), families="-alpine -debian")
+VECTOR |= {"0.43.X-alpine": "0.43.3-alpine", "latest-alpine": "0.43.3-alpine"}
+GRAFANA = releases(*patches("11.0 11.1 11.2 11.3", 6), "11.3.5-security-01", families="-ubuntu")
+GRAFANA |= {"latest": "11.3.5", "latest-ubuntu": "11.3.5-ubuntu"}
+"""A release of which a repaired build has been pushed, and `latest` from before that."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -271,6 +297,21 @@ REFERENCES = (
         16-alpine3.19  16.8-alpine3.19  2
         """,
     ),
+    *of(
+        "mssql",
+        MSSQL,
+        """
+        latest       2022-CU16-ubuntu-22.04  2
+        2022-latest  2022-CU16-ubuntu-22.04  2
+        2019-latest  2019-CU29-ubuntu-20.04  2
+        """,
+    ),
+    *of("sonarr by architecture", SONARR_BY_ARCHITECTURE, "latest 5.14.0.11-ls23 2"),
+    *of("sonarr by architecture", SONARR_BY_ARCHITECTURE, "arm64v8-latest arm64v8-5.14.0.11-ls23 2"),
+    *of("qbittorrent", QBITTORRENT, "libtorrentv1 libtorrentv1-release-5.0.8_v1.2.19-ls9 2"),
+    *of("clamav", CLAMAV, "stable 1.4.2-3 2\nstable_base 1.4.2-3_base 2\n1.4_base 1.4.2-3_base 2"),
+    *of("vector", VECTOR, "0.43.X-alpine 0.43.3-alpine 2\nlatest-alpine 0.43.3-alpine 2"),
+    *of("grafana", GRAFANA, "latest 11.3.5 6\nlatest-ubuntu 11.3.5-ubuntu 6"),
 )
 
 

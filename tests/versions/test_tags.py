@@ -353,8 +353,16 @@ def test_the_display_order_is_semantic_versions_then_z_to_a(tags: str, expected:
             "8.4.0RC3-fpm 8.4.0RC3-fpm-bookworm",
         ),
         ("beta", "beta 1.5.0-beta.2 1.5-beta", "1.5.0-beta.2"),
+        ("latest", "latest 21 21-jdk 21.0.5_11-jdk 21-jdk-noble", "21.0.5_11-jdk"),
+        ("2022-latest", "latest 2022-latest 2022-CU16-ubuntu-22.04", "2022-CU16-ubuntu-22.04"),
+        ("latest", "latest 2022-latest", ""),
         ("mainline-perl", "mainline-perl perl 1-perl 1.27-perl 1.27.2-perl", "1.27.2-perl"),
     ],
 )
 def test_the_versions_behind_a_tag(raw_tag: str, tags: str, expected: str) -> None:
     assert resolved(tags.split(), raw_tag) == expected.split()
+
+
+def test_a_number_of_any_length_is_no_day() -> None:
+    days, run = ["241013", "241014", "241015"], "9" * 40
+    assert newest_first([*days, run]) == [*reversed(days), run]

@@ -119,7 +119,7 @@ class Asker:
         except BulkUnavailable:
             return Answer()
         if page is None:
-            return Answer()
+            return Answer(end=True)
         children = {one.digest: tuple(child.digest for child in one.children) for one in page}
         return Answer(await self._facts({one.tag: one.digest for one in page}, children), more=True)
 

@@ -69,7 +69,7 @@ class _Reference:
     def _fit(self, version: Version) -> tuple[bool, int]:
         known = version.variant in self.families
         place = self.families.index(version.variant) if known else len(self.families)
-        return (version.single_architecture and place > 0, place)
+        return (version.single_architecture and not known, place)
 
     def _spelled(self, versions: Iterable[Version]) -> "list[_Release]":
         """Of the tags of one release the one that is spelled like the raw tag comes first."""

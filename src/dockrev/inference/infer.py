@@ -17,7 +17,7 @@ from dockrev.inference.picture import Answer, Picture
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
-from dockrev.versions.tags import flavour, is_strict_semver, parse_version, successors
+from dockrev.versions.tags import flavour, is_strict_semver, parse_version, resolved, successors
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
@@ -116,12 +116,13 @@ class _Search:
         return answer
 
     def ask_again(self) -> Inquiry:
-        """Versions hardly ever move, so one of them that still stands answers for the others."""
+        """Versions hardly ever move, so those that are shown answer for the others while they still stand."""
         doubted = sorted(self._picture.unknown(self._case.doubted), key=is_strict_semver, reverse=True)
-        for tag in doubted[:HEADS_AT_ONCE]:
-            yield from self._heads_of([tag], 1)
-            if self._picture.telling:
+        shown = {tag: None for raw in self._case.raw_tags for tag in resolved(doubted, raw)[:1]}
+        for tag in [*shown, *(tag for tag in doubted if tag not in shown)][:HEADS_AT_ONCE]:
+            if self._picture.telling and tag not in shown:
                 return
+            yield from self._heads_of([tag], 1)
 
     def prove_labels(self) -> Inquiry:
         """With a bulk API one guess is enough: its first page costs no more than the second."""
@@ -136,13 +137,15 @@ class _Search:
     def read_pages(self) -> Inquiry:
         """That a tag is on no page proves nothing, so the list is asked through afterwards if need be.
 
-        It is read at once when it decides whether the 17.2 of a page is a whole version.
+        It is read at once when it decides whether the 17.2 of a page is a whole version; the next page
+        does when it goes on with the tags of the same content.
         """
         if not self._case.bulk:
             return
         for _ in range(PAGE_BUDGET):
             answer = yield from self.ask(AskPage())
-            if self._picture.telling or self._picture.hinting or not answer.more:
+            found = self._picture.telling or (self._picture.hinting and not self._picture.cut)
+            if found or not answer.more:
                 return
 
     def ask_through(self) -> Inquiry:

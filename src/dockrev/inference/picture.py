@@ -13,7 +13,7 @@ from dockrev.versions.tags import Scheme, is_strict_semver, parse_version
 class Answer:
     """What a question brought. `names`: the whole tag list; `gone`: tags that name nothing.
 
-    `more`: a bulk API may have a further page.
+    `more`: a bulk API may have a further page; `end`: it has shown all of them.
     """
 
     facts: Mapping[str, TagFact] = field(default_factory=dict)
@@ -22,13 +22,15 @@ class Answer:
     timeouts: Collection[str] = ()
     errors: Collection[str] = ()
     more: bool = False
+    end: bool = False
 
 
 class Picture:
     """Grows with every answer. `tag_list` may be an older one; `listed`: it was read just now.
 
     What a bulk API shows of a repository tells as much as its list would, save for the `raw_tags`
-    themselves: the tags of one content are pushed together.
+    themselves: the tags of one content are pushed together. `cut`: the page ended among those of the digest,
+    and the next one may go on with them.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Picture:
         self._digest = digest
         self._raw_tags = raw_tags
         self._paged: TagList | None = None
+        self.cut = False
         self.facts = dict(facts)
         self.tag_list = tag_list
         self.listed = listed
@@ -60,8 +63,11 @@ class Picture:
                 self.tag_list = TagList.of(answer.names)
             self._forget(self.facts.keys() - set(answer.names))
         self._forget(answer.gone)
+        if answer.end:
+            self.cut = False
         if answer.more and not self.listed:
             self._paged = TagList.of((*(self.names or ()), *self.facts))
+            self.cut = any(fact.names(self._digest) for fact in [*answer.facts.values()][-1:])
 
     def _forget(self, tags: Iterable[str]) -> None:
         for tag in tags:
@@ -88,7 +94,7 @@ class Picture:
         return tuple(tag for tag in self.matches if tells(tag, self.tag_list) or self._told_by_pages(tag))
 
     def _told_by_pages(self, tag: str) -> bool:
-        paged = None if self.listed else self._paged
+        paged = None if self.listed or self.cut else self._paged
         return paged is not None and tag not in self._raw_tags and paged.tells(tag)
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
@@ -116,6 +122,8 @@ def _spelled_out(tag: str) -> bool:
     Nor is version-4.0.0, which may be shorter than 4.0.0-ls12.
     """
     version = parse_version(tag)
-    if version is None or version.scheme is Scheme.DATE:
-        return version is not None
+    if version is None or version.follows:
+        return False
+    if version.scheme is Scheme.DATE:
+        return True
     return len(version.numbers) > 2 and (not version.prefix or version.revision != ())

@@ -231,6 +231,12 @@ class TaskQueue:
             self.release(task.key, until)
         return True
 
+    def abandon(self, key: DigestKey, until: datetime) -> None:
+        """A task that still counts as running, when nobody is at it any more."""
+        task = self._tasks.get(key)
+        if task is not None and task.status is TaskStatus.RUNNING:
+            self.release(key, until)
+
     def release(self, key: DigestKey, until: datetime) -> None:
         """The same in memory alone, when nothing can be stored."""
         self._tasks[key] = self._waiting(key, until)

@@ -25,7 +25,7 @@ class TagList:
         scheme = learn(unique)
         found = [version for tag in unique if (version := scheme.version(tag))]
         built_for = flavours(found)
-        others = shortened(found) | built_for
+        others = {tag for tag in shortened(found) if not is_strict_semver(tag)} | built_for
         return cls(unique, {one.tag: one for one in found if one.tag not in others}, built_for)
 
     def tells(self, tag: str) -> bool:

@@ -56,14 +56,19 @@ class InferenceWorker:
                 await asyncio.sleep(_STORAGE_PAUSE.total_seconds())
 
     async def work_once(self) -> Task:
-        """Waits for a task and sees it through. Raises StorageError; then the task waits for another try."""
-        task = await self._queue.next()
+        """Waits for a task and sees it through. Raises StorageError.
+
+        Whatever is raised, the task waits for another try: it is not left running, with nobody at it.
+        """
+        task, again_after = await self._queue.next(), RETRY_AFTER
         try:
             while not await self._see_through(task):
                 task = self._queue.get(task.key) or task
-        except StorageError:
-            self._queue.release(task.key, self._clock.now() + _STORAGE_PAUSE)
+        except (StorageError, asyncio.CancelledError):
+            again_after = _STORAGE_PAUSE
             raise
+        finally:
+            self._queue.abandon(task.key, self._clock.now() + again_after)
         return task
 
     async def _see_through(self, task: Task) -> bool:

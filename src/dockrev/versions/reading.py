@@ -88,6 +88,9 @@ _BASES: Final = (
 )
 _BASE: Final = re.compile(rf"({_BASES})(\d+(?:\.\d+)*)?", re.ASCII)
 _BASE_RELEASE: Final = re.compile(rf"(?:^|-)(?:{_BASES})-?\d", re.ASCII)
+_YEARS: Final = range(1990, 2100)
+_PLACEHOLDER: Final = re.compile(r"[.-]?x(?![a-z0-9.])", re.ASCII)
+"""0.43.X-alpine follows the releases of 0.43."""
 _EDITION: Final = re.compile(r"([a-z]+)\.(\d+)", re.ASCII)
 """GitLab's `17.5.1-ce.0`: an edition and its packaging revision."""
 
@@ -161,8 +164,10 @@ def names_base(tag: str) -> bool:
 
 def is_day(number: int) -> bool:
     """20241013, but not 20241399."""
+    if number // 10000 not in _YEARS:
+        return False
     try:
-        return date(number // 10000, number // 100 % 100, number % 100).year in range(1990, 2100)
+        return bool(date(number // 10000, number // 100 % 100, number % 100))
     except ValueError:
         return False
 
@@ -188,7 +193,7 @@ def _read_numbered(tag: str, lowered: str) -> Reading | None:
     if found is None or (prefix := _prefix(found["prefix"])) is None:
         return None
     numbers, rest = found["numbers"], found["rest"]
-    if rest in {".x", "-x", "x"} or _is_hash(lowered[len(found["prefix"]) :].split("-", 1)[0]):
+    if _PLACEHOLDER.match(rest) or _is_hash(lowered[len(found["prefix"]) :].split("-", 1)[0]):
         return None
     parts = numbers.split(".")
     padded = any(len(part) > 1 and part.startswith("0") for part in parts[1:])

@@ -4,6 +4,7 @@ Tags are compared only within one *line*: the same scheme, prefix and family. `1
 nor older than `16.4`, and `2024.10.1` neither than `0.118.5`.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
@@ -83,9 +84,18 @@ def resolved(tags: Iterable[str], raw_tag: str) -> list[str]:
     readings = [reading for tag in dict.fromkeys(tags) if (reading := read(tag))]
     learned = learn_from_one_digest(readings)
     versions = [learned.version_of(reading) for reading in readings if reading.tag != raw_tag]
-    others = shortened(versions) | flavours(versions)
+    others = shortened(versions) | flavours(versions) | _outdone(versions)
     telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in others]
     return [one.tag for one in _by_line(telling, learned, raw_tag, _spelled_like(raw_tag))]
+
+
+def _outdone(versions: Iterable[Version]) -> set[str]:
+    """Of one digest, flavours set nothing apart: beside 21.0.5_11-jdk, 21 is no version."""
+    longer = {
+        (one.scheme, one.prefix, one.numbers[:end]) for one in versions for end in range(len(one.numbers))
+    }
+    plain = (one for one in versions if not one.pre and not one.revision)
+    return {one.tag for one in plain if (one.scheme, one.prefix, one.numbers) in longer}
 
 
 def _by_line(
@@ -102,8 +112,9 @@ def _by_line(
 
     def rank(line: Line) -> tuple[object, ...]:
         one = lines[line][0]
-        place = wanted.index(one.variant) if one.variant in wanted else len(wanted)
-        foreign = one.single_architecture and place > 0
+        known = one.variant in wanted
+        place = wanted.index(one.variant) if known else len(wanted)
+        foreign = one.single_architecture and not known
         return (foreign, place, scheme.schemes.index(one.scheme), bool(one.prefix), -len(lines[line]), line)
 
     return [one for line in sorted(lines, key=rank) for one in sorted(lines[line], key=key, reverse=True)]
@@ -116,7 +127,7 @@ def variants(like: str) -> list[str]:
     """
     if version := UNLEARNED.version(like):
         return list(dict.fromkeys((version.variant, version.kind[1], "")))
-    words = [family_word(word) for word in like.lower().split("-") if not word.isdecimal()]
+    words = [family_word(word) for word in re.split("[-_]", like.lower()) if not word.isdecimal()]
     meaning = [word for word in words if not is_channel(word)]
     ends = ("-".join(meaning[first:]) for first in range(len(meaning)))
     return list(dict.fromkeys((like.lower(), "-".join(words), *ends, "")))

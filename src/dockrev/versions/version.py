@@ -55,8 +55,8 @@ class Version:
     @property
     def variant(self) -> str:
         """Prefix and family as one name, without words that set nothing apart (`version-`, `RELEASE.`)."""
-        prefix = self.prefix if sets_apart(self.prefix) else ""
-        return "-".join(filter(None, (prefix, self.family)))
+        words = filter(sets_apart, self.prefix.split("-"))
+        return "-".join(filter(None, (*words, self.family)))
 
     @property
     def kind(self) -> Kind:
@@ -103,6 +103,11 @@ class Version:
         return len(self.pre) < 2
 
     @property
+    def follows(self) -> bool:
+        """`2022-latest` moves on with every release of 2022."""
+        return "latest" in re.split("[-_]", self.tag.lower())
+
+    @property
     def age(self) -> Age:
         """Older first. Equal for tags that name the same release: 1.2 and v1.2.0."""
         released = (0, self.pre) if self.pre else (1, ())
@@ -126,9 +131,12 @@ class Version:
 
 
 def shortened(versions: Collection[Version]) -> frozenset[str]:
-    """The tags that do not name one version, since others begin with them: `1` and `1.27` beside `1.27.2`."""
+    """The tags that do not name one version, since others begin with them: `1` and `1.27` beside `1.27.2`.
+
+    Nor do those that say that they move.
+    """
     shorter = {form for version in versions for form in version.shorter_forms()}
-    return frozenset(one.tag for one in versions if one.may_move and one.form in shorter)
+    return frozenset(one.tag for one in versions if one.follows or (one.may_move and one.form in shorter))
 
 
 def flavours(versions: Collection[Version]) -> frozenset[str]:

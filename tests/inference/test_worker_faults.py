@@ -1,0 +1,54 @@
+"""No task is left running when nobody is at it any more, whatever went wrong."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from dockrev.inference.demand import DemandBook, Wanted
+from dockrev.inference.look import Looker
+from dockrev.inference.worker import InferenceWorker
+from dockrev.versions.models import TaskStatus
+from tests.fakes.clock import MovableClock
+from tests.fakes.registry import FakeRegistry
+from tests.inference.building import APP, Engine, Services, release
+
+
+class _Broken(Services):
+    async def all(self) -> Sequence[Wanted]:
+        raise RuntimeError("a fault of ours")
+
+
+async def test_a_fault_of_ours_leaves_the_task_for_another_try(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.enqueue(APP, old)
+    looker = Looker(engine.client, engine.versions, engine.images, clock)
+    book = DemandBook(_Broken(), clock)
+    worker = InferenceWorker(engine.queue, looker, engine.versions, book, engine.events, clock)
+    with pytest.raises(RuntimeError):
+        await worker.work_once()
+    assert [task.status for task in engine.queue.tasks] == [TaskStatus.QUEUED]
+    assert engine.queue.idle
+    clock.advance(600)
+    await engine.worker.work_once()
+    assert not engine.queue.tasks
+
+
+async def test_a_worker_that_is_stopped_leaves_the_task_for_the_one_that_starts_again(
+    engine: Engine, registry: FakeRegistry, clock: MovableClock
+) -> None:
+    old, _ = release(registry, "1.4.0", "1.4.1")
+    engine.services.run(f"{registry.host}/{APP}", old)
+    await engine.enqueue(APP, old)
+    registry.latency_seconds = 30
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(engine.worker.run())
+        await registry.until(lambda: bool(registry.requests))
+        running.cancel()
+    registry.latency_seconds = 0
+    clock.advance(30)
+    await engine.worker.work_once()
+    assert not engine.queue.tasks
