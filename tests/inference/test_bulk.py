@@ -83,6 +83,31 @@ async def test_a_moving_tag_on_a_page_is_looked_up_in_the_list_and_not_on_four_m
         assert f"GET /v2/{APP}/tags/list?n=1000" in bulk.listings
 
 
+async def test_a_page_that_ends_among_the_tags_of_one_content_is_read_on(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        content = bulk.push(APP, "17.2")
+        for tag in ("17", "latest"):
+            bulk.tag(APP, tag, "17.2", later=True)
+        for number in range(98):
+            bulk.push(APP, f"main-{number}-x")
+        engine.services.run(f"{bulk.host}/{APP}", None, content)
+        assert set(await named(engine, bulk, content)) == {"17.2", "17", "latest"}
+        assert [line[-6:] for line in bulk.listings] == ["page=1", "page=2"]
+
+
+async def test_the_only_page_may_end_with_the_tags_of_the_digest(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry
+) -> None:
+    async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
+        content = bulk.push(APP, "17.2")
+        bulk.tag(APP, "latest", "17.2", later=True)
+        engine.services.run(f"{bulk.host}/{APP}", None, content)
+        assert set(await named(engine, bulk, content)) == {"17.2", "latest"}
+        assert len(bulk.listings) == 1
+
+
 def many_and(bulk: FakeBulk, version: str, *others: str) -> Digest:
     """Behind four pages of other content, pushed last."""
     for number in range(400):

@@ -50,5 +50,6 @@ async def test_a_worker_that_is_stopped_leaves_the_task_for_the_one_that_starts_
         running.cancel()
     registry.latency_seconds = 0
     clock.advance(30)
-    await engine.worker.work_once()
+    async with asyncio.timeout(10):
+        await engine.worker.work_once()
     assert not engine.queue.tasks
