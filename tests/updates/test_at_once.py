@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from tests.e2e.api import Document
 from tests.updates.slow_front import SlowFront
-from tests.updates.story import Story, statuses, step
+from tests.updates.story import Story, outcomes, statuses, step
 
 BIG = random.Random(11).randbytes(1_500_000)
 
@@ -57,3 +57,29 @@ async def test_two_jobs_of_one_stack_take_turns(story: Story, front: SlowFront) 
         name: {str(image.image_id)} for name, image in new.items()
     }
     assert not await deployed.changed_by_hand()
+
+
+async def test_one_that_is_cancelled_while_it_waits_ends_before_its_turn(
+    story: Story, front: SlowFront
+) -> None:
+    for name in ("a", "b"):
+        story.push(name, "1")
+    deployed = await story.deploy({name: story.service(name) for name in ("a", "b")})
+    for name in ("a", "b"):
+        story.push(name, "2", files={"big": BIG})
+    await deployed.checked(2)
+    before = deployed.containers("b")
+    front.pause_seconds = 0.05
+    first = await deployed.start("a")
+    second = await deployed.start("b")
+
+    async with story.api() as api:
+        await api.post(f"/api/jobs/{second}/cancel")
+        job = await deployed.ended(second)
+        assert (await api.job(first))["status"] == "running"
+    front.pause_seconds = 0
+
+    assert (job["status"], job["summary"]["terminated"]["reason"]) == ("failed", "cancelled"), job
+    assert outcomes(job)["b"]["reason"] == "the job was cancelled"
+    assert deployed.containers("b") == before
+    assert statuses(await deployed.ended(first)) == {"a": "updated"}

@@ -1,13 +1,14 @@
 """Updates as jobs: admitted with their reservations, resumed after a restart, ended with a true summary."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import timestamp
-from dockrev.errors import AppError
+from dockrev.errors import AppError, JobCancelled
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Termination
 from dockrev.jobs.runner import JobContext, JobRunner
@@ -19,6 +20,7 @@ from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
 from dockrev.updates.protection import needless
 from dockrev.updates.report import UpdateReport
 from dockrev.updates.reservations import Reservations
+from dockrev.updates.retrying import unless_cancelled
 from dockrev.updates.selection import plan_update
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.summary import status_of, summary_of, was_cancelled
@@ -112,9 +114,10 @@ class UpdateJobs:
         self, context: JobContext, plan: UpdatePlan, report: UpdateReport
     ) -> Sequence[StackOutcome]:
         places = asyncio.Semaphore(_STACKS_AT_ONCE)
+        begun = await self._updates.has_begun(context.job.id)
 
         async def update(stack: StackPlan) -> StackOutcome:
-            async with places, self._turns.of(stack, context.log):
+            async with places, self._turn(context, stack, begun=begun):
                 return await StackUpdate(
                     context.job.id,
                     plan,
@@ -132,3 +135,12 @@ class UpdateJobs:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
         return [one.result() for one in running]
+
+    @asynccontextmanager
+    async def _turn(self, context: JobContext, stack: StackPlan, *, begun: bool) -> AsyncIterator[None]:
+        """One that has begun needs it to go back, too; another has nothing to wait for once cancelled."""
+        async with AsyncExitStack() as held:
+            turn = held.enter_async_context(self._turns.of(stack, context.log))
+            with suppress(JobCancelled):
+                await (turn if begun else unless_cancelled(context.cancel_requested, turn))
+            yield

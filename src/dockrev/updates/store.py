@@ -54,6 +54,12 @@ class UpdateStore:
             raise NotFound("the job has no update plan")
         return _PLAN.validate_json(orjson.dumps(found))
 
+    async def has_begun(self, job_id: str) -> bool:
+        """Is anything in its journals?"""
+        query = select(update_journal.c.step).filter_by(job_id=job_id).limit(1)
+        async with self._database.read() as connection:
+            return await connection.scalar(query) is not None
+
     def journal(self, job_id: str, subject: str) -> "Journal":
         """What was done so far for one service (its id) or one stack of the job."""
         return Journal(self._database, self._clock, job_id, subject)
