@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.e2e.api import Api, Document, Event, until
 from tests.e2e.server_process import ServerProcess
+from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.images import Healthcheck, Image, Images
 from tests.testbed.projects import ComposeVersion, Project, Projects
@@ -43,6 +44,23 @@ def settle_for(server: ServerProcess, **backup: Any) -> None:
                 "INSERT OR REPLACE INTO settings VALUES (?, ?, ?, ?)",
                 (section, json.dumps(value), "2024-01-01 00:00:00.000000", "test"),
             )
+
+
+@asynccontextmanager
+async def with_compose(story: "Story", bed: Bed, directory: Path, script: str) -> AsyncIterator[None]:
+    """The story goes on with a server of its own in that directory, for which the script is Compose."""
+    program = directory / "compose"
+    program.write_text(script)
+    program.chmod(0o755)
+    story.server = ServerProcess(
+        directory,
+        story.engine.host,
+        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
+        DOCKREV_COMPOSE_BIN=str(program),
+    )
+    async with story.server.running():
+        settle_for(story.server)
+        yield
 
 
 def reservations(server: ServerProcess) -> list[str]:

@@ -12,10 +12,9 @@ from dockrev.errors import Json
 from dockrev.updates import proof
 from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
 from tests.e2e.api import Document, until
-from tests.e2e.server_process import ServerProcess
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
-from tests.updates.story import SICK, Deployed, Story, settle_for, statuses
+from tests.updates.story import SICK, Deployed, Story, statuses, with_compose
 from tests.updates.test_disturbed import SLOWLY_SICK, when
 
 IN_THE_FILE = {"mem_limit": "64m", "cpus": 0.5, "pids_limit": 90, "restart": "always"}
@@ -249,20 +248,8 @@ esac
 @pytest.fixture
 async def held(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Path]:
     """A directory: `hold` in it keeps Compose from ending, `up` says that it only waits for that."""
-    program = tmp_path / "compose"
-    program.write_text(_HELD)
-    program.chmod(0o755)
-    story.server = ServerProcess(
-        tmp_path,
-        story.engine.host,
-        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
-        DOCKREV_COMPOSE_BIN=str(program),
-    )
-    story.server.start()
-    await story.server.ready()
-    settle_for(story.server)
-    yield tmp_path
-    story.server.close()
+    async with with_compose(story, bed, tmp_path, _HELD):
+        yield tmp_path
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["on the way forward", "on the way back"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.api import until
+from tests.e2e.api import Document, until
 from tests.testbed.images import Healthcheck
 from tests.updates.story import (
     CORRUPTING,
@@ -73,16 +73,20 @@ async def test_who_lives_in_its_network_has_one_after_a_backup_that_stopped_it(s
     story.push("vpn", "2")
     await deployed.checked(2)
     assert set(await looks(deployed)) == {0}
-    job_id = await deployed.start("vpn")
-    async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
-        await step(events, "backup", "done")
-        await api.post(f"/api/jobs/{job_id}/cancel")
 
-    job = await deployed.ended(job_id)
+    job = await cancelled_after_the_backup(deployed)
     settle_for(story.server)
 
     assert outcomes(job)["vpn"]["reason"].startswith("the job was cancelled"), job
     assert set(await looks(deployed)) == {0}
+
+
+async def cancelled_after_the_backup(deployed: Deployed) -> Document:
+    job_id = await deployed.start("vpn")
+    async with deployed.story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
+        await step(events, "backup", "done")
+        await api.post(f"/api/jobs/{job_id}/cancel")
+    return await deployed.ended(job_id)
 
 
 async def looks(deployed: Deployed) -> list[int]:
@@ -200,12 +204,8 @@ async def test_companions_of_companions_have_a_network_after_a_backup_that_stopp
     containers = deployed.containers()
     story.push("vpn", "2")
     await deployed.checked(4)
-    job_id = await deployed.start("vpn")
-    async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
-        await step(events, "backup", "done")
-        await api.post(f"/api/jobs/{job_id}/cancel")
 
-    job = await deployed.ended(job_id)
+    job = await cancelled_after_the_backup(deployed)
     settle_for(story.server)
 
     assert outcomes(job)["vpn"]["reason"].startswith("the job was cancelled"), job

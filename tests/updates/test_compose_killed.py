@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.server_process import ServerProcess
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
 from tests.updates.story import (
@@ -18,8 +17,8 @@ from tests.updates.story import (
     outcomes,
     protective_tags,
     reservations,
-    settle_for,
     statuses,
+    with_compose,
 )
 from tests.updates.test_disturbed import when
 from tests.updates.test_kill import BEING_REPLACED, STUBBORN, replacing
@@ -33,17 +32,7 @@ _AS_A_PLUG_IN = f"""#!/bin/sh
 @pytest.fixture
 async def own_story(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Story]:
     """Whose Compose is the child of another program."""
-    front = tmp_path / "compose"
-    front.write_text(_AS_A_PLUG_IN)
-    front.chmod(0o755)
-    story.server = ServerProcess(
-        tmp_path,
-        story.engine.host,
-        DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file),
-        DOCKREV_COMPOSE_BIN=str(front),
-    )
-    async with story.server.running():
-        settle_for(story.server)
+    async with with_compose(story, bed, tmp_path, _AS_A_PLUG_IN):
         yield story
 
 

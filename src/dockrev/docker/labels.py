@@ -7,6 +7,9 @@ SERVICE = "com.docker.compose.service"
 NUMBER = "com.docker.compose.container-number"
 ONEOFF = "com.docker.compose.oneoff"
 
+OF_TOOLS = ("com.docker.compose.", "desktop.docker.io/")
+"""How labels begin that are in no file: what made the container wrote them."""
+
 MAX_TEXT_LENGTH = 64 * 1024
 
 

@@ -47,16 +47,11 @@ class Lifecycle:
 
     async def stop(self, container_id: str, grace_seconds: float | None = None) -> None:
         """None: the patience that the container is configured with. After it the engine kills."""
-        if grace_seconds is None:
-            grace_seconds = (await self._inspection.container(container_id)).stop_timeout_seconds
-        patience = _WORKING_SECONDS + max(grace_seconds, 0)
-        await self._order(container_id, "stop", t=str(int(grace_seconds)), patience_seconds=patience)
+        await self._order_to_stop(container_id, "stop", grace_seconds)
 
     async def restart(self, container_id: str) -> None:
         """With the patience that the container is configured with."""
-        grace_seconds = (await self._inspection.container(container_id)).stop_timeout_seconds
-        patience = _WORKING_SECONDS + max(grace_seconds, 0)
-        await self._order(container_id, "restart", t=str(int(grace_seconds)), patience_seconds=patience)
+        await self._order_to_stop(container_id, "restart")
 
     async def stay_stopped(self, container_id: str) -> None:
         """An engine that is restarted starts it no more, whatever it is configured with."""
@@ -148,6 +143,12 @@ class Lifecycle:
         except DockerError:
             if (await self._inspection.container(container_id)).state not in wanted:
                 raise
+
+    async def _order_to_stop(self, container_id: str, verb: str, grace_seconds: float | None = None) -> None:
+        if grace_seconds is None:
+            grace_seconds = (await self._inspection.container(container_id)).stop_timeout_seconds
+        patience = _WORKING_SECONDS + max(grace_seconds, 0)
+        await self._order(container_id, verb, t=str(int(grace_seconds)), patience_seconds=patience)
 
     async def _order(
         self, container_id: str, verb: str, *, patience_seconds: float = _WORKING_SECONDS, **params: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
-from dockrev.errors import AppError, Conflict, DockerError, Json
+from dockrev.errors import AppError, DockerError, Json
 from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.proof import Difference, Testimony, compare, testimony
@@ -154,16 +154,6 @@ class Applying:
                 made_from = await self.made_from(view, one, len(containers))
                 running[one] = Companion.of(containers, await self._images(containers), made_from)
         return running
-
-    async def require_same_images(self, services: Iterable[str]) -> None:
-        """Raises Conflict when one of them would come up on an image that nobody approved."""
-        for service in services:
-            for one in await self.containers_of(service):
-                if await self._tools.tagging.exists(one.image) not in (None, one.image_id):
-                    raise Conflict(
-                        f"{service} has to be made anew with {self._service}, but {one.image} names another"
-                        " image here than the one it runs; bring it up to date first (docker compose up)"
-                    )
 
     async def left(self) -> Left:
         try:

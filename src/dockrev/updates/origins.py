@@ -9,6 +9,7 @@ from posixpath import normpath
 from typing import Any
 
 from dockrev.compose.models import ComposeService
+from dockrev.docker import labels
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 
 _WITH_DATA = ("bind", "volume")
@@ -16,7 +17,6 @@ _BOOLEANS = ("true", "false")
 _V1_AFFINITY = "affinity:container"
 """Compose V1 names in it the container whose anonymous volumes this one has."""
 _DESKTOP_BINDS = "desktop.docker.io/binds/"
-_LABELS_OF_TOOLS = ("com.docker.compose.", "desktop.docker.io/")
 
 
 def edited_since(container: ContainerDetail, changed_at: datetime | None) -> bool:
@@ -54,7 +54,7 @@ def _labels(service: ComposeService, container: ContainerDetail, image: ImageDet
     return sorted(
         f"label {name}"
         for name, value in (config.get("Labels") or {}).items() - inherited
-        if not _same(service.labels.get(name), value) and not name.startswith(_LABELS_OF_TOOLS)
+        if not _same(service.labels.get(name), value) and not name.startswith(labels.OF_TOOLS)
     )
 
 

@@ -1,8 +1,10 @@
 """May this service be updated now? Looked at for real, and nothing is changed."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 from dockrev.compose.models import ComposeService, ProjectView
+from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
 from dockrev.oci.manifest import ImageManifest, Index
@@ -17,6 +19,9 @@ from dockrev.updates.retrying import patiently
 _WRITE_THEM = "write them into the project's .env file, or update by hand"
 _DISK_FACTOR = 3
 """Unpacked, an image takes about this many times what is downloaded."""
+
+Containers = Mapping[str, Sequence[ContainerDetail]]
+"""By the name of their service."""
 
 
 class Preflight:
@@ -42,17 +47,19 @@ class Preflight:
         service = own_service(self._plan.name, view)
         self._require_known_files(service)
         await self._require_company_may_go(view, before)
-        await self._applying.require_same_images(before.sharing)
-        await self._require_none_paused(before)
-        await self._require_nobody_cut_off(before)
-        for name in (service.name, *sorted(before.sharing)):
-            made_anew = own_service(name, view)
-            await self._require_own_networks(made_anew)
-            await self._require_all_is_given_here(made_anew, view)
-        for one in completing_first(service, view.config.services):
+        names = (service.name, *sorted(before.sharing))
+        made_anew = {name: await self._applying.containers_of(name) for name in names}
+        await self._require_same_images({name: made_anew[name] for name in before.sharing})
+        self._require_none_paused(made_anew)
+        await self._require_nobody_cut_off(made_anew)
+        for name, containers in made_anew.items():
+            one = own_service(name, view)
+            self._require_own_networks(one, containers)
+            await self._require_all_is_given_here(one, containers, view)
+        for first in completing_first(service, view.config.services):
             await self._warn(
-                f"{self._stack.project}/{one} has to complete before {service.name} and comes from the same"
-                f" image; an update does not run it again: docker compose up {one}"
+                f"{self._stack.project}/{first} has to complete before {service.name} and comes from the same"
+                f" image; an update does not run it again: docker compose up {first}"
             )
         size = await patiently(
             lambda: self._offered_bytes(allow_arch_mismatch), self._tools.retries, self._tell
@@ -87,12 +94,21 @@ class Preflight:
                     " so both change at once; update them together"
                 )
 
-    async def _require_none_paused(self, before: Before) -> None:
+    async def _require_same_images(self, sharing: Containers) -> None:
+        """None of them may come up on an image that nobody approved."""
+        for name, containers in sharing.items():
+            for one in containers:
+                if await self._tools.tagging.exists(one.image) not in (None, one.image_id):
+                    raise Conflict(
+                        f"{name} has to be made anew with {self._plan.name}, but {one.image} names another"
+                        " image here than the one it runs; bring it up to date first (docker compose up)"
+                    )
+
+    def _require_none_paused(self, made_anew: Containers) -> None:
         """Compose would make it anew running, and so would a way back."""
-        for name in (self._plan.name, *sorted(before.sharing)):
-            for one in await self._applying.containers_of(name):
-                if one.state is ContainerState.PAUSED:
-                    raise Conflict(f"{one.name} is paused, and would run afterwards; unpause it first")
+        for one in chain.from_iterable(made_anew.values()):
+            if one.state is ContainerState.PAUSED:
+                raise Conflict(f"{one.name} is paused, and would run afterwards; unpause it first")
 
     def _require_owners_run(self, companion: ComposeService, view: ProjectView, before: Before) -> None:
         """What lives in the namespace of a stopped container runs on, but could not be started again."""
@@ -105,9 +121,9 @@ class Preflight:
                 f" {companion.name}"
             )
 
-    async def _require_own_networks(self, service: ComposeService) -> None:
+    def _require_own_networks(self, service: ComposeService, containers: Iterable[ContainerDetail]) -> None:
         """One that was joined by hand would be lost, and no way back would bring it again."""
-        for one in await self._applying.containers_of(service.name):
+        for one in containers:
             foreign = sorted(one.networks - (service.networks or one.networks))
             if foreign:
                 raise Conflict(
@@ -115,27 +131,28 @@ class Preflight:
                     " and would not be in it afterwards; add it to the file, or disconnect it"
                 )
 
-    async def _require_nobody_cut_off(self, before: Before) -> None:
+    async def _require_nobody_cut_off(self, made_anew: Containers) -> None:
         """Who names a service as its namespace is made anew with it; who names a container is not."""
-        anew = {self._plan.name, *before.sharing}
-        owners = [one for name in sorted(anew) for one in await self._applying.containers_of(name)]
+        owners = list(chain.from_iterable(made_anew.values()))
         riders = await self._tools.inspection.living_in({key for one in owners for key in (one.id, one.name)})
         for one in riders:
-            if one.oneoff or one.project != self._stack.project or one.service not in anew:
+            if one.oneoff or one.project != self._stack.project or one.service not in made_anew:
                 raise Conflict(
                     f"{one.name} lives in a namespace of a container that would be made anew, and would be"
                     f" cut off, since Compose does not make it anew with {self._plan.name};"
                     " stop it first, and make it anew afterwards (docker compose up --force-recreate)"
                 )
 
-    async def _require_all_is_given_here(self, service: ComposeService, view: ProjectView) -> None:
+    async def _require_all_is_given_here(
+        self, service: ComposeService, containers: Iterable[ContainerDetail], view: ProjectView
+    ) -> None:
         """No way back would bring what only the shell knew that Compose was called from."""
         if unset := sorted(service.file_variables & view.config.unset_variables):
             raise Conflict(
                 f"secrets or configs of {service.name} come from variables that nothing sets here"
                 f" ({', '.join(unset)}); {_WRITE_THEM}"
             )
-        for one in await self._applying.containers_of(service.name):
+        for one in containers:
             if not is_up([one]) or edited_since(one, view.config.changed_at):
                 continue
             image = await self._tools.inspection.image(one.image_id)

@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dockrev.docker import labels
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.errors import Json
 
 CONFIG_HASH = "com.docker.compose.config-hash"
 
-_VOLATILE_LABELS = ("com.docker.compose.", "desktop.docker.io/")
 _HOST_SETTINGS = (
     "AutoRemove",
     "BlkioWeight",
@@ -158,7 +158,7 @@ def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Se
     return {
         f"label.{name}": Setting(value, default=given.get(name) == value)
         for name, value in _mapping(config.get("Labels")).items()
-        if not name.startswith(_VOLATILE_LABELS)
+        if not name.startswith(labels.OF_TOOLS)
     }
 
 
