@@ -1,3 +1,4 @@
+import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -11,6 +12,15 @@ from tests.testbed.registry import Registry
 from tests.testbed.requirements import COMPOSE_V1
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import Story, settle_for
+
+
+@pytest.fixture(scope="module")
+def module_engine(bed: Bed) -> Iterator[Engine]:
+    """Of one module alone: a server that starts tidies up all of its engine."""
+    engine = Engine(bed.keeper, f"engine-{secrets.token_hex(3)}")
+    engine.start()
+    yield engine
+    engine.discard()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,23 +35,14 @@ STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done')
 """Is stopped only after the grace period, so there is a time in which Compose waits."""
 
 
-@pytest.fixture(scope="module")
-def kill_engine(bed: Bed) -> Iterator[Engine]:
-    """Of this module alone, so that everything on it is ours."""
-    engine = Engine(bed.keeper, f"engine-{secrets.token_hex(3)}")
-    engine.start()
-    yield engine
-    engine.discard()
-
-
 @pytest.fixture
 def story(
-    bed: Bed, kill_engine: Engine, registry: Registry, images: Images, tmp_path: Path
+    bed: Bed, module_engine: Engine, registry: Registry, images: Images, tmp_path: Path
 ) -> Iterator[Story]:
-    projects = Projects(kill_engine, tmp_path / "projects", bed.docker_config)
-    with server_on_bed(bed, kill_engine, tmp_path) as server:
+    projects = Projects(module_engine, tmp_path / "projects", bed.docker_config)
+    with server_on_bed(bed, module_engine, tmp_path) as server:
         settle_for(server, restoreDataOnRollback=True)
-        yield Story(server, kill_engine, registry, images, projects)
+        yield Story(server, module_engine, registry, images, projects)
     projects.remove_all()
 
 
