@@ -1,5 +1,6 @@
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,27 @@ async def front(story: Story) -> AsyncIterator[SlowFront]:
     async with SlowFront.before(story.registry.host) as front:
         story.front = front.host
         yield front
+
+
+@pytest.fixture(scope="module")
+def server_alone(
+    bed: Bed, module_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
+    with server_on_bed(bed, module_engine, tmp_path_factory.mktemp("server")) as server:
+        settle_for(server)
+        yield server
+
+
+@pytest.fixture
+def story_alone(
+    bed: Bed,
+    server_alone: ServerProcess,
+    module_engine: Engine,
+    registry: Registry,
+    images: Images,
+    tmp_path: Path,
+) -> Iterator[Story]:
+    """Where no other server takes its helpers, or the names of kept images, for needless."""
+    projects = Projects(module_engine, tmp_path / "projects", bed.docker_config)
+    yield Story(server_alone, module_engine, registry, images, projects)
+    projects.remove_all()

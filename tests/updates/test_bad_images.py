@@ -2,18 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.server_process import ServerProcess, server_on_bed
-from tests.testbed.bed import Bed
-from tests.testbed.engine import Engine
-from tests.testbed.images import Healthcheck, Images
-from tests.testbed.projects import Projects
-from tests.testbed.registry import Registry
+from tests.testbed.images import Healthcheck
 from tests.updates.story import (
     CORRUPTING,
     CRASHING,
@@ -32,28 +27,9 @@ from tests.updates.story import (
 SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_seconds=2)
 
 
-@pytest.fixture(scope="module")
-def update_server(
-    bed: Bed, module_engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
-    with server_on_bed(bed, module_engine, tmp_path_factory.mktemp("server")) as server:
-        settle_for(server)
-        yield server
-
-
 @pytest.fixture
-def story(
-    bed: Bed,
-    update_server: ServerProcess,
-    module_engine: Engine,
-    registry: Registry,
-    images: Images,
-    tmp_path: Path,
-) -> Iterator[Story]:
-    """Where no other server takes the names of kept images for needless."""
-    projects = Projects(module_engine, tmp_path / "projects", bed.docker_config)
-    yield Story(update_server, module_engine, registry, images, projects)
-    projects.remove_all()
+def story(story_alone: Story) -> Story:
+    return story_alone
 
 
 @pytest.mark.parametrize(
