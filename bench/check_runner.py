@@ -16,15 +16,15 @@ import orjson
 import uvloop
 
 from dockrev.assembly import Core, open_core
-from dockrev.checks.models import CheckReport, Step
 from dockrev.cli.logs import configure_logs
 from dockrev.clock import SystemClock
 from dockrev.config import Config
 from dockrev.stacks.wire import stack_detail
+from dockrev.update_checks.models import CheckReport, CheckStep
 
 
 class _Unwatched:
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         """Nobody follows."""
 
     async def pausing(self, until: datetime, services: int) -> None:

@@ -10,9 +10,6 @@ import tzlocal
 from fastapi import FastAPI
 
 from dockrev.assembly import Core, Registries, open_core, troubles_seen
-from dockrev.checks.deferred import DeferredChecks
-from dockrev.checks.jobs import CheckJobs
-from dockrev.checks.routes import CheckRoutes
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.lock import only_server
@@ -25,9 +22,9 @@ from dockrev.ignores.unfit import name_unfit
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.jobs.retention import JobRetention
 from dockrev.jobs.routes import JobRoutes
+from dockrev.jobs.schedule_runs import TickStore
 from dockrev.jobs.schedules import Plan, Schedule
 from dockrev.jobs.streams import JobStreams
-from dockrev.jobs.ticks import TickStore
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
 from dockrev.runtime_scans.routes import RuntimeScanRoutes
 from dockrev.runtime_scans.timer import RuntimeScanTimer
@@ -35,6 +32,9 @@ from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.settings_routes import SettingsRoutes
 from dockrev.system.readiness import Readiness, database_probe
 from dockrev.system.routes import SystemRoutes
+from dockrev.update_checks.deferred import DeferredChecks
+from dockrev.update_checks.jobs import CheckJobs
+from dockrev.update_checks.routes import CheckRoutes
 from dockrev.updates.routes import UpdateRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.body import ApiRouter

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dockrev.checks.checker import Checker
-from dockrev.checks.models import Step
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.database import Database
@@ -18,16 +16,18 @@ from dockrev.discovery.scan import Scanner
 from dockrev.discovery.store import ProjectStore
 from dockrev.docker.engine import Engine
 from dockrev.docker.host import HostPlatform
-from dockrev.docker.own_container import OwnContainer, traces_of_this_process
+from dockrev.docker.self_service import SelfService, traces_of_this_process
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.parts import InferenceParts
 from dockrev.inference.stack_demand import StackDemand
 from dockrev.registry.client import RegistryClient
-from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import StackViews
 from dockrev.system.settings import SettingsStore
+from dockrev.update_checks.checker import Checker
+from dockrev.update_checks.models import CheckStep
 from dockrev.versions.store import VersionStore
 
 
@@ -41,7 +41,7 @@ class Core:
     engine: Engine
     registry: RegistryClient
     host: HostPlatform
-    own: OwnContainer
+    own: SelfService
     compose: FoundCompose
     settings: SettingsStore
     stacks: StackStore
@@ -49,7 +49,7 @@ class Core:
     images: ImageStore
     versions: VersionStore
     ignores: IgnoreStore
-    appraiser: Appraiser
+    appraiser: StackViews
     demand: StackDemand
     inference: InferenceParts
     scanner: Scanner
@@ -68,7 +68,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
         host = HostPlatform(engine, config.docker.platform)
-        appraiser = Appraiser(stacks, images, versions, ignores, host, clock)
+        appraiser = StackViews(stacks, images, versions, ignores, host, clock)
         demand = StackDemand(stacks, appraiser, host)
         compose = FoundCompose(config.docker, clock)
         yield Core(
@@ -78,7 +78,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             engine=engine,
             registry=registry,
             host=host,
-            own=OwnContainer(engine, config.updates.own_image, traces_of_this_process()),
+            own=SelfService(engine, config.updates.own_image, traces_of_this_process()),
             compose=compose,
             settings=SettingsStore(database, clock),
             stacks=stacks,
@@ -107,7 +107,7 @@ class Registries:
 
 
 class _Unwatched:
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         del step
 
     async def pausing(self, until: datetime, services: int) -> None:

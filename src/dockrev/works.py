@@ -17,7 +17,7 @@ from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.credentials import CredentialStore
-from dockrev.stacks.appraisal import AppraisedService
+from dockrev.stacks.views import ServiceView
 from dockrev.system.settings import SettingsStore
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.jobs import UpdateJobs
@@ -84,7 +84,7 @@ def _tools(core: Core) -> Tools:
     )
 
 
-async def _seen_anew(core: Core, stack_id: str, service_id: str) -> AppraisedService | None:
+async def _seen_anew(core: Core, stack_id: str, service_id: str) -> ServiceView | None:
     """As its registry says now; a registry that does not answer leaves what was known."""
     if known := await core.appraiser.service(stack_id, service_id):
         await Registries(core.checker).check([known.service])

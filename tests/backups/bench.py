@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import BackupResult, BackupStatus, OnProgress, Target, TargetKind
+from dockrev.backups.models import BackupResult, BackupStatus, BackupTarget, OnProgress, TargetKind
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
-from dockrev.docker.own_container import OwnContainer
-from dockrev.docker.traces import Traces
+from dockrev.docker.process_identity import Traces
+from dockrev.docker.self_service import SelfService
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import BackupChoice, Service, ServiceSettings, Stack
 from dockrev.system.settings import BackupSettings, SettingsStore
@@ -38,7 +38,7 @@ class Bench:
         settings = SettingsStore(database, clock)
         await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
         store = BackupStore(database, clock)
-        own = OwnContainer(engine, OWN_IMAGE, Traces("", ""))
+        own = SelfService(engine, OWN_IMAGE, Traces("", ""))
         return cls(Backups(engine, store, settings, clock, own), settings, store, base_dir)
 
     async def change(self, **changes: Any) -> None:
@@ -86,15 +86,15 @@ def stack_named(name: str) -> Stack:
     return replace(stack(), name=name)
 
 
-def volume(project: Project, name: str) -> Target:
-    return Target(TargetKind.VOLUME, f"{project.name}_{name}")
+def volume(project: Project, name: str) -> BackupTarget:
+    return BackupTarget(TargetKind.VOLUME, f"{project.name}_{name}")
 
 
-def bind(path: Path) -> Target:
-    return Target(TargetKind.BIND, str(path))
+def bind(path: Path) -> BackupTarget:
+    return BackupTarget(TargetKind.BIND, str(path))
 
 
-def directory_of(engine: RealEngine, target: Target) -> Path:
+def directory_of(engine: RealEngine, target: BackupTarget) -> Path:
     """The engine of the testbed keeps its volumes where the tests can see them."""
     if target.kind is TargetKind.BIND:
         return Path(target.source)

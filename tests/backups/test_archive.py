@@ -8,13 +8,13 @@ import pytest
 
 from dockrev.backups.archive import PIECE, ArchiveWriter, check_archive, manifest_path, read_backup, tree_of
 from dockrev.backups.manifest import BackedUpService, Differences, Entries, Head
-from dockrev.backups.models import Target, TargetKind
+from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.backups.tar_scanner import END, BrokenTar, Entry
 from dockrev.errors import BackupError
 from tests.backups.test_tar_scanner import member, packed, scan
 from tests.stacks.building import NOON
 
-DATA, UPLOADS = Target(TargetKind.VOLUME, "data"), Target(TargetKind.BIND, "/srv/uploads")
+DATA, UPLOADS = BackupTarget(TargetKind.VOLUME, "data"), BackupTarget(TargetKind.BIND, "/srv/uploads")
 HEAD = Head(
     "bkp_1", "job_1", "stk_1", "blog", NOON, (BackedUpService("svc_1", "web", ("sha256:1",), ("sha256:2",)),)
 )

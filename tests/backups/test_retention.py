@@ -5,20 +5,19 @@ import pytest
 
 from dockrev.backups.archive import manifest_path
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, RecordStatus, Target, TargetKind
+from dockrev.backups.models import Backup, BackupTarget, RecordStatus, TargetKind
 from dockrev.backups.retention import BackupRetention, Purged, deletable
 from dockrev.backups.store import BackupStore
 from dockrev.db.database import Database
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import NewJob, Reason, Scope, Termination
-from dockrev.jobs.models import Target as JobTarget
+from dockrev.jobs.models import JobTarget, NewJob, Reason, Scope, Termination
 from dockrev.jobs.store import JobStore
 from dockrev.system.settings import BackupSettings, SettingsStore
 from tests.fakes.clock import MovableClock
 from tests.stacks.building import NOON
 
 HOUR = timedelta(hours=1)
-DATA = Target(TargetKind.VOLUME, "data")
+DATA = BackupTarget(TargetKind.VOLUME, "data")
 
 
 def made(number: int, cleanup_after: datetime | None, *, stack_id: str = "stk_1") -> Backup:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.backups.models import Skipped, Target, TargetKind, TargetResult
+from dockrev.backups.models import BackupTarget, Skipped, TargetKind, TargetResult
 from dockrev.backups.targets import FoundTarget, overlap, target_of, targets_of
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.mounts import Mount
@@ -167,7 +167,7 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
     ("result", "document"),
     [
         (
-            TargetResult(Target(TargetKind.VOLUME, "data"), size_bytes=7, effective="inherit"),
+            TargetResult(BackupTarget(TargetKind.VOLUME, "data"), size_bytes=7, effective="inherit"),
             {
                 "target": {"kind": "docker-volume", "name": "data"},
                 "status": "included",
@@ -176,7 +176,7 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
             },
         ),
         (
-            TargetResult(Target(TargetKind.BIND, "/srv"), Skipped.BY_SIZE, size_bytes=8),
+            TargetResult(BackupTarget(TargetKind.BIND, "/srv"), Skipped.BY_SIZE, size_bytes=8),
             {
                 "target": {"kind": "bind-mount", "path": "/srv"},
                 "status": "skipped",
@@ -185,7 +185,7 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
             },
         ),
         (
-            TargetResult(Target(TargetKind.BIND, "/srv"), Skipped.PROBE_ERROR, error="gone"),
+            TargetResult(BackupTarget(TargetKind.BIND, "/srv"), Skipped.PROBE_ERROR, error="gone"),
             {
                 "target": {"kind": "bind-mount", "path": "/srv"},
                 "status": "skipped",
@@ -197,7 +197,7 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
 )
 def test_a_target_is_told_as_the_api_wants_it(result: TargetResult, document: object) -> None:
     assert result.as_json() == document
-    assert Target.from_json(result.target.as_json()) == result.target  # type: ignore[arg-type]
+    assert BackupTarget.from_json(result.target.as_json()) == result.target  # type: ignore[arg-type]
 
 
 def test_an_empty_directory_counts() -> None:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.backups.models import Target, TargetKind
+from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.backups.users import suffers
 from dockrev.docker.mounts import Mount
 from tests.discovery.containers import container
 
-DATA = Target(TargetKind.BIND, "/srv/blog/data")
-VOLUME = Target(TargetKind.VOLUME, "blog_data")
+DATA = BackupTarget(TargetKind.BIND, "/srv/blog/data")
+VOLUME = BackupTarget(TargetKind.VOLUME, "blog_data")
 
 
 def bind(source: str, *, read_write: bool) -> Mount:

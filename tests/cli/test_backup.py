@@ -12,7 +12,7 @@ from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import BackupMode, NewJob, Reason, Scope, Target
+from dockrev.jobs.models import BackupMode, JobTarget, NewJob, Reason, Scope
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.store import StackStore
 from dockrev.updates.reservations import Reservations
@@ -157,7 +157,7 @@ async def test_restore_refuses_while_an_update_is_at_work_there(
 ) -> None:
     async with database_of(cli) as database:
         (stack,) = await StackStore(database, SystemClock()).all()
-        job = NewJob("job_1", "update", Target(Scope.ALL), "ivan", Reason.UI)
+        job = NewJob("job_1", "update", JobTarget(Scope.ALL), "ivan", Reason.UI)
         await JobStore(database, LogFeed(), SystemClock()).start(job, None)
         async with database.write() as connection:
             await Reservations(database).for_job(connection, job.id, [stack.services[0].id])

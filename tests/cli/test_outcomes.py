@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from dockrev.cli.outcomes import Told, choose, exit_code, outcomes_of, request_for
-from dockrev.docker.own_container import OwnService
+from dockrev.docker.self_service import OwnService
 from dockrev.errors import Json
 from dockrev.images.models import CheckError, TagState
-from dockrev.jobs.models import Scope, Target
-from dockrev.stacks.appraisal import AppraisedStack, appraise
-from dockrev.stacks.candidates import Knowledge
+from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service, Stack
+from dockrev.stacks.update_state import RegistryFacts
+from dockrev.stacks.views import StackView, appraise
 from dockrev.updates.models import Mode
 from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, context, index, running, service, stack
 
@@ -25,12 +25,12 @@ def outdated(name: str = "web", *, stack_id: str = "stk_blog") -> Service:
     return replace(service(runtime=running(OLD), name=name), stack_id=stack_id)
 
 
-def appraised(*stacks: Stack, state: TagState = TagState(WEB, "latest", NEW, NOON)) -> list[AppraisedStack]:  # noqa: B008 -- frozen
+def appraised(*stacks: Stack, state: TagState = TagState(WEB, "latest", NEW, NOON)) -> list[StackView]:  # noqa: B008 -- frozen
     facts = {NEW: index(NEW, amd64=NEW), OLD: index(OLD, amd64=OLD)}
-    return appraise(stacks, context(Knowledge({(state.repository, state.tag): state}, facts, AMD64)))
+    return appraise(stacks, context(RegistryFacts({(state.repository, state.tag): state}, facts, AMD64)))
 
 
-def services_in(stacks: list[AppraisedStack]) -> list[Service]:
+def services_in(stacks: list[StackView]) -> list[Service]:
     return [one.service for found in stacks for one in found.services]
 
 
@@ -78,7 +78,7 @@ def test_what_is_archived_is_left_alone(archived: Stack) -> None:
 def test_an_image_for_other_platforms_is_left_alone() -> None:
     facts = {NEW: index(NEW, arm64=NEW)}
     state = TagState(WEB, "latest", NEW, NOON)
-    stacks = appraise([stack(outdated())], context(Knowledge({(WEB, "latest"): state}, facts, AMD64)))
+    stacks = appraise([stack(outdated())], context(RegistryFacts({(WEB, "latest"): state}, facts, AMD64)))
 
     (sentence,) = choose(stacks, services_in(stacks), ITSELF).left_out
 
@@ -92,13 +92,13 @@ def other_stack(*services: Service) -> Stack:
 @pytest.mark.parametrize(
     ("stacks", "target"),
     [
-        ([stack(outdated())], Target(Scope.SERVICE, "stk_blog", "svc_web")),
-        ([stack(outdated(), outdated("db"))], Target(Scope.STACK, "stk_blog")),
-        ([stack(outdated()), other_stack(outdated("till", stack_id="stk_shop"))], Target(Scope.ALL)),
+        ([stack(outdated())], JobTarget(Scope.SERVICE, "stk_blog", "svc_web")),
+        ([stack(outdated(), outdated("db"))], JobTarget(Scope.STACK, "stk_blog")),
+        ([stack(outdated()), other_stack(outdated("till", stack_id="stk_shop"))], JobTarget(Scope.ALL)),
     ],
 )
 def test_the_request_is_about_the_smallest_target_that_has_them_all(
-    stacks: list[Stack], target: Target
+    stacks: list[Stack], target: JobTarget
 ) -> None:
     found = appraised(*stacks)
 

@@ -9,9 +9,9 @@ from dockrev.cli.rows import Problem, Row, RowStatus, exit_code, rows_of, select
 from dockrev.cli.table import table_of
 from dockrev.errors import InvalidArgument
 from dockrev.images.models import CheckError
-from dockrev.stacks.appraisal import appraise
-from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import Runtime, Service
+from dockrev.stacks.update_state import RegistryFacts
+from dockrev.stacks.views import appraise
 from dockrev.versions.models import Snapshot
 from tests.stacks.building import (
     AMD64,
@@ -34,7 +34,7 @@ LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(ho
 HERE, ELSEWHERE = index(NEW, amd64=NEW), index(NEW, arm64=NEW)
 
 
-def row_of(one: Service, known: Knowledge, *versions: Snapshot) -> Row:
+def row_of(one: Service, known: RegistryFacts, *versions: Snapshot) -> Row:
     appraised = appraise([stack(one)], context(known, *versions))
     (row,) = rows_of(appraised, [one], AMD64)
     return row
@@ -78,7 +78,7 @@ def row_of(one: Service, known: Knowledge, *versions: Snapshot) -> Row:
     ],
 )
 def test_a_row_says_how_a_service_stands_and_why(
-    one: Service, known: Knowledge, status: RowStatus, note: str
+    one: Service, known: RegistryFacts, status: RowStatus, note: str
 ) -> None:
     row = row_of(one, known)
     assert (row.status, row.note) == (status, note)

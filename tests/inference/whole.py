@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from dockrev.assembly import Core, open_core
-from dockrev.checks.models import CheckReport, Step
 from dockrev.clock import Clock
 from dockrev.config import AuthConfig, Config
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.oci.digest import Digest
 from dockrev.stacks.models import Service
 from dockrev.stacks.routes import StackRoutes
+from dockrev.update_checks.models import CheckReport, CheckStep
 from dockrev.versions.models import DigestKey
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
@@ -25,7 +25,7 @@ from tests.web.asgi import ask
 
 
 class _Unwatched:
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         """Nobody follows."""
 
     async def pausing(self, until: object, services: int) -> None:

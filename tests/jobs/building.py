@@ -7,22 +7,32 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import Exclusive, Job, JobStatus, LogRow, NewJob, Outcome, Reason, Scope, Target
+from dockrev.jobs.models import (
+    Exclusive,
+    Job,
+    JobOutcome,
+    JobStatus,
+    JobTarget,
+    LogRow,
+    NewJob,
+    Reason,
+    Scope,
+)
 from dockrev.jobs.store import JobStore
 
-EVERYTHING = Target(Scope.ALL)
+EVERYTHING = JobTarget(Scope.ALL)
 
 
-def new_job(target: Target = EVERYTHING, type: str = "check", id: str = "") -> NewJob:
+def new_job(target: JobTarget = EVERYTHING, type: str = "check", id: str = "") -> NewJob:
     return NewJob(id or new_id(IdPrefix.JOB), type, target, "ann", Reason.UI)
 
 
-def stack(stack_id: str) -> Target:
-    return Target(Scope.STACK, stack_id)
+def stack(stack_id: str) -> JobTarget:
+    return JobTarget(Scope.STACK, stack_id)
 
 
-def success(**summary: str | int) -> Outcome:
-    return Outcome(JobStatus.SUCCESS, dict(summary))
+def success(**summary: str | int) -> JobOutcome:
+    return JobOutcome(JobStatus.SUCCESS, dict(summary))
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,13 @@ class Jobs:
         return cls(JobStore(database, feed, clock), feed)
 
     async def start(
-        self, target: Target = EVERYTHING, exclusive: Exclusive | None = None, *, type: str = "check"
+        self, target: JobTarget = EVERYTHING, exclusive: Exclusive | None = None, *, type: str = "check"
     ) -> str:
         new = new_job(target, type)
         await self.store.start(new, exclusive)
         return new.id
 
-    async def finished(self, target: Target = EVERYTHING, *, type: str = "check") -> Job:
+    async def finished(self, target: JobTarget = EVERYTHING, *, type: str = "check") -> Job:
         job_id = await self.start(target, type=type)
         await self.store.finish(job_id, success())
         return await self.store.get(job_id)

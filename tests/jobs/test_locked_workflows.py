@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from dockrev.errors import StorageError
-from dockrev.jobs.models import JobFilter, JobStatus, Outcome
+from dockrev.jobs.models import JobFilter, JobOutcome, JobStatus
 from dockrev.jobs.runner import JobContext
 from tests.jobs.building import success
 from tests.jobs.works import Works
 
 
-async def succeed(_: JobContext) -> Outcome:
+async def succeed(_: JobContext) -> JobOutcome:
     return success(done=1)
 
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from dockrev.clock import timestamp
 from dockrev.config import AuthConfig
-from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Reason, Scope, Target
+from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, Level, NewJob, Reason, Scope
 from dockrev.jobs.routes import JobRoutes
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.streams import JobStreams
@@ -63,7 +63,7 @@ async def test_only_a_job_that_has_not_ended_can_be_cancelled(api: Api, jobs: Jo
 
 
 async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, clock: MovableClock) -> None:
-    target = Target(Scope.SERVICE, "stk_a", "svc_a")
+    target = JobTarget(Scope.SERVICE, "stk_a", "svc_a")
     await jobs.store.start(NewJob("chk_1", "check", target, "ann", Reason.UI), None)
     await jobs.store.set_progress("chk_1", {"phase": "scanning", "percent": 50, "currentTarget": None})
     now = timestamp(clock.now())
@@ -95,7 +95,7 @@ async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, cloc
 async def test_a_finished_job_says_when_and_how_it_ended(api: Api, jobs: Jobs, clock: MovableClock) -> None:
     job_id = await jobs.start()
     clock.advance(1.5)
-    await jobs.store.finish(job_id, Outcome(JobStatus.FAILED, {"error": "no"}))
+    await jobs.store.finish(job_id, JobOutcome(JobStatus.FAILED, {"error": "no"}))
     job = (await api.get(f"/api/jobs/{job_id}")).json()["job"]
     assert (job["status"], job["finishedAt"]) == ("failed", timestamp(clock.now()))
     assert job["summary"] == {"error": "no"}
@@ -137,7 +137,7 @@ async def test_a_page_that_is_exactly_full_has_no_next_one(api: Api, jobs: Jobs)
 
 async def test_the_list_can_be_narrowed(api: Api, jobs: Jobs) -> None:
     check = (await jobs.finished(stack("stk_a"))).id
-    scan = await jobs.start(Target(Scope.SERVICE, service_id="svc_a"), type="discovery")
+    scan = await jobs.start(JobTarget(Scope.SERVICE, service_id="svc_a"), type="discovery")
     for query, found in {
         "?type=check": [check],
         "?type=discovery,%20check": [scan, check],

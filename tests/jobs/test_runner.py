@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from dockrev.errors import Conflict, NotFound, StorageError, UpstreamError
-from dockrev.jobs.models import Exclusive, JobFilter, JobStatus, Level, Outcome, Progress
+from dockrev.jobs.models import Exclusive, JobFilter, JobOutcome, JobProgress, JobStatus, Level
 from dockrev.jobs.retention import KEPT, JobRetention
 from dockrev.jobs.runner import JobContext
 from tests.fakes.clock import MovableClock
@@ -34,7 +34,7 @@ async def works(tmp_path_factory: pytest.TempPathFactory, hands: MovableClock) -
         yield works
 
 
-async def succeed(context: JobContext) -> Outcome:
+async def succeed(context: JobContext) -> JobOutcome:
     await context.log("at work")
     return success(done=1)
 
@@ -52,7 +52,7 @@ async def test_a_job_that_does_its_work_is_a_success(works: Works) -> None:
 async def test_submitting_returns_before_the_work_is_done(works: Works) -> None:
     go_on = asyncio.Event()
 
-    async def wait(_: JobContext) -> Outcome:
+    async def wait(_: JobContext) -> JobOutcome:
         await go_on.wait()
         return success()
 
@@ -63,8 +63,8 @@ async def test_submitting_returns_before_the_work_is_done(works: Works) -> None:
 
 
 async def test_a_job_may_end_in_failure_by_its_own_account(works: Works) -> None:
-    async def fail(_: JobContext) -> Outcome:
-        return Outcome(JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
+    async def fail(_: JobContext) -> JobOutcome:
+        return JobOutcome(JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
 
     job = await works.run(fail)
     assert (job.status, job.summary) == (JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
@@ -72,7 +72,7 @@ async def test_a_job_may_end_in_failure_by_its_own_account(works: Works) -> None
 
 
 async def test_an_error_raised_on_purpose_is_the_jobs_error(works: Works) -> None:
-    async def fail(_: JobContext) -> Outcome:
+    async def fail(_: JobContext) -> JobOutcome:
         raise UpstreamError("the engine is away")
 
     job = await works.run(fail)
@@ -81,7 +81,7 @@ async def test_an_error_raised_on_purpose_is_the_jobs_error(works: Works) -> Non
 
 
 async def test_a_fault_ends_its_job_without_telling_its_secrets(works: Works) -> None:
-    async def crash(_: JobContext) -> Outcome:
+    async def crash(_: JobContext) -> JobOutcome:
         raise ValueError("https://ann:hunter2@registry")
 
     with logged("job.crashed") as crashed:
@@ -96,7 +96,7 @@ async def test_several_faults_at_once_end_the_job_too(works: Works) -> None:
     async def fail() -> None:
         raise ValueError
 
-    async def crash(_: JobContext) -> Outcome:
+    async def crash(_: JobContext) -> JobOutcome:
         async with asyncio.TaskGroup() as group:
             group.create_task(fail())
             group.create_task(fail())
@@ -109,7 +109,7 @@ async def test_several_faults_at_once_end_the_job_too(works: Works) -> None:
 async def test_jobs_run_beside_each_other(works: Works) -> None:
     meet = asyncio.Barrier(3)
 
-    async def wait_for_others(_: JobContext) -> Outcome:
+    async def wait_for_others(_: JobContext) -> JobOutcome:
         async with asyncio.timeout(5):
             await meet.wait()
         return success()
@@ -131,8 +131,8 @@ async def test_a_conflict_starts_nothing(works: Works) -> None:
 async def test_a_stale_job_is_stopped_and_adds_nothing_to_its_end(works: Works, hands: MovableClock) -> None:
     target, endless = works.target(), Endless()
 
-    async def report_and_hang(context: JobContext) -> Outcome:
-        context.progress(Progress("scanning", "hanging", 1, 2))
+    async def report_and_hang(context: JobContext) -> JobOutcome:
+        context.progress(JobProgress("scanning", "hanging", 1, 2))
         return await endless(context)
 
     stale = await works.submit(report_and_hang, target)
@@ -159,7 +159,7 @@ async def test_a_job_can_be_cancelled_before_it_begins(works: Works) -> None:
 
 
 async def test_events_are_stored_with_their_fields(works: Works) -> None:
-    async def tell(context: JobContext) -> Outcome:
+    async def tell(context: JobContext) -> JobOutcome:
         await context.event("something_seen", {"stackId": "stk_a", "count": 2})
         return success()
 
@@ -174,12 +174,12 @@ async def test_events_are_stored_with_their_fields(works: Works) -> None:
 
 
 async def test_a_flood_of_progress_is_stored_seldom_and_ends_with_the_newest(works: Works) -> None:
-    async def count(context: JobContext) -> Outcome:
+    async def count(context: JobContext) -> JobOutcome:
         for current in range(2000):
-            context.progress(Progress("scanning", "x", current, 2000, current, "stk_a"))
+            context.progress(JobProgress("scanning", "x", current, 2000, current, "stk_a"))
             if current % 100 == 0:
                 await asyncio.sleep(0)
-        context.progress(Progress("done", "finished", 2000, 2000))
+        context.progress(JobProgress("done", "finished", 2000, 2000))
         return success()
 
     with works.jobs.feed.watch():
@@ -193,8 +193,8 @@ async def test_a_flood_of_progress_is_stored_seldom_and_ends_with_the_newest(wor
 
 
 async def test_the_last_progress_survives_being_stored_while_the_work_ends(works: Works) -> None:
-    async def finish_at_once(context: JobContext) -> Outcome:
-        context.progress(Progress("done", "finished", 3, 3))
+    async def finish_at_once(context: JobContext) -> JobOutcome:
+        context.progress(JobProgress("done", "finished", 3, 3))
         await context.log("finished")
         return success()
 
@@ -215,10 +215,10 @@ def locked(path: Path) -> Iterator[None]:
 async def test_an_end_that_cannot_be_stored_is_stored_later_and_once(works: Works) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
 
-    async def fail(context: JobContext) -> Outcome:
+    async def fail(context: JobContext) -> JobOutcome:
         reached.set()
         await go_on.wait()
-        context.progress(Progress("done", "finished", 3, 3))
+        context.progress(JobProgress("done", "finished", 3, 3))
         raise UpstreamError("no")
 
     job_id = await works.submit(fail)

@@ -7,8 +7,8 @@ import pytest
 
 from dockrev.db.database import Database
 from dockrev.errors import InvalidArgument, UpstreamError
+from dockrev.jobs.schedule_runs import TickStore
 from dockrev.jobs.schedules import Plan, Schedule, check_cron, next_time
-from dockrev.jobs.ticks import TickStore
 from tests.fakes.clock import MovableClock
 
 BERLIN = ZoneInfo("Europe/Berlin")

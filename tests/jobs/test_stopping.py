@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.errors import StorageError, Unavailable
-from dockrev.jobs.models import Exclusive, Job, JobStatus, Outcome, Progress
+from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobProgress, JobStatus
 from dockrev.jobs.runner import JobContext
 from tests.jobs.building import EVERYTHING, success
 from tests.jobs.works import Endless, Works
@@ -17,7 +17,7 @@ from tests.jobs.works import Endless, Works
 ALONE = Exclusive()
 
 
-async def succeed(_: JobContext) -> Outcome:
+async def succeed(_: JobContext) -> JobOutcome:
     return success()
 
 
@@ -31,12 +31,12 @@ def ended_by(job: Job) -> str:
 async def test_a_stop_ends_every_job_truthfully_and_a_restart_goes_on(tmp_path: Path) -> None:
     running, stubborn_began = Endless(), asyncio.Event()
 
-    async def nearly_done(context: JobContext) -> Outcome:
+    async def nearly_done(context: JobContext) -> JobOutcome:
         stubborn_began.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            context.progress(Progress("done", "tidied up", 1, 1))
+            context.progress(JobProgress("done", "tidied up", 1, 1))
         return success(finished_anyway=1)
 
     async with Works.open(tmp_path) as works:

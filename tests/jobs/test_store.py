@@ -14,14 +14,14 @@ from dockrev.jobs.models import (
     BackupMode,
     Exclusive,
     JobFilter,
+    JobOutcome,
     JobStatus,
+    JobTarget,
     Level,
     Line,
     NewJob,
-    Outcome,
     Reason,
     Scope,
-    Target,
     Termination,
 )
 from tests.fakes.clock import MovableClock
@@ -29,11 +29,11 @@ from tests.jobs.building import EVERYTHING, Jobs, new_job, stack, success
 
 ALONE = Exclusive()
 TWO_HOURS = Exclusive(stale_after=timedelta(hours=2))
-SERVICE = Target(Scope.SERVICE, service_id="svc_a")
+SERVICE = JobTarget(Scope.SERVICE, service_id="svc_a")
 
 
 async def test_a_started_job_is_running(jobs: Jobs, clock: MovableClock) -> None:
-    target = Target(Scope.SERVICE, "stk_a", "svc_a")
+    target = JobTarget(Scope.SERVICE, "stk_a", "svc_a")
     await jobs.store.start(NewJob("chk_1", "check", target, "ann", Reason.WEBHOOK), None)
     job = await jobs.store.get("chk_1")
     assert (job.id, job.type, job.target, job.status) == ("chk_1", "check", target, JobStatus.RUNNING)
@@ -54,10 +54,10 @@ async def test_a_job_that_does_not_exist_is_not_found(jobs: Jobs) -> None:
         (EVERYTHING, EVERYTHING),
         (stack("stk_a"), stack("stk_a")),
         (SERVICE, SERVICE),
-        (Target(Scope.SERVICE, "stk_a", "svc_a"), SERVICE),
+        (JobTarget(Scope.SERVICE, "stk_a", "svc_a"), SERVICE),
     ],
 )
-async def test_the_same_check_does_not_start_twice(jobs: Jobs, running: Target, wanted: Target) -> None:
+async def test_the_same_check_does_not_start_twice(jobs: Jobs, running: JobTarget, wanted: JobTarget) -> None:
     first = await jobs.start(running, TWO_HOURS)
     with pytest.raises(Conflict, match="check already running") as raised:
         await jobs.start(wanted, TWO_HOURS)
@@ -72,12 +72,12 @@ async def test_the_same_check_does_not_start_twice(jobs: Jobs, running: Target, 
         (EVERYTHING, SERVICE),
         (stack("stk_a"), EVERYTHING),
         (stack("stk_a"), stack("stk_b")),
-        (stack("stk_a"), Target(Scope.SERVICE, "stk_a", "svc_a")),
-        (SERVICE, Target(Scope.SERVICE, service_id="svc_b")),
+        (stack("stk_a"), JobTarget(Scope.SERVICE, "stk_a", "svc_a")),
+        (SERVICE, JobTarget(Scope.SERVICE, service_id="svc_b")),
     ],
 )
 async def test_different_scopes_and_targets_never_conflict(
-    jobs: Jobs, running: Target, wanted: Target
+    jobs: Jobs, running: JobTarget, wanted: JobTarget
 ) -> None:
     await jobs.start(running, ALONE)
     await jobs.start(wanted, ALONE)
@@ -146,7 +146,7 @@ async def test_finishing_merges_the_summary_and_says_so_last(jobs: Jobs, clock: 
 
 async def test_the_last_line_comes_right_before_the_end(jobs: Jobs) -> None:
     job_id = await jobs.start()
-    failed = Outcome(JobStatus.FAILED, {"error": "no"})
+    failed = JobOutcome(JobStatus.FAILED, {"error": "no"})
     await jobs.store.finish(job_id, failed, Line(Level.ERROR, "check failed: no"))
     assert [row.level for row in await jobs.logs(job_id)] == [Level.ERROR, Level.EVENT]
 
@@ -157,7 +157,7 @@ async def test_a_job_ends_once_and_takes_nothing_more(jobs: Jobs, clock: Movable
     await jobs.store.finish(job_id, success(checked=3))
     job, logs = await jobs.store.get(job_id), await jobs.logs(job_id)
     clock.advance(1)
-    await jobs.store.finish(job_id, Outcome(JobStatus.FAILED, {"error": "late"}))
+    await jobs.store.finish(job_id, JobOutcome(JobStatus.FAILED, {"error": "late"}))
     await jobs.store.terminate(job_id, Termination.SERVER_RESTART)
     await jobs.store.add_log(job_id, Level.INFO, "late")
     await jobs.store.add_event(job_id, "late", {})
@@ -253,7 +253,7 @@ async def test_jobs_are_found_by_what_they_are(jobs: Jobs, wanted: JobFilter, fo
         (await jobs.finished(stack("stk_a"))).id: "A",
         await jobs.start(stack("stk_b")): "B",
         (await jobs.finished(type="discovery")).id: "C",
-        (await jobs.finished(Target(Scope.SERVICE, "stk_a", "svc_a"))).id: "D",
+        (await jobs.finished(JobTarget(Scope.SERVICE, "stk_a", "svc_a"))).id: "D",
     }
     assert {names[job.id] for job in await jobs.store.page(wanted, 10, None)} == set(found)
 

@@ -8,7 +8,7 @@ import pytest
 
 from dockrev.db.database import Database
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import JobStatus, Level, LogRow, Outcome
+from dockrev.jobs.models import JobOutcome, JobStatus, Level, LogRow
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.web.server_event import ServerEvent
@@ -95,7 +95,7 @@ async def test_resumed_after_its_end_a_stream_says_again_how_it_ended(
     jobs: Jobs, streams: JobStreams, beyond: int
 ) -> None:
     job_id = await jobs.start()
-    await jobs.store.finish(job_id, Outcome(JobStatus.FAILED, {}))
+    await jobs.store.finish(job_id, JobOutcome(JobStatus.FAILED, {}))
     last = await jobs.store.last_log_id()
     (event,) = await rest_of(streams.one_job(job_id, last + beyond))
     assert (event.event, event.id) == ("job_finished", None)

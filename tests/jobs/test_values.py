@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dockrev.errors import InvalidArgument, InvalidJobsCursor
 from dockrev.jobs.cursor import decode_cursor, encode_cursor
-from dockrev.jobs.models import Cursor, JobStatus, Progress, Scope, Target
+from dockrev.jobs.models import Cursor, JobProgress, JobStatus, JobTarget, Scope
 from dockrev.jobs.targets import require_target
 from tests.jobs.building import Jobs
 
@@ -17,14 +17,14 @@ from tests.jobs.building import Jobs
 @pytest.mark.parametrize(
     ("scope", "stack_id", "service_id", "target"),
     [
-        (Scope.ALL, None, None, Target(Scope.ALL)),
-        (Scope.STACK, " stk_a ", None, Target(Scope.STACK, "stk_a")),
-        (Scope.SERVICE, None, "svc_a", Target(Scope.SERVICE, None, "svc_a")),
-        (Scope.SERVICE, " ", "svc_a", Target(Scope.SERVICE, None, "svc_a")),
+        (Scope.ALL, None, None, JobTarget(Scope.ALL)),
+        (Scope.STACK, " stk_a ", None, JobTarget(Scope.STACK, "stk_a")),
+        (Scope.SERVICE, None, "svc_a", JobTarget(Scope.SERVICE, None, "svc_a")),
+        (Scope.SERVICE, " ", "svc_a", JobTarget(Scope.SERVICE, None, "svc_a")),
     ],
 )
 def test_a_scope_with_its_ids_is_a_target(
-    scope: Scope, stack_id: str | None, service_id: str | None, target: Target
+    scope: Scope, stack_id: str | None, service_id: str | None, target: JobTarget
 ) -> None:
     assert require_target(scope, stack_id, service_id) == target
 
@@ -43,12 +43,12 @@ def test_a_scope_without_its_id_is_refused(scope: Scope, field: str, blank: str 
 def test_percent_is_rounded_down_and_zero_when_nothing_is_known(
     current: int, total: int, percent: int
 ) -> None:
-    assert Progress("scanning", "x", current, total).percent == percent
-    assert Progress("scanning", "x", 0, total, planned_current=current).planned_percent == percent
+    assert JobProgress("scanning", "x", current, total).percent == percent
+    assert JobProgress("scanning", "x", 0, total, planned_current=current).planned_percent == percent
 
 
 def test_without_a_plan_there_is_no_planned_percent() -> None:
-    assert Progress("scanning", "x", 1, 2).planned_percent is None
+    assert JobProgress("scanning", "x", 1, 2).planned_percent is None
 
 
 def test_queued_and_running_are_the_only_states_that_do_not_last() -> None:

@@ -12,7 +12,7 @@ from structlog.typing import EventDict
 
 from dockrev.clock import Clock, SystemClock
 from dockrev.db.database import Database
-from dockrev.jobs.models import Exclusive, Job, Outcome, Target
+from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobTarget
 from dockrev.jobs.runner import Handler, JobContext, JobRunner
 from tests.jobs.building import Jobs, new_job, stack
 
@@ -43,12 +43,12 @@ class Works:
             finally:
                 await runner.stop()
 
-    def target(self) -> Target:
+    def target(self) -> JobTarget:
         """Of no other job."""
         return stack(f"stk_{next(self._numbers)}")
 
     async def submit(
-        self, handler: Handler, target: Target | None = None, exclusive: Exclusive | None = None
+        self, handler: Handler, target: JobTarget | None = None, exclusive: Exclusive | None = None
     ) -> str:
         new = new_job(target or self.target(), WORK)
         self._handlers[new.target.stack_id] = handler
@@ -61,7 +61,7 @@ class Works:
     async def run(self, handler: Handler) -> Job:
         return await self.ended(await self.submit(handler))
 
-    async def _handle(self, context: JobContext) -> Outcome:
+    async def _handle(self, context: JobContext) -> JobOutcome:
         return await self._handlers[context.job.target.stack_id](context)
 
 
@@ -72,7 +72,7 @@ class Endless:
         self.began = asyncio.Event()
         self.cancelled = False
 
-    async def __call__(self, _: JobContext) -> Outcome:
+    async def __call__(self, _: JobContext) -> JobOutcome:
         self.began.set()
         try:
             await asyncio.Event().wait()

@@ -26,9 +26,9 @@ from dockrev.runtime_scans.routes import RuntimeScanRoutes
 from dockrev.stacks.models import ObservedService
 from dockrev.stacks.store import stacks
 from dockrev.web.application import create_web_app
-from tests.checks.bench import Bench
 from tests.jobs.building import Jobs
 from tests.stacks.building import AMD64
+from tests.update_checks.bench import Bench
 from tests.web.asgi import Answer, ask
 
 Change = Callable[[], Awaitable[object]]

@@ -3,14 +3,14 @@
 import pytest
 
 from dockrev.runtime_scans.drift import Drift, drifted, seen_in
-from dockrev.stacks.appraisal import AppraisedStack, appraise
-from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import Runtime
+from dockrev.stacks.update_state import RegistryFacts
+from dockrev.stacks.views import StackView, appraise
 from tests.stacks.building import AMD64, NEW, OLD, context, running, service, stack, stopped
 
 
-def appraised(runtime: Runtime) -> list[AppraisedStack]:
-    return appraise([stack(service(runtime=runtime))], context(Knowledge({}, {}, AMD64)))
+def appraised(runtime: Runtime) -> list[StackView]:
+    return appraise([stack(service(runtime=runtime))], context(RegistryFacts({}, {}, AMD64)))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from dockrev.errors import DockerError
-from dockrev.jobs.models import JobStatus, Level, Scope, Target
+from dockrev.jobs.models import JobStatus, JobTarget, Level, Scope
 from dockrev.versions.learning import Findings
 from dockrev.versions.models import Scan
 from tests.runtime_scans.scans import Scans
@@ -39,7 +39,7 @@ async def test_a_scan_needs_no_more_than_a_scope(scans: Scans) -> None:
     assert job.id.startswith("job_")
     assert (job.type, job.target, job.reason, job.created_by) == (
         "runtime_scan",
-        Target(Scope.ALL),
+        JobTarget(Scope.ALL),
         "ui",
         "ann",
     )

@@ -8,8 +8,6 @@ from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
 from dockrev.oci.platform import Platform
-from dockrev.stacks.appraisal import Context
-from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import (
     ObservedService,
     ObservedStack,
@@ -19,6 +17,8 @@ from dockrev.stacks.models import (
     ServiceSettings,
     Stack,
 )
+from dockrev.stacks.update_state import RegistryFacts
+from dockrev.stacks.views import Context
 from dockrev.versions.models import DigestKey, InferenceReason, Scan, Snapshot, Task, VersionKnowledge
 
 AMD64 = Platform("linux", "amd64")
@@ -99,9 +99,9 @@ def tag(
     return TagState(repository, name, digest, NOON if digest else None, error)
 
 
-def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = (), host: Platform = AMD64) -> Knowledge:
+def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = (), host: Platform = AMD64) -> RegistryFacts:
     states: Mapping[tuple[str, str], TagState] = {state.key: state for state in tags}
-    return Knowledge(states, {one.digest: one for one in facts}, host)
+    return RegistryFacts(states, {one.digest: one for one in facts}, host)
 
 
 def snapshot(
@@ -123,7 +123,7 @@ def versions(*known: Snapshot, tasks: Iterable[Task] = ()) -> VersionKnowledge:
 
 
 def context(
-    images: Knowledge, *snapshots: Snapshot, tasks: Iterable[Task] = (), rules: Iterable[IgnoreRule] = ()
+    images: RegistryFacts, *snapshots: Snapshot, tasks: Iterable[Task] = (), rules: Iterable[IgnoreRule] = ()
 ) -> Context:
     """`rules` are those of the service `web`."""
     return Context(images, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dockrev.stacks.appraisal import appraise
 from dockrev.stacks.models import ArchivedFilter, Runtime, Stack, StackStatus
+from dockrev.stacks.views import appraise
 from tests.stacks.building import NEW, OLD, context, index, knowledge, running, service, stack, stopped, tag
 
 

@@ -18,10 +18,10 @@ from dockrev.ignores.models import MatchKind
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.images.store import ImageStore
-from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Stack
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import StackViews
 from dockrev.versions.learning import Findings
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
@@ -41,7 +41,7 @@ class Api:
     images: ImageStore
     versions: VersionStore
     ignores: IgnoreStore
-    appraiser: Appraiser
+    appraiser: StackViews
     routes: StackRoutes
     wanted: list[Need]
     """What readers of the details would have looked into."""
@@ -73,7 +73,7 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
 
     async with Engine.open(config) as engine:
         host = HostPlatform(engine, config.platform)
-        appraiser = Appraiser(stacks, images, versions, ignores, host, clock)
+        appraiser = StackViews(stacks, images, versions, ignores, host, clock)
         routes = StackRoutes(stacks, appraiser, look_into)
         yield Api(database, stacks, images, versions, ignores, appraiser, routes, wanted)
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from dockrev.errors import InvalidArgument
-from dockrev.jobs.models import BackupMode, Reason, Scope, Target
+from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.updates.models import Mode, UpdateRequest, Wish
 from dockrev.updates.request import UpdateIn, parse_request
 
@@ -20,7 +20,7 @@ def parsed(given: dict[str, Any]) -> UpdateRequest:
 
 def test_a_service_is_named_with_its_digest() -> None:
     assert parsed(SERVICE) == UpdateRequest(
-        Target(Scope.SERVICE, None, "svc_1"),
+        JobTarget(Scope.SERVICE, None, "svc_1"),
         (Wish("svc_1", "latest", DIGEST),),
         Mode.APPLY,
         allow_arch_mismatch=False,

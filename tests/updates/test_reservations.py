@@ -10,7 +10,7 @@ from dockrev.backups.store import backups
 from dockrev.db.database import Database
 from dockrev.errors import Conflict
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import JobStatus, NewJob, Outcome, Reason, Scope, Target
+from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, NewJob, Reason, Scope
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.store import StackStore
 from dockrev.updates.reservations import Reservations
@@ -48,7 +48,7 @@ class Hands:
         return self
 
     async def update(self, job_id: str, *services: str) -> None:
-        job = NewJob(job_id, "update", Target(Scope.ALL), "ivan", Reason.UI)
+        job = NewJob(job_id, "update", JobTarget(Scope.ALL), "ivan", Reason.UI)
         wanted = [self.ids[name] for name in services]
         await self.jobs.start(job, None, within=lambda one: self.reservations.for_job(one, job_id, wanted))
 
@@ -76,7 +76,7 @@ async def test_two_updates_of_the_same_service_do_not_go_together(hands: Hands) 
 
 async def test_a_job_that_has_ended_holds_nothing(hands: Hands) -> None:
     await hands.update("job_1", "web")
-    await hands.jobs.finish("job_1", Outcome(JobStatus.SUCCESS, {}))
+    await hands.jobs.finish("job_1", JobOutcome(JobStatus.SUCCESS, {}))
     await hands.update("job_2", "web")
     assert hands.taken() == {"web": "job_2"}
 

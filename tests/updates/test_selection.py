@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from dockrev.docker.own_container import OwnService
+from dockrev.docker.self_service import OwnService
 from dockrev.errors import AppError, Conflict, InvalidArgument
 from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.images.models import ImageFacts, TagState
-from dockrev.jobs.models import BackupMode, Reason, Scope, Target
+from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
-from dockrev.stacks.appraisal import AppraisedStack, appraise
-from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import Service, Stack
+from dockrev.stacks.update_state import RegistryFacts
+from dockrev.stacks.views import StackView, appraise
 from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
 from dockrev.updates.selection import plan_update
 from dockrev.versions.models import Snapshot
@@ -42,7 +42,7 @@ def host(
     archived: bool = False,
     snapshots: Sequence[Snapshot] = (),
     rules: Sequence[IgnoreRule] = (),
-) -> list[AppraisedStack]:
+) -> list[StackView]:
     """`web` moved on; `foreign` too, but only for another platform."""
     facts = {
         NEW: ImageFacts(NEW, (Child(AMD64, Digest("sha256:amd")),)),
@@ -53,7 +53,8 @@ def host(
         (FOREIGN, "latest"): TagState(FOREIGN, "latest", OLD, NOON),
     }
     return appraise(
-        [stack(*services, archived=archived)], context(Knowledge(tags, facts, AMD64), *snapshots, rules=rules)
+        [stack(*services, archived=archived)],
+        context(RegistryFacts(tags, facts, AMD64), *snapshots, rules=rules),
     )
 
 
@@ -64,25 +65,25 @@ def wish(of: Service, digest: str = NEW, tag: str = "latest") -> Wish:
 def request(*wishes: Wish, scope: Scope = Scope.ALL, allow_arch_mismatch: bool = False) -> UpdateRequest:
     stack_id = "stk_blog" if scope is Scope.STACK else None
     service_id = wishes[0].service_id if scope is Scope.SERVICE else None
-    target = Target(scope, stack_id, service_id)
+    target = JobTarget(scope, stack_id, service_id)
     return UpdateRequest(target, wishes, Mode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
 
 
 def plan(
     of: UpdateRequest,
-    stacks: list[AppraisedStack],
+    stacks: list[StackView],
     own: OwnService = OwnService(OWN),  # noqa: B008 -- frozen
 ) -> UpdatePlan:
     return plan_update(of, stacks, own)
 
 
-def refusal(of: UpdateRequest, stacks: list[AppraisedStack]) -> AppError:
+def refusal(of: UpdateRequest, stacks: list[StackView]) -> AppError:
     with pytest.raises((InvalidArgument, Conflict)) as refused:
         plan(of, stacks)
     return refused.value
 
 
-def details(of: UpdateRequest, stacks: list[AppraisedStack]) -> Mapping[str, Any]:
+def details(of: UpdateRequest, stacks: list[StackView]) -> Mapping[str, Any]:
     return refusal(of, stacks).details
 
 
@@ -213,13 +214,13 @@ def test_dockrev_is_known_by_its_container_too() -> None:
 def test_ids_that_do_not_exist_are_told() -> None:
     unknown = request(Wish("svc_nobody", "latest", NEW), scope=Scope.SERVICE)
     assert details(unknown, host(BEHIND)) == {"field": "serviceId", "value": "svc_nobody"}
-    elsewhere = replace(request(), target=Target(Scope.STACK, "stk_nobody"))
+    elsewhere = replace(request(), target=JobTarget(Scope.STACK, "stk_nobody"))
     assert details(elsewhere, host(BEHIND)) == {"field": "stackId", "value": "stk_nobody"}
 
 
 def test_stacks_of_a_request_for_one_stack_are_only_that_stack() -> None:
     other = Stack("stk_other", "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),))
     facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
-    known = Knowledge({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts, AMD64)
+    known = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts, AMD64)
     both = appraise([stack(BEHIND), other], context(known))
     assert plan(request(wish(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)

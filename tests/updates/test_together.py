@@ -2,15 +2,15 @@
 
 import pytest
 
-from dockrev.backups.models import Target, TargetKind
+from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.updates.together import Tie, Tied, tied_to
 
-VOLUME = Target(TargetKind.VOLUME, "data")
-BIND = Target(TargetKind.BIND, "/srv/data")
-INSIDE = Target(TargetKind.BIND, "/srv/data/uploads")
+VOLUME = BackupTarget(TargetKind.VOLUME, "data")
+BIND = BackupTarget(TargetKind.BIND, "/srv/data")
+INSIDE = BackupTarget(TargetKind.BIND, "/srv/data/uploads")
 
 
-def tie(name: str, ref: str | None = None, *data: Target) -> Tie:
+def tie(name: str, ref: str | None = None, *data: BackupTarget) -> Tie:
     return Tie(name, ref or name, data)
 
 
@@ -24,7 +24,7 @@ def test_the_same_image_name_means_one_image() -> None:
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(VOLUME, VOLUME), (BIND, BIND), (BIND, INSIDE), (INSIDE, BIND)])
-def test_data_has_one_state(ours: Target, theirs: Target) -> None:
+def test_data_has_one_state(ours: BackupTarget, theirs: BackupTarget) -> None:
     tied = tied_to([tie("db", None, ours)], [tie("web", None, theirs)])
     assert tied == [Tied("web", f"it shares the data of {ours} with db, which goes back")]
 

@@ -13,7 +13,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from dockrev.backups.models import Target, TargetKind
+from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.backups.shielding import to_the_end
 from dockrev.docker.archives import Archives
 from dockrev.docker.engine import Engine
@@ -31,12 +31,12 @@ _VOLUME_ROOT = "_data"
 class Place:
     """Where the target is seen: `label/root` in archives."""
 
-    target: Target
+    target: BackupTarget
     label: str
     root: str
 
     @classmethod
-    def of(cls, target: Target, index: int) -> "Place":
+    def of(cls, target: BackupTarget, index: int) -> "Place":
         """`index` tells targets apart whose names read alike."""
         words = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.source).strip("-.")[:60]
         kind = "volume" if target.kind is TargetKind.VOLUME else "path"
@@ -135,7 +135,7 @@ class DataAccess:
             for helper_id in made:
                 await to_the_end(self._lifecycle.remove_helper(helper_id))
 
-    async def _holder(self, target: Target) -> str | None:
+    async def _holder(self, target: BackupTarget) -> str | None:
         if target.kind is TargetKind.BIND:
             return str(PurePosixPath(target.source).parent)
         volume = await self._volumes.inspect(target.source)

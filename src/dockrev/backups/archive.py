@@ -19,7 +19,7 @@ import zstandard
 
 from dockrev.backups import manifest as lines
 from dockrev.backups.manifest import ArchivedTarget, Entries, Head, Manifest, changes, read_manifest
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupTarget
 from dockrev.backups.tar_scanner import END, BrokenTar, Entry, TarScanner
 from dockrev.errors import BackupError
 
@@ -57,7 +57,9 @@ class ArchiveWriter:
         if kind is not None or not self._finished:
             remove_files(self._path)
 
-    def begin(self, target: Target, label: str, root: str, destinations: tuple[str, ...]) -> "TargetWriter":
+    def begin(
+        self, target: BackupTarget, label: str, root: str, destinations: tuple[str, ...]
+    ) -> "TargetWriter":
         return TargetWriter(self, ArchivedTarget(target, label, root, destinations, 0, 0, self._position, 0))
 
     def write(self, data: bytes | memoryview) -> None:

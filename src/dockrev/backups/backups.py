@@ -12,12 +12,12 @@ from dockrev.backups.archive import remove_files
 from dockrev.backups.models import (
     Backup,
     BackupResult,
+    BackupTarget,
     DataProgress,
     OnProgress,
     Restored,
     SkipReason,
     Suspension,
-    Target,
     VerifiedTarget,
 )
 from dockrev.backups.restoring import Restoring
@@ -30,7 +30,7 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.own_container import OwnContainer
+from dockrev.docker.self_service import SelfService
 from dockrev.docker.snapshot import Container
 from dockrev.errors import BackupError, DockerError, StorageError
 from dockrev.jobs.models import BackupMode
@@ -48,7 +48,7 @@ def _unwatched(progress: DataProgress) -> None:
 
 class Backups:
     def __init__(
-        self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock, own: OwnContainer
+        self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock, own: SelfService
     ) -> None:
         """`own`: Dockrev itself, whose containers are never held."""
         self._store = store
@@ -64,7 +64,7 @@ class Backups:
 
     @classmethod
     def of(
-        cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock, own: OwnContainer
+        cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock, own: SelfService
     ) -> Self:
         return cls(engine, BackupStore(database, clock), settings, clock, own)
 
@@ -96,7 +96,7 @@ class Backups:
     async def restore(
         self,
         backup_id: str,
-        targets: Collection[Target] | None = None,
+        targets: Collection[BackupTarget] | None = None,
         *,
         stop_users: bool,
         on_progress: OnProgress = _unwatched,
@@ -107,10 +107,10 @@ class Backups:
     async def verify(self, backup_id: str, *, live: bool = False) -> tuple[VerifiedTarget, ...]:
         return await self._restoring.verify(backup_id, live=live)
 
-    async def users(self, targets: Collection[Target]) -> tuple[Container, ...]:
+    async def users(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         return await self._users.sufferers(targets)
 
-    async def having(self, targets: Collection[Target]) -> tuple[Container, ...]:
+    async def having(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         return await self._users.having(targets)
 
     async def get(self, backup_id: str) -> Backup:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupTarget
 from dockrev.backups.tar_scanner import Entry
 from dockrev.clock import parse_timestamp, timestamp
 from dockrev.errors import BackupError
@@ -47,7 +47,7 @@ class ArchivedTarget:
     `offset` and `length`: where it and what is below it are in the unpacked archive.
     """
 
-    target: Target
+    target: BackupTarget
     label: str
     root: str
     destinations: tuple[str, ...]
@@ -113,7 +113,7 @@ class Entries:
             if "entry" in document:
                 yield _entry(document["entry"])
 
-    def of(self, target: Target) -> dict[str, Entry]:
+    def of(self, target: BackupTarget) -> dict[str, Entry]:
         """Those of one target by their names, which for a big tree takes memory."""
         found: dict[str, Entry] = {}
         for document in _documents(self._path):
@@ -121,7 +121,7 @@ class Entries:
                 entry = _entry(document["entry"])
                 found[entry.path] = entry
             elif "target" in document:
-                if Target.from_json(document["target"]["target"]) == target:
+                if BackupTarget.from_json(document["target"]["target"]) == target:
                     return found
                 found = {}
         raise BackupError(f"the manifest {self._path} has no {target}")
@@ -200,7 +200,7 @@ def _head(path: Path, fields: Mapping[str, Any]) -> Head:
 
 def _target(fields: Mapping[str, Any]) -> ArchivedTarget:
     return ArchivedTarget(
-        target=Target.from_json(fields["target"]),
+        target=BackupTarget.from_json(fields["target"]),
         label=fields["label"],
         root=fields["root"],
         destinations=tuple(fields["destinations"]),

@@ -14,7 +14,7 @@ class TargetKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Target:
+class BackupTarget:
     """A volume by its name, or a path on the engine's host."""
 
     kind: TargetKind
@@ -28,7 +28,7 @@ class Target:
         return {"kind": self.kind.value, self._source_key: self.source}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, str]) -> "Target":
+    def from_json(cls, document: Mapping[str, str]) -> "BackupTarget":
         kind = TargetKind(document["kind"])
         return cls(kind, document["name" if kind is TargetKind.VOLUME else "path"])
 
@@ -53,7 +53,7 @@ class TargetResult:
     `size_bytes` of one that was left out for its size is where counting stopped.
     """
 
-    target: Target
+    target: BackupTarget
     skipped: Skipped | None = None
     size_bytes: int | None = None
     effective: str | None = None
@@ -151,7 +151,7 @@ class Backup:
     finished_at: datetime | None
     artifact_path: str
     size_bytes: int | None
-    targets: tuple[Target, ...]
+    targets: tuple[BackupTarget, ...]
     error: str | None
     cleanup_after: datetime | None
     deleted_at: datetime | None
@@ -176,7 +176,7 @@ class Suspension:
 class Restored:
     """It was read back and is as it was archived."""
 
-    target: Target
+    target: BackupTarget
     entries: int
     size_bytes: int
 
@@ -185,7 +185,7 @@ class Restored:
 class VerifiedTarget:
     """`deviations`: how the data as it is now differs; None when nobody asked."""
 
-    target: Target
+    target: BackupTarget
     entries: int
     size_bytes: int
     deviations: tuple[str, ...] | None = None

@@ -13,12 +13,12 @@ from dockrev.backups.archive import check_archive, manifest_path, read_backup, t
 from dockrev.backups.manifest import ArchivedTarget, Differences, Entries, Manifest
 from dockrev.backups.models import (
     Backup,
+    BackupTarget,
     DataProgress,
     Manner,
     OnProgress,
     RecordStatus,
     Restored,
-    Target,
     VerifiedTarget,
 )
 from dockrev.backups.store import BackupStore
@@ -52,7 +52,12 @@ class Restoring:
         return tuple([await self._verified(path, one, images) for one in manifest.targets])
 
     async def restore(
-        self, backup_id: str, wanted: Collection[Target] | None, on_progress: OnProgress, *, stop_users: bool
+        self,
+        backup_id: str,
+        wanted: Collection[BackupTarget] | None,
+        on_progress: OnProgress,
+        *,
+        stop_users: bool,
     ) -> tuple[Restored, ...]:
         """None: all of it. Raises Conflict for running users of the data, unless they are to be stopped.
 
@@ -108,7 +113,7 @@ class Restoring:
                 await self._access.write(opened, _tar(path, one, on_progress, replacing=True))
             except DockerError as error:
                 # A file system of its own is mounted there: emptied, but its directory cannot go.
-                log.info("Target cannot be replaced", action="backup.in_place", cause=error.message)
+                log.info("BackupTarget cannot be replaced", action="backup.in_place", cause=error.message)
                 return False
             return True
 
@@ -168,7 +173,7 @@ def _usable(backup: Backup) -> Path:
     return Path(backup.artifact_path)
 
 
-def _chosen(manifest: Manifest, wanted: Collection[Target] | None) -> list[ArchivedTarget]:
+def _chosen(manifest: Manifest, wanted: Collection[BackupTarget] | None) -> list[ArchivedTarget]:
     held = {one.target: one for one in manifest.targets}
     for target in wanted or ():
         if target not in held:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, Manner, RecordStatus, Suspension, Target
+from dockrev.backups.models import Backup, BackupTarget, Manner, RecordStatus, Suspension
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
@@ -66,7 +66,7 @@ class BackupStore:
         self._database = database
         self._clock = clock
 
-    async def begin(self, head: Head, artifact_path: str, targets: Sequence[Target]) -> None:
+    async def begin(self, head: Head, artifact_path: str, targets: Sequence[BackupTarget]) -> None:
         """Before the first byte is written, so that a crash leaves no file that nobody knows."""
         values = {
             "id": head.backup_id,
@@ -168,7 +168,7 @@ def _backup(row: Row[Any]) -> Backup:
         finished_at=row.finished_at,
         artifact_path=row.artifact_path,
         size_bytes=row.size_bytes,
-        targets=tuple(Target.from_json(one) for one in row.targets),
+        targets=tuple(BackupTarget.from_json(one) for one in row.targets),
         error=row.error,
         cleanup_after=row.cleanup_after,
         deleted_at=row.deleted_at,

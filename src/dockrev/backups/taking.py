@@ -17,12 +17,12 @@ from dockrev.backups.measuring import Measured, measure, require_room
 from dockrev.backups.models import (
     BackupResult,
     BackupStatus,
+    BackupTarget,
     DataProgress,
     Manner,
     OnProgress,
     Skipped,
     SkipReason,
-    Target,
     TargetResult,
 )
 from dockrev.backups.shielding import to_the_end
@@ -183,7 +183,9 @@ class Taking:
         return await to_the_end(asyncio.to_thread(target.end))
 
     @asynccontextmanager
-    async def _held(self, order: Order, backup_id: str, targets: Sequence[Target]) -> AsyncIterator[None]:
+    async def _held(
+        self, order: Order, backup_id: str, targets: Sequence[BackupTarget]
+    ) -> AsyncIterator[None]:
         """The project's running containers that may change what is copied."""
         if order.settings.mode is SuspendMode.LIVE:
             yield

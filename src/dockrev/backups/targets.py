@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from dockrev.backups.models import Skipped, Target, TargetKind, TargetResult
+from dockrev.backups.models import BackupTarget, Skipped, TargetKind, TargetResult
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.mounts import Mount
 from dockrev.stacks.models import BackupChoice, ServiceSettings
@@ -26,7 +26,7 @@ _STRENGTH = {BackupChoice.FORCE: 2, BackupChoice.INHERIT: 1, BackupChoice.SKIP: 
 class FoundTarget:
     """`read_only`: no container of the services can change it, so an update cannot either."""
 
-    target: Target
+    target: BackupTarget
     choice: BackupChoice
     read_only: bool
     destinations: tuple[str, ...]
@@ -60,7 +60,7 @@ def targets_of(
 
     `own_directory`: where backups are kept; a mount that holds it is never a target.
     """
-    found: dict[Target, FoundTarget] = {}
+    found: dict[BackupTarget, FoundTarget] = {}
     for settings, containers in services:
         for mount in (mount for container in containers for mount in container.mounts):
             target = target_of(mount)
@@ -71,30 +71,30 @@ def targets_of(
     return tuple(found[target] for target in sorted(found))
 
 
-def target_of(mount: Mount) -> Target | None:
+def target_of(mount: Mount) -> BackupTarget | None:
     """None for what does not outlive the container, and what no archive can hold."""
     if mount.type == "volume" and mount.name:
-        return Target(TargetKind.VOLUME, mount.name)
+        return BackupTarget(TargetKind.VOLUME, mount.name)
     if mount.type == "bind" and mount.source and not mount.source.endswith(".sock"):
-        return Target(TargetKind.BIND, str(PurePosixPath(mount.source)))
+        return BackupTarget(TargetKind.BIND, str(PurePosixPath(mount.source)))
     return None
 
 
-def overlap(one: Target, other: Target) -> bool:
+def overlap(one: BackupTarget, other: BackupTarget) -> bool:
     """Do they share files? A directory holds those below it."""
     if TargetKind.VOLUME in (one.kind, other.kind):
         return one == other
     return _holds(one.source, other.source) or _holds(other.source, one.source)
 
 
-def holds(target: Target, other: Target) -> bool:
+def holds(target: BackupTarget, other: BackupTarget) -> bool:
     """Is the other the same, or a part of it?"""
     if TargetKind.VOLUME in (target.kind, other.kind):
         return target == other
     return _holds(target.source, other.source)
 
 
-def _is_foreign(target: Target, own_directory: str) -> bool:
+def _is_foreign(target: BackupTarget, own_directory: str) -> bool:
     if target.kind is TargetKind.VOLUME:
         return False
     path = target.source
@@ -105,7 +105,7 @@ def _holds(directory: str, path: str) -> bool:
     return PurePosixPath(path).is_relative_to(directory)
 
 
-def _choice(settings: ServiceSettings, target: Target) -> BackupChoice:
+def _choice(settings: ServiceSettings, target: BackupTarget) -> BackupChoice:
     """Paths count as the same with and without a slash at their end."""
     if target.kind is TargetKind.VOLUME:
         return settings.volume_names.get(target.source, BackupChoice.INHERIT)

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupTarget
 from dockrev.backups.targets import holds, overlap, target_of
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.mounts import Mount
 from dockrev.docker.occupants import occupants
-from dockrev.docker.own_container import OwnContainer
+from dockrev.docker.self_service import SelfService
 from dockrev.docker.snapshot import Container
 from dockrev.errors import DockerNotFound
 
@@ -17,23 +17,23 @@ from dockrev.errors import DockerNotFound
 class DataUsers:
     """`own`: Dockrev itself, left out here, since holding its containers would end its own work."""
 
-    def __init__(self, engine: Engine, own: OwnContainer) -> None:
+    def __init__(self, engine: Engine, own: SelfService) -> None:
         self._engine = engine
         self._inspection = Inspection(engine)
         self._own = own
 
-    async def writers(self, project: str, targets: Collection[Target]) -> tuple[Container, ...]:
+    async def writers(self, project: str, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         """Running containers of the project that may change the data."""
         running = await occupants(self._engine)
         return await self._others(
             one for one in running if one.project == project and writes_to(one, targets)
         )
 
-    async def sufferers(self, targets: Collection[Target]) -> tuple[Container, ...]:
+    async def sufferers(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         """Running containers, of whatever project, that have to stop before the data can be replaced."""
         return await self._others(one for one in await occupants(self._engine) if suffers(one, targets))
 
-    async def having(self, targets: Collection[Target]) -> tuple[Container, ...]:
+    async def having(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         """Whether they run or not, and Dockrev itself too."""
         everybody = await occupants(self._engine, stopped_too=True)
         return tuple(one for one in everybody if suffers(one, targets))
@@ -76,12 +76,12 @@ class DataUsers:
             return one
 
 
-def writes_to(container: Container, targets: Collection[Target]) -> bool:
+def writes_to(container: Container, targets: Collection[BackupTarget]) -> bool:
     own = _targets(mount for mount in container.mounts if mount.read_write)
     return any(overlap(one, other) for one in own for other in targets)
 
 
-def suffers(container: Container, targets: Collection[Target]) -> bool:
+def suffers(container: Container, targets: Collection[BackupTarget]) -> bool:
     """Would it write to the data while it is replaced, or keep the directory that is gone?
 
     A directory above that is mounted read-only, as monitors and Dockrev have it, shows the new one by itself.
@@ -90,5 +90,5 @@ def suffers(container: Container, targets: Collection[Target]) -> bool:
     return any(holds(target, one) for one in own for target in targets) or writes_to(container, targets)
 
 
-def _targets(mounts: Iterable[Mount]) -> list[Target]:
+def _targets(mounts: Iterable[Mount]) -> list[BackupTarget]:
     return [target for mount in mounts if (target := target_of(mount))]

@@ -10,12 +10,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from rich.table import Table
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import Backup, DataProgress, RecordStatus, Restored, Target, VerifiedTarget
+from dockrev.backups.models import Backup, BackupTarget, DataProgress, RecordStatus, Restored, VerifiedTarget
 from dockrev.clock import Clock, timestamp
 from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
-from dockrev.docker.own_container import OwnContainer, traces_of_this_process
+from dockrev.docker.self_service import SelfService, traces_of_this_process
 from dockrev.errors import InvalidArgument, Json, NotFound
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
@@ -30,7 +30,7 @@ class RestorePlan:
     """What a restore is going to replace, and which running containers it has to stop meanwhile."""
 
     backup: Backup
-    targets: tuple[Target, ...]
+    targets: tuple[BackupTarget, ...]
     users: tuple[str, ...]
 
 
@@ -56,7 +56,7 @@ class BackupCommands:
                     database,
                     settings,
                     clock,
-                    OwnContainer(engine, config.updates.own_image, traces_of_this_process()),
+                    SelfService(engine, config.updates.own_image, traces_of_this_process()),
                 ),
                 StackStore(database, clock),
                 Reservations(database),
@@ -89,7 +89,7 @@ class BackupCommands:
                 plan.backup.id, plan.targets, stop_users=bool(plan.users), on_progress=show
             )
 
-    async def _services(self, backup: Backup, targets: Sequence[Target]) -> list[str]:
+    async def _services(self, backup: Backup, targets: Sequence[BackupTarget]) -> list[str]:
         """Those of the backup's stack, and of others whose containers have the data."""
         having = {(one.project, one.service) for one in await self.backups.having(targets)}
         return [
@@ -100,7 +100,7 @@ class BackupCommands:
         ]
 
 
-def _named(backup: Backup, names: Sequence[str]) -> tuple[Target, ...]:
+def _named(backup: Backup, names: Sequence[str]) -> tuple[BackupTarget, ...]:
     known = {target.source: target for target in backup.targets}
     for name in names:
         if name not in known:

@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from dockrev.assembly import Core, open_core
-from dockrev.checks.models import Step
 from dockrev.cli.rows import Problem, Row, Selection, exit_code, rows_of, select, summary_of
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.discovery.models import ProjectStatus
 from dockrev.errors import Json, StorageError
 from dockrev.inference.worker import InferenceWorker
+from dockrev.update_checks.models import CheckStep
 from dockrev.wording import counted
 
 _NAMING_SECONDS = 20.0
@@ -134,7 +134,7 @@ class ProgressBar:
     def say(self, text: str) -> None:
         self._progress.update(self._task, description=escape(text))
 
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         self._progress.update(self._task, completed=step.answered, total=step.total)
 
     async def pausing(self, until: datetime, services: int) -> None:

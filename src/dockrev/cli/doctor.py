@@ -14,7 +14,7 @@ from dockrev.cli.printable import printable
 from dockrev.clock import Clock
 from dockrev.compose.cli import Compose
 from dockrev.config import Config
-from dockrev.db import holders, migrate
+from dockrev.db import lock_owner, migrate
 from dockrev.db.database import storage_errors
 from dockrev.discovery.projects import projects_in
 from dockrev.docker.engine import Engine
@@ -115,7 +115,7 @@ def _database(config: Config) -> Diagnosis:
 
 
 def _lock_fault(path: Path) -> str | None:
-    holder = holders.writer(path)
+    holder = lock_owner.writer(path)
     if holder is None:
         return None
     who = f"process {holder} ({_program(holder)})" if holder else "a process outside this container"

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dockrev.docker.own_container import OwnService
+from dockrev.docker.self_service import OwnService
 from dockrev.errors import Json
-from dockrev.jobs.models import BackupMode, Reason, Scope, Target
+from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
-from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
-from dockrev.stacks.candidates import ArchMatch, Candidate
 from dockrev.stacks.models import Service
+from dockrev.stacks.update_state import ArchMatch, Candidate
+from dockrev.stacks.views import ServiceView, StackView
 from dockrev.updates.models import Mode, ServiceStatus, UpdateRequest, Wish
 
 
@@ -38,7 +38,7 @@ class Selection:
     unanswered: tuple[str, ...]
 
 
-def choose(stacks: Iterable[AppraisedStack], selected: Iterable[Service], own: OwnService) -> Selection:
+def choose(stacks: Iterable[StackView], selected: Iterable[Service], own: OwnService) -> Selection:
     wanted = {service.id for service in selected}
     chosen, left_out, unanswered = [], [], []
     for stack in stacks:
@@ -55,9 +55,7 @@ def choose(stacks: Iterable[AppraisedStack], selected: Iterable[Service], own: O
     return Selection(tuple(chosen), tuple(left_out), tuple(unanswered))
 
 
-def _objection(
-    stack: AppraisedStack, one: AppraisedService, candidate: Candidate, own: OwnService
-) -> str | None:
+def _objection(stack: StackView, one: ServiceView, candidate: Candidate, own: OwnService) -> str | None:
     if own.is_service(stack.stack.name, one.service.name, one.service.image_ref):
         return "it is Dockrev itself, which the supervisor upgrades"
     if stack.stack.archived or one.service.archived:
@@ -71,11 +69,11 @@ def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
     """The smallest target that has all of them."""
     stack_ids = {one.service.stack_id for one in chosen}
     if len(chosen) == 1:
-        target = Target(Scope.SERVICE, chosen[0].service.stack_id, chosen[0].service.id)
+        target = JobTarget(Scope.SERVICE, chosen[0].service.stack_id, chosen[0].service.id)
     elif len(stack_ids) == 1:
-        target = Target(Scope.STACK, stack_ids.pop())
+        target = JobTarget(Scope.STACK, stack_ids.pop())
     else:
-        target = Target(Scope.ALL)
+        target = JobTarget(Scope.ALL)
     return UpdateRequest(
         target=target,
         wishes=tuple(Wish(one.service.id, one.candidate.tag, one.candidate.digest) for one in chosen),

@@ -7,9 +7,9 @@ from enum import StrEnum
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
-from dockrev.stacks.candidates import ArchMatch
 from dockrev.stacks.models import Service, Stack
+from dockrev.stacks.update_state import ArchMatch
+from dockrev.stacks.views import ServiceView, StackView
 from dockrev.versions.tags import is_strict_semver
 from dockrev.wording import counted
 
@@ -59,7 +59,7 @@ class Row:
         }
 
 
-def rows_of(appraised: Iterable[AppraisedStack], selected: Iterable[Service], host: Platform) -> list[Row]:
+def rows_of(appraised: Iterable[StackView], selected: Iterable[Service], host: Platform) -> list[Row]:
     """The selected services by stack and name; those that left their project are not shown."""
     wanted = {service.id for service in selected}
     rows = (
@@ -71,7 +71,7 @@ def rows_of(appraised: Iterable[AppraisedStack], selected: Iterable[Service], ho
     return list(rows)
 
 
-def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
+def _row(stack: Stack, one: ServiceView, host: Platform) -> Row:
     verdict = one.verdict
     candidate = verdict.candidate
     return Row(
@@ -90,7 +90,7 @@ def _row(stack: Stack, one: AppraisedService, host: Platform) -> Row:
     )
 
 
-def _running_version(one: AppraisedService) -> str | None:
+def _running_version(one: ServiceView) -> str | None:
     """With a question mark when only the image itself says so."""
     if not one.service.runtime.digests:
         return None
@@ -100,7 +100,7 @@ def _running_version(one: AppraisedService) -> str | None:
     return f"{label}?" if label and label != tag and not is_strict_semver(tag) else None
 
 
-def _status(one: AppraisedService) -> RowStatus:
+def _status(one: ServiceView) -> RowStatus:
     verdict = one.verdict
     if verdict.check_error:
         return RowStatus.DEFERRED if verdict.check_error.deferred else RowStatus.FAILED
@@ -112,7 +112,7 @@ def _status(one: AppraisedService) -> RowStatus:
     return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
 
 
-def _note(one: AppraisedService) -> str:
+def _note(one: ServiceView) -> str:
     verdict, runtime = one.verdict, one.service.runtime
     notes = []
     if verdict.check_error:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockrev.db.database import storage_errors
-from dockrev.db.holders import FLOCK, restore_lock
+from dockrev.db.lock_owner import FLOCK, restore_lock
 from dockrev.errors import Conflict, StorageError
 
 

@@ -6,7 +6,7 @@ from dockrev.clock import timestamp
 from dockrev.discovery.models import Action, ActionKind, ScanResult
 from dockrev.discovery.scan import Scanner
 from dockrev.errors import Json
-from dockrev.jobs.models import JobStatus, Level, Outcome, Progress
+from dockrev.jobs.models import JobOutcome, JobProgress, JobStatus, Level
 from dockrev.jobs.runner import JobContext
 
 JOB_TYPE = "discovery"
@@ -17,21 +17,21 @@ class DiscoveryJob:
         self._scanner = scanner
         self._max_actions = max_actions
 
-    async def run(self, context: JobContext) -> Outcome:
-        context.progress(Progress("prepare", "asking the Docker engine", 0, 0))
+    async def run(self, context: JobContext) -> JobOutcome:
+        context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
         await context.log("discovery started")
 
         def report(done: int, total: int, project: str) -> None:
             message = f"reading projects ({done}/{total})"
-            context.progress(Progress("scan", message, done, total, current_target=project))
+            context.progress(JobProgress("scan", message, done, total, current_target=project))
 
         result = await self._scanner.scan(report)
         for action in self._shown(result):
             if action.kind is not ActionKind.SKIPPED:
                 await context.log(_line(action), _level(action))
         seen = result.projects_seen
-        context.progress(Progress("done", "discovery finished", seen, seen))
-        return Outcome(JobStatus.SUCCESS, {"scan": self._summary(result)})
+        context.progress(JobProgress("done", "discovery finished", seen, seen))
+        return JobOutcome(JobStatus.SUCCESS, {"scan": self._summary(result)})
 
     def _shown(self, result: ScanResult) -> tuple[Action, ...]:
         return result.actions[: self._max_actions]

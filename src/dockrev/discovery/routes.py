@@ -6,7 +6,7 @@ from dockrev.discovery.jobs import JOB_TYPE
 from dockrev.discovery.models import DiscoveredProject, ProjectStatus
 from dockrev.discovery.store import ProjectStore
 from dockrev.ids import IdPrefix, new_id
-from dockrev.jobs.models import NewJob, Reason, Scope, Target
+from dockrev.jobs.models import JobTarget, NewJob, Reason, Scope
 from dockrev.jobs.runner import JobRunner
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.wire import Archived
@@ -56,7 +56,7 @@ class DiscoveryRoutes:
 
     async def scan(self, principal: CurrentPrincipal) -> ScanStarted:
         job_id = new_id(IdPrefix.DISCOVERY_JOB)
-        await self._runner.submit(NewJob(job_id, JOB_TYPE, Target(Scope.ALL), principal.name, Reason.UI))
+        await self._runner.submit(NewJob(job_id, JOB_TYPE, JobTarget(Scope.ALL), principal.name, Reason.UI))
         return ScanStarted(job_id=job_id)
 
     async def list(self, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:

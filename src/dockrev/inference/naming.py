@@ -7,7 +7,7 @@ import structlog
 
 from dockrev.inference.queue import TaskQueue
 from dockrev.inference.triggers import Triggers
-from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.views import StackViews
 from dockrev.versions.models import InferenceReason
 
 log = structlog.get_logger()
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 10.0
 class VersionNames:
     """For each service: what runs, and what its registry offers, as people call it."""
 
-    def __init__(self, triggers: Triggers, queue: TaskQueue, appraiser: Appraiser) -> None:
+    def __init__(self, triggers: Triggers, queue: TaskQueue, appraiser: StackViews) -> None:
         self._triggers = triggers
         self._queue = queue
         self._appraiser = appraiser

@@ -22,7 +22,7 @@ from dockrev.inference.retention import SnapshotRetention
 from dockrev.inference.triggers import Triggers
 from dockrev.inference.worker import InferenceWorker
 from dockrev.registry.spending import Spending
-from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.views import StackViews
 from dockrev.versions.spend import SpendStore
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
@@ -59,7 +59,7 @@ class InferenceParts:
         registry: SpendingRegistry,
         images: Images,
         versions: VersionStore,
-        appraiser: Appraiser,
+        appraiser: StackViews,
         demand: Demand,
         clock: Clock,
     ) -> Self:

@@ -7,12 +7,12 @@ from dockrev.errors import InvalidArgument
 from dockrev.inference.demand import Wanted
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.appraisal import AppraisedService, Appraiser
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import ServiceView, StackViews
 
 
 class StackDemand:
-    def __init__(self, stacks: StackStore, appraiser: Appraiser, host: HostPlatform) -> None:
+    def __init__(self, stacks: StackStore, appraiser: StackViews, host: HostPlatform) -> None:
         self._stacks = stacks
         self._appraiser = appraiser
         self._host = host
@@ -33,7 +33,7 @@ class StackDemand:
         return await self._host.get()
 
 
-def _wanted(one: AppraisedService) -> Wanted | None:
+def _wanted(one: ServiceView) -> Wanted | None:
     """None when its image reference cannot be read."""
     service, verdict = one.service, one.verdict
     try:

@@ -55,7 +55,7 @@ class Termination(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class JobTarget:
     """What a job is about; the ids are present as the scope asks for them."""
 
     scope: Scope
@@ -64,7 +64,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobProgress:
     """`total` 0 means unknown. `planned*` counts what was started, `current` what is done."""
 
     phase: str
@@ -93,7 +93,7 @@ def _percent(part: int, total: int) -> int:
 class NewJob:
     id: str
     type: str
-    target: Target
+    target: JobTarget
     created_by: str
     reason: Reason
     allow_arch_mismatch: bool = False
@@ -106,7 +106,7 @@ class NewJob:
 class Job:
     id: str
     type: str
-    target: Target
+    target: JobTarget
     status: JobStatus
     created_by: str
     reason: str
@@ -143,7 +143,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     status: JobStatus
     summary: Mapping[str, Json]
 

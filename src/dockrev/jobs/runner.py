@@ -14,12 +14,12 @@ from dockrev.jobs.durable import START_SECONDS, DurableWorkflows
 from dockrev.jobs.models import (
     Exclusive,
     Job,
+    JobOutcome,
+    JobProgress,
     JobStatus,
     Level,
     Line,
     NewJob,
-    Outcome,
-    Progress,
     Termination,
 )
 from dockrev.jobs.store import JobStore, Within
@@ -47,7 +47,7 @@ class JobContext:
     async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         await self._store.add_event(self.job.id, kind, fields)
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: JobProgress) -> None:
         """Cheap at any rate: the newest state is stored and sent at most twice a second."""
         self._latest = {
             "phase": progress.phase,
@@ -82,7 +82,7 @@ class JobContext:
             await asyncio.sleep(_PROGRESS_SECONDS)
 
 
-Handler = Callable[[JobContext], Awaitable[Outcome]]
+Handler = Callable[[JobContext], Awaitable[JobOutcome]]
 
 
 class JobRunner:
@@ -110,7 +110,7 @@ class JobRunner:
         self._workflows: DurableWorkflows | None = None
         self._working: set[asyncio.Task[None]] = set()
         self._contexts: dict[str, JobContext] = {}
-        self._handling: dict[str, asyncio.Task[Outcome]] = {}
+        self._handling: dict[str, asyncio.Task[JobOutcome]] = {}
         self._ended_by: dict[str, Termination] = {}
         self._cancelled_early: set[str] = set()
         """Maybe after their job was read, and before it was handled."""
@@ -168,7 +168,7 @@ class JobRunner:
         try:
             await workflows.start(new.id)
         except StorageError as error:
-            failed = Outcome(JobStatus.FAILED, {"error": error.message})
+            failed = JobOutcome(JobStatus.FAILED, {"error": error.message})
             self._in_background(self._patiently(partial(self._store.finish, new.id, failed)))
             raise
 
@@ -244,18 +244,18 @@ class JobRunner:
         end = ended_by if handling.cancelled() else handling.result()
         await self._patiently(partial(self._record_end, context, end))
 
-    async def _outcome(self, context: JobContext) -> Outcome:
+    async def _outcome(self, context: JobContext) -> JobOutcome:
         try:
             return await self._handled(context)
         except AppError as error:
-            return Outcome(JobStatus.FAILED, {"error": error.message})
+            return JobOutcome(JobStatus.FAILED, {"error": error.message})
         except Exception as error:
             # A fault in one job must neither stop the server nor stay unseen.
             log.exception("Job failed unexpectedly", action="job.crashed")
             text = f"internal error: {type(error).__name__} (details are in the server's log)"
-            return Outcome(JobStatus.FAILED, {"error": text})
+            return JobOutcome(JobStatus.FAILED, {"error": text})
 
-    async def _handled(self, context: JobContext) -> Outcome:
+    async def _handled(self, context: JobContext) -> JobOutcome:
         """A job that can be resumed is resumed as well when its database comes back."""
         while True:
             try:
@@ -280,7 +280,7 @@ class JobRunner:
                 async with asyncio.timeout(self._retry_seconds):
                     await self._stopping.wait()
 
-    async def _record_end(self, context: JobContext, end: Outcome | Termination) -> None:
+    async def _record_end(self, context: JobContext, end: JobOutcome | Termination) -> None:
         job = context.job
         await context.flush()
         if isinstance(end, Termination):

@@ -10,7 +10,7 @@ from croniter import CroniterBadDateError, croniter
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, InvalidArgument
-from dockrev.jobs.ticks import TickStore
+from dockrev.jobs.schedule_runs import TickStore
 
 log = structlog.get_logger()
 

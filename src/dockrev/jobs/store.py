@@ -39,14 +39,14 @@ from dockrev.jobs.models import (
     Exclusive,
     Job,
     JobFilter,
+    JobOutcome,
     JobStatus,
+    JobTarget,
     Level,
     Line,
     LogRow,
     NewJob,
-    Outcome,
     Scope,
-    Target,
     Termination,
 )
 
@@ -150,7 +150,7 @@ class JobStore:
             row = await _add_event(connection, job_id, "job_progress", progress, now, is_progress=True)
         self._feed.publish([row])
 
-    async def finish(self, job_id: str, outcome: Outcome, last_line: Line | None = None) -> None:
+    async def finish(self, job_id: str, outcome: JobOutcome, last_line: Line | None = None) -> None:
         """End the job once: a job that is already ended stays as it is."""
         async with self._database.write() as connection:
             rows = await _finish(connection, job_id, outcome, self._clock.now(), last_line)
@@ -277,7 +277,7 @@ async def _add_event(
 
 
 async def _finish(
-    connection: AsyncConnection, job_id: str, outcome: Outcome, now: datetime, last_line: Line | None
+    connection: AsyncConnection, job_id: str, outcome: JobOutcome, now: datetime, last_line: Line | None
 ) -> list[LogRow]:
     stored = await connection.scalar(
         select(jobs.c.summary).where(jobs.c.id == job_id, jobs.c.status.in_(_UNFINISHED))
@@ -299,7 +299,7 @@ async def _terminate(
 ) -> list[LogRow]:
     ended: Mapping[str, Json] = {"terminated": {"reason": reason.value, "at": timestamp(now)}}
     warning = Line(Level.WARN, f"job ended unfinished: {reason.value}")
-    return await _finish(connection, job_id, Outcome(JobStatus.FAILED, ended), now, warning)
+    return await _finish(connection, job_id, JobOutcome(JobStatus.FAILED, ended), now, warning)
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
@@ -337,7 +337,7 @@ def _job(row: Row[Any]) -> Job:
     return Job(
         id=row.id,
         type=row.type,
-        target=Target(Scope(row.scope), row.stack_id, row.service_id),
+        target=JobTarget(Scope(row.scope), row.stack_id, row.service_id),
         status=JobStatus(row.status),
         created_by=row.created_by,
         reason=row.reason,

@@ -1,14 +1,14 @@
 """The scope rule that every route shares which starts a job about stacks and services."""
 
 from dockrev.errors import InvalidArgument
-from dockrev.jobs.models import Scope, Target
+from dockrev.jobs.models import JobTarget, Scope
 
 
-def require_target(scope: Scope, stack_id: str | None, service_id: str | None) -> Target:
+def require_target(scope: Scope, stack_id: str | None, service_id: str | None) -> JobTarget:
     """`all` needs no id, `stack` and `service` need theirs. Raises InvalidArgument naming the field."""
     wanted = {Scope.STACK: ("stackId", stack_id), Scope.SERVICE: ("serviceId", service_id)}
     if scope in wanted:
         field, value = wanted[scope]
         if not (value or "").strip():
             raise InvalidArgument(f"{field} is required for scope={scope}", {"field": field})
-    return Target(scope, (stack_id or "").strip() or None, (service_id or "").strip() or None)
+    return JobTarget(scope, (stack_id or "").strip() or None, (service_id or "").strip() or None)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dockrev.oci.digest import Digest
-from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
+from dockrev.stacks.displayed_version import DisplayedVersion
 from dockrev.stacks.models import Service
-from dockrev.stacks.shown_version import ShownVersion
+from dockrev.stacks.views import ServiceView, StackView
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Drift:
     tag: str
     before: Digest | None
     now: Digest | None
-    version: ShownVersion
+    version: DisplayedVersion
 
     @property
     def changed(self) -> bool:
@@ -33,18 +33,18 @@ class Drift:
         return self.before != self.now
 
 
-def running_digest(one: AppraisedService) -> Digest | None:
+def running_digest(one: ServiceView) -> Digest | None:
     """None while it has no container, or what runs came from no registry."""
     return one.verdict.digest if one.service.runtime.digests else None
 
 
-def seen_in(stacks: Iterable[AppraisedStack]) -> Mapping[str, Seen]:
+def seen_in(stacks: Iterable[StackView]) -> Mapping[str, Seen]:
     """By the id of the service."""
     services = (one for stack in stacks for one in stack.services)
     return {one.service.id: Seen(one.service.runtime.digests, running_digest(one)) for one in services}
 
 
-def drifted(before: Mapping[str, Seen], now: Iterable[AppraisedStack]) -> tuple[Drift, ...]:
+def drifted(before: Mapping[str, Seen], now: Iterable[StackView]) -> tuple[Drift, ...]:
     """Services that run other content than when they were seen; one that was not seen has not changed."""
     services = (one for stack in now for one in stack.services)
     return tuple(

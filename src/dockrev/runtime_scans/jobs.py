@@ -8,22 +8,22 @@ from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import (
     Exclusive,
+    JobOutcome,
+    JobProgress,
     JobStatus,
+    JobTarget,
     Level,
     NewJob,
-    Outcome,
-    Progress,
     Reason,
     Scope,
-    Target,
 )
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
-from dockrev.stacks.appraisal import AppraisedStack, Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.scope import require_known, services_of
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import StackView, StackViews
 
 JOB_TYPE = "runtime_scan"
 
@@ -53,7 +53,7 @@ class RuntimeScanJobs:
         runner: JobRunner,
         jobs: JobStore,
         stacks: StackStore,
-        appraiser: Appraiser,
+        appraiser: StackViews,
         host: HostPlatform,
         look_around: LookAround,
         registries: Registries,
@@ -72,7 +72,7 @@ class RuntimeScanJobs:
         """What is on record now is what the next scan compares with. Before anything looks at the host."""
         self._seen.update(seen_in(await self._appraiser.all()))
 
-    async def start(self, target: Target, created_by: str, reason: Reason) -> str:
+    async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same scan runs, InvalidArgument for an id that does not exist."""
         await require_known(self._stacks, target)
         job = NewJob(new_id(IdPrefix.JOB), JOB_TYPE, target, created_by, reason)
@@ -84,12 +84,12 @@ class RuntimeScanJobs:
         if any(job.type == JOB_TYPE for job in await self._jobs.unfinished()):
             return False
         try:
-            await self.start(Target(Scope.ALL), "schedule", Reason.SCHEDULE)
+            await self.start(JobTarget(Scope.ALL), "schedule", Reason.SCHEDULE)
         except Conflict:
             return False
         return True
 
-    async def _run(self, context: JobContext) -> Outcome:
+    async def _run(self, context: JobContext) -> JobOutcome:
         host = str(await self._host.get())
         target = context.job.target
         await context.log("runtime scan started")
@@ -103,10 +103,10 @@ class RuntimeScanJobs:
             await context.event("runtime_scan_finished", {"status": "failed", "summary": failed})
             raise
         await context.event("runtime_scan_finished", {"summary": summary})
-        return Outcome(JobStatus.SUCCESS, summary)
+        return JobOutcome(JobStatus.SUCCESS, summary)
 
     async def _scan(self, context: JobContext) -> Mapping[str, Json]:
-        context.progress(Progress("prepare", "asking the Docker engine", 0, 0))
+        context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
         troubles = await self._look_around()
         chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
         after = [stack for stack in await self._appraiser.all() if _has(stack, chosen)]
@@ -124,7 +124,7 @@ class RuntimeScanJobs:
         }
 
 
-def _asked(target: Target, reason: str) -> dict[str, Json]:
+def _asked(target: JobTarget, reason: str) -> dict[str, Json]:
     return {
         "scope": target.scope.value,
         "stackId": target.stack_id,
@@ -133,18 +133,18 @@ def _asked(target: Target, reason: str) -> dict[str, Json]:
     }
 
 
-def _has(stack: AppraisedStack, chosen: Collection[str]) -> bool:
+def _has(stack: StackView, chosen: Collection[str]) -> bool:
     return any(one.service.id in chosen for one in stack.services)
 
 
-def _running(stacks: Sequence[AppraisedStack], chosen: Collection[str]) -> int:
+def _running(stacks: Sequence[StackView], chosen: Collection[str]) -> int:
     services = (one for stack in stacks for one in stack.services if one.service.id in chosen)
     return sum(running_digest(one) is not None for one in services)
 
 
 async def _tell(
     context: JobContext,
-    stacks: Sequence[AppraisedStack],
+    stacks: Sequence[StackView],
     drifts: Sequence[Drift],
     troubles: Mapping[str, str],
     complaints: Sequence[str],
@@ -157,7 +157,7 @@ async def _tell(
             if drift.service.stack_id == stack.stack.id:
                 await _tell_drift(context, drift)
         message = f"scanning stacks ({number}/{len(stacks)})"
-        context.progress(Progress("scanning", message, number, len(stacks), current_target=stack.stack.id))
+        context.progress(JobProgress("scanning", message, number, len(stacks), current_target=stack.stack.id))
     for complaint in complaints:
         await context.log(complaint, Level.WARN)
     updated = sum(one.changed for one in drifts)
@@ -165,7 +165,7 @@ async def _tell(
         f"runtime scan finished: stacksScanned={len(stacks)} servicesDrifted={len(drifts)} "
         f"servicesUpdated={updated}"
     )
-    context.progress(Progress("done", "runtime scan finished", len(stacks), len(stacks)))
+    context.progress(JobProgress("done", "runtime scan finished", len(stacks), len(stacks)))
 
 
 async def _tell_drift(context: JobContext, drift: Drift) -> None:

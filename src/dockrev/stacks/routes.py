@@ -7,9 +7,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from dockrev.errors import ManualRegistrationDisabled
-from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import StackViews
 from dockrev.stacks.wire import (
     Archived,
     StackAnswer,
@@ -29,7 +29,7 @@ LookInto = Callable[[Sequence[Need]], Awaitable[object]]
 class StackRoutes:
     """`look_into` is told what a reader would like to know; it must be cheap and ask no registry itself."""
 
-    def __init__(self, stacks: StackStore, appraiser: Appraiser, look_into: LookInto) -> None:
+    def __init__(self, stacks: StackStore, appraiser: StackViews, look_into: LookInto) -> None:
         self._stacks = stacks
         self._look_into = look_into
         self._appraiser = appraiser

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 from dockrev.errors import InvalidArgument, NotFound
-from dockrev.jobs.models import Scope, Target
+from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 
 
-async def require_known(stacks: StackStore, target: Target) -> None:
+async def require_known(stacks: StackStore, target: JobTarget) -> None:
     """Raises InvalidArgument naming the field whose id does not exist."""
     if target.stack_id:
         await _require("stackId", target.stack_id, stacks.get)
@@ -23,7 +23,7 @@ async def _require(field: str, value: str, find: Callable[[str], Awaitable[objec
         raise InvalidArgument(f"{field}: {error.message}", {"field": field, "value": value}) from error
 
 
-async def services_of(stacks: StackStore, target: Target) -> list[Service]:
+async def services_of(stacks: StackStore, target: JobTarget) -> list[Service]:
     """Raises NotFound when what it names is gone."""
     if target.scope is Scope.ALL:
         return [service for stack in await stacks.all() for service in stack.services]

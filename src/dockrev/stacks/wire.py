@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from dockrev.images.models import CheckError
-from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
-from dockrev.stacks.candidates import ArchMatch, Candidate
+from dockrev.stacks.displayed_version import DisplayedVersion
 from dockrev.stacks.models import ArchivedFilter, BackupChoice, Runtime, ServiceSettings, StackStatus
-from dockrev.stacks.shown_version import ShownVersion
+from dockrev.stacks.update_state import ArchMatch, Candidate
+from dockrev.stacks.views import ServiceView, StackView
 from dockrev.versions.state import InferenceStatus, VersionInference
 from dockrev.web.query import blank_means
 from dockrev.web.wire import Nullable, Timestamp, Wire
@@ -124,7 +124,7 @@ class StackAnswer(Wire):
     stack: StackDetail
 
 
-def stack_list_item(appraised: AppraisedStack) -> StackListItem:
+def stack_list_item(appraised: StackView) -> StackListItem:
     stack = appraised.stack
     return StackListItem(
         id=stack.id,
@@ -138,7 +138,7 @@ def stack_list_item(appraised: AppraisedStack) -> StackListItem:
     )
 
 
-def stack_detail(appraised: AppraisedStack) -> StackDetail:
+def stack_detail(appraised: StackView) -> StackDetail:
     stack = appraised.stack
     return StackDetail(
         id=stack.id,
@@ -150,7 +150,7 @@ def stack_detail(appraised: AppraisedStack) -> StackDetail:
     )
 
 
-def service_out(appraised: AppraisedService) -> ServiceOut:
+def service_out(appraised: ServiceView) -> ServiceOut:
     service, verdict = appraised.service, appraised.verdict
     return ServiceOut(
         id=service.id,
@@ -169,7 +169,7 @@ def service_out(appraised: AppraisedService) -> ServiceOut:
     )
 
 
-def _image(appraised: AppraisedService) -> ImageOut:
+def _image(appraised: ServiceView) -> ImageOut:
     verdict, version = appraised.verdict, appraised.version
     return ImageOut(
         ref=appraised.service.image_ref or "",
@@ -181,7 +181,7 @@ def _image(appraised: AppraisedService) -> ImageOut:
     )
 
 
-def _ignore(appraised: AppraisedService) -> IgnoreOut | None:
+def _ignore(appraised: ServiceView) -> IgnoreOut | None:
     match = appraised.ignored_by
     if match is None:
         return None
@@ -196,7 +196,7 @@ def _inference(inference: VersionInference) -> VersionInferenceOut:
     )
 
 
-def _candidate(candidate: Candidate | None, version: ShownVersion) -> CandidateOut | None:
+def _candidate(candidate: Candidate | None, version: DisplayedVersion) -> CandidateOut | None:
     if candidate is None:
         return None
     return CandidateOut(

@@ -10,15 +10,15 @@ from dockrev.config import UpdateConfig
 from dockrev.docker.disk import Disk
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.own_container import OwnService
 from dockrev.docker.pulling import Pulling, RegistryLogin
 from dockrev.docker.recreation import Recreation
+from dockrev.docker.self_service import OwnService
 from dockrev.docker.tagging import Tagging
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.appraisal import AppraisedService
+from dockrev.stacks.views import ServiceView
 from dockrev.updates.verify import Patience
 
 OnLine = Callable[[str], Awaitable[None]]
@@ -63,7 +63,7 @@ class Tools:
     own: Callable[[], Awaitable[OwnService]]
     engine_answers: Callable[[], Awaitable[object]]
     look_around: Callable[[], Awaitable[object]]
-    appraised: Callable[[str, str], Awaitable[AppraisedService | None]]
+    appraised: Callable[[str, str], Awaitable[ServiceView | None]]
     """A stack's service, by their ids, as its registry says now."""
     clock: Clock
     patience: Callable[[], Awaitable[Patience]]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupTarget
 from dockrev.errors import Conflict, UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying
@@ -31,7 +31,7 @@ class Undo:
     """`put_back`: this data as it was saved before the update; says what it did."""
 
     backup_id: str
-    put_back: Callable[[Collection[Target]], Awaitable[str]]
+    put_back: Callable[[Collection[BackupTarget]], Awaitable[str]]
 
 
 class GoingBack:

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dockrev.clock import timestamp
 from dockrev.errors import AppError, JobCancelled
 from dockrev.ids import IdPrefix, new_id
-from dockrev.jobs.models import JobStatus, Level, NewJob, Outcome, Termination
+from dockrev.jobs.models import JobOutcome, JobStatus, Level, NewJob, Termination
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.jobs.store import JobStore
-from dockrev.stacks.appraisal import Appraiser
+from dockrev.stacks.views import StackViews
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
 from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
@@ -39,7 +39,7 @@ class UpdateJobs:
         jobs: JobStore,
         updates: UpdateStore,
         reservations: Reservations,
-        appraiser: Appraiser,
+        appraiser: StackViews,
         tools: Tools,
         backups: Backups,
     ) -> None:
@@ -86,7 +86,7 @@ class UpdateJobs:
         except AppError as error:
             log.warning("Protective tags not cleaned", action="update.repair_failed", cause=error.message)
 
-    async def _run(self, context: JobContext) -> Outcome:
+    async def _run(self, context: JobContext) -> JobOutcome:
         """Told apart from a first run by the journal alone. Reservations go when the outcome is certain."""
         plan = await self._updates.plan(context.job.id)
         report = UpdateReport(context, plan)
@@ -108,7 +108,7 @@ class UpdateJobs:
         if was_cancelled(outcomes):
             at = timestamp(self._tools.clock.now())
             summary["terminated"] = {"reason": Termination.CANCELLED.value, "at": at}
-        return Outcome(status, summary)
+        return JobOutcome(status, summary)
 
     async def _stacks(
         self, context: JobContext, plan: UpdatePlan, report: UpdateReport

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dockrev.jobs.models import BackupMode, Reason, Target
+from dockrev.jobs.models import BackupMode, JobTarget, Reason
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
 
@@ -29,7 +29,7 @@ class Wish:
 class UpdateRequest:
     """`wishes` are already checked for their form, not yet against what is known."""
 
-    target: Target
+    target: JobTarget
     wishes: tuple[Wish, ...]
     mode: Mode
     allow_arch_mismatch: bool

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dockrev.backups.models import BackupResult, SkipReason, Target
+from dockrev.backups.models import BackupResult, BackupTarget, SkipReason
 from dockrev.errors import AppError, DockerError, JobCancelled, Json, UpstreamError
 from dockrev.jobs.models import BackupMode, Level
 from dockrev.updates.collaborators import Tools
@@ -50,7 +50,7 @@ class Backups(Protocol):
         """Failures are in the result, not raised."""
         ...
 
-    async def restore(self, backup_id: str, data: Collection[Target]) -> str:
+    async def restore(self, backup_id: str, data: Collection[BackupTarget]) -> str:
         """As much of this data as the backup holds; says what it did. Raises AppError."""
         ...
 

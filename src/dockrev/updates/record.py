@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupTarget
 from dockrev.backups.targets import target_of
 from dockrev.compose.models import ProjectFiles
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
@@ -68,7 +68,7 @@ class Before:
     sound: bool
     testimonies: tuple[Testimony, ...]
     sharing: Mapping[str, Companion]
-    data: tuple[Target, ...]
+    data: tuple[BackupTarget, ...]
     proven: bool = False
     made_from: str = ""
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockrev.errors import Json
-from dockrev.jobs.models import Level, Progress
+from dockrev.jobs.models import JobProgress, Level
 from dockrev.jobs.runner import JobContext
-from dockrev.stacks.appraisal import AppraisedService
+from dockrev.stacks.views import ServiceView
 from dockrev.updates.models import ServicePlan, StackPlan, Step, UpdatePlan
 from dockrev.updates.shares import BACKUP_SHARE, Phase, Place, Share
 
@@ -29,7 +29,7 @@ class UpdateReport:
 
     def begin(self) -> None:
         total = len(self._fractions)
-        self._context.progress(Progress(Phase.PREPARE, "looking at what runs", 0, total, exact_percent=0))
+        self._context.progress(JobProgress(Phase.PREPARE, "looking at what runs", 0, total, exact_percent=0))
 
     def advance(self, stack_id: str, share: Share, message: str) -> None:
         self._fractions[stack_id] = max(self._fractions[stack_id], share.fraction)
@@ -37,12 +37,14 @@ class UpdateReport:
         done = sum(one >= 1.0 for one in self._fractions.values())
         percent = int(100 * sum(self._fractions.values()) / total)
         self._context.progress(
-            Progress(share.phase, message, done, total, current_target=stack_id, exact_percent=percent)
+            JobProgress(share.phase, message, done, total, current_target=stack_id, exact_percent=percent)
         )
 
     def finish(self) -> None:
         total = len(self._fractions)
-        self._context.progress(Progress(Phase.DONE, "update finished", total, total, planned_current=total))
+        self._context.progress(
+            JobProgress(Phase.DONE, "update finished", total, total, planned_current=total)
+        )
 
 
 class StackReport:
@@ -95,7 +97,7 @@ class StackReport:
     def finished(self) -> None:
         self._advance(Share(Phase.APPLY, 1.0), f"{self._stack.project} finished")
 
-    async def settled(self, service: ServicePlan, seen: AppraisedService) -> None:
+    async def settled(self, service: ServicePlan, seen: ServiceView) -> None:
         await self._job.event(
             "update_state_settled",
             {

@@ -9,7 +9,7 @@ from typing import NoReturn
 from pydantic import StrictBool
 
 from dockrev.errors import InvalidArgument
-from dockrev.jobs.models import BackupMode, Reason, Scope, Target
+from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.jobs.targets import require_target
 from dockrev.oci.ref import is_tag
 from dockrev.updates.models import Mode, UpdateRequest, Wish
@@ -46,7 +46,7 @@ def parse_request(given: UpdateIn) -> UpdateRequest:
     )
 
 
-def _single(given: UpdateIn, target: Target) -> list[Wish]:
+def _single(given: UpdateIn, target: JobTarget) -> list[Wish]:
     if given.targets is not None:
         _refuse("targets", "not allowed for scope=service")
     own = TargetIn(

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.backups.shielding import to_the_end
 from dockrev.db.database import Database
-from dockrev.db.holders import restore_under_way
 from dockrev.db.lock import only_restore
+from dockrev.db.lock_owner import restore_under_way
 from dockrev.db.schema import metadata
 from dockrev.errors import Conflict
 from dockrev.jobs.store import jobs

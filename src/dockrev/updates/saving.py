@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import BackupStatus, Target
+from dockrev.backups.models import BackupStatus, BackupTarget
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
@@ -30,7 +30,7 @@ class UpdateBackups:
             restores=settings.restore_data_on_rollback,
         )
 
-    async def restore(self, backup_id: str, data: Collection[Target]) -> str:
+    async def restore(self, backup_id: str, data: Collection[BackupTarget]) -> str:
         backup = await self._backups.get(backup_id)
         own = [target for target in backup.targets if target in data]
         if not own:

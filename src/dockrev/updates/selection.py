@@ -6,22 +6,22 @@ Checked in the order of the API's contract; the first fault is reported.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dockrev.docker.own_container import OwnService
+from dockrev.docker.self_service import OwnService
 from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.appraisal import AppraisedService, AppraisedStack
-from dockrev.stacks.candidates import ArchMatch, Unchecked
+from dockrev.stacks.update_state import ArchMatch, NotCheckedReason
+from dockrev.stacks.views import ServiceView, StackView
 from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
 from dockrev.versions.tags import is_strict_semver, parse_version
 
 _REFUSALS = {
-    Unchecked.PINNED: "digest_pinned",
-    Unchecked.LOCAL_BUILD: "local_build",
-    Unchecked.NOT_WATCHED: "not_watched",
-    Unchecked.REMOVED: "removed_from_project",
-    Unchecked.INVALID: "invalid_image_reference",
+    NotCheckedReason.PINNED: "digest_pinned",
+    NotCheckedReason.LOCAL_BUILD: "local_build",
+    NotCheckedReason.NOT_WATCHED: "not_watched",
+    NotCheckedReason.REMOVED: "removed_from_project",
+    NotCheckedReason.INVALID: "invalid_image_reference",
 }
 
 
@@ -31,7 +31,7 @@ class _User:
     name: str
 
 
-def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own: OwnService) -> UpdatePlan:
+def plan_update(request: UpdateRequest, stacks: Sequence[StackView], own: OwnService) -> UpdatePlan:
     """Raises InvalidArgument for a request that does not fit, Conflict for one that is out of date."""
     known = {one.service.id: one for stack in stacks for one in stack.services}
     own_ids = _own_ids(stacks, own)
@@ -57,9 +57,7 @@ def plan_update(request: UpdateRequest, stacks: Sequence[AppraisedStack], own: O
     )
 
 
-def _downgrades(
-    request: UpdateRequest, known: Mapping[str, AppraisedService]
-) -> dict[str, Mapping[str, Json]]:
+def _downgrades(request: UpdateRequest, known: Mapping[str, ServiceView]) -> dict[str, Mapping[str, Json]]:
     """Nobody looked at these: a version below the one that runs is left alone, and told."""
     if request.reason is Reason.UI:
         return {}
@@ -67,7 +65,7 @@ def _downgrades(
     return {one.service.id: told for one in asked if (told := _downgrade(one))}
 
 
-def _downgrade(one: AppraisedService) -> Mapping[str, Json] | None:
+def _downgrade(one: ServiceView) -> Mapping[str, Json] | None:
     current = one.version.of_current(one.verdict.tag)
     candidate = one.version.of_candidate(one.verdict.tag)
     if not (is_strict_semver(current) and is_strict_semver(candidate)):
@@ -84,7 +82,7 @@ def _downgrade(one: AppraisedService) -> Mapping[str, Json] | None:
     }
 
 
-def _own_ids(stacks: Iterable[AppraisedStack], own: OwnService) -> frozenset[str]:
+def _own_ids(stacks: Iterable[StackView], own: OwnService) -> frozenset[str]:
     """Only the supervisor may replace Dockrev's own service, since an update would end its own work."""
     return frozenset(
         one.service.id
@@ -95,7 +93,7 @@ def _own_ids(stacks: Iterable[AppraisedStack], own: OwnService) -> frozenset[str
 
 
 def _require_known(
-    request: UpdateRequest, stacks: Sequence[AppraisedStack], known: Mapping[str, AppraisedService]
+    request: UpdateRequest, stacks: Sequence[StackView], known: Mapping[str, ServiceView]
 ) -> None:
     target = request.target
     if target.stack_id is not None and target.stack_id not in {one.stack.id for one in stacks}:
@@ -106,9 +104,7 @@ def _require_known(
         )
 
 
-def _actionable(
-    request: UpdateRequest, stacks: Iterable[AppraisedStack], own_ids: Collection[str]
-) -> set[str]:
+def _actionable(request: UpdateRequest, stacks: Iterable[StackView], own_ids: Collection[str]) -> set[str]:
     target = request.target
     return {
         one.service.id
@@ -119,7 +115,7 @@ def _actionable(
     }
 
 
-def _is_actionable(one: AppraisedService, request: UpdateRequest) -> bool:
+def _is_actionable(one: ServiceView, request: UpdateRequest) -> bool:
     candidate = one.verdict.candidate
     return (
         candidate is not None
@@ -141,9 +137,7 @@ def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
         )
 
 
-def _require_valid(
-    wish: Wish, one: AppraisedService, request: UpdateRequest, own_ids: Collection[str]
-) -> None:
+def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest, own_ids: Collection[str]) -> None:
     service, verdict = one.service, one.verdict
     if service.id in own_ids:
         raise InvalidArgument(
@@ -178,7 +172,7 @@ def _require_valid(
 
 
 def _stack_plan(
-    stack: AppraisedStack,
+    stack: StackView,
     wishes: Mapping[str, Wish],
     downgrades: Mapping[str, Mapping[str, Json]],
     users: Mapping[str, Sequence[_User]],
@@ -202,7 +196,7 @@ def _stack_plan(
     return StackPlan(stack.stack.id, stack.stack.name, services, skipped)
 
 
-def _image_name(one: AppraisedService) -> str:
+def _image_name(one: ServiceView) -> str:
     """The same for `nginx` and `docker.io/library/nginx:latest`."""
     try:
         return str(ImageRef.parse(one.service.image_ref or ""))
@@ -210,7 +204,7 @@ def _image_name(one: AppraisedService) -> str:
         return ""
 
 
-def _users(stacks: Iterable[AppraisedStack]) -> Mapping[str, Sequence[_User]]:
+def _users(stacks: Iterable[StackView]) -> Mapping[str, Sequence[_User]]:
     """Of each image name that a running service has."""
     users: dict[str, list[_User]] = {}
     for stack in stacks:

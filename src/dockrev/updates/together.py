@@ -7,7 +7,7 @@ that share either goes back, the other would be left between the old and the new
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from dockrev.backups.models import Target
+from dockrev.backups.models import BackupTarget
 from dockrev.backups.targets import overlap
 
 
@@ -17,7 +17,7 @@ class Tie:
 
     service: str
     image_ref: str
-    data: tuple[Target, ...]
+    data: tuple[BackupTarget, ...]
 
     def reason(self, other: "Tie") -> str | None:
         """What it shares with the other, in words."""

@@ -5,16 +5,16 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dockrev.checks.models import CheckPlan, CheckReport, PlannedQuestion, Step
-from dockrev.checks.plan import plan_check, report_check
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.images.resolve import Answer, Registry, Resolver
 from dockrev.images.store import ImageStore
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.appraisal import Appraiser
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import StackViews
+from dockrev.update_checks.models import CheckPlan, CheckReport, CheckStep, PlannedQuestion
+from dockrev.update_checks.plan import plan_check, report_check
 
 PATIENCE = timedelta(seconds=30)
 """A registry that asks for no longer a pause than this is waited for within the check."""
@@ -27,7 +27,7 @@ class Client(Registry, Protocol):
 class Watcher(Protocol):
     """Follows a check while it runs."""
 
-    def step(self, step: Step) -> None: ...
+    def step(self, step: CheckStep) -> None: ...
 
     async def pausing(self, until: datetime, services: int) -> None: ...
 
@@ -39,7 +39,7 @@ class Checker:
         database: Database,
         stacks: StackStore,
         images: ImageStore,
-        appraiser: Appraiser,
+        appraiser: StackViews,
         clock: Clock,
     ) -> None:
         self._client = client
@@ -126,4 +126,4 @@ class _Asking:
 
     def _report(self, planned: PlannedQuestion) -> None:
         target = planned.services[-1]
-        self._watcher.step(Step(self._started, self._answered, self._plan.services, target))
+        self._watcher.step(CheckStep(self._started, self._answered, self._plan.services, target))

@@ -7,8 +7,8 @@ from typing import Any
 
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail, Inspection
+from dockrev.docker.process_identity import Traces
 from dockrev.docker.snapshot import Container
-from dockrev.docker.traces import Traces
 from dockrev.errors import DockerNotFound
 from dockrev.oci.ref import is_of
 
@@ -36,7 +36,7 @@ class OwnService:
         return self.service is not None and (one.project, one.service) == (self.project, self.service)
 
 
-class OwnContainer:
+class SelfService:
     """Asks the engine once, and only a process that has traces of a container."""
 
     def __init__(self, engine: Engine, image: str, traces: Traces) -> None:

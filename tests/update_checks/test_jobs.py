@@ -11,24 +11,24 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from dockrev.checks.deferred import DeferredChecks
-from dockrev.checks.jobs import CheckJobs
-from dockrev.checks.routes import CheckRoutes
 from dockrev.clock import SystemClock
 from dockrev.config import AuthConfig
 from dockrev.errors import DockerError, InvalidArgument
 from dockrev.images.models import CheckError, TagState
-from dockrev.jobs.models import Job, JobStatus, Level, Reason, Scope, Target
+from dockrev.jobs.models import Job, JobStatus, JobTarget, Level, Reason, Scope
 from dockrev.jobs.routes import JobRoutes
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.streams import JobStreams
+from dockrev.update_checks.deferred import DeferredChecks
+from dockrev.update_checks.jobs import CheckJobs
+from dockrev.update_checks.routes import CheckRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
-from tests.checks.bench import Bench
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.jobs.building import Jobs
 from tests.stacks.building import OLD, observed_service, running
+from tests.update_checks.bench import Bench
 from tests.web.asgi import Answer, ask
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -105,7 +105,7 @@ async def test_a_check_needs_no_more_than_a_scope(checks: Checks) -> None:
     job_id = await checks.start({"scope": "all"})
     assert job_id.startswith("chk_")
     job = await checks.ended(job_id)
-    assert (job.type, job.target, job.reason) == ("check", Target(Scope.ALL), "ui")
+    assert (job.type, job.target, job.reason) == ("check", JobTarget(Scope.ALL), "ui")
     assert (job.created_by, job.status) == ("anonymous", JobStatus.SUCCESS)
 
 
@@ -113,7 +113,7 @@ async def test_a_check_remembers_who_asked_and_why(checks: Checks) -> None:
     stack_id = await checks.bench.stack("asked")
     body = {"scope": "stack", "stackId": stack_id, "reason": "webhook", "more": "is ignored"}
     job = await checks.ended(await checks.start(body, **{"x-forwarded-user": "ann"}))
-    assert (job.created_by, job.reason, job.target) == ("ann", "webhook", Target(Scope.STACK, stack_id))
+    assert (job.created_by, job.reason, job.target) == ("ann", "webhook", JobTarget(Scope.STACK, stack_id))
 
 
 async def test_a_check_has_the_documented_summary(checks: Checks) -> None:
@@ -321,13 +321,13 @@ async def test_a_scheduled_check_gives_way_to_one_of_everything(checks: Checks) 
         assert await checks.check_jobs.start_scheduled()
         assert not await checks.check_jobs.start_scheduled()
         (job,) = await checks.jobs.store.unfinished()
-    assert (job.created_by, job.reason, job.target) == ("schedule", "schedule", Target(Scope.ALL))
+    assert (job.created_by, job.reason, job.target) == ("schedule", "schedule", JobTarget(Scope.ALL))
     await checks.ended(job.id)
 
 
 async def test_a_start_from_within_checks_its_ids_too(checks: Checks) -> None:
     with pytest.raises(InvalidArgument):
-        await checks.check_jobs.start(Target(Scope.SERVICE, service_id="svc_x"), "ann", Reason.UI)
+        await checks.check_jobs.start(JobTarget(Scope.SERVICE, service_id="svc_x"), "ann", Reason.UI)
 
 
 async def test_what_was_put_off_is_checked_when_its_time_has_come_and_not_too_often(checks: Checks) -> None:

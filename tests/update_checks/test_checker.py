@@ -9,11 +9,11 @@ import pytest
 
 from dockrev.clock import SystemClock
 from dockrev.oci.digest import Digest
-from dockrev.stacks.candidates import ArchMatch
-from tests.checks.bench import Bench
+from dockrev.stacks.update_state import ArchMatch
 from tests.fakes.images import index_image
 from tests.fakes.registry import FakeRegistry
 from tests.stacks.building import OLD, observed_service, running
+from tests.update_checks.bench import Bench
 
 
 @pytest.fixture

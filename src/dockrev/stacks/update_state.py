@@ -22,7 +22,7 @@ class ArchMatch(StrEnum):
 INVALID_REFERENCE = "invalid_image_reference"
 
 
-class Unchecked(StrEnum):
+class NotCheckedReason(StrEnum):
     """Why a service is never asked about at its registry."""
 
     LOCAL_BUILD = "local build"
@@ -42,7 +42,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class UpdateState:
     """What is true of a service's image now."""
 
     tag: str
@@ -50,7 +50,7 @@ class Verdict:
     candidate: Candidate | None = None
     checked_at: datetime | None = None
     check_error: CheckError | None = None
-    unchecked: Unchecked | None = None
+    unchecked: NotCheckedReason | None = None
 
     @property
     def counts_as_update(self) -> bool:
@@ -58,7 +58,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class RegistryFacts:
     """What registries were seen to say, and the platform this host runs."""
 
     tags: Mapping[tuple[str, str], TagState]
@@ -66,37 +66,37 @@ class Knowledge:
     host: Platform
 
 
-def question_of(service: Service) -> tuple[ImageRef, str] | Unchecked:
+def question_of(service: Service) -> tuple[ImageRef, str] | NotCheckedReason:
     """The tag whose movement is an update for this service, or why there is none."""
     for holds, why in (
-        (service.removed, Unchecked.REMOVED),
+        (service.removed, NotCheckedReason.REMOVED),
         (
             service.image_ref is None or (service.builds and not service.runtime.digests),
-            Unchecked.LOCAL_BUILD,
+            NotCheckedReason.LOCAL_BUILD,
         ),
-        (not service.watched, Unchecked.NOT_WATCHED),
+        (not service.watched, NotCheckedReason.NOT_WATCHED),
     ):
         if holds:
             return why
     try:
         ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
-        return Unchecked.INVALID
+        return NotCheckedReason.INVALID
     if ref.pinned or ref.tag is None:
-        return Unchecked.PINNED
-    return (ref, ref.tag) if service.runtime.total else Unchecked.NOTHING_RUNS
+        return NotCheckedReason.PINNED
+    return (ref, ref.tag) if service.runtime.total else NotCheckedReason.NOTHING_RUNS
 
 
-def judge(service: Service, knowledge: Knowledge) -> Verdict:
+def evaluate(service: Service, knowledge: RegistryFacts) -> UpdateState:
     question = question_of(service)
-    if isinstance(question, Unchecked):
-        error = _invalid_reference(service) if question is Unchecked.INVALID else None
-        return Verdict(_shown_tag(service), _only_digest(service), check_error=error, unchecked=question)
+    if isinstance(question, NotCheckedReason):
+        error = _invalid_reference(service) if question is NotCheckedReason.INVALID else None
+        return UpdateState(_shown_tag(service), _only_digest(service), check_error=error, unchecked=question)
     ref, tag = question
     state = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
     outdated = [image for image in service.runtime.images if _differs(image, state, knowledge)]
     candidate = _candidate(state, knowledge) if outdated else None
-    return Verdict(
+    return UpdateState(
         tag=tag,
         digest=_current_digest(service, state, outdated),
         candidate=candidate,
@@ -113,7 +113,7 @@ def _invalid_reference(service: Service) -> CheckError:
     return CheckError(INVALID_REFERENCE, text, service.updated_at)
 
 
-def _differs(image: RunningImage, state: TagState, knowledge: Knowledge) -> bool:
+def _differs(image: RunningImage, state: TagState, knowledge: RegistryFacts) -> bool:
     """Index is compared with index and platform with platform: what runs here must really change."""
     if state.digest is None or not image.digests or state.digest in image.digests:
         return False
@@ -125,12 +125,12 @@ def _differs(image: RunningImage, state: TagState, knowledge: Knowledge) -> bool
     )
 
 
-def _platform_digest(digest: Digest, knowledge: Knowledge) -> Digest | None:
+def _platform_digest(digest: Digest, knowledge: RegistryFacts) -> Digest | None:
     facts = knowledge.facts.get(digest)
     return facts.digest_for(knowledge.host) if facts else None
 
 
-def _candidate(state: TagState, knowledge: Knowledge) -> Candidate | None:
+def _candidate(state: TagState, knowledge: RegistryFacts) -> Candidate | None:
     if state.digest is None:
         return None
     facts = knowledge.facts.get(state.digest)

@@ -3,26 +3,26 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
-from dockrev.checks.checker import Checker
-from dockrev.checks.models import CheckReport, NewVersion, Step, Unanswered
 from dockrev.clock import timestamp
 from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import (
     Exclusive,
+    JobOutcome,
+    JobProgress,
     JobStatus,
+    JobTarget,
     Level,
     NewJob,
-    Outcome,
-    Progress,
     Reason,
     Scope,
-    Target,
 )
 from dockrev.jobs.runner import JobContext, JobRunner
 from dockrev.stacks.models import Service
 from dockrev.stacks.scope import require_known, services_of
 from dockrev.stacks.store import StackStore
+from dockrev.update_checks.checker import Checker
+from dockrev.update_checks.models import CheckReport, CheckStep, NewVersion, Unanswered
 from dockrev.wording import counted
 
 JOB_TYPE = "check"
@@ -51,7 +51,7 @@ class CheckJobs:
         self._names = names
         runner.handles(JOB_TYPE, self._run)
 
-    async def start(self, target: Target, created_by: str, reason: Reason) -> str:
+    async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same check runs, InvalidArgument for an id that does not exist."""
         await require_known(self._stacks, target)
         job = NewJob(new_id(IdPrefix.CHECK_JOB), JOB_TYPE, target, created_by, reason)
@@ -61,14 +61,14 @@ class CheckJobs:
     async def start_scheduled(self) -> bool:
         """A check of everything that runs already makes this one unnecessary."""
         try:
-            await self.start(Target(Scope.ALL), "schedule", Reason.SCHEDULE)
+            await self.start(JobTarget(Scope.ALL), "schedule", Reason.SCHEDULE)
         except Conflict:
             return False
         return True
 
-    async def _run(self, context: JobContext) -> Outcome:
+    async def _run(self, context: JobContext) -> JobOutcome:
         await context.log("check started")
-        context.progress(Progress("prepare", "looking at what runs here", 0, 0))
+        context.progress(JobProgress("prepare", "looking at what runs here", 0, 0))
         try:
             await self._look_around()
         except UpstreamError as error:
@@ -77,17 +77,19 @@ class CheckJobs:
         report = await self._checker.check(selected, _JobWatcher(context))
         names = await self._names([one.service.id for one in report.new_versions])
         await _log_report(context, report)
-        return Outcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report, names))
+        return JobOutcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report, names))
 
 
 class _JobWatcher:
     def __init__(self, context: JobContext) -> None:
         self._context = context
 
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         target = f"{step.target.stack_id}/{step.target.name}" if step.target else None
         message = f"checking services ({step.answered}/{step.total})"
-        self._context.progress(Progress("scanning", message, step.answered, step.total, step.started, target))
+        self._context.progress(
+            JobProgress("scanning", message, step.answered, step.total, step.started, target)
+        )
 
     async def pausing(self, until: datetime, services: int) -> None:
         waiting = counted(services, "service waits", "services wait")
@@ -108,7 +110,7 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
             Level.WARN,
         )
     total = report.services
-    context.progress(Progress("done", "check finished", total, total, planned_current=total))
+    context.progress(JobProgress("done", "check finished", total, total, planned_current=total))
     await context.log(
         f"check finished: servicesChecked={report.checked} servicesSkipped={report.skipped} "
         f"servicesWithCandidate={report.with_candidate} "
@@ -117,7 +119,7 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
 
 
 def _summary(
-    target: Target, selected: list[Service], report: CheckReport, names: Mapping[str, tuple[str, str]]
+    target: JobTarget, selected: list[Service], report: CheckReport, names: Mapping[str, tuple[str, str]]
 ) -> dict[str, Json]:
     return {
         "hostPlatform": str(report.host),

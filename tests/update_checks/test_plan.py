@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from dockrev.checks.models import CheckPlan
-from dockrev.checks.plan import plan_check, report_check
 from dockrev.images.models import CheckError
 from dockrev.stacks.models import Service
+from dockrev.update_checks.models import CheckPlan
+from dockrev.update_checks.plan import plan_check, report_check
 from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, digest, knowledge, running, service, tag
 
 LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(hours=1))

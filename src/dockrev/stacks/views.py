@@ -10,20 +10,20 @@ from dockrev.errors import NotFound
 from dockrev.ignores.models import IgnoreRule, Match
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
-from dockrev.stacks.candidates import Knowledge, Verdict, judge
+from dockrev.stacks.displayed_version import DisplayedVersion, ignored_by, subject_of, version_of
 from dockrev.stacks.models import Service, Stack
-from dockrev.stacks.shown_version import ShownVersion, ignored_by, subject_of, version_of
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.update_state import RegistryFacts, UpdateState, evaluate
 from dockrev.versions.models import VersionKnowledge
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 
 
 @dataclass(frozen=True, slots=True)
-class AppraisedService:
+class ServiceView:
     service: Service
-    verdict: Verdict
-    version: ShownVersion
+    verdict: UpdateState
+    version: DisplayedVersion
     ignored_by: Match | None = None
 
     @property
@@ -32,9 +32,9 @@ class AppraisedService:
 
 
 @dataclass(frozen=True, slots=True)
-class AppraisedStack:
+class StackView:
     stack: Stack
-    services: tuple[AppraisedService, ...]
+    services: tuple[ServiceView, ...]
 
     @property
     def updates(self) -> int:
@@ -50,13 +50,13 @@ class AppraisedStack:
 class Context:
     """Everything beside the stacks themselves that an appraisal rests on. `rules` by service."""
 
-    images: Knowledge
+    images: RegistryFacts
     versions: VersionKnowledge
     rules: Mapping[str, Sequence[IgnoreRule]]
     now: datetime
 
 
-class Appraiser:
+class StackViews:
     """`revision` grows whenever an appraisal may turn out differently."""
 
     def __init__(
@@ -80,22 +80,22 @@ class Appraiser:
         stores = (self._stacks, self._images, self._versions, self._ignores)
         return sum(store.revision for store in stores)
 
-    async def knowledge(self, stacks: Iterable[Stack]) -> Knowledge:
+    async def knowledge(self, stacks: Iterable[Stack]) -> RegistryFacts:
         """As much as it takes to judge these stacks."""
         tags = await self._images.tags()
         digests = {state.digest for state in tags.values() if state.digest}
         for stack in stacks:
             for service in stack.services:
                 digests |= service.runtime.digests
-        return Knowledge(tags, await self._images.facts(digests), await self._host.get())
+        return RegistryFacts(tags, await self._images.facts(digests), await self._host.get())
 
-    async def all(self) -> list[AppraisedStack]:
+    async def all(self) -> list[StackView]:
         return await self.of(await self._stacks.all())
 
-    async def one(self, stack_id: str) -> AppraisedStack:
+    async def one(self, stack_id: str) -> StackView:
         return (await self.of([await self._stacks.get(stack_id)]))[0]
 
-    async def service(self, stack_id: str, service_id: str) -> AppraisedService | None:
+    async def service(self, stack_id: str, service_id: str) -> ServiceView | None:
         """None: it, or its stack, is not on record any more."""
         try:
             stack = await self.one(stack_id)
@@ -103,10 +103,10 @@ class Appraiser:
             return None
         return next((one for one in stack.services if one.service.id == service_id), None)
 
-    async def of(self, stacks: Sequence[Stack]) -> list[AppraisedStack]:
+    async def of(self, stacks: Sequence[Stack]) -> list[StackView]:
         images = await self.knowledge(stacks)
         subjects = (
-            subject_of(service, judge(service, images)) for stack in stacks for service in stack.services
+            subject_of(service, evaluate(service, images)) for stack in stacks for service in stack.services
         )
         wanted = {
             (subject.repository, digest) for subject in subjects if subject for digest in subject.digests
@@ -117,15 +117,15 @@ class Appraiser:
         )
 
 
-def appraise(stacks: Iterable[Stack], context: Context) -> list[AppraisedStack]:
+def appraise(stacks: Iterable[Stack], context: Context) -> list[StackView]:
     return [
-        AppraisedStack(stack, tuple(_appraised(service, context) for service in stack.services))
+        StackView(stack, tuple(_appraised(service, context) for service in stack.services))
         for stack in stacks
     ]
 
 
-def _appraised(service: Service, context: Context) -> AppraisedService:
-    verdict = judge(service, context.images)
+def _appraised(service: Service, context: Context) -> ServiceView:
+    verdict = evaluate(service, context.images)
     version = version_of(service, verdict, context.versions, context.now)
     match = ignored_by(verdict, version, context.rules.get(service.id, ()))
-    return AppraisedService(service, verdict, version, match)
+    return ServiceView(service, verdict, version, match)

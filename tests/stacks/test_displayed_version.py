@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dockrev.ignores.models import Match, MatchKind
-from dockrev.stacks.appraisal import AppraisedService, Context, appraise
-from dockrev.stacks.candidates import Knowledge
 from dockrev.stacks.models import Service
+from dockrev.stacks.update_state import RegistryFacts
+from dockrev.stacks.views import Context, ServiceView, appraise
 from dockrev.versions.models import InferenceReason, Scan, Snapshot, Task
 from tests.ignores.building import rule
 from tests.stacks.building import (
@@ -31,7 +31,7 @@ FAILED = Scan(total=4, considered=4, error=4)
 LONG_AGO = NOON - timedelta(days=8)
 
 
-def appraised(one: Service, known: Context) -> AppraisedService:
+def appraised(one: Service, known: Context) -> ServiceView:
     (shown,) = appraise([stack(one)], known)[0].services
     return shown
 
@@ -158,7 +158,7 @@ def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None
         pytest.param(knowledge(tag(OLD)), False, id="no candidate"),
     ],
 )
-def test_only_a_candidate_can_be_silenced(known: Knowledge, silenced: bool) -> None:
+def test_only_a_candidate_can_be_silenced(known: RegistryFacts, silenced: bool) -> None:
     latest = rule(MatchKind.EXACT, "latest")
     shown = appraised(BEHIND, context(known, rules=[latest]))
     assert shown.ignored_by == (Match(latest, "latest") if silenced else None)

@@ -9,15 +9,15 @@ from dockrev.ignores.matching import first_match
 from dockrev.ignores.models import IgnoreRule, Match
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.candidates import Verdict
 from dockrev.stacks.models import Service
+from dockrev.stacks.update_state import UpdateState
 from dockrev.versions.models import VersionKnowledge
 from dockrev.versions.state import Need, Subject, VersionInference, inference_of
 from dockrev.versions.tags import is_strict_semver, resolved
 
 
 @dataclass(frozen=True, slots=True)
-class ShownVersion:
+class DisplayedVersion:
     """`current` and `candidate`: the version tags of the digests, the best first.
 
     `label` is what the image that runs says of itself, which nothing proves.
@@ -47,19 +47,19 @@ class ShownVersion:
 
 
 def version_of(
-    service: Service, verdict: Verdict, knowledge: VersionKnowledge, now: datetime
-) -> ShownVersion:
+    service: Service, verdict: UpdateState, knowledge: VersionKnowledge, now: datetime
+) -> DisplayedVersion:
     subject = subject_of(service, verdict)
     inference, needs = inference_of(subject, knowledge, now)
     label = next((image.version for image in service.runtime.images if image.version), None)
     if subject is None or subject.tag_is_version:
-        return ShownVersion((), (), label, inference, needs)
+        return DisplayedVersion((), (), label, inference, needs)
     candidate = verdict.candidate.digest if verdict.candidate else None
     current, offered = (_tags(subject, digest, knowledge) for digest in (verdict.digest, candidate))
-    return ShownVersion(current, offered, label, inference, needs)
+    return DisplayedVersion(current, offered, label, inference, needs)
 
 
-def subject_of(service: Service, verdict: Verdict) -> Subject | None:
+def subject_of(service: Service, verdict: UpdateState) -> Subject | None:
     """None: there is nothing in a registry to look into."""
     if verdict.unchecked or service.image_ref is None:
         return None
@@ -78,7 +78,7 @@ def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) 
     return tuple(resolved(knowledge.tags_of(subject.repository, digest), subject.tag))
 
 
-def ignored_by(verdict: Verdict, version: ShownVersion, rules: Sequence[IgnoreRule]) -> Match | None:
+def ignored_by(verdict: UpdateState, version: DisplayedVersion, rules: Sequence[IgnoreRule]) -> Match | None:
     """The rule that silences the candidate, and the raw tag or the version that it fits."""
     if verdict.candidate is None:
         return None

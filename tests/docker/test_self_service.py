@@ -7,11 +7,11 @@ import pytest
 from aiohttp import web
 
 from dockrev.docker.engine import Engine
-from dockrev.docker.own_container import OwnContainer, OwnService, traces_of_this_process
-from dockrev.docker.traces import Traces
+from dockrev.docker.process_identity import Traces
+from dockrev.docker.self_service import OwnService, SelfService, traces_of_this_process
 from dockrev.errors import DockerError
 from tests.discovery.containers import container
-from tests.docker.test_traces import DOCKER_MOUNTS, HOST_MOUNTS, ID, LAYER, OTHER
+from tests.docker.test_process_identity import DOCKER_MOUNTS, HOST_MOUNTS, ID, LAYER, OTHER
 from tests.fakes.engine import FakeEngine
 
 IMAGE = "ghcr.io/acme/dockrev"
@@ -53,7 +53,7 @@ def tools(fake: FakeEngine) -> Tools:
 
 
 async def found(client: Engine, traces: Traces) -> OwnService:
-    return await OwnContainer(client, IMAGE, traces).get()
+    return await SelfService(client, IMAGE, traces).get()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ async def test_the_engine_is_asked_until_it_answers_and_then_no_more(
     fake: FakeEngine, tools: Tools, client: Engine
 ) -> None:
     tools.add(ID, "dockrev")
-    own = OwnContainer(client, IMAGE, IN_DOCKER)
+    own = SelfService(client, IMAGE, IN_DOCKER)
     fake.failure = (500, "it starts")
     with pytest.raises(DockerError):
         await own.get()

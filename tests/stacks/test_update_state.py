@@ -7,8 +7,8 @@ import pytest
 from dockrev.images.models import CheckError, ImageFacts
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.stacks.candidates import ArchMatch, Knowledge, Unchecked, judge, question_of
 from dockrev.stacks.models import Runtime, Service
+from dockrev.stacks.update_state import ArchMatch, NotCheckedReason, RegistryFacts, evaluate, question_of
 from tests.stacks.building import (
     AMD64,
     ARM64,
@@ -75,64 +75,68 @@ OFFERED = index(NEW, amd64=NEW_AMD64, arm64=digest("new arm64"))
     ],
 )
 def test_an_update_waits_when_what_runs_here_would_change(
-    runtime: Runtime, known: Knowledge, waiting: bool
+    runtime: Runtime, known: RegistryFacts, waiting: bool
 ) -> None:
-    assert (judge(service("web", runtime), known).candidate is not None) is waiting
+    assert (evaluate(service("web", runtime), known).candidate is not None) is waiting
 
 
 @pytest.mark.parametrize(
     ("one", "why"),
     [
-        (service(None, builds=True), Unchecked.LOCAL_BUILD),
-        (service(None), Unchecked.LOCAL_BUILD),
-        (service("web", running(()), builds=True), Unchecked.LOCAL_BUILD),
-        (service("web", running(OLD), watched=False), Unchecked.NOT_WATCHED),
-        (service(f"web@{OLD}", running(OLD)), Unchecked.PINNED),
-        (service(f"web:1@{OLD}", running(OLD)), Unchecked.PINNED),
-        (service("web", running(OLD), removed=True), Unchecked.REMOVED),
-        (service("Not A Reference", running(OLD)), Unchecked.INVALID),
-        (service("", running(OLD)), Unchecked.INVALID),
+        (service(None, builds=True), NotCheckedReason.LOCAL_BUILD),
+        (service(None), NotCheckedReason.LOCAL_BUILD),
+        (service("web", running(()), builds=True), NotCheckedReason.LOCAL_BUILD),
+        (service("web", running(OLD), watched=False), NotCheckedReason.NOT_WATCHED),
+        (service(f"web@{OLD}", running(OLD)), NotCheckedReason.PINNED),
+        (service(f"web:1@{OLD}", running(OLD)), NotCheckedReason.PINNED),
+        (service("web", running(OLD), removed=True), NotCheckedReason.REMOVED),
+        (service("Not A Reference", running(OLD)), NotCheckedReason.INVALID),
+        (service("", running(OLD)), NotCheckedReason.INVALID),
     ],
 )
-def test_some_services_are_never_asked_about(one: Service, why: Unchecked) -> None:
+def test_some_services_are_never_asked_about(one: Service, why: NotCheckedReason) -> None:
     assert question_of(one) is why
-    verdict = judge(one, knowledge(tag(NEW)))
+    verdict = evaluate(one, knowledge(tag(NEW)))
     assert verdict.unchecked is why
     assert verdict.candidate is None
 
 
 def test_a_service_that_builds_but_runs_a_pulled_image_is_asked_about() -> None:
     pulled = service("web", running(OLD), builds=True)
-    assert judge(pulled, knowledge(tag(NEW))).candidate is not None
+    assert evaluate(pulled, knowledge(tag(NEW))).candidate is not None
 
 
 def test_the_question_names_the_repository_and_the_tag() -> None:
     asked = question_of(service("ghcr.io/acme/web:1.2", running(OLD)))
-    assert not isinstance(asked, Unchecked)
+    assert not isinstance(asked, NotCheckedReason)
     ref, tag_name = asked
     assert (ref.repository, tag_name) == ("ghcr.io/acme/web", "1.2")
 
 
 def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
-    verdict = judge(service("web", Runtime()), knowledge(tag(NEW)))
-    assert (verdict.unchecked, verdict.candidate, verdict.check_error) == (Unchecked.NOTHING_RUNS, None, None)
+    verdict = evaluate(service("web", Runtime()), knowledge(tag(NEW)))
+    assert (verdict.unchecked, verdict.candidate, verdict.check_error) == (
+        NotCheckedReason.NOTHING_RUNS,
+        None,
+        None,
+    )
 
 
 def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
-    verdict = judge(service("web:${TAG}", running(OLD)), knowledge())
-    assert verdict.unchecked is Unchecked.INVALID
+    verdict = evaluate(service("web:${TAG}", running(OLD)), knowledge())
+    assert verdict.unchecked is NotCheckedReason.INVALID
     assert verdict.check_error is not None
     assert (verdict.check_error.code, verdict.check_error.at) == ("invalid_image_reference", NOON)
     assert "web:${TAG}" in verdict.check_error.message
 
 
 def test_an_unwatched_service_is_no_failure_whatever_its_reference() -> None:
-    verdict = judge(service("web:${TAG}", running(OLD), watched=False), knowledge())
-    assert (verdict.unchecked, verdict.check_error) == (Unchecked.NOT_WATCHED, None)
+    verdict = evaluate(service("web:${TAG}", running(OLD), watched=False), knowledge())
+    assert (verdict.unchecked, verdict.check_error) == (NotCheckedReason.NOT_WATCHED, None)
 
 
 def test_a_reference_without_a_tag_means_latest() -> None:
-    assert judge(service("web", running(OLD)), knowledge(tag(NEW))).tag == "latest"
+    assert evaluate(service("web", running(OLD)), knowledge(tag(NEW))).tag == "latest"
 
 
 @pytest.mark.parametrize(
@@ -151,14 +155,14 @@ def test_a_candidate_says_whether_it_runs_on_this_host(
     host: Platform, platforms: dict[str, Digest], match: ArchMatch
 ) -> None:
     known = knowledge(tag(NEW), facts=[index(NEW, **platforms)], host=host)
-    verdict = judge(service("web", running(OLD)), known)
+    verdict = evaluate(service("web", running(OLD)), known)
     assert verdict.candidate is not None
     assert verdict.candidate.arch_match is match
     assert verdict.counts_as_update is (match is ArchMatch.MATCH)
 
 
 def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
-    candidate = judge(service("web", running(OLD)), knowledge(tag(NEW))).candidate
+    candidate = evaluate(service("web", running(OLD)), knowledge(tag(NEW))).candidate
     assert candidate is not None
     assert (candidate.arch_match, candidate.platforms) == (ArchMatch.UNKNOWN, ())
 
@@ -166,7 +170,7 @@ def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
 def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
     offered = index(NEW, arm64=NEW, arm_v7=NEW, amd64=NEW)
     twice = ImageFacts(NEW, offered.children * 2)
-    candidate = judge(service("web", running(OLD)), knowledge(tag(NEW), facts=[twice])).candidate
+    candidate = evaluate(service("web", running(OLD)), knowledge(tag(NEW), facts=[twice])).candidate
     assert candidate is not None
     assert [str(one) for one in candidate.platforms] == ["linux/amd64", "linux/arm/v7", "linux/arm64"]
 
@@ -186,16 +190,16 @@ def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
 def test_the_digest_shown_is_the_one_that_runs_or_the_registrys_where_that_cannot_be_told(
     runtime: Runtime, shown: Digest | None
 ) -> None:
-    assert judge(service("web", runtime), knowledge(tag(NEW))).digest == shown
+    assert evaluate(service("web", runtime), knowledge(tag(NEW))).digest == shown
 
 
 def test_a_pinned_service_shows_its_tag_and_the_digest_that_runs() -> None:
-    verdict = judge(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
+    verdict = evaluate(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
     assert (verdict.tag, verdict.digest) == ("1.2", OLD)
 
 
 def test_a_failed_check_keeps_the_candidate_seen_before_and_its_age() -> None:
     error = CheckError("registry_timeout", "no answer", NOON + timedelta(hours=1))
-    verdict = judge(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
+    verdict = evaluate(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
     assert verdict.candidate is not None
     assert (verdict.checked_at, verdict.check_error) == (NOON, error)

@@ -9,8 +9,6 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dockrev.checks.checker import Checker
-from dockrev.checks.models import CheckReport, Step
 from dockrev.clock import Clock, SystemClock
 from dockrev.config import DockerConfig, RegistryConfig
 from dockrev.db.database import Database
@@ -21,10 +19,12 @@ from dockrev.images.store import ImageStore
 from dockrev.oci.digest import Digest
 from dockrev.registry.client import RegistryClient
 from dockrev.registry.transport import Timeouts
-from dockrev.stacks.appraisal import Appraiser
-from dockrev.stacks.candidates import Verdict
 from dockrev.stacks.models import ObservedService, Service
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.update_state import UpdateState
+from dockrev.stacks.views import StackViews
+from dockrev.update_checks.checker import Checker
+from dockrev.update_checks.models import CheckReport, CheckStep
 from dockrev.versions.store import VersionStore
 from tests.fakes.registry import FakeRegistry
 from tests.stacks.building import AMD64, observed, observed_service, running
@@ -44,10 +44,10 @@ class CountingDatabase(Database):
 class Recorder:
     """A watcher that keeps what it saw."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[CheckStep] = field(default_factory=list)
     pauses: list[tuple[datetime, int]] = field(default_factory=list)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         self.steps.append(step)
 
     async def pausing(self, until: datetime, services: int) -> None:
@@ -61,7 +61,7 @@ class Bench:
     stacks: StackStore
     images: ImageStore
     versions: VersionStore
-    appraiser: Appraiser
+    appraiser: StackViews
     checker: Checker
     watcher: Recorder = field(default_factory=Recorder)
 
@@ -80,7 +80,7 @@ class Bench:
         ):
             stacks, images = StackStore(database, clock), ImageStore(database, clock)
             versions = VersionStore(database)
-            appraiser = Appraiser(
+            appraiser = StackViews(
                 stacks,
                 images,
                 versions,
@@ -104,7 +104,7 @@ class Bench:
     async def check(self, selected: Sequence[Service] | None = None) -> CheckReport:
         return await self.checker.check(await self.services() if selected is None else selected, self.watcher)
 
-    async def verdicts(self) -> dict[str, Verdict]:
+    async def verdicts(self) -> dict[str, UpdateState]:
         """By the name of the service."""
         return {
             one.service.name: one.verdict for stack in await self.appraiser.all() for one in stack.services

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import structlog
 
-from dockrev.checks.jobs import CheckJobs
 from dockrev.clock import Clock
 from dockrev.errors import AppError
 from dockrev.images.store import ImageStore
+from dockrev.update_checks.jobs import CheckJobs
 
 log = structlog.get_logger()
 

@@ -3,15 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from dockrev.checks.models import CheckPlan, CheckReport, Deferral, NewVersion, PlannedQuestion, Unanswered
 from dockrev.images.models import TagState
 from dockrev.images.resolve import Question
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.candidates import Knowledge, Unchecked, judge, question_of
 from dockrev.stacks.models import Service
+from dockrev.stacks.update_state import NotCheckedReason, RegistryFacts, evaluate, question_of
+from dockrev.update_checks.models import (
+    CheckPlan,
+    CheckReport,
+    Deferral,
+    NewVersion,
+    PlannedQuestion,
+    Unanswered,
+)
 
 
-def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge: Knowledge) -> CheckPlan:
+def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge: RegistryFacts) -> CheckPlan:
     """Each distinct image once, however many services use it.
 
     `every` are all services of the host: a digest needs no further look only if all of them run it.
@@ -20,7 +27,7 @@ def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge:
     unasked = []
     for service in selected:
         asked = question_of(service)
-        if isinstance(asked, Unchecked):
+        if isinstance(asked, NotCheckedReason):
             unasked.append(service)
         else:
             waiting[asked].append(service)
@@ -32,7 +39,9 @@ def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge:
     return CheckPlan(tuple(questions), tuple(unasked))
 
 
-def _question(ref: ImageRef, tag: str, knowledge: Knowledge, running: Sequence[frozenset[str]]) -> Question:
+def _question(
+    ref: ImageRef, tag: str, knowledge: RegistryFacts, running: Sequence[frozenset[str]]
+) -> Question:
     before = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
     return Question(ref, tag, tuple(running), before)
 
@@ -41,7 +50,7 @@ def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[froz
     running: defaultdict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
     for service in every:
         asked = question_of(service)
-        if not isinstance(asked, Unchecked):
+        if not isinstance(asked, NotCheckedReason):
             ref, tag = asked
             running[(ref.repository, tag)] += [
                 frozenset(image.digests) for image in service.runtime.images if image.digests
@@ -49,7 +58,7 @@ def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[froz
     return running
 
 
-def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckReport:
+def report_check(plan: CheckPlan, before: RegistryFacts, after: RegistryFacts) -> CheckReport:
     asked = [service for planned in plan.questions for service in planned.services]
     unanswered = [
         Unanswered(service, error)
@@ -57,7 +66,7 @@ def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckR
         if (state := after.tags.get(planned.question.key)) and (error := state.error)
         for service in planned.services
     ]
-    judged = [(service, judge(service, after)) for service in plan.unasked]
+    judged = [(service, evaluate(service, after)) for service in plan.unasked]
     invalid = [Unanswered(service, verdict.check_error) for service, verdict in judged if verdict.check_error]
     deferred = tuple(one for one in unanswered if one.error.deferred)
     return CheckReport(
@@ -65,7 +74,7 @@ def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckR
         services=plan.services,
         checked=len(asked),
         skipped=len(plan.unasked) - len(invalid),
-        with_candidate=sum(judge(service, after).candidate is not None for service in asked),
+        with_candidate=sum(evaluate(service, after).candidate is not None for service in asked),
         new_versions=tuple(_new_versions(asked, before, after)),
         failed=(*invalid, *(one for one in unanswered if not one.error.deferred)),
         deferred=deferred,
@@ -73,9 +82,11 @@ def report_check(plan: CheckPlan, before: Knowledge, after: Knowledge) -> CheckR
     )
 
 
-def _new_versions(asked: Iterable[Service], before: Knowledge, after: Knowledge) -> Iterable[NewVersion]:
+def _new_versions(
+    asked: Iterable[Service], before: RegistryFacts, after: RegistryFacts
+) -> Iterable[NewVersion]:
     for service in asked:
-        verdict, earlier = judge(service, after), judge(service, before).candidate
+        verdict, earlier = evaluate(service, after), evaluate(service, before).candidate
         candidate = verdict.candidate
         if candidate and (earlier is None or earlier.digest != candidate.digest):
             yield NewVersion(service, verdict.tag, verdict.digest, candidate)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dockrev.docker.traces import Traces
+from dockrev.docker.process_identity import Traces
 
 ID, OTHER = "3f4e" * 16, "a01b" * 16
 LAYER = "/var/lib/docker/overlay2/5c0f/diff"

@@ -7,8 +7,8 @@ from dockrev.images.models import CheckError
 from dockrev.images.resolve import Question
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.stacks.candidates import Candidate
 from dockrev.stacks.models import Service
+from dockrev.stacks.update_state import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CheckPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CheckStep:
     """How far a check is. `target` is the service that was started or answered last."""
 
     started: int

@@ -1,8 +1,8 @@
 """Starting a check."""
 
-from dockrev.checks.jobs import CheckJobs
 from dockrev.jobs.models import Reason, Scope
 from dockrev.jobs.targets import require_target
+from dockrev.update_checks.jobs import CheckJobs
 from dockrev.web.body import ApiRouter
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
