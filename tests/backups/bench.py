@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import BackupResult, BackupStatus, BackupTarget, OnProgress, TargetKind
+from dockrev.backups.models import BackupResult, BackupStatus, OnProgress
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
 from dockrev.db.database import Database
+from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.docker.engine import Engine
 from dockrev.docker.process_identity import Traces
 from dockrev.docker.self_service import SelfService

@@ -8,8 +8,8 @@ import pytest
 
 from dockrev.backups.archive import PIECE, ArchiveWriter, check_archive, manifest_path, read_backup, tree_of
 from dockrev.backups.manifest import BackedUpService, Differences, Entries, Head
-from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.backups.tar_scanner import END, BrokenTar, Entry
+from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.errors import BackupError
 from tests.backups.test_tar_scanner import member, packed, scan
 from tests.stacks.building import NOON

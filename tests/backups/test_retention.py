@@ -5,10 +5,11 @@ import pytest
 
 from dockrev.backups.archive import manifest_path
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, BackupTarget, RecordStatus, TargetKind
+from dockrev.backups.models import Backup, RecordStatus
 from dockrev.backups.retention import BackupRetention, Purged, deletable
 from dockrev.backups.store import BackupStore
 from dockrev.db.database import Database
+from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import JobTarget, NewJob, Reason, Scope, Termination
 from dockrev.jobs.store import JobStore

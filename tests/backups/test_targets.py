@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.backups.models import BackupTarget, Skipped, TargetKind, TargetResult
-from dockrev.backups.targets import FoundTarget, overlap, target_of, targets_of
+from dockrev.backups.models import Skipped, TargetResult
+from dockrev.backups.targets import FoundTarget, targets_of
+from dockrev.docker.data import BackupTarget, TargetKind, overlap, target_of
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.mounts import Mount
 from dockrev.docker.snapshot import ContainerState

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.backups.users import suffers
+from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.docker.mounts import Mount
 from tests.discovery.containers import container
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dockrev.backups.models import BackupTarget, TargetKind
+from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.updates.together import Tie, Tied, tied_to
 
 VOLUME = BackupTarget(TargetKind.VOLUME, "data")

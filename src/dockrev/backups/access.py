@@ -13,9 +13,9 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from dockrev.backups.models import BackupTarget, TargetKind
 from dockrev.backups.shielding import to_the_end
 from dockrev.docker.archives import Archives
+from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import HelperMount, Lifecycle, MountType
 from dockrev.docker.volumes import Volumes

@@ -19,8 +19,8 @@ import zstandard
 
 from dockrev.backups import manifest as lines
 from dockrev.backups.manifest import ArchivedTarget, Entries, Head, Manifest, changes, read_manifest
-from dockrev.backups.models import BackupTarget
 from dockrev.backups.tar_scanner import END, BrokenTar, Entry, TarScanner
+from dockrev.docker.data import BackupTarget
 from dockrev.errors import BackupError
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from dockrev.backups.archive import remove_files
 from dockrev.backups.models import (
     Backup,
     BackupResult,
-    BackupTarget,
     DataProgress,
     OnProgress,
     Restored,
@@ -28,6 +27,7 @@ from dockrev.backups.taking import Order, Taking, told_failure
 from dockrev.backups.users import DataUsers
 from dockrev.clock import Clock
 from dockrev.db.database import Database
+from dockrev.docker.data import BackupTarget
 from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.self_service import SelfService

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from dockrev.backups.models import BackupTarget
 from dockrev.backups.tar_scanner import Entry
 from dockrev.clock import parse_timestamp, timestamp
+from dockrev.docker.data import BackupTarget
 from dockrev.errors import BackupError
 
 FORMAT = 1

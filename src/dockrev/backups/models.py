@@ -5,35 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dockrev.docker.data import BackupTarget
 from dockrev.errors import Json
-
-
-class TargetKind(StrEnum):
-    VOLUME = "docker-volume"
-    BIND = "bind-mount"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class BackupTarget:
-    """A volume by its name, or a path on the engine's host."""
-
-    kind: TargetKind
-    source: str
-
-    @property
-    def _source_key(self) -> str:
-        return "name" if self.kind is TargetKind.VOLUME else "path"
-
-    def as_json(self) -> dict[str, Json]:
-        return {"kind": self.kind.value, self._source_key: self.source}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, str]) -> "BackupTarget":
-        kind = TargetKind(document["kind"])
-        return cls(kind, document["name" if kind is TargetKind.VOLUME else "path"])
-
-    def __str__(self) -> str:
-        return f"{'volume' if self.kind is TargetKind.VOLUME else 'path'} {self.source}"
 
 
 class Skipped(StrEnum):

@@ -13,7 +13,6 @@ from dockrev.backups.archive import check_archive, manifest_path, read_backup, t
 from dockrev.backups.manifest import ArchivedTarget, Differences, Entries, Manifest
 from dockrev.backups.models import (
     Backup,
-    BackupTarget,
     DataProgress,
     Manner,
     OnProgress,
@@ -25,6 +24,7 @@ from dockrev.backups.store import BackupStore
 from dockrev.backups.suspension import Suspensions
 from dockrev.backups.tar_scanner import END, Entry, TarScanner
 from dockrev.backups.users import DataUsers
+from dockrev.docker.data import BackupTarget
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import Inspection
 from dockrev.errors import BackupError, Conflict, DockerError, DockerNotFound, InvalidArgument

@@ -23,10 +23,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, BackupTarget, Manner, RecordStatus, Suspension
+from dockrev.backups.models import Backup, Manner, RecordStatus, Suspension
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.docker.data import BackupTarget
 from dockrev.errors import NotFound
 
 backups = Table(

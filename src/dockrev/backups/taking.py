@@ -17,7 +17,6 @@ from dockrev.backups.measuring import Measured, measure, require_room
 from dockrev.backups.models import (
     BackupResult,
     BackupStatus,
-    BackupTarget,
     DataProgress,
     Manner,
     OnProgress,
@@ -32,6 +31,7 @@ from dockrev.backups.tar_scanner import BrokenTar
 from dockrev.backups.targets import FoundTarget, targets_of
 from dockrev.backups.users import DataUsers
 from dockrev.clock import Clock
+from dockrev.docker.data import BackupTarget
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail, Inspection
 from dockrev.errors import BackupError, DockerError

@@ -1,6 +1,6 @@
 """Which data belongs to services, and which of it a backup holds. No I/O.
 
-A target is a volume or a bind mount that outlives the container. What is not data of the service is none:
+What is not data of the service is no target:
 other file systems of the kernel, sockets, and the host's own files that programs read (see `_SYSTEM`).
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from dockrev.backups.models import BackupTarget, Skipped, TargetKind, TargetResult
+from dockrev.backups.models import Skipped, TargetResult
+from dockrev.docker.data import BackupTarget, TargetKind, target_of
 from dockrev.docker.inspect import ContainerDetail
-from dockrev.docker.mounts import Mount
 from dockrev.stacks.models import BackupChoice, ServiceSettings
 
 _SYSTEM = (
@@ -69,29 +69,6 @@ def targets_of(
             one = FoundTarget(target, _choice(settings, target), not mount.read_write, (mount.destination,))
             found[target] = _joined(found[target], one) if target in found else one
     return tuple(found[target] for target in sorted(found))
-
-
-def target_of(mount: Mount) -> BackupTarget | None:
-    """None for what does not outlive the container, and what no archive can hold."""
-    if mount.type == "volume" and mount.name:
-        return BackupTarget(TargetKind.VOLUME, mount.name)
-    if mount.type == "bind" and mount.source and not mount.source.endswith(".sock"):
-        return BackupTarget(TargetKind.BIND, str(PurePosixPath(mount.source)))
-    return None
-
-
-def overlap(one: BackupTarget, other: BackupTarget) -> bool:
-    """Do they share files? A directory holds those below it."""
-    if TargetKind.VOLUME in (one.kind, other.kind):
-        return one == other
-    return _holds(one.source, other.source) or _holds(other.source, one.source)
-
-
-def holds(target: BackupTarget, other: BackupTarget) -> bool:
-    """Is the other the same, or a part of it?"""
-    if TargetKind.VOLUME in (target.kind, other.kind):
-        return target == other
-    return _holds(target.source, other.source)
 
 
 def _is_foreign(target: BackupTarget, own_directory: str) -> bool:

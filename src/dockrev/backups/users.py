@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from dockrev.backups.models import BackupTarget
-from dockrev.backups.targets import holds, overlap, target_of
+from dockrev.docker.data import BackupTarget, holds, overlap, target_of
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import Inspection
 from dockrev.docker.mounts import Mount

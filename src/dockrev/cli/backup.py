@@ -10,10 +10,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from rich.table import Table
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import Backup, BackupTarget, DataProgress, RecordStatus, Restored, VerifiedTarget
+from dockrev.backups.models import Backup, DataProgress, RecordStatus, Restored, VerifiedTarget
 from dockrev.clock import Clock, timestamp
 from dockrev.config import Config
 from dockrev.db.database import Database
+from dockrev.docker.data import BackupTarget
 from dockrev.docker.engine import Engine
 from dockrev.docker.self_service import SelfService, traces_of_this_process
 from dockrev.errors import InvalidArgument, Json, NotFound

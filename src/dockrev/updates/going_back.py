@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dockrev.backups.models import BackupTarget
+from dockrev.docker.data import BackupTarget
 from dockrev.errors import Conflict, UpstreamError
 from dockrev.oci.ref import ImageRef
 from dockrev.updates.applying import Applying

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dockrev.backups.models import BackupResult, BackupTarget, SkipReason
+from dockrev.backups.models import BackupResult, SkipReason
+from dockrev.docker.data import BackupTarget
 from dockrev.errors import AppError, DockerError, JobCancelled, Json, UpstreamError
 from dockrev.jobs.models import BackupMode, Level
 from dockrev.updates.collaborators import Tools

@@ -8,9 +8,8 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from dockrev.backups.models import BackupTarget
-from dockrev.backups.targets import target_of
 from dockrev.compose.models import ProjectFiles
+from dockrev.docker.data import BackupTarget, target_of
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import InvalidArgument, Json

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from dockrev.backups.backups import Backups
-from dockrev.backups.models import BackupStatus, BackupTarget
+from dockrev.backups.models import BackupStatus
+from dockrev.docker.data import BackupTarget
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore

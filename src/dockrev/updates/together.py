@@ -1,5 +1,6 @@
 """Which services have to go back together, since they share what a rollback moves. No I/O.
 
+
 An image's name means one image on a host, and a volume holds one state of the data. When one of two services
 that share either goes back, the other would be left between the old and the new.
 """
@@ -7,8 +8,7 @@ that share either goes back, the other would be left between the old and the new
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from dockrev.backups.models import BackupTarget
-from dockrev.backups.targets import overlap
+from dockrev.docker.data import BackupTarget, overlap
 
 
 @dataclass(frozen=True, slots=True)
