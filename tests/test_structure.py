@@ -1,8 +1,11 @@
-"""The shape of the package: names that say something, files that stay small, a reference that is true."""
+"""Rules for the shape of the package. Each test lists all offenders at once."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,49 +18,87 @@ from dockrev.config import Config
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(Path(dockrev.__file__).parent.rglob("*.py"))
-EVERYTHING = SOURCES + sorted(Path(__file__).parent.rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
+ALL_FILES = SOURCES + sorted(Path(__file__).parent.rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
+MOST_LINES = 400
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "core"}
+TWINS = {
+    "Answer",
+    "Backups",
+    "Findings",
+    "Host",
+    "Listing",
+    "Mode",
+    "Page",
+    "Patience",
+    "Phase",
+    "Place",
+    "Question",
+    "Registries",
+    "Registry",
+    "Row",
+    "RowStatus",
+    "Schedule",
+    "Selection",
+    "Wanted",
+}
+"""Class names that more than one module still defines. This list only gets shorter."""
 
-HOMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "core"}
+
+def names(paths: Iterable[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def test_there_are_sources_to_look_at() -> None:
+def test_every_module_has_a_name_that_says_what_it_holds() -> None:
     assert len(SOURCES) > 50
+    vague = [path for path in ALL_FILES if {path.stem, path.parent.name} & VAGUE_NAMES]
+    assert not names(vague), "name each after what it decides or what it speaks to"
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=named)
-def test_every_module_says_what_it_holds(path: Path) -> None:
-    assert not {path.stem, path.parent.name} & HOMELESS, "name it after what it decides or speaks to"
+def test_no_file_is_longer_than_400_lines() -> None:
+    long = [path for path in ALL_FILES if len(text_of(path).splitlines()) > MOST_LINES]
+    assert not names(long), "each holds more than one thing"
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=named)
-def test_no_file_is_longer_than_400_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "it holds more than one thing"
+def test_every_module_with_code_begins_with_a_docstring() -> None:
+    bare = [
+        path
+        for path in SOURCES
+        if (text := text_of(path)).strip() and "migrations" not in path.parts and not text.startswith('"""')
+    ]
+    assert not names(bare)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_every_module_with_code_begins_with_what_it_is(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not text.strip() or "migrations" in path.parts or text.startswith('"""')
+def test_no_two_modules_define_a_public_class_of_the_same_name() -> None:
+    modules = defaultdict(list)
+    for path in SOURCES:
+        for name in public_classes(path):
+            modules[name].append(path)
+    assert not {name: names(paths) for name, paths in modules.items() if len(paths) > 1 and name not in TWINS}
+
+
+def public_classes(path: Path) -> Iterator[str]:
+    for node in ast.parse(text_of(path)).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("heavy", ["fastapi", "dbos"])
-def test_a_command_that_only_looks_does_not_load_what_serves_and_updates(heavy: str) -> None:
-    look = f"import sys, dockrev.cli.check, dockrev.cli.doctor; sys.exit({heavy!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
+def test_the_commands_that_only_read_do_not_load_what_serves_and_updates(heavy: str) -> None:
+    program = f"import sys, dockrev.cli.check, dockrev.cli.doctor; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def listed() -> set[tuple[str, str]]:
-    """The rows `| METHOD | path | ...` of the reference."""
-    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| *(GET|POST|PUT|PATCH|DELETE) *\| *`?(/[^\s|`]*)`? *\|", reference, re.MULTILINE)
-    return set(rows)
+def documented_routes() -> set[tuple[str, str]]:
+    """The rows `| METHOD | path | ...` of docs/api.md."""
+    row = r"^\| *(GET|POST|PUT|PATCH|DELETE) *\| *`?(/[^\s|`]*)`? *\|"
+    return set(re.findall(row, text_of(ROOT / "docs" / "api.md"), re.MULTILINE))
 
 
-async def served(directory: Path) -> set[tuple[str, str]]:
+async def served_routes(directory: Path) -> set[tuple[str, str]]:
     environment = {"DOCKREV_DB_PATH": str(directory / "dockrev.sqlite3"), "DOCKER_HOST": "unix:///nowhere"}
     async with open_server(Config.from_env(environment), SystemClock()) as server:
         return {
@@ -68,5 +109,5 @@ async def served(directory: Path) -> set[tuple[str, str]]:
         }
 
 
-async def test_the_reference_and_the_server_name_the_same_routes(tmp_path: Path) -> None:
-    assert await served(tmp_path) == listed()
+async def test_the_api_reference_lists_exactly_the_routes_that_the_server_has(tmp_path: Path) -> None:
+    assert await served_routes(tmp_path) == documented_routes()

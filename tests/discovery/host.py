@@ -19,6 +19,7 @@ from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.store import StackStore
 from tests.fakes.clock import MovableClock
 from tests.fakes.engine import FakeContainer, FakeEngine, FakeImage
+from tests.storage import migrated
 from tests.testbed.requirements import COMPOSE_V2
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
@@ -46,7 +47,7 @@ class DiscoveryHost:
         async with (
             FakeEngine.running() as fake,
             Engine.open(fake.config, timeout_seconds=5) as engine,
-            Database.open(directory / "dockrev.sqlite3") as database,
+            Database.open(migrated(directory / "dockrev.sqlite3")) as database,
         ):
             stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
             scanner = Scanner(engine, Observer(found), stacks, projects, clock)

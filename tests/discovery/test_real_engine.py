@@ -20,6 +20,7 @@ from dockrev.docker.engine import Engine
 from dockrev.stacks.models import RunningImage, Runtime, Service, Stack, StackStatus
 from dockrev.stacks.store import StackStore
 from tests.discovery.counted import CountedScanner
+from tests.storage import migrated
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Healthcheck, Images
@@ -69,7 +70,10 @@ async def discovery(engine: RealEngine, directory: Path, compose: Path) -> Async
     clock = SystemClock()
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(directory)}
     config = DockerConfig(host=engine.host, compose_bin=str(compose), child_environment=environment)
-    async with Engine.open(config) as client, Database.open(directory / "dockrev.sqlite3") as database:
+    async with (
+        Engine.open(config) as client,
+        Database.open(migrated(directory / "dockrev.sqlite3")) as database,
+    ):
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         scanner = CountedScanner(client, Observer(FoundCompose(config, clock)), stacks, projects, clock)
         yield Discovery(client, stacks, projects, scanner)

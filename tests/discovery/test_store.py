@@ -1,6 +1,3 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from dockrev.db.database import Database
@@ -13,17 +10,6 @@ from tests.fakes.clock import MovableClock
 
 START = MovableClock().now()
 FILES = ("/srv/blog/compose.yaml",)
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(tmp_path / "dockrev.sqlite3") as database:
-        yield database
 
 
 @pytest.fixture

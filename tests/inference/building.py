@@ -28,6 +28,7 @@ from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
+from tests.storage import migrated
 
 AMD64 = Platform("linux", "amd64")
 WEB = "ghcr.io/acme/web"
@@ -113,7 +114,7 @@ class Engine:
         config = RegistryConfig(directory / "config.json", retry_base_ms=1, retry_max_ms=10)
         patience = Timeouts(connect_seconds=1, total_seconds=1)
         async with (
-            Database.open(directory / "dockrev.sqlite3") as database,
+            Database.open(migrated(directory / "dockrev.sqlite3")) as database,
             RegistryClient.open(config, clock, timeouts=patience) as client,
         ):
             images, versions, events = ImageStore(database, clock), VersionStore(database), EventRing(clock)

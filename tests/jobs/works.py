@@ -15,6 +15,7 @@ from dockrev.db.database import Database
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobTarget
 from dockrev.jobs.runner import Handler, JobContext, JobRunner
 from tests.jobs.building import Jobs, new_job, stack
+from tests.storage import migrated
 
 WORK = "work"
 
@@ -32,7 +33,7 @@ class Works:
     @asynccontextmanager
     async def open(cls, directory: Path, clock: Clock | None = None) -> AsyncIterator[Self]:
         clock = clock or SystemClock()
-        async with Database.open(directory / "dockrev.sqlite3", busy_timeout_ms=50) as database:
+        async with Database.open(migrated(directory / "dockrev.sqlite3"), busy_timeout_ms=50) as database:
             jobs = Jobs.of(database, clock)
             workflows = directory / "workflows.sqlite3"
             runner = JobRunner(jobs.store, clock, workflows, retry_seconds=0.05, start_seconds=3)

@@ -28,6 +28,7 @@ from dockrev.update_checks.models import CheckReport, CheckStep
 from dockrev.versions.store import VersionStore
 from tests.fakes.registry import FakeRegistry
 from tests.stacks.building import AMD64, observed, observed_service, running
+from tests.storage import migrated
 
 
 class CountingDatabase(Database):
@@ -74,7 +75,7 @@ class Bench:
         patience = Timeouts(connect_seconds=1, total_seconds=1)
         async with (
             FakeRegistry() as registry,
-            CountingDatabase.open(directory / "dockrev.sqlite3") as database,
+            CountingDatabase.open(migrated(directory / "dockrev.sqlite3")) as database,
             Engine.open(docker) as engine,
             RegistryClient.open(config, clock, timeouts=patience) as client,
         ):
