@@ -1,7 +1,6 @@
 """The server: everything is built here, once, and stopped in reverse order."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import tzlocal
 from fastapi import FastAPI
 
 from dockrev.assembly import Core, Registries, open_core, troubles_seen
+from dockrev.background import every, running
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.lock import only_server
@@ -27,7 +27,6 @@ from dockrev.jobs.schedules import Plan, Schedule
 from dockrev.jobs.streams import JobStreams
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
 from dockrev.runtime_scans.routes import RuntimeScanRoutes
-from dockrev.runtime_scans.timer import RuntimeScanTimer
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.settings_routes import SettingsRoutes
 from dockrev.system.readiness import Readiness, database_probe
@@ -45,7 +44,12 @@ from dockrev.works import Works, assemble_works
 
 log = structlog.get_logger()
 
-_RESTART_SECONDS = 10
+_CLOCK_SECONDS = 20.0
+"""How often schedules look at the clock: machines sleep, and clocks are set."""
+_JOB_RETENTION_SECONDS = 3600.0
+_BACKUPS_SECONDS = 60.0
+_RESTART_SECONDS = 10.0
+"""Before work that runs without end starts again after a crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +117,18 @@ async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIt
         clock=core.clock,
         zone=tzlocal.get_localzone(),
     )
-    loops = {
-        "discovery": looking.watch.run,
-        "scheduled checks": scheduled.run,
-        "deferred checks": DeferredChecks(looking.checks, core.images, core.clock).run,
-        "runtime scans": RuntimeScanTimer(looking.scans, core.config.runtime_scan.interval_seconds).run,
-        "old jobs": JobRetention(works.jobs, works.runner, core.clock).run,
-        "backups": works.backups.run,
-        "versions": core.inference.run,
-    }
-    async with asyncio.TaskGroup() as group:
-        work = [group.create_task(_kept_going(name, loop)) for name, loop in loops.items()]
-        try:
-            yield
-        finally:
-            for task in work:
-                task.cancel()
-
-
-async def _kept_going(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """A fault in one part of the background work stops neither the server nor, for long, that part."""
-    while True:
-        try:
-            await loop()
-        except Exception:
-            log.exception("Background work failed and starts again", action="background.failed", work=name)
-        await asyncio.sleep(_RESTART_SECONDS)
+    deferred = DeferredChecks(looking.checks, core.images, core.clock)
+    retention = JobRetention(works.jobs, works.runner, core.clock)
+    async with running(
+        every("discovery", _RESTART_SECONDS, looking.watch.run),
+        every("scheduled checks", _CLOCK_SECONDS, scheduled.tick),
+        every("deferred checks", _CLOCK_SECONDS, deferred.tick),
+        every("runtime scans", core.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
+        every("job retention", _JOB_RETENTION_SECONDS, retention.purge),
+        every("backups", _BACKUPS_SECONDS, works.backups.maintain),
+        every("versions", _RESTART_SECONDS, core.inference.run),
+    ):
+        yield
 
 
 async def _check_plan(core: Core) -> Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dockrev.background import every
 from dockrev.backups.manifest import Head
 from dockrev.backups.models import Manner, RecordStatus, Suspension
 from dockrev.config import DockerConfig
@@ -108,7 +109,7 @@ async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for
         assert await bench.store.suspended() != []
 
         async with asyncio.TaskGroup() as group:
-            background = group.create_task(bench.backups.run())
+            background = group.create_task(every("backups", 0.2, bench.backups.maintain))
             await asyncio.to_thread(blog.until, "web", lambda one: one.state == "running")
             background.cancel()
 

@@ -44,7 +44,7 @@ class Api:
         """Asks for one and returns the job as it ended."""
         status, answer = await self.post("/api/discovery/scan")
         assert status == 200
-        with self.feed.watch() as changed:
+        with self.feed.added.watch() as changed:
             while True:
                 changed.clear()
                 job = await self.jobs.get(answer["jobId"])

@@ -60,7 +60,7 @@ class Jobs:
     async def ended(self, job_id: str) -> Job:
         """Waits for it."""
         async with asyncio.timeout(10):
-            with self.feed.watch() as changed:
+            with self.feed.added.watch() as changed:
                 while True:
                     changed.clear()
                     job = await self.store.get(job_id)

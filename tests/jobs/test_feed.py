@@ -45,7 +45,7 @@ def test_a_line_that_never_came_by_is_not_skipped_silently() -> None:
 
 def test_watchers_hear_of_every_change_until_they_leave() -> None:
     feed = LogFeed()
-    with feed.watch() as one, feed.watch() as other:
+    with feed.added.watch() as one, feed.added.watch() as other:
         feed.publish([])
         assert not one.is_set()
         feed.publish([line(1)])

@@ -182,7 +182,7 @@ async def test_a_flood_of_progress_is_stored_seldom_and_ends_with_the_newest(wor
         context.progress(JobProgress("done", "finished", 2000, 2000))
         return success()
 
-    with works.jobs.feed.watch():
+    with works.jobs.feed.added.watch():
         job = await works.run(count)
     assert job.progress is not None
     assert (job.progress["phase"], job.progress["percent"]) == ("done", 100)

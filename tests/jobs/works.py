@@ -12,12 +12,15 @@ from structlog.typing import EventDict
 
 from dockrev.clock import Clock, SystemClock
 from dockrev.db.database import Database
+from dockrev.errors import StorageError
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobTarget
 from dockrev.jobs.runner import Handler, JobContext, JobRunner
+from dockrev.retry import RetryPolicy
 from tests.jobs.building import Jobs, new_job, stack
 from tests.storage import migrated
 
 WORK = "work"
+QUICK = RetryPolicy(pauses=(0.05,), retries=lambda error: isinstance(error, StorageError), endless=True)
 
 
 class Works:
@@ -36,7 +39,7 @@ class Works:
         async with Database.open(migrated(directory / "dockrev.sqlite3"), busy_timeout_ms=50) as database:
             jobs = Jobs.of(database, clock)
             workflows = directory / "workflows.sqlite3"
-            runner = JobRunner(jobs.store, clock, workflows, retry_seconds=0.05, start_seconds=3)
+            runner = JobRunner(jobs.store, clock, workflows, storage_retries=QUICK, start_seconds=3)
             works = cls(jobs, runner, database)
             await runner.start()
             try:

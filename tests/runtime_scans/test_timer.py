@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dockrev.background import every
 from dockrev.jobs.models import JobFilter, Scope
-from dockrev.runtime_scans.timer import RuntimeScanTimer
 from tests.jobs.works import logged
 from tests.runtime_scans.scans import Scans
 
@@ -21,8 +21,8 @@ async def scans(tmp_path: Path) -> AsyncIterator[Scans]:
 async def until_looked(scans: Scans, times: int) -> None:
     """Ends when the timer has made so many looks."""
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        timer = group.create_task(RuntimeScanTimer(scans.scan_jobs, 0.01).run())
-        with scans.jobs.feed.watch() as changed:
+        timer = group.create_task(every("runtime scans", 0.01, scans.scan_jobs.start_scheduled))
+        with scans.jobs.feed.added.watch() as changed:
             while scans.looks < times:
                 changed.clear()
                 await changed.wait()
@@ -55,8 +55,8 @@ async def test_what_keeps_it_from_starting_is_logged_and_does_not_end_it(tmp_pat
     async with Scans.open(tmp_path) as scans:
         pass
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        timer = group.create_task(RuntimeScanTimer(scans.scan_jobs, 0.001).run())
+        timer = group.create_task(every("runtime scans", 0.001, scans.scan_jobs.start_scheduled))
         for _ in range(2):
-            with logged("runtime_scan.not_started") as seen:
+            with logged("background.failed") as seen:
                 await seen.wait()
         timer.cancel()

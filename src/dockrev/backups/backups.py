@@ -32,14 +32,12 @@ from dockrev.docker.engine import Engine
 from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.self_service import SelfService
 from dockrev.docker.snapshot import Container
-from dockrev.errors import BackupError, DockerError, StorageError
+from dockrev.errors import BackupError, DockerError
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import Service, Stack
 from dockrev.system.settings import SettingsStore
 
 log = structlog.get_logger()
-
-_EVERY_SECONDS = 60
 
 
 def _unwatched(progress: DataProgress) -> None:
@@ -136,15 +134,10 @@ class Backups:
         except DockerError as error:
             log.warning("Helper containers may be left", action="backup.helpers_left", cause=error.message)
 
-    async def run(self) -> None:
-        """In the background, once a minute: what could not be repaired at start, and what is too old."""
-        while True:
-            try:
-                await self._wake()
-                await self._retention.purge()
-            except StorageError as error:
-                log.warning("Backups not looked after", action="backups.neglected", cause=error.message)
-            await asyncio.sleep(_EVERY_SECONDS)
+    async def maintain(self) -> None:
+        """Wakes containers that could not be woken at start, and deletes backups that are too old."""
+        await self._wake()
+        await self._retention.purge()
 
     async def _wake(self) -> None:
         try:

@@ -56,7 +56,7 @@ class Follower:
 
     async def _watch(self, job_id: str) -> Job:
         last_id = 0
-        with self._bar() as bar, self._works.feed.watch() as changed:
+        with self._bar() as bar, self._works.feed.added.watch() as changed:
             task = bar.add_task("", total=100)
             while True:
                 changed.clear()

@@ -1,14 +1,13 @@
 """What happens in the queue, as events: a ring in memory, numbered from 1 in each process."""
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import orjson
 
 from dockrev.clock import Clock, timestamp
 from dockrev.errors import Json
+from dockrev.signals import Wakeup
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.web.server_event import ServerEvent
 
@@ -22,7 +21,7 @@ class EventRing:
     def __init__(self, clock: Clock, kept: int = _KEPT) -> None:
         self._clock = clock
         self._events: deque[ServerEvent] = deque(maxlen=kept)
-        self._readers: set[asyncio.Event] = set()
+        self._added = Wakeup()
         self.latest = 0
 
     @property
@@ -34,8 +33,7 @@ class EventRing:
         self.latest += 1
         document = {"type": kind, "ts": timestamp(self._clock.now()), **fields}
         self._events.append(ServerEvent(_NAME, orjson.dumps(document).decode(), self.latest))
-        for reader in self._readers:
-            reader.set()
+        self._added.wake()
 
     def publish_task(
         self, kind: str, key: DigestKey, reason: InferenceReason, fields: Mapping[str, Json] | None = None
@@ -51,7 +49,7 @@ class EventRing:
 
     async def after(self, last_id: int) -> AsyncGenerator[ServerEvent, None]:
         """Every event after `last_id`, without end; an id of another process's future waits for its turn."""
-        with self._reading() as changed:
+        with self._added.watch() as changed:
             while True:
                 changed.clear()
                 if self._missed(last_id):
@@ -77,12 +75,3 @@ class EventRing:
             },
         )
         return before
-
-    @contextmanager
-    def _reading(self) -> Iterator[asyncio.Event]:
-        changed = asyncio.Event()
-        self._readers.add(changed)
-        try:
-            yield changed
-        finally:
-            self._readers.discard(changed)

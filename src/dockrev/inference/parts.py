@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import structlog
 
+from dockrev.background import every
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.errors import StorageError
@@ -31,6 +32,8 @@ from dockrev.versions.tasks import TaskStore
 log = structlog.get_logger()
 
 _FLUSH_SECONDS = 60.0
+_CLOCK_SECONDS = 600.0
+"""How often the retention looks at the clock: machines sleep."""
 
 
 class SpendingRegistry(Registry, Protocol):
@@ -95,15 +98,11 @@ class InferenceParts:
         """Until cancelled. What was counted of requests is saved once a minute, and at the end."""
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (self.worker, self.completion, self.retention):
-                    group.create_task(work.run())
-                group.create_task(self._keep_accounts())
+                group.create_task(self.worker.run())
+                group.create_task(self.completion.run())
+                group.create_task(every("snapshot retention", _CLOCK_SECONDS, self.retention.tick))
+                group.create_task(every("request counts", _FLUSH_SECONDS, self._save_spend))
         finally:
-            await self._save_spend()
-
-    async def _keep_accounts(self) -> None:
-        while True:
-            await asyncio.sleep(_FLUSH_SECONDS)
             await self._save_spend()
 
     async def _save_spend(self) -> None:

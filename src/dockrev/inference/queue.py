@@ -9,6 +9,7 @@ import structlog
 
 from dockrev.clock import Clock
 from dockrev.inference.events import EventRing
+from dockrev.signals import Wakeup, is_set_within
 from dockrev.versions.models import DigestKey, InferenceReason, Progress, Task, TaskStatus
 from dockrev.versions.state import Need
 from dockrev.versions.tasks import TaskStore
@@ -45,8 +46,7 @@ class TaskQueue:
         self._hurried: dict[DigestKey, int] = {}
         """How urgent a task has become since it was enqueued; its reason stays, and a restart forgets it."""
         self._changing = asyncio.Lock()
-        self._changed = asyncio.Event()
-        self._watchers: set[asyncio.Event] = set()
+        self._changed = Wakeup()
         self.dropped = 0
         """How many tasks were given up since the start, because more urgent ones filled the queue."""
 
@@ -57,7 +57,7 @@ class TaskQueue:
         again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
         await self._store.save(again)
         self._tasks = {task.key: task for task in (*found, *again)}
-        self._wake()
+        self._changed.wake()
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -141,20 +141,17 @@ class TaskQueue:
         for key, task in change.added.items():
             self._tasks[key] = task
             self._events.publish_task("task_enqueued", key, task.reason)
-        self._wake()
+        self._changed.wake()
 
     async def next(self) -> Task:
         """Waits for a task that may be started now, and starts it. One repository is worked on by one."""
-        while True:
-            self._changed.clear()
-            async with self._changing:
-                if task := self._first():
-                    return await self._start(task)
-            try:
-                async with asyncio.timeout(self._wait_seconds()):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
+        with self._changed.watch() as changed:
+            while True:
+                changed.clear()
+                async with self._changing:
+                    if task := self._first():
+                        return await self._start(task)
+                await is_set_within(changed, self._wait_seconds())
 
     @property
     def idle(self) -> bool:
@@ -195,20 +192,12 @@ class TaskQueue:
         waits = [(until - now).total_seconds() for until in put_off if until > now]
         return min([*waits, _LONGEST_WAIT_SECONDS])
 
-    def _wake(self) -> None:
-        for waiting in (self._changed, *self._watchers):
-            waiting.set()
-
     async def settled(self, keys: Collection[DigestKey]) -> None:
         """Waits until none of these digests is looked into, or could be without waiting for its registry."""
-        changed = asyncio.Event()
-        self._watchers.add(changed)
-        try:
+        with self._changed.watch() as changed:
             while any(self._under_way(key) for key in keys):
                 await changed.wait()
                 changed.clear()
-        finally:
-            self._watchers.discard(changed)
 
     def _under_way(self, key: DigestKey) -> bool:
         task = self._tasks.get(key)
@@ -240,7 +229,7 @@ class TaskQueue:
     def release(self, key: DigestKey, until: datetime) -> None:
         """The same in memory alone, when nothing can be stored."""
         self._tasks[key] = self._waiting(key, until)
-        self._wake()
+        self._changed.wake()
 
     def _waiting(self, key: DigestKey, until: datetime) -> Task:
         return replace(
@@ -262,7 +251,7 @@ class TaskQueue:
                 return False
             await record()
             self._forget(task.key)
-            self._wake()
+            self._changed.wake()
         return True
 
     def _forget(self, key: DigestKey) -> None:

@@ -1,6 +1,5 @@
 """Snapshots that nobody renewed are deleted after 30 days; how that went is kept for the overview."""
 
-import asyncio
 import time
 from datetime import datetime, timedelta
 
@@ -16,7 +15,6 @@ log = structlog.get_logger()
 
 KEPT = timedelta(days=30)
 EVERY = timedelta(hours=24)
-_LOOK_AGAIN_SECONDS = 600.0
 
 
 class SnapshotRetention:
@@ -24,15 +22,13 @@ class SnapshotRetention:
         self._versions = versions
         self._events = events
         self._clock = clock
+        self._due = clock.now()
 
-    async def run(self) -> None:
-        """At the start and every 24 hours, until cancelled. Looks at the clock often: machines sleep."""
-        due = self._clock.now()
-        while True:
-            if self._clock.now() >= due:
-                await self.purge()
-                due = self._clock.now() + EVERY
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    async def tick(self) -> None:
+        """Purges the first time, and then when 24 hours have passed."""
+        if self._clock.now() >= self._due:
+            await self.purge()
+            self._due = self._clock.now() + EVERY
 
     async def purge(self) -> RetentionRun:
         """A failure is part of the report, as far as that can be stored."""

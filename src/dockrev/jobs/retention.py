@@ -6,14 +6,12 @@ from datetime import timedelta
 import structlog
 
 from dockrev.clock import Clock
-from dockrev.errors import StorageError
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 
 log = structlog.get_logger()
 
 KEPT = timedelta(days=30)
-_EVERY_SECONDS = 3600
 _BATCH = 50
 
 
@@ -22,15 +20,6 @@ class JobRetention:
         self._store = store
         self._runner = runner
         self._clock = clock
-
-    async def run(self) -> None:
-        """At start and once an hour, until it is cancelled."""
-        while True:
-            try:
-                await self.purge()
-            except StorageError as error:
-                log.warning("Old jobs not deleted", action="jobs.purge_failed", cause=error.message)
-            await asyncio.sleep(_EVERY_SECONDS)
 
     async def purge(self) -> int:
         """Returns how many jobs were deleted."""

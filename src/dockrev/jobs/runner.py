@@ -23,11 +23,20 @@ from dockrev.jobs.models import (
     Termination,
 )
 from dockrev.jobs.store import JobStore, Within
+from dockrev.retry import RetryPolicy, retry
+from dockrev.signals import is_set_within
 
 log = structlog.get_logger()
 
 _PROGRESS_SECONDS = 0.5
-_RETRY_SECONDS = 5
+
+
+def _is_storage_error(error: Exception) -> bool:
+    return isinstance(error, StorageError)
+
+
+_UNTIL_STORED = RetryPolicy(pauses=(5.0,), retries=_is_storage_error, endless=True)
+"""What cannot be stored (a full disk, a locked file) is tried again until it can."""
 
 
 class JobContext:
@@ -86,10 +95,7 @@ Handler = Callable[[JobContext], Awaitable[JobOutcome]]
 
 
 class JobRunner:
-    """The one place where jobs start and end. Types are registered before `start`.
-
-    What cannot be stored (a full disk, a locked file) is tried again after `retry_seconds`.
-    """
+    """The one place where jobs start and end. Types are registered before `start`."""
 
     def __init__(
         self,
@@ -97,13 +103,13 @@ class JobRunner:
         clock: Clock,
         workflows_path: Path,
         *,
-        retry_seconds: float = _RETRY_SECONDS,
+        storage_retries: RetryPolicy = _UNTIL_STORED,
         start_seconds: float = START_SECONDS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._path = workflows_path
-        self._retry_seconds = retry_seconds
+        self._storage_retries = storage_retries
         self._start_seconds = start_seconds
         self._handlers: dict[str, Handler] = {}
         self._resuming: set[str] = set()
@@ -169,7 +175,7 @@ class JobRunner:
             await workflows.start(new.id)
         except StorageError as error:
             failed = JobOutcome(JobStatus.FAILED, {"error": error.message})
-            self._in_background(self._patiently(partial(self._store.finish, new.id, failed)))
+            self._in_background(self._until_stored(partial(self._store.finish, new.id, failed)))
             raise
 
     async def cancel(self, job_id: str) -> None:
@@ -219,7 +225,7 @@ class JobRunner:
             known.extend(job for job in await self._store.unfinished() if job.id == job_id)
 
         known: list[Job] = []
-        await self._patiently(find)
+        await self._until_stored(find)
         for job in known:
             with structlog.contextvars.bound_contextvars(job_id=job_id):
                 await self._handle(JobContext(job, self._store, self._clock))
@@ -242,7 +248,7 @@ class JobRunner:
         if handling.cancelled() and context.job.type in self._resuming:
             return  # the next start goes on with it
         end = ended_by if handling.cancelled() else handling.result()
-        await self._patiently(partial(self._record_end, context, end))
+        await self._until_stored(partial(self._record_end, context, end))
 
     async def _outcome(self, context: JobContext) -> JobOutcome:
         try:
@@ -257,28 +263,24 @@ class JobRunner:
 
     async def _handled(self, context: JobContext) -> JobOutcome:
         """A job that can be resumed is resumed as well when its database comes back."""
-        while True:
-            try:
-                return await self._handlers[context.job.type](context)
-            except StorageError as error:
-                if context.job.type not in self._resuming:
-                    raise
-                log.error("A job waits for its database", action="job.storage_awaited", cause=error.message)
-            await asyncio.sleep(self._retry_seconds)
+        handler = partial(self._handlers[context.job.type], context)
+        if context.job.type not in self._resuming:
+            return await handler()
+        return await retry(self._storage_retries, handler, on_failure=_log_wait)
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Until it succeeds, or the server stops: the next one closes what is left open."""
-        while True:
-            try:
-                await attempt()
-                return
-            except StorageError as error:
-                log.error("A job waits for its database", action="job.storage_awaited", cause=error.message)
+    async def _until_stored(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Gives up when the server stops; the next start closes the job."""
+
+        async def stop_or_wait(attempt: int, error: Exception) -> None:
+            await _log_wait(attempt, error)
             if self._stopping.is_set():
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._retry_seconds):
-                    await self._stopping.wait()
+                raise error
+
+        async def pause(seconds: float) -> None:
+            await is_set_within(self._stopping, seconds)
+
+        with suppress(StorageError):
+            await retry(self._storage_retries, action, on_failure=stop_or_wait, pause=pause)
 
     async def _record_end(self, context: JobContext, end: JobOutcome | Termination) -> None:
         job = context.job
@@ -290,3 +292,7 @@ class JobRunner:
         last_line = Line(Level.ERROR, f"{job.type} failed: {error}") if error else None
         await self._store.finish(job.id, end, last_line)
         log.info("Job finished", action="job.finished", type=job.type, status=end.status.value)
+
+
+async def _log_wait(_attempt: int, error: Exception) -> None:
+    log.error("A job waits for its database", action="job.storage_awaited", cause=str(error))

@@ -1,20 +1,14 @@
 """Runs an action by a cron expression. A time that was missed is made up for once, however many passed."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-import structlog
 from croniter import CroniterBadDateError, croniter
 
 from dockrev.clock import Clock
-from dockrev.errors import AppError, InvalidArgument
+from dockrev.errors import InvalidArgument
 from dockrev.jobs.schedule_runs import TickStore
-
-log = structlog.get_logger()
-
-_LOOK_AGAIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +53,6 @@ class Schedule:
         self._ticks = ticks
         self._clock = clock
         self._zone = zone
-
-    async def run(self) -> None:
-        """Until cancelled. Looks at the clock often, since machines sleep and clocks are set."""
-        while True:
-            try:
-                await self.tick()
-            except AppError as error:
-                log.warning(
-                    "Schedule failed", action="schedule.failed", schedule=self._name, cause=error.message
-                )
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def tick(self) -> bool:
         """Run the action if its time has come; returns whether it ran."""

@@ -25,7 +25,7 @@ class JobStreams:
         """The `event` lines of all jobs after `after`, without end."""
         last = after
         try:
-            with self._feed.watch() as changed:
+            with self._feed.added.watch() as changed:
                 while True:
                     changed.clear()
                     while rows := await self._rows(last):
@@ -41,7 +41,7 @@ class JobStreams:
         """Every line of one job after `after`; ends with `job_finished` once the job has ended."""
         last, event = after, None
         try:
-            with self._feed.watch() as changed:
+            with self._feed.added.watch() as changed:
                 while True:
                     changed.clear()
                     job = await self._store.get(job_id)

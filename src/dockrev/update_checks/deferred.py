@@ -1,18 +1,15 @@
 """A registry that asked for silence is asked again when the silence is over, without anyone's order."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
 
 from dockrev.clock import Clock
-from dockrev.errors import AppError
 from dockrev.images.store import ImageStore
 from dockrev.update_checks.jobs import CheckJobs
 
 log = structlog.get_logger()
 
-_LOOK_AGAIN_SECONDS = 20.0
 _PAUSE = timedelta(minutes=15)
 
 
@@ -24,15 +21,6 @@ class DeferredChecks:
         self._images = images
         self._clock = clock
         self._not_before = clock.now()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                await self.tick()
-            except AppError as error:
-                log.warning("Deferred check not started", action="check.deferred_failed", cause=error.message)
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def tick(self) -> bool:
         """Start a check if one is due; returns whether it did."""
