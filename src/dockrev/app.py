@@ -103,7 +103,7 @@ def _looking(core: Core, works: Works) -> _Looking:
             lambda: troubles_seen(core.scanner),
             Registries(core.checker),
         ),
-        watch=DiscoveryWatch(core.engine, core.scanner, config.discovery.interval_seconds),
+        watch=DiscoveryWatch(core.host.engine, core.scanner, config.discovery.interval_seconds),
     )
 
 
@@ -168,7 +168,7 @@ def _inference_routes(core: Core, shutdown: Shutdown) -> InferenceRoutes:
 
 def _readiness(core: Core, works: Works, looking: _Looking) -> Readiness:
     async def engine() -> str:
-        found = await core.engine.describe()
+        found = await core.host.engine.describe()
         return f"{found.name} {found.version} ({found.platform})"
 
     return Readiness(

@@ -9,14 +9,11 @@ from pathlib import Path
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.database import Database
-from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.models import ActionKind
 from dockrev.discovery.observe import Observer
 from dockrev.discovery.scan import Scanner
 from dockrev.discovery.store import ProjectStore
-from dockrev.docker.engine import Engine
-from dockrev.docker.host import HostPlatform
-from dockrev.docker.self_service import SelfService, traces_of_this_process
+from dockrev.hosts.host import LOCAL, Host
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.parts import InferenceParts
@@ -38,11 +35,8 @@ class Core:
     config: Config
     clock: Clock
     database: Database
-    engine: Engine
     registry: RegistryClient
-    host: HostPlatform
-    own: SelfService
-    compose: FoundCompose
+    host: Host
     settings: SettingsStore
     stacks: StackStore
     projects: ProjectStore
@@ -61,25 +55,20 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
     """Raises StorageError for the database, ConfigError for what the environment names and is not there."""
     async with (
         Database.open(db_path) as database,
-        Engine.open(config.docker) as engine,
+        Host.open(LOCAL, config.docker, clock, own_image=config.updates.own_image) as host,
         RegistryClient.open(config.registry, clock) as registry,
     ):
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
-        host = HostPlatform(engine, config.docker.platform)
         appraiser = StackViews(stacks, images, versions, ignores, host, clock)
         demand = StackDemand(stacks, appraiser, host)
-        compose = FoundCompose(config.docker, clock)
         yield Core(
             config=config,
             clock=clock,
             database=database,
-            engine=engine,
             registry=registry,
             host=host,
-            own=SelfService(engine, config.updates.own_image, traces_of_this_process()),
-            compose=compose,
             settings=SettingsStore(database, clock),
             stacks=stacks,
             projects=projects,
@@ -89,7 +78,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             appraiser=appraiser,
             demand=demand,
             inference=InferenceParts.assemble(database, registry, images, versions, appraiser, demand, clock),
-            scanner=Scanner(engine, Observer(compose), stacks, projects, clock),
+            scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, appraiser, clock),
         )
 

@@ -7,12 +7,6 @@ from pathlib import Path
 from dockrev.assembly import Core, Registries
 from dockrev.backups.backups import Backups
 from dockrev.discovery.reader import ProjectReader
-from dockrev.docker.disk import Disk
-from dockrev.docker.inspect import Inspection
-from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.pulling import Pulling
-from dockrev.docker.recreation import Recreation
-from dockrev.docker.tagging import Tagging
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
@@ -48,7 +42,7 @@ def assemble_works(core: Core, db_path: Path) -> Works:
     feed = LogFeed()
     jobs = JobStore(core.database, feed, core.clock)
     runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
-    backups = Backups.of(core.engine, core.database, core.settings, core.clock, core.own)
+    backups = Backups.of(core.host, core.database, core.settings, core.clock)
     updates = UpdateJobs(
         runner,
         jobs,
@@ -62,20 +56,12 @@ def assemble_works(core: Core, db_path: Path) -> Works:
 
 
 def _tools(core: Core) -> Tools:
-    engine, config = core.engine, core.config
+    host, config = core.host, core.config
     return Tools(
-        projects=ProjectReader(engine, core.compose),
+        host=host,
+        projects=ProjectReader(host.engine, host.compose),
         registry=core.registry,
         login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
-        inspection=Inspection(engine),
-        lifecycle=Lifecycle(engine),
-        recreation=Recreation(engine),
-        pulling=Pulling(engine),
-        tagging=Tagging(engine),
-        disk=Disk(engine),
-        platform=core.host.get,
-        own=core.own.get,
-        engine_answers=core.engine.describe,
         look_around=core.scanner.scan,
         appraised=lambda stack_id, service_id: _seen_anew(core, stack_id, service_id),
         clock=core.clock,

@@ -13,16 +13,13 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.docker.engine import Engine
-from dockrev.docker.process_identity import Traces
-from dockrev.docker.self_service import SelfService
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import BackupChoice, Service, ServiceSettings, Stack
 from dockrev.system.settings import BackupSettings, SettingsStore
+from tests.hosts.building import host_of
 from tests.stacks.building import service, stack
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.projects import Project
-
-OWN_IMAGE = "registry.invalid/dockrev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,7 @@ class Bench:
         settings = SettingsStore(database, clock)
         await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
         store = BackupStore(database, clock)
-        own = SelfService(engine, OWN_IMAGE, Traces("", ""))
-        return cls(Backups(engine, store, settings, clock, own), settings, store, base_dir)
+        return cls(Backups(host_of(engine), store, settings, clock), settings, store, base_dir)
 
     async def change(self, **changes: Any) -> None:
         await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")

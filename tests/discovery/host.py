@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockrev.compose.lazy import LazyCompose
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
-from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.models import DiscoveredProject
 from dockrev.discovery.observe import Observer
 from dockrev.discovery.scan import Scanner
@@ -36,14 +36,14 @@ class DiscoveryHost:
     projects: ProjectStore
     scanner: Scanner
     clock: MovableClock
-    configs: FoundCompose
+    configs: LazyCompose
 
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path, compose_bin: Path | None = None) -> AsyncIterator["DiscoveryHost"]:
         """`compose_bin`: the Compose CLI; one that counts its calls in `compose_calls` when not given."""
         clock = MovableClock()
-        found = FoundCompose(docker_config(compose_bin or _counting(directory)), clock)
+        found = LazyCompose(docker_config(compose_bin or _counting(directory)), clock)
         async with (
             FakeEngine.running() as fake,
             Engine.open(fake.config, timeout_seconds=5) as engine,

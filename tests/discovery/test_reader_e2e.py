@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dockrev.clock import SystemClock
+from dockrev.compose.lazy import LazyCompose
 from dockrev.compose.models import UpOrder
 from dockrev.config import DockerConfig
-from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.reader import ProjectReader
 from dockrev.docker.engine import Engine
 from dockrev.errors import ComposeError
@@ -25,7 +25,7 @@ async def reading(engine: RealEngine, home: Path, version: ComposeVersion) -> As
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     config = DockerConfig(host=engine.host, compose_bin=str(version.program), child_environment=environment)
     async with Engine.open(config) as client:
-        yield ProjectReader(client, FoundCompose(config, SystemClock()))
+        yield ProjectReader(client, LazyCompose(config, SystemClock()))
 
 
 @both_generations

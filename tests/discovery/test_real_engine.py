@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dockrev.clock import SystemClock
+from dockrev.compose.lazy import LazyCompose
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
-from dockrev.discovery.effective import FoundCompose
 from dockrev.discovery.models import DiscoveredProject, ProjectStatus
 from dockrev.discovery.observe import Observer
 from dockrev.discovery.store import ProjectStore
@@ -75,7 +75,7 @@ async def discovery(engine: RealEngine, directory: Path, compose: Path) -> Async
         Database.open(migrated(directory / "dockrev.sqlite3")) as database,
     ):
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
-        scanner = CountedScanner(client, Observer(FoundCompose(config, clock)), stacks, projects, clock)
+        scanner = CountedScanner(client, Observer(LazyCompose(config, clock)), stacks, projects, clock)
         yield Discovery(client, stacks, projects, scanner)
 
 

@@ -62,7 +62,7 @@ async def test_silence_ends_reading(fake: FakeEngine, client: Engine) -> None:
     left = asyncio.Event()
     fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
 
-    async with aclosing(Archives(client, idle_seconds=0.2).get_archive("c1", "/data")) as pieces:
+    async with aclosing(Archives(client, idle_seconds=0.2).get("c1", "/data")) as pieces:
         assert await anext(pieces) == b"piece"
         with pytest.raises(DockerError, match=r"within 0\.2 seconds"):
             await anext(pieces)
@@ -72,7 +72,7 @@ async def test_reading_may_stop_early(fake: FakeEngine, client: Engine) -> None:
     left = asyncio.Event()
     fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
 
-    async with aclosing(Archives(client).get_archive("c1", "/data")) as pieces:
+    async with aclosing(Archives(client).get("c1", "/data")) as pieces:
         assert await anext(pieces) == b"piece"
     async with asyncio.timeout(5):
         await left.wait()
@@ -83,7 +83,7 @@ async def test_the_own_failure_of_who_reads_is_not_the_engines(fake: FakeEngine,
     fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
 
     async def full_disk() -> None:
-        async with aclosing(Archives(client).get_archive("c1", "/data")) as pieces:
+        async with aclosing(Archives(client).get("c1", "/data")) as pieces:
             async for _ in pieces:
                 raise OSError(28, "No space left on device")
 
@@ -103,7 +103,7 @@ async def test_an_archive_that_breaks_off_is_a_failure(fake: FakeEngine, client:
     fake.handlers[f"GET {ARCHIVE}"] = cut
 
     with pytest.raises(DockerError, match="broke off"):
-        async for _ in Archives(client).get_archive("c1", "/data"):
+        async for _ in Archives(client).get("c1", "/data"):
             pass
 
 
@@ -115,7 +115,7 @@ async def test_it_asks_for_no_compression(fake: FakeEngine, client: Engine) -> N
         return web.Response(body=b"", headers={"X-Docker-Container-Path-Stat": header()})
 
     fake.handlers[f"GET {ARCHIVE}"] = answer
-    await Archives(client).path_stat("c1", "/data")
+    await Archives(client).stat("c1", "/data")
 
     assert asked == ["identity"]
 
@@ -147,7 +147,7 @@ async def chunks(*content: bytes, then: BaseException | None = None) -> AsyncIte
 async def test_what_is_put_arrives(fake: FakeEngine, client: Engine) -> None:
     upload = Upload(fake)
 
-    await Archives(client).put_archive("c1", "/data", chunks(b"one", b"two"))
+    await Archives(client).put("c1", "/data", chunks(b"one", b"two"))
 
     assert (upload.content, upload.type, upload.path) == (b"onetwo", "application/x-tar", "/data")
 
@@ -162,7 +162,7 @@ async def test_a_failure_of_the_source_comes_out_as_it_is(
     Upload(fake)
 
     with pytest.raises(type(failure)) as failed:
-        await Archives(client).put_archive("c1", "/data", chunks(b"one", then=failure))
+        await Archives(client).put("c1", "/data", chunks(b"one", then=failure))
 
     assert failed.value is failure
 
@@ -171,7 +171,7 @@ async def test_a_refusal_is_told(fake: FakeEngine, client: Engine) -> None:
     Upload(fake, status=500)
 
     with pytest.raises(DockerError, match="no space left on device"):
-        await Archives(client).put_archive("c1", "/data", chunks(b"one"))
+        await Archives(client).put("c1", "/data", chunks(b"one"))
 
 
 async def test_a_refusal_in_the_middle_is_told(fake: FakeEngine, client: Engine) -> None:
@@ -179,7 +179,7 @@ async def test_a_refusal_in_the_middle_is_told(fake: FakeEngine, client: Engine)
     Upload(fake, status=500)
 
     with pytest.raises(DockerError):
-        await Archives(client).put_archive("c1", "/data", chunks(*[b"x" * 65536] * 500))
+        await Archives(client).put("c1", "/data", chunks(*[b"x" * 65536] * 500))
 
 
 async def test_an_engine_that_takes_nothing_more_is_given_up(fake: FakeEngine, client: Engine) -> None:
@@ -190,7 +190,7 @@ async def test_an_engine_that_takes_nothing_more_is_given_up(fake: FakeEngine, c
     fake.handlers[f"PUT {ARCHIVE}"] = stuck
 
     with pytest.raises(DockerError, match=r"within 0\.3 seconds"):
-        await Archives(client, idle_seconds=0.3).put_archive("c1", "/data", chunks(*[b"x" * 65536] * 500))
+        await Archives(client, idle_seconds=0.3).put("c1", "/data", chunks(*[b"x" * 65536] * 500))
 
 
 async def test_slow_is_not_silent(fake: FakeEngine, client: Engine) -> None:
@@ -202,7 +202,7 @@ async def test_slow_is_not_silent(fake: FakeEngine, client: Engine) -> None:
             await asyncio.sleep(0.1)
             yield b"x"
 
-    await Archives(client, idle_seconds=0.3).put_archive("c1", "/data", slowly())
+    await Archives(client, idle_seconds=0.3).put("c1", "/data", slowly())
 
     assert upload.content == b"xxxxx"
 
@@ -217,13 +217,13 @@ async def test_the_source_may_be_closed_at_once(fake: FakeEngine, client: Engine
 
     source = endless()
     with pytest.raises(DockerError):
-        await Archives(client).put_archive("c1", "/data", source)
+        await Archives(client).put("c1", "/data", source)
 
     await source.aclose()
 
 
 async def test_a_container_that_is_gone_is_told(client: Engine) -> None:
     archives = Archives(client)
-    for asking in (archives.path_stat("gone", "/"), archives.put_archive("gone", "/", chunks(b""))):
+    for asking in (archives.stat("gone", "/"), archives.put("gone", "/", chunks(b""))):
         with pytest.raises(DockerNotFound):
             await asking

@@ -10,8 +10,8 @@ from io import BytesIO
 import pytest
 
 from dockrev.docker.archives import Archives
+from dockrev.docker.containers import Containers, HelperMount, MountType
 from dockrev.docker.engine import Engine
-from dockrev.docker.lifecycle import HelperMount, Lifecycle, MountType
 from dockrev.docker.volumes import Volumes
 from dockrev.errors import DockerError, DockerNotFound
 from tests.testbed.engine import Engine as RealEngine
@@ -79,7 +79,7 @@ async def chunks(content: bytes, size: int = 64 * 1024) -> AsyncIterator[bytes]:
 
 
 async def read(archives: Archives, container_id: str, path: str) -> bytes:
-    async with aclosing(archives.get_archive(container_id, path)) as pieces:
+    async with aclosing(archives.get(container_id, path)) as pieces:
         return b"".join([piece async for piece in pieces])
 
 
@@ -105,18 +105,18 @@ class Helper:
     """A container with the volume at /data that is there from the beginning to the end of the block."""
 
     def __init__(self, real: Engine, image_id: str, volume: str, command: tuple[str, ...] = ()) -> None:
-        self._lifecycle = Lifecycle(real)
+        self._containers = Containers(real)
         self._arguments = (image_id, (HelperMount(MountType.VOLUME, volume, "/data"),), command)
         self._runs = bool(command)
 
     async def __aenter__(self) -> str:
-        self._id = await self._lifecycle.create_helper(*self._arguments)
+        self._id = await self._containers.create_helper(*self._arguments)
         if self._runs:
-            await self._lifecycle.start(self._id)
+            await self._containers.start(self._id)
         return self._id
 
     async def __aexit__(self, *_: object) -> None:
-        await self._lifecycle.remove_helper(self._id)
+        await self._containers.remove_helper(self._id)
 
 
 STAY = ("/bin/sleep", "600")
@@ -128,10 +128,10 @@ async def test_a_tree_comes_back_as_it_was_put(
     """Put into a container that never ran; read from it, from one that runs and from one that was stopped."""
     tree = nasty_tree()
     async with Helper(real, image_id, volume) as idle, Helper(real, image_id, volume, STAY) as running:
-        await archives.put_archive(idle, "/data", chunks(tree))
+        await archives.put(idle, "/data", chunks(tree))
         from_idle = await read(archives, idle, "/data/.")
         from_running = await read(archives, running, "/data/.")
-        await Lifecycle(real).stop(running, grace_seconds=0)
+        await Containers(real).stop(running, grace_seconds=0)
         from_stopped = await read(archives, running, "/data/.")
 
     expected = entries(tree)
@@ -142,7 +142,7 @@ async def test_a_tree_comes_back_as_it_was_put(
 
 async def test_hard_links_stay_links(real: Engine, archives: Archives, image_id: str, volume: str) -> None:
     async with Helper(real, image_id, volume) as helper:
-        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        await archives.put(helper, "/data", chunks(nasty_tree()))
         content = await read(archives, helper, "/data/.")
 
     with tarfile.open(fileobj=BytesIO(content)) as archive:
@@ -153,7 +153,7 @@ async def test_the_names_begin_with_the_last_part_of_the_path(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
-        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        await archives.put(helper, "/data", chunks(nasty_tree()))
         whole = await read(archives, helper, "/data")
         one = await read(archives, helper, "/data/setuid")
 
@@ -165,12 +165,12 @@ async def test_putting_replaces_what_is_in_its_place_and_removes_nothing(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
-        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
+        await archives.put(helper, "/data", chunks(nasty_tree()))
         second = BytesIO()
         with tarfile.open(fileobj=second, mode="w") as archive:
             add(archive, "closed", tarfile.DIRTYPE, mode=0o755)
             add(archive, "shared", content=b"now a file")
-        await archives.put_archive(helper, "/data", chunks(second.getvalue()))
+        await archives.put(helper, "/data", chunks(second.getvalue()))
         found = entries(await read(archives, helper, "/data/."))
 
     assert found["closed"][1] == tarfile.DIRTYPE
@@ -183,12 +183,10 @@ async def test_a_path_is_described_as_it_is(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
-        await archives.put_archive(helper, "/data", chunks(nasty_tree()))
-        stats = {
-            name: await archives.path_stat(helper, f"/data/{name}") for name in ("setuid", "shared", "link")
-        }
+        await archives.put(helper, "/data", chunks(nasty_tree()))
+        stats = {name: await archives.stat(helper, f"/data/{name}") for name in ("setuid", "shared", "link")}
         with pytest.raises(DockerNotFound, match="nothing-here"):
-            await archives.path_stat(helper, "/data/nothing-here")
+            await archives.stat(helper, "/data/nothing-here")
 
     setuid, shared, link = stats.values()
     assert (setuid.mode, setuid.size_bytes, setuid.directory) == (0o6755, 10, False)
@@ -201,7 +199,7 @@ async def test_a_missing_path_is_told(real: Engine, archives: Archives, image_id
         with pytest.raises(DockerNotFound):
             await read(archives, helper, "/nothing-here")
         with pytest.raises(DockerNotFound):
-            await archives.put_archive(helper, "/nothing-here", chunks(nasty_tree()))
+            await archives.put(helper, "/nothing-here", chunks(nasty_tree()))
 
 
 async def test_a_full_disk_is_told(real: Engine, archives: Archives, image_id: str) -> None:
@@ -213,7 +211,7 @@ async def test_a_full_disk_is_told(real: Engine, archives: Archives, image_id: s
 
     async with Helper(real, image_id, name) as helper:
         with pytest.raises(DockerError, match=r"no space left on device|broke off"):
-            await archives.put_archive(helper, "/data", chunks(content.getvalue()))
+            await archives.put(helper, "/data", chunks(content.getvalue()))
     await Volumes(real).remove(name)
 
 
@@ -222,7 +220,7 @@ async def test_an_archive_that_is_cut_is_refused(
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
         with pytest.raises(DockerError, match="EOF"):
-            await archives.put_archive(helper, "/data", chunks(nasty_tree()[:1_000_000]))
+            await archives.put(helper, "/data", chunks(nasty_tree()[:1_000_000]))
 
 
 async def test_nothing_is_written_through_a_link_out_of_the_container(
@@ -236,6 +234,6 @@ async def test_nothing_is_written_through_a_link_out_of_the_container(
 
     async with Helper(real, image_id, volume) as helper:
         with pytest.raises(DockerError):
-            await archives.put_archive(helper, "/data", chunks(content.getvalue()))
+            await archives.put(helper, "/data", chunks(content.getvalue()))
 
     assert list(outside.iterdir()) == []

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from dockrev.docker.containers import Containers, HelperMount, MountType
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import Inspection
-from dockrev.docker.lifecycle import HelperMount, Lifecycle, MountType
+from dockrev.docker.images import ROLLBACK_REPOSITORY
+from dockrev.docker.images import Images as EngineImages
 from dockrev.docker.snapshot import ContainerState, Health
-from dockrev.docker.tagging import PROTECTIVE_REPOSITORY, Tagging
 from dockrev.docker.volumes import Volumes
 from dockrev.errors import DockerConflict, DockerError, DockerNotFound
 from tests.testbed.engine import Engine as RealEngine
@@ -20,8 +20,8 @@ from tests.testbed.registry import Registry
 
 
 @pytest.fixture
-def lifecycle(real: Engine) -> Lifecycle:
-    return Lifecycle(real)
+def containers(real: Engine) -> Containers:
+    return Containers(real)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def volume(real: Engine) -> AsyncIterator[str]:
 
 
 async def state_of(real: Engine, container_id: str) -> ContainerState:
-    return (await Inspection(real).container(container_id)).state
+    return (await Containers(real).inspect(container_id)).state
 
 
 @pytest.mark.parametrize("version", ComposeVersion)
@@ -64,7 +64,7 @@ async def test_a_service_is_seen_in_full(
     project.until("web", lambda container: "(healthy)" in container.status)
     project.compose("run", "--detach", "web")
 
-    found = await Inspection(real).containers_of(project.name, "web")
+    found = await Containers(real).of_service(project.name, "web")
 
     assert [(one.number, one.state) for one in found] == [(n, ContainerState.RUNNING) for n in (1, 2)]
     one = found[0]
@@ -76,64 +76,64 @@ async def test_a_service_is_seen_in_full(
     mounts = {mount.destination: mount for mount in one.mounts}
     assert mounts["/data"].name == f"{project.name}_data"
     assert len(mounts["/anonymous"].name or "") == 64
-    image = await Inspection(real).image(one.image_id)
+    image = await EngineImages(real).inspect(one.image_id)
     assert image.digests_of(pushed.ref.repository) == (pushed.digest,)
     assert image.config.healthcheck is not None
     assert image.config.healthcheck.retries == 1
 
 
-async def test_a_container_goes_through_its_life(real: Engine, lifecycle: Lifecycle, blog: Project) -> None:
+async def test_a_container_goes_through_its_life(real: Engine, containers: Containers, blog: Project) -> None:
     """Twice each: what is so already is fine."""
     (web,) = blog.containers("web")
     for order, expected in (
-        (lifecycle.pause, ContainerState.PAUSED),
-        (lifecycle.unpause, ContainerState.RUNNING),
-        (lifecycle.stop, ContainerState.EXITED),
-        (lifecycle.start, ContainerState.RUNNING),
+        (containers.pause, ContainerState.PAUSED),
+        (containers.unpause, ContainerState.RUNNING),
+        (containers.stop, ContainerState.EXITED),
+        (containers.start, ContainerState.RUNNING),
     ):
         for _ in range(2):
             await order(web.container_id)
         assert await state_of(real, web.container_id) is expected
 
 
-async def test_waiting_tells_the_exit_code(engine: RealEngine, lifecycle: Lifecycle, blog: Project) -> None:
+async def test_waiting_tells_the_exit_code(engine: RealEngine, containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
     await asyncio.to_thread(engine.api.call, "POST", f"/containers/{web.container_id}/kill")
 
-    assert await lifecycle.wait(web.container_id, timeout_seconds=10) == 137
+    assert await containers.wait(web.container_id, timeout_seconds=10) == 137
 
 
-async def test_what_is_not_running_cannot_be_paused(lifecycle: Lifecycle, blog: Project) -> None:
+async def test_what_is_not_running_cannot_be_paused(containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
-    await lifecycle.stop(web.container_id, grace_seconds=5)
+    await containers.stop(web.container_id, grace_seconds=5)
 
     with pytest.raises(DockerError, match="is not running"):
-        await lifecycle.pause(web.container_id)
+        await containers.pause(web.container_id)
 
 
-async def test_waiting_has_an_end(lifecycle: Lifecycle, blog: Project) -> None:
+async def test_waiting_has_an_end(containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
 
     with pytest.raises(DockerError, match=r"within 0\.2 seconds"):
-        await lifecycle.wait(web.container_id, timeout_seconds=0.2)
+        await containers.wait(web.container_id, timeout_seconds=0.2)
 
 
-async def test_orders_to_a_container_that_is_gone_are_refused(lifecycle: Lifecycle) -> None:
-    for order in (lifecycle.start, lifecycle.stop, lifecycle.pause, lifecycle.unpause):
+async def test_orders_to_a_container_that_is_gone_are_refused(containers: Containers) -> None:
+    for order in (containers.start, containers.stop, containers.pause, containers.unpause):
         with pytest.raises(DockerNotFound):
             await order("gone")
 
 
-async def test_removing_leaves_the_volumes(real: Engine, lifecycle: Lifecycle, blog: Project) -> None:
+async def test_removing_leaves_the_volumes(real: Engine, containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
     with pytest.raises(DockerConflict, match="running container"):
-        await lifecycle.remove(web.container_id)
+        await containers.remove(web.container_id)
 
     for _ in range(2):
-        await lifecycle.remove(web.container_id, force=True)
+        await containers.remove(web.container_id, force=True)
 
     assert blog.containers("web") == []
-    assert await Volumes(real).inspect(f"{blog.name}_data") is not None
+    assert await Volumes(real).find(f"{blog.name}_data") is not None
 
 
 async def test_a_helper_sees_a_volume_and_is_found_again(
@@ -142,20 +142,20 @@ async def test_a_helper_sees_a_volume_and_is_found_again(
     """Of an image with a volume and a health check of its own, and files where the volume is mounted."""
     image = images.build("web", volumes=("/cache",), files={"data/own": b"x"}, healthcheck=Healthcheck())
     image_id = engine.load(image, f"local/{secrets.token_hex(4)}:1")
-    lifecycle = Lifecycle(real)
+    containers = Containers(real)
     volumes_before = volume_names(engine)
 
-    helper = await lifecycle.create_helper(
+    helper = await containers.create_helper(
         image_id,
         (HelperMount(MountType.VOLUME, volume, "/data"),),
         ("/bin/sh", "-c", 'test -z "$(ls /data)" && echo new > /data/file'),
     )
-    assert helper in {one.id for one in await lifecycle.helpers()}
-    await lifecycle.start(helper)
+    assert helper in {one.id for one in await containers.helpers()}
+    await containers.start(helper)
 
-    assert await lifecycle.wait(helper, timeout_seconds=30) == 0
-    await lifecycle.remove_helper(helper)
-    assert helper not in {one.id for one in await lifecycle.helpers()}
+    assert await containers.wait(helper, timeout_seconds=30) == 0
+    await containers.remove_helper(helper)
+    assert helper not in {one.id for one in await containers.helpers()}
     assert volume_names(engine) <= volumes_before
 
 
@@ -172,42 +172,42 @@ async def test_a_helper_may_have_read_only_binds(
 ) -> None:
     blog.write("conf/app.ini", "a=b")
     (web,) = blog.containers("web")
-    lifecycle = Lifecycle(real)
+    containers = Containers(real)
     mount = HelperMount(MountType.BIND, str(blog.directory / "conf"), "/conf", read_only=True)
 
-    helper = await lifecycle.create_helper(
+    helper = await containers.create_helper(
         web.image_id, (mount,), ("/bin/sh", "-c", "echo x > /conf/app.ini")
     )
-    await lifecycle.start(helper)
+    await containers.start(helper)
 
-    assert await lifecycle.wait(helper, timeout_seconds=30) != 0
-    await lifecycle.remove_helper(helper)
+    assert await containers.wait(helper, timeout_seconds=30) != 0
+    await containers.remove_helper(helper)
     assert (blog.directory / "conf/app.ini").read_text() == "a=b"
 
 
 async def test_a_tag_protects_an_image_and_is_taken_away(
     real: Engine, engine: RealEngine, images: Images
 ) -> None:
-    tagging = Tagging(real)
+    local = EngineImages(real)
     name = f"local/{secrets.token_hex(4)}"
     first, second = (engine.load(images.build(name, version=v), f"{name}:{v}") for v in ("1", "2"))
-    protective = f"{PROTECTIVE_REPOSITORY}:{secrets.token_hex(4)}"
+    protective = f"{ROLLBACK_REPOSITORY}:{secrets.token_hex(4)}"
 
-    await tagging.tag(first, PROTECTIVE_REPOSITORY, protective.partition(":")[2])
-    await tagging.untag(f"{name}:1")
+    await local.tag(first, ROLLBACK_REPOSITORY, protective.partition(":")[2])
+    await local.untag(f"{name}:1")
 
-    assert await tagging.exists(f"{name}:1") is None
-    assert await tagging.exists(protective) == first
-    assert protective in await tagging.protective_tags()
-    assert f"{name}:2" not in await tagging.protective_tags()
+    assert await local.find_id(f"{name}:1") is None
+    assert await local.find_id(protective) == first
+    assert protective in await local.rollback_tags()
+    assert f"{name}:2" not in await local.rollback_tags()
 
-    await tagging.tag(second, PROTECTIVE_REPOSITORY, protective.partition(":")[2])
-    assert await tagging.exists(protective) == second
+    await local.tag(second, ROLLBACK_REPOSITORY, protective.partition(":")[2])
+    assert await local.find_id(protective) == second
     for _ in range(2):
-        await tagging.untag(protective)
-    assert protective not in await tagging.protective_tags()
-    assert await tagging.exists(f"{name}:2") == second
-    await tagging.untag(f"{name}:2")
+        await local.untag(protective)
+    assert protective not in await local.rollback_tags()
+    assert await local.find_id(f"{name}:2") == second
+    await local.untag(f"{name}:2")
 
 
 async def test_an_image_in_use_keeps_its_last_name(
@@ -218,14 +218,14 @@ async def test_an_image_in_use_keeps_its_last_name(
     projects.create("local", {"web": {"image": name}}).up()
 
     with pytest.raises(DockerConflict):
-        await Tagging(real).untag(name)
+        await EngineImages(real).untag(name)
 
-    assert await Tagging(real).exists(name) is not None
+    assert await EngineImages(real).find_id(name) is not None
 
 
 async def test_what_is_not_there_cannot_be_tagged(real: Engine) -> None:
     with pytest.raises(DockerNotFound):
-        await Tagging(real).tag(f"sha256:{'f' * 64}", "local/none", "1")
+        await EngineImages(real).tag(f"sha256:{'f' * 64}", "local/none", "1")
 
 
 async def test_volumes_are_made_found_and_removed(real: Engine) -> None:
@@ -235,13 +235,13 @@ async def test_volumes_are_made_found_and_removed(real: Engine) -> None:
         await volumes.create(name, labels={label: "a b"}, options={"type": "tmpfs", "device": "tmpfs"})
 
     (found,) = await volumes.labelled(label)
-    assert await volumes.inspect(name) == found
+    assert await volumes.find(name) == found
     assert (found.name, found.driver, found.labels) == (name, "local", {label: "a b"})
     assert found.options == {"type": "tmpfs", "device": "tmpfs"}
     assert found.mountpoint.endswith(f"{name}/_data")
     for _ in range(2):
         await volumes.remove(name)
-    assert (await volumes.inspect(name), await volumes.labelled(label)) == (None, ())
+    assert (await volumes.find(name), await volumes.labelled(label)) == (None, ())
 
 
 async def test_a_volume_in_use_is_not_removed(real: Engine, blog: Project) -> None:
@@ -253,4 +253,4 @@ async def test_a_volume_in_use_is_not_removed(real: Engine, blog: Project) -> No
 
 @pytest.mark.parametrize("reference", ["no/such:1", f"no/such@sha256:{'f' * 64}"])
 async def test_a_name_that_nothing_has_names_nothing(real: Engine, reference: str) -> None:
-    assert await Tagging(real).exists(reference) is None
+    assert await EngineImages(real).find_id(reference) is None

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import ContainerDetail, Healthcheck, ImageDetail, Inspection
+from dockrev.docker.images import Images
+from dockrev.docker.inspect import ContainerDetail, Healthcheck, ImageDetail
 from dockrev.docker.mounts import Mount
 from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import DockerError, DockerNotFound
@@ -189,7 +191,7 @@ def inspectable(fake: FakeEngine, *containers: FakeContainer, listed_only: str |
 async def test_the_containers_of_a_service_come_in_their_order(fake: FakeEngine, client: Engine) -> None:
     inspectable(fake, replica(10), replica(2, state="exited"), replica(1), replica(3, oneoff=True))
 
-    found = await Inspection(client).containers_of("blog", "web")
+    found = await Containers(client).of_service("blog", "web")
 
     assert [one.number for one in found] == [1, 2, 10]
 
@@ -197,14 +199,14 @@ async def test_the_containers_of_a_service_come_in_their_order(fake: FakeEngine,
 async def test_one_that_goes_while_they_are_read_is_left_out(fake: FakeEngine, client: Engine) -> None:
     inspectable(fake, replica(1), replica(2), listed_only="c1")
 
-    assert [one.number for one in await Inspection(client).containers_of("blog", "web")] == [2]
+    assert [one.number for one in await Containers(client).of_service("blog", "web")] == [2]
 
 
 async def test_a_container_that_is_not_there_is_told(fake: FakeEngine, client: Engine) -> None:
     with pytest.raises(DockerNotFound):
-        await Inspection(client).container("gone")
+        await Containers(client).inspect("gone")
     with pytest.raises(DockerNotFound):
-        await Inspection(client).image("gone:1")
+        await Images(client).inspect("gone:1")
 
 
 async def test_what_is_missing_does_not_make_the_engine_be_asked_for_its_version_again(
@@ -212,7 +214,7 @@ async def test_what_is_missing_does_not_make_the_engine_be_asked_for_its_version
 ) -> None:
     for _ in range(3):
         with pytest.raises(DockerNotFound):
-            await Inspection(client).container("gone")
+            await Containers(client).inspect("gone")
 
     assert fake.calls.count("GET /version") == 1
 
@@ -226,4 +228,4 @@ async def test_a_document_of_another_shape_is_a_failure_of_the_engine(
     fake.handlers["GET /containers/c1/json"] = nonsense
 
     with pytest.raises(DockerError, match="does not speak like a Docker engine"):
-        await Inspection(client).container("c1")
+        await Containers(client).inspect("c1")

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine
 from dockrev.docker.process_identity import Traces
-from dockrev.docker.self_service import OwnService, SelfService, traces_of_this_process
+from dockrev.docker.self_service import OwnService, find_own_service, traces_of_this_process
 from dockrev.errors import DockerError
 from tests.discovery.containers import container
 from tests.docker.test_process_identity import DOCKER_MOUNTS, HOST_MOUNTS, ID, LAYER, OTHER
 from tests.fakes.engine import FakeEngine
+from tests.hosts.building import host_of
 
 IMAGE = "ghcr.io/acme/dockrev"
 IN_DOCKER = Traces("0::/\n", DOCKER_MOUNTS)
@@ -53,7 +55,7 @@ def tools(fake: FakeEngine) -> Tools:
 
 
 async def found(client: Engine, traces: Traces) -> OwnService:
-    return await SelfService(client, IMAGE, traces).get()
+    return await find_own_service(client, Containers(client), IMAGE, traces)
 
 
 @pytest.mark.parametrize(
@@ -110,14 +112,14 @@ async def test_the_engine_is_asked_until_it_answers_and_then_no_more(
     fake: FakeEngine, tools: Tools, client: Engine
 ) -> None:
     tools.add(ID, "dockrev")
-    own = SelfService(client, IMAGE, IN_DOCKER)
+    host = host_of(client, traces=IN_DOCKER)
     fake.failure = (500, "it starts")
     with pytest.raises(DockerError):
-        await own.get()
+        await host.own_service()
     fake.failure = None
-    first = await own.get()
+    first = await host.own_service()
     calls = len(fake.calls)
-    assert (await own.get(), len(fake.calls)) == (first, calls)
+    assert (await host.own_service(), len(fake.calls)) == (first, calls)
 
 
 def test_the_traces_of_this_process_are_read() -> None:

@@ -15,7 +15,6 @@ from dockrev.assembly import Registries
 from dockrev.clock import SystemClock
 from dockrev.config import AuthConfig, DockerConfig
 from dockrev.docker.engine import Engine
-from dockrev.docker.host import HostPlatform
 from dockrev.errors import DockerError
 from dockrev.images.store import image_tags
 from dockrev.jobs.models import Job, Level
@@ -26,6 +25,7 @@ from dockrev.runtime_scans.routes import RuntimeScanRoutes
 from dockrev.stacks.models import ObservedService
 from dockrev.stacks.store import stacks
 from dockrev.web.application import create_web_app
+from tests.hosts.building import host_of
 from tests.jobs.building import Jobs
 from tests.stacks.building import AMD64
 from tests.update_checks.bench import Bench
@@ -63,7 +63,7 @@ class Scans:
                 own.store,
                 bench.stacks,
                 bench.appraiser,
-                HostPlatform(engine, docker.platform),
+                host_of(engine, docker.platform),
                 look_around,
                 Registries(bench.checker),
             )

@@ -13,7 +13,6 @@ from dockrev.clock import timestamp
 from dockrev.config import AuthConfig, DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
-from dockrev.docker.host import HostPlatform
 from dockrev.ignores.models import MatchKind
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.models import CheckError, ImageFacts, TagState
@@ -28,6 +27,7 @@ from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.web.application import create_web_app
 from tests.fakes.clock import MovableClock
+from tests.hosts.building import host_of
 from tests.stacks.building import AMD64, NEW, OLD, WEB, index, observed, observed_service, running, snapshot
 from tests.web.asgi import Answer, ask
 
@@ -72,7 +72,7 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
         wanted.extend(needs)
 
     async with Engine.open(config) as engine:
-        host = HostPlatform(engine, config.platform)
+        host = host_of(engine, config.platform)
         appraiser = StackViews(stacks, images, versions, ignores, host, clock)
         routes = StackRoutes(stacks, appraiser, look_into)
         yield Api(database, stacks, images, versions, ignores, appraiser, routes, wanted)

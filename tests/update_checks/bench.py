@@ -13,7 +13,6 @@ from dockrev.clock import Clock, SystemClock
 from dockrev.config import DockerConfig, RegistryConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
-from dockrev.docker.host import HostPlatform
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.oci.digest import Digest
@@ -27,6 +26,7 @@ from dockrev.update_checks.checker import Checker
 from dockrev.update_checks.models import CheckReport, CheckStep
 from dockrev.versions.store import VersionStore
 from tests.fakes.registry import FakeRegistry
+from tests.hosts.building import host_of
 from tests.stacks.building import AMD64, observed, observed_service, running
 from tests.storage import migrated
 
@@ -86,7 +86,7 @@ class Bench:
                 images,
                 versions,
                 IgnoreStore(database, clock),
-                HostPlatform(engine, docker.platform),
+                host_of(engine, docker.platform),
                 clock,
             )
             checker = Checker(client, database, stacks, images, appraiser, clock)

@@ -10,7 +10,8 @@ import pytest
 from dockrev.clock import SystemClock
 from dockrev.config import DockerConfig
 from dockrev.docker.engine import Engine
-from dockrev.docker.pulling import Pulling, RegistryLogin
+from dockrev.docker.images import Images as EngineImages
+from dockrev.docker.registry_login import RegistryLogin
 from dockrev.errors import DockerError, RegistryError
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.credentials import CredentialStore
@@ -67,9 +68,9 @@ async def test_an_unusable_config_is_an_error_and_not_an_anonymous_pull(tmp_path
 
 
 @asynccontextmanager
-async def pulling(engine: RealEngine) -> AsyncIterator[Pulling]:
+async def pulling(engine: RealEngine) -> AsyncIterator[EngineImages]:
     async with Engine.open(DockerConfig(host=engine.host)) as client:
-        yield Pulling(client)
+        yield EngineImages(client)
 
 
 def chosen(bed: Bed, kind: str) -> Registry:

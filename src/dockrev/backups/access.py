@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from dockrev.backups.shielding import to_the_end
-from dockrev.docker.archives import Archives
+from dockrev.docker.containers import HelperMount, MountType
 from dockrev.docker.data import BackupTarget, TargetKind
-from dockrev.docker.engine import Engine
-from dockrev.docker.lifecycle import HelperMount, Lifecycle, MountType
-from dockrev.docker.volumes import Volumes
 from dockrev.errors import BackupError, DockerError, DockerNotFound
+from dockrev.hosts.host import Host
 
 _BAY = "/dockrev"
 _EMPTYING_SECONDS = 600.0
@@ -65,16 +63,14 @@ class Opened:
 class DataAccess:
     """`image_id` is that of any image the engine has; nothing of it is used."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._archives = Archives(engine)
-        self._lifecycle = Lifecycle(engine)
-        self._volumes = Volumes(engine)
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     async def read(self, place: Place, image_id: str) -> AsyncGenerator[bytes, None]:
         """The tar archive of the folder with the target in it. Close it (`aclosing`) to end it early."""
         async with (
             self._opened(place, image_id, _mount(place, read_only=True)) as opened,
-            aclosing(self._archives.get_archive(opened.helper_id, place.folder)) as archive,
+            aclosing(self._host.archives.get(opened.helper_id, place.folder)) as archive,
         ):
             async for chunk in archive:
                 yield chunk
@@ -101,15 +97,15 @@ class DataAccess:
 
     async def write(self, opened: Opened, tar: AsyncGenerator[bytes, None]) -> None:
         async with aclosing(tar):
-            await self._archives.put_archive(opened.helper_id, _BAY, tar)
+            await self._host.archives.put(opened.helper_id, _BAY, tar)
 
     async def empty(self, place: Place, image_id: str) -> None:
         """With the shell of that image, which must have one. Raises DockerError."""
         script = f"cd {_quoted(place.mounted_at)} && rm -rf -- ..?* .[!.]* *"
         command = ("/bin/sh", "-c", script)
         async with self._helper(image_id, _mount(place, read_only=False), command) as helper_id:
-            await self._lifecycle.start(helper_id)
-            code = await self._lifecycle.wait(helper_id, timeout_seconds=_EMPTYING_SECONDS)
+            await self._host.containers.start(helper_id)
+            code = await self._host.containers.wait(helper_id, timeout_seconds=_EMPTYING_SECONDS)
         if code:
             raise DockerError(f"{place.target} could not be emptied (rm ended with {code})")
 
@@ -126,19 +122,19 @@ class DataAccess:
         made: list[str] = []
 
         async def make() -> None:
-            made.append(await self._lifecycle.create_helper(image_id, (mount,), command))
+            made.append(await self._host.containers.create_helper(image_id, (mount,), command))
 
         try:
             await to_the_end(make())
             yield made[0]
         finally:
             for helper_id in made:
-                await to_the_end(self._lifecycle.remove_helper(helper_id))
+                await to_the_end(self._host.containers.remove_helper(helper_id))
 
     async def _holder(self, target: BackupTarget) -> str | None:
         if target.kind is TargetKind.BIND:
             return str(PurePosixPath(target.source).parent)
-        volume = await self._volumes.inspect(target.source)
+        volume = await self._host.volumes.find(target.source)
         if volume is None:
             raise BackupError(f"{target} does not exist; create it first (docker compose up --no-start)")
         if volume.driver != "local" or volume.options:
@@ -148,7 +144,7 @@ class DataAccess:
 
     async def _is_symlink(self, opened: Opened) -> bool:
         with suppress(DockerNotFound):
-            return (await self._archives.path_stat(opened.helper_id, opened.place.mounted_at)).symlink
+            return (await self._host.archives.stat(opened.helper_id, opened.place.mounted_at)).symlink
         return False  # it is gone, and will be there again
 
 

@@ -28,11 +28,9 @@ from dockrev.backups.users import DataUsers
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget
-from dockrev.docker.engine import Engine
-from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.self_service import SelfService
 from dockrev.docker.snapshot import Container
 from dockrev.errors import BackupError, DockerError
+from dockrev.hosts.host import Host
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import Service, Stack
 from dockrev.system.settings import SettingsStore
@@ -45,26 +43,21 @@ def _unwatched(progress: DataProgress) -> None:
 
 
 class Backups:
-    def __init__(
-        self, engine: Engine, store: BackupStore, settings: SettingsStore, clock: Clock, own: SelfService
-    ) -> None:
-        """`own`: Dockrev itself, whose containers are never held."""
+    def __init__(self, host: Host, store: BackupStore, settings: SettingsStore, clock: Clock) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._lifecycle = Lifecycle(engine)
-        self._suspensions = Suspensions(engine, store)
-        self._users = DataUsers(engine, own)
-        self._taking = Taking(engine, store, clock, self._users)
-        self._restoring = Restoring(engine, store, self._users)
+        self._containers = host.containers
+        self._suspensions = Suspensions(host, store)
+        self._users = DataUsers(host)
+        self._taking = Taking(host, store, clock, self._users)
+        self._restoring = Restoring(host, store, self._users)
         self._retention = BackupRetention(store, settings, clock)
         self._to_wake: list[Suspension] = []
 
     @classmethod
-    def of(
-        cls, engine: Engine, database: Database, settings: SettingsStore, clock: Clock, own: SelfService
-    ) -> Self:
-        return cls(engine, BackupStore(database, clock), settings, clock, own)
+    def of(cls, host: Host, database: Database, settings: SettingsStore, clock: Clock) -> Self:
+        return cls(host, BackupStore(database, clock), settings, clock)
 
     async def back_up(
         self,
@@ -129,8 +122,8 @@ class Backups:
         self._to_wake = await self._suspensions.left_behind()
         await self._wake()
         try:
-            for helper in await self._lifecycle.helpers():
-                await self._lifecycle.remove_helper(helper.id)
+            for helper in await self._containers.helpers():
+                await self._containers.remove_helper(helper.id)
         except DockerError as error:
             log.warning("Helper containers may be left", action="backup.helpers_left", cause=error.message)
 

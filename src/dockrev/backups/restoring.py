@@ -25,9 +25,8 @@ from dockrev.backups.suspension import Suspensions
 from dockrev.backups.tar_scanner import END, Entry, TarScanner
 from dockrev.backups.users import DataUsers
 from dockrev.docker.data import BackupTarget
-from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import Inspection
 from dockrev.errors import BackupError, Conflict, DockerError, DockerNotFound, InvalidArgument
+from dockrev.hosts.host import Host
 
 log = structlog.get_logger()
 
@@ -35,12 +34,11 @@ _SECOND_TRY_SECONDS = 3.0
 
 
 class Restoring:
-    def __init__(self, engine: Engine, store: BackupStore, users: DataUsers) -> None:
-        self._engine = engine
+    def __init__(self, host: Host, store: BackupStore, users: DataUsers) -> None:
+        self._host = host
         self._users = users
-        self._inspection = Inspection(engine)
-        self._access = DataAccess(engine)
-        self._suspensions = Suspensions(engine, store)
+        self._access = DataAccess(host)
+        self._suspensions = Suspensions(host, store)
         self._store = store
 
     async def verify(self, backup_id: str, *, live: bool = False) -> tuple[VerifiedTarget, ...]:
@@ -158,8 +156,8 @@ class Restoring:
         here = []
         for image_id in dict.fromkeys(known):
             with suppress(DockerNotFound):
-                here.append((await self._inspection.image(image_id)).id)
-        found = list(dict.fromkeys((*here, *(await self._engine.observe()).images)))
+                here.append((await self._host.images.inspect(image_id)).id)
+        found = list(dict.fromkeys((*here, *(await self._host.engine.observe()).images)))
         if not found:
             raise BackupError("the engine has no image at all, and needs one to give access to data")
         return found

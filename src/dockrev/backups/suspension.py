@@ -13,17 +13,16 @@ import structlog
 from dockrev.backups.models import Manner, Suspension
 from dockrev.backups.shielding import to_the_end
 from dockrev.backups.store import BackupStore
-from dockrev.docker.engine import Engine
-from dockrev.docker.lifecycle import Lifecycle
 from dockrev.docker.snapshot import Container, ContainerState
 from dockrev.errors import BackupError, DockerError, DockerNotFound
+from dockrev.hosts.host import Host
 
 log = structlog.get_logger()
 
 
 class Suspensions:
-    def __init__(self, engine: Engine, store: BackupStore) -> None:
-        self._lifecycle = Lifecycle(engine)
+    def __init__(self, host: Host, store: BackupStore) -> None:
+        self._containers = host.containers
         self._store = store
 
     @asynccontextmanager
@@ -73,17 +72,17 @@ class Suspensions:
     async def _suspend(self, backup_id: str, one: Suspension) -> None:
         await self._store.suspend(backup_id, one)
         log.info("Container is held", action="backup.suspended", container=one.name, manner=one.manner.value)
-        halt = self._lifecycle.pause if one.manner is Manner.PAUSED else self._lifecycle.stop
+        halt = self._containers.pause if one.manner is Manner.PAUSED else self._containers.stop
         await to_the_end(halt(one.container_id))  # the engine would go on with it anyway
 
     async def _wake(self, one: Suspension) -> None:
         try:
             if one.manner is Manner.PAUSED:
-                await self._lifecycle.unpause(one.container_id)
+                await self._containers.unpause(one.container_id)
             else:
                 # After a crash it may be just stopping, and would be taken for one that runs.
-                await self._lifecycle.stop(one.container_id)
-                await self._lifecycle.start(one.container_id)
+                await self._containers.stop(one.container_id)
+                await self._containers.start(one.container_id)
         except DockerNotFound:
             log.warning("A held container is gone", action="backup.vanished", container=one.name)
         await self._store.wake(one.container_id)

@@ -32,9 +32,9 @@ from dockrev.backups.targets import FoundTarget, targets_of
 from dockrev.backups.users import DataUsers
 from dockrev.clock import Clock
 from dockrev.docker.data import BackupTarget
-from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import ContainerDetail, Inspection
+from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import BackupError, DockerError
+from dockrev.hosts.host import Host
 from dockrev.ids import IdPrefix, new_id
 from dockrev.stacks.models import BackupChoice, Service, Stack
 from dockrev.system.settings import BackupSettings, SuspendMode
@@ -65,11 +65,11 @@ class _Planned:
 
 
 class Taking:
-    def __init__(self, engine: Engine, store: BackupStore, clock: Clock, users: DataUsers) -> None:
+    def __init__(self, host: Host, store: BackupStore, clock: Clock, users: DataUsers) -> None:
         self._users = users
-        self._inspection = Inspection(engine)
-        self._access = DataAccess(engine)
-        self._suspensions = Suspensions(engine, store)
+        self._containers = host.containers
+        self._access = DataAccess(host)
+        self._suspensions = Suspensions(host, store)
         self._store = store
         self._clock = clock
 
@@ -84,7 +84,7 @@ class Taking:
 
     async def _take(self, order: Order) -> BackupResult:
         services = [
-            (service, await self._inspection.containers_of(order.stack.name, service.name))
+            (service, await self._containers.of_service(order.stack.name, service.name))
             for service in order.services
         ]
         found = targets_of(

@@ -4,37 +4,34 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from dockrev.docker.data import BackupTarget, holds, overlap, target_of
-from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import Inspection
 from dockrev.docker.mounts import Mount
-from dockrev.docker.occupants import occupants
-from dockrev.docker.self_service import SelfService
 from dockrev.docker.snapshot import Container
 from dockrev.errors import DockerNotFound
+from dockrev.hosts.host import Host
 
 
 class DataUsers:
-    """`own`: Dockrev itself, left out here, since holding its containers would end its own work."""
+    """Without Dockrev itself: if its own containers were held, its own work would end."""
 
-    def __init__(self, engine: Engine, own: SelfService) -> None:
-        self._engine = engine
-        self._inspection = Inspection(engine)
-        self._own = own
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     async def writers(self, project: str, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         """Running containers of the project that may change the data."""
-        running = await occupants(self._engine)
+        running = await self._host.containers.running()
         return await self._others(
             one for one in running if one.project == project and writes_to(one, targets)
         )
 
     async def sufferers(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         """Running containers, of whatever project, that have to stop before the data can be replaced."""
-        return await self._others(one for one in await occupants(self._engine) if suffers(one, targets))
+        return await self._others(
+            one for one in await self._host.containers.running() if suffers(one, targets)
+        )
 
     async def having(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
         """Whether they run or not, and Dockrev itself too."""
-        everybody = await occupants(self._engine, stopped_too=True)
+        everybody = await self._host.containers.all()
         return tuple(one for one in everybody if suffers(one, targets))
 
     async def with_companions(self, containers: Sequence[Container]) -> tuple[Container, ...]:
@@ -42,7 +39,7 @@ class DataUsers:
 
         It would lose its network for good, and can be started only when the owner runs.
         """
-        running = await self._others(await occupants(self._engine))
+        running = await self._others(await self._host.containers.running())
         owners = {one.id: await self._namespace_owners(one) for one in running}
         seen: set[str] = set()
 
@@ -57,12 +54,12 @@ class DataUsers:
 
     async def _namespace_owners(self, one: Container) -> frozenset[str]:
         try:
-            return (await self._inspection.container(one.id)).namespace_owners
+            return (await self._host.containers.inspect(one.id)).namespace_owners
         except DockerNotFound:
             return frozenset()
 
     async def _others(self, found: Iterable[Container]) -> tuple[Container, ...]:
-        own = await self._own.get()
+        own = await self._host.own_service()
         return tuple([one for one in found if not own.is_container(await self._as_configured(one))])
 
     async def _as_configured(self, one: Container) -> Container:
@@ -70,7 +67,7 @@ class DataUsers:
         if not one.image_id.removeprefix("sha256:").startswith(one.image.removeprefix("sha256:")):
             return one
         try:
-            return replace(one, image=(await self._inspection.container(one.id)).image)
+            return replace(one, image=(await self._host.containers.inspect(one.id)).image)
         except DockerNotFound:
             return one
 

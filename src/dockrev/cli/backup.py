@@ -15,9 +15,8 @@ from dockrev.clock import Clock, timestamp
 from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget
-from dockrev.docker.engine import Engine
-from dockrev.docker.self_service import SelfService, traces_of_this_process
 from dockrev.errors import InvalidArgument, Json, NotFound
+from dockrev.hosts.host import LOCAL, Host
 from dockrev.stacks.store import StackStore
 from dockrev.system.settings import SettingsStore
 from dockrev.updates.reservations import Reservations
@@ -49,16 +48,13 @@ class BackupCommands:
         """Raises NotFound where no server has ever been, StorageError."""
         if not config.db_path.exists():
             raise NotFound(f"there is no database {config.db_path}; set DOCKREV_DB_PATH to the server's")
-        async with Database.open(config.db_path) as database, Engine.open(config.docker) as engine:
+        async with (
+            Database.open(config.db_path) as database,
+            Host.open(LOCAL, config.docker, clock, own_image=config.updates.own_image) as host,
+        ):
             settings = SettingsStore(database, clock)
             yield cls(
-                Backups.of(
-                    engine,
-                    database,
-                    settings,
-                    clock,
-                    SelfService(engine, config.updates.own_image, traces_of_this_process()),
-                ),
+                Backups.of(host, database, settings, clock),
                 StackStore(database, clock),
                 Reservations(database),
             )

@@ -47,7 +47,7 @@ async def update(config: Config, clock: Clock, wanted: Wanted, out: Console, err
     """
     with only_server(config.db_path, _USE_THE_SERVER):
         async with open_core(config, clock, config.db_path) as core:
-            await core.engine.describe()  # what is repaired below would only log that the engine is away
+            await core.host.engine.describe()  # what is repaired below would only log that the engine is away
             works = assemble_works(core, config.db_path)
             interrupted = [job for job in await works.jobs.unfinished() if job.type == JOB_TYPE]
             if interrupted and wanted.dry_run:
@@ -99,7 +99,7 @@ class _Command:
             report = await core.checker.check(selected, bar)
         appraised = await core.appraiser.all()
         print_rows(rows_of(appraised, selected, report.host), self._out)
-        return choose(appraised, selected, await core.own.get())
+        return choose(appraised, selected, await core.host.own_service())
 
     def _agreed(self, chosen: Sequence[Chosen]) -> bool:
         wanted = self._wanted

@@ -3,11 +3,11 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from dockrev.compose.models import ComposeService, EffectiveConfig, ProjectFiles
-from dockrev.discovery.effective import ConfigReader
 from dockrev.discovery.files import find_files
 from dockrev.discovery.labels import watched
 from dockrev.discovery.models import Observation, Unusable, Usable
@@ -21,6 +21,10 @@ from dockrev.stacks.models import ObservedService, ObservedStack
 log = structlog.get_logger()
 
 _SHOWN_ERROR_LENGTH = 4096
+
+
+class ConfigReader(Protocol):
+    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig: ...
 
 
 class Observer:

@@ -58,7 +58,7 @@ class Archives:
         self._engine = engine
         self._idle_seconds = idle_seconds
 
-    async def get_archive(self, container_id: str, path: str) -> AsyncGenerator[bytes, None]:
+    async def get(self, container_id: str, path: str) -> AsyncGenerator[bytes, None]:
         """The tar archive of a file or tree. Names in it start with the last part of `path`.
 
         A symlink at `path` itself is archived as one; `PATH/.` follows it, and names then start with `./`.
@@ -71,7 +71,7 @@ class Archives:
             async for chunk in response.content.iter_any():
                 yield chunk
 
-    async def put_archive(self, container_id: str, path: str, tar: AsyncIterable[bytes]) -> None:
+    async def put(self, container_id: str, path: str, tar: AsyncIterable[bytes]) -> None:
         """Unpacks into an existing directory, owners, modes and times as archived.
 
         It removes nothing, but an entry replaces what is in its place, a file even a whole directory.
@@ -98,7 +98,7 @@ class Archives:
         finally:
             await source.rest()
 
-    async def path_stat(self, container_id: str, path: str) -> PathStat:
+    async def stat(self, container_id: str, path: str) -> PathStat:
         """Raises DockerNotFound when there is no such container or path."""
         asking = self._engine.exchange(
             "GET", _path(container_id), {"path": path}, idle_seconds=self._idle_seconds

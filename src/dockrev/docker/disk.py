@@ -1,4 +1,4 @@
-"""How much room is left where the engine keeps images and volumes."""
+"""The free space where an engine keeps images and volumes."""
 
 import asyncio
 import os
@@ -9,20 +9,16 @@ from dockrev.docker.engine import Engine
 from dockrev.docker.labels import clean_text
 
 
-class Disk:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+async def free_bytes(engine: Engine) -> int | None:
+    """Bytes for ordinary users, without the reserve of root. None when this process cannot know.
 
-    async def free_bytes(self) -> int | None:
-        """For ordinary users, without the reserve of root. None when it cannot be known from here.
-
-        An engine does not tell. It can be seen only when the engine is on this machine and its directory is
-        visible under its own path, which inside a container needs a mount.
-        """
-        if self._engine.address.socket is None:
-            return None
-        root = await self._engine.ask("info", _root)
-        return await asyncio.to_thread(_free, root) if root else None
+    No engine tells it. It is visible only when the engine runs on this machine and its directory has the same
+    path for this process; inside a container this takes a mount.
+    """
+    if engine.address.socket is None:
+        return None
+    root = await engine.ask("info", _root)
+    return await asyncio.to_thread(_free, root) if root else None
 
 
 def _root(document: Any) -> str:

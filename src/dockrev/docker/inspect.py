@@ -1,19 +1,13 @@
-"""Containers and images in full (Engine API, "ContainerInspect" and "ImageInspect")."""
+"""What an engine tells of one container or image (Engine API, "ContainerInspect", "ImageInspect"). No I/O."""
 
-import json
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
-from urllib.parse import quote
 
-from dockrev.docker import labels as compose_labels
-from dockrev.docker.engine import Engine
 from dockrev.docker.labels import ComposeLabelled, clean_text, parse_labels
 from dockrev.docker.mounts import Mount
 from dockrev.docker.snapshot import ContainerState, Health, LocalImage
-from dockrev.errors import DockerNotFound
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 
@@ -169,46 +163,6 @@ class ImageDetail:
 
     def digests_of(self, repository: str) -> tuple[Digest, ...]:
         return tuple(digest for name, digest in self.repo_digests if name == repository)
-
-
-class Inspection:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    async def container(self, container_id: str) -> ContainerDetail:
-        """By id or name. Raises DockerNotFound."""
-        return await self._engine.ask(f"containers/{quote(container_id)}/json", ContainerDetail.parse)
-
-    async def containers_of(self, project: str, service: str) -> tuple[ContainerDetail, ...]:
-        """All replicas in whatever state, by their numbers; one-off containers are none."""
-        labels = [f"{compose_labels.PROJECT}={project}", f"{compose_labels.SERVICE}={service}"]
-        return await self.labelled(*labels)
-
-    async def labelled(self, *labels: str) -> tuple[ContainerDetail, ...]:
-        """Those with all of these labels, each `name` or `name=value`, without one-off ones."""
-        query = {"all": "1", "filters": json.dumps({"label": labels})}
-        found = []
-        for container_id in await self._engine.ask("containers/json", _ids, query):
-            with suppress(DockerNotFound):  # removed since it was listed
-                found.append(await self.container(container_id))
-        replicas = (one for one in found if not one.oneoff)
-        return tuple(sorted(replicas, key=lambda one: (one.number or 0, one.name)))
-
-    async def living_in(self, owners: Collection[str]) -> tuple[ContainerDetail, ...]:
-        """Running containers, of whatever project, in a namespace of one of these, by id or name."""
-        found = []
-        for container_id in await self._engine.ask("containers/json", _ids):
-            with suppress(DockerNotFound):  # removed since it was listed
-                found.append(await self.container(container_id))
-        return tuple(one for one in found if not one.namespace_owners.isdisjoint(owners))
-
-    async def image(self, reference: str) -> ImageDetail:
-        """By id, tag or `repository@digest`. Raises DockerNotFound."""
-        return await self._engine.ask(f"images/{quote(reference, safe='/:@')}/json", ImageDetail.parse)
-
-
-def _ids(entries: Any) -> tuple[str, ...]:
-    return tuple(str(entry["Id"]) for entry in entries)
 
 
 def _health(document: Any) -> Health | None:

@@ -1,12 +1,13 @@
-"""What on this engine is Dockrev itself, and may neither be replaced nor held by its own work."""
+"""Finds the container of this engine that runs Dockrev itself. Dockrev must not replace, stop or pause it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import ContainerDetail, Inspection
+from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.process_identity import Traces
 from dockrev.docker.snapshot import Container
 from dockrev.errors import DockerNotFound
@@ -36,51 +37,39 @@ class OwnService:
         return self.service is not None and (one.project, one.service) == (self.project, self.service)
 
 
-class SelfService:
-    """Asks the engine once, and only a process that has traces of a container."""
+async def find_own_service(engine: Engine, containers: Containers, image: str, traces: Traces) -> OwnService:
+    """Asks the engine only when this process has traces of a container. Raises DockerError."""
+    container = await _own_container(engine, containers, traces)
+    if container is None:
+        return OwnService(image)
+    return OwnService(image, container.id, container.project, container.service)
 
-    def __init__(self, engine: Engine, image: str, traces: Traces) -> None:
-        self._engine = engine
-        self._inspection = Inspection(engine)
-        self._image = image
-        self._traces = traces
-        self._known: OwnService | None = None
 
-    async def get(self) -> OwnService:
-        """Raises DockerError when it is not known yet and the engine does not answer."""
-        if self._known is None:
-            self._known = self._described(await self._find())
-        return self._known
+async def _own_container(engine: Engine, containers: Containers, traces: Traces) -> ContainerDetail | None:
+    """None: it is no container of this engine, or nothing tells which one it is."""
+    if (own_id := traces.container_id) is not None:
+        return await _inspected(containers, own_id)
+    if (network_id := traces.network_id) is None:
+        return None
+    owner = await _inspected(containers, network_id)
+    if owner is None:
+        return None
+    guest_ids = await engine.ask("containers/json", lambda answer: _guests(answer, owner))
+    guests = [guest for guest_id in guest_ids if (guest := await _inspected(containers, guest_id))]
+    return _with_layer(traces.writable_layer, [owner, *guests]) if guests else owner
 
-    def _described(self, found: ContainerDetail | None) -> OwnService:
-        if found is None:
-            return OwnService(self._image)
-        return OwnService(self._image, found.id, found.project, found.service)
 
-    async def _find(self) -> ContainerDetail | None:
-        """None: no container of this engine, or it cannot be told which."""
-        if (own_id := self._traces.container_id) is not None:
-            return await self._inspected(own_id)
-        if (network_id := self._traces.network_id) is None:
-            return None
-        named = await self._inspected(network_id)
-        if named is None:
-            return None
-        shared_with = await self._engine.ask("containers/json", lambda answer: _guests(answer, named))
-        guests = [one for guest_id in shared_with if (one := await self._inspected(guest_id))]
-        return self._with_own_layer([named, *guests]) if guests else named
+def _with_layer(layer: str | None, candidates: Sequence[ContainerDetail]) -> ContainerDetail | None:
+    """Containers that share a network have the same names and addresses, but each has its own layer."""
+    matches = [one for one in candidates if layer is not None and _writable_layer(one) == layer]
+    return matches[0] if len(matches) == 1 else None
 
-    def _with_own_layer(self, candidates: Sequence[ContainerDetail]) -> ContainerDetail | None:
-        """Containers that share a network have the same names and addresses, but each writes elsewhere."""
-        layer = self._traces.writable_layer
-        found = [one for one in candidates if layer is not None and _writable_layer(one) == layer]
-        return found[0] if len(found) == 1 else None
 
-    async def _inspected(self, container_id: str) -> ContainerDetail | None:
-        try:
-            return await self._inspection.container(container_id)
-        except DockerNotFound:
-            return None
+async def _inspected(containers: Containers, container_id: str) -> ContainerDetail | None:
+    try:
+        return await containers.inspect(container_id)
+    except DockerNotFound:
+        return None
 
 
 def traces_of_this_process() -> Traces:

@@ -39,7 +39,7 @@ class Volumes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def inspect(self, name: str) -> Volume | None:
+    async def find(self, name: str) -> Volume | None:
         with suppress(DockerNotFound):
             return await self._engine.ask(_path(name), Volume.parse)
         return None

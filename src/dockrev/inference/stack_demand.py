@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from dockrev.docker.host import HostPlatform
 from dockrev.errors import InvalidArgument
+from dockrev.hosts.host import Host
 from dockrev.inference.demand import Wanted
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
@@ -12,7 +12,7 @@ from dockrev.stacks.views import ServiceView, StackViews
 
 
 class StackDemand:
-    def __init__(self, stacks: StackStore, appraiser: StackViews, host: HostPlatform) -> None:
+    def __init__(self, stacks: StackStore, appraiser: StackViews, host: Host) -> None:
         self._stacks = stacks
         self._appraiser = appraiser
         self._host = host
@@ -30,7 +30,7 @@ class StackDemand:
         return wanted
 
     async def platform(self) -> Platform:
-        return await self._host.get()
+        return await self._host.platform()
 
 
 def _wanted(one: ServiceView) -> Wanted | None:

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from dockrev.docker.host import HostPlatform
 from dockrev.errors import Conflict, Json, UpstreamError
+from dockrev.hosts.host import Host
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import (
     Exclusive,
@@ -54,7 +54,7 @@ class RuntimeScanJobs:
         jobs: JobStore,
         stacks: StackStore,
         appraiser: StackViews,
-        host: HostPlatform,
+        host: Host,
         look_around: LookAround,
         registries: Registries,
     ) -> None:
@@ -90,7 +90,7 @@ class RuntimeScanJobs:
         return True
 
     async def _run(self, context: JobContext) -> JobOutcome:
-        host = str(await self._host.get())
+        host = str(await self._host.platform())
         target = context.job.target
         await context.log("runtime scan started")
         await context.event(

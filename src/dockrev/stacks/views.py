@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dockrev.clock import Clock
-from dockrev.docker.host import HostPlatform
 from dockrev.errors import NotFound
+from dockrev.hosts.host import Host
 from dockrev.ignores.models import IgnoreRule, Match
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
@@ -65,7 +65,7 @@ class StackViews:
         images: ImageStore,
         versions: VersionStore,
         ignores: IgnoreStore,
-        host: HostPlatform,
+        host: Host,
         clock: Clock,
     ) -> None:
         self._stacks = stacks
@@ -87,7 +87,7 @@ class StackViews:
         for stack in stacks:
             for service in stack.services:
                 digests |= service.runtime.digests
-        return RegistryFacts(tags, await self._images.facts(digests), await self._host.get())
+        return RegistryFacts(tags, await self._images.facts(digests), await self._host.platform())
 
     async def all(self) -> list[StackView]:
         return await self.of(await self._stacks.all())

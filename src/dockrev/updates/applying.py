@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
+from dockrev.docker.interrupted_up import repair
 from dockrev.errors import AppError, DockerError, Json
 from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
 from dockrev.updates.collaborators import Tools
@@ -59,9 +60,9 @@ class Applying:
     async def _reconfigure(self, container: ContainerDetail, settings: Mapping[str, Json]) -> None:
         """What the engine refuses is told here; that it is missing is found by the proof."""
         try:
-            await self._tools.lifecycle.reconfigure(container.id, settings)
+            await self._tools.host.containers.update(container.id, settings)
         except DockerError as error:
-            await self._tools.engine_answers()  # else it has refused nothing
+            await self._tools.host.engine.describe()  # else it has refused nothing
             await self._tell(f"{container.name} cannot have {told(settings)} again: {error.message}")
         else:
             await self._tell(f"{container.name} has again what was set by hand: {told(settings)}")
@@ -69,14 +70,14 @@ class Applying:
     async def _tidy(self, before: Before) -> None:
         """After a `compose up` that was cut off."""
         for service in (self._service, *before.sharing):
-            for line in await self._tools.recreation.mend(self._project, service):
+            for line in await repair(self._tools.host.containers, self._project, service):
                 await self._tell(line)
 
     async def containers(self) -> tuple[ContainerDetail, ...]:
         return await self.containers_of(self._service)
 
     async def containers_of(self, service: str) -> tuple[ContainerDetail, ...]:
-        return await self._tools.inspection.containers_of(self._project, service)
+        return await self._tools.host.containers.of_service(self._project, service)
 
     async def lost(self, before: Before) -> list[Difference]:
         """Of its containers, and of those that were made anew with them."""
@@ -120,7 +121,7 @@ class Applying:
         return _digest(view, service) if kept else ""
 
     async def _images(self, containers: Sequence[ContainerDetail]) -> dict[str, ImageDetail]:
-        return {one.image_id: await self._tools.inspection.image(one.image_id) for one in containers}
+        return {one.image_id: await self._tools.host.images.inspect(one.image_id) for one in containers}
 
     async def untouched(self, before: Before) -> bool:
         """Do the very same containers still run?"""
@@ -139,11 +140,11 @@ class Applying:
         """
         for name in reversed(list(before.sharing)):
             for companion in await self.containers_of(name):
-                await self._tools.lifecycle.stop(companion.id)
+                await self._tools.host.containers.stop(companion.id)
         for one in await self.containers():
             if one.image_id != before.image:
-                await self._tools.lifecycle.stay_stopped(one.id)
-            await self._tools.lifecycle.stop(one.id)
+                await self._tools.host.containers.disable_restart(one.id)
+            await self._tools.host.containers.stop(one.id)
 
     async def running(self, services: Iterable[str], view: ProjectView) -> dict[str, Companion]:
         """Those that are up."""

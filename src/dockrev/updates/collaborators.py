@@ -7,16 +7,10 @@ from typing import Protocol
 from dockrev.clock import Clock
 from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.config import UpdateConfig
-from dockrev.docker.disk import Disk
-from dockrev.docker.inspect import Inspection
-from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.pulling import Pulling, RegistryLogin
-from dockrev.docker.recreation import Recreation
-from dockrev.docker.self_service import OwnService
-from dockrev.docker.tagging import Tagging
+from dockrev.docker.registry_login import RegistryLogin
+from dockrev.hosts.host import Host
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
-from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.views import ServiceView
 from dockrev.updates.verify import Patience
@@ -50,18 +44,10 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
+    host: Host
     projects: Projects
     registry: Registry
     login: Callable[[ImageRef], Awaitable[RegistryLogin | None]]
-    inspection: Inspection
-    lifecycle: Lifecycle
-    recreation: Recreation
-    pulling: Pulling
-    tagging: Tagging
-    disk: Disk
-    platform: Callable[[], Awaitable[Platform]]
-    own: Callable[[], Awaitable[OwnService]]
-    engine_answers: Callable[[], Awaitable[object]]
     look_around: Callable[[], Awaitable[object]]
     appraised: Callable[[str, str], Awaitable[ServiceView | None]]
     """A stack's service, by their ids, as its registry says now."""

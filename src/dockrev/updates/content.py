@@ -9,7 +9,7 @@ from dockrev.updates.collaborators import Tools
 
 async def bring(tools: Tools, content: ImageRef, advance: Callable[[PullProgress], None]) -> str:
     """The id of the image; what is here already, as another service may have brought it, is not pulled."""
-    image = await tools.tagging.exists(str(content))
+    image = await tools.host.images.find_id(str(content))
     if image is None:
-        image = await tools.pulling.pull(content, await tools.login(content), advance)
+        image = await tools.host.images.pull(content, await tools.login(content), advance)
     return image

@@ -94,7 +94,7 @@ class GoingBack:
             await self._applying.stop(self._before)
 
     async def _name_it(self) -> None:
-        await self._tools.tagging.tag(self._before.image, self._ref.repository, self._ref.tag or "")
+        await self._tools.host.images.tag(self._before.image, self._ref.repository, self._ref.tag or "")
 
     async def _require_untouched(self) -> None:
         """It may have been stopped for data that it shares with one whose data could not come back."""
@@ -125,7 +125,9 @@ class GoingBack:
     async def _images_of_companions(self) -> dict[str, str]:
         """What their names mean here: one that was updated itself since then stays so."""
         known = self._before.sharing.items()
-        return {name: await self._tools.tagging.exists(one.image_ref) or one.image for name, one in known}
+        return {
+            name: await self._tools.host.images.find_id(one.image_ref) or one.image for name, one in known
+        }
 
     async def _remarks(self) -> str:
         """A compose file that was edited meanwhile counts from now on: only its owner can take that back."""

@@ -55,7 +55,7 @@ class UpdateJobs:
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
-        plan = plan_update(request, await self._appraiser.all(), await self._tools.own())
+        plan = plan_update(request, await self._appraiser.all(), await self._tools.host.own_service())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,
@@ -79,10 +79,10 @@ class UpdateJobs:
         unfinished = {job.id for job in await self._jobs.unfinished()}
         await self._reservations.release_all_but(unfinished)
         try:
-            if tags := await self._tools.tagging.protective_tags():
+            if tags := await self._tools.host.images.rollback_tags():
                 known = {one.service.id for stack in await self._appraiser.all() for one in stack.services}
                 for tag in needless(tags, unfinished, known):
-                    await self._tools.tagging.untag(tag)
+                    await self._tools.host.images.untag(tag)
         except AppError as error:
             log.warning("Protective tags not cleaned", action="update.repair_failed", cause=error.message)
 

@@ -1,6 +1,6 @@
 """What the engine shows to a registry when it pulls for us: the login that we would use ourselves."""
 
-from dockrev.docker.pulling import RegistryLogin
+from dockrev.docker.registry_login import RegistryLogin
 from dockrev.oci.ref import DOCKER_HUB, ImageRef
 from dockrev.registry.credentials import HUB_SERVER, CredentialStore
 

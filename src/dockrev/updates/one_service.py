@@ -230,7 +230,7 @@ class ServiceUpdate:
         if before is None:
             return {}
         if protect:
-            await self._protection.begin(self._tools.tagging, before.image)
+            await self._protection.begin(self._tools.host.images, before.image)
         return {**before.as_facts(), "text": before.told}
 
     async def settled(self) -> None:
@@ -256,7 +256,7 @@ class ServiceUpdate:
         told = f"{reason.rstrip('.')}. {left.text}"
         if left.image != self._known.image:
             kept = self._protection.kept_name
-            what = await self._protection.best_told(self._tools.tagging, self._known)
+            what = await self._protection.best_told(self._tools.host.images, self._known)
             told += (
                 f" {what} stays here as {kept}. To go back: docker tag {kept}"
                 f" {self._plan.image_ref} && docker compose up -d {self._plan.name}"
@@ -267,14 +267,14 @@ class ServiceUpdate:
         """The old image needs no protection any more. One that is missing in its place keeps a name."""
         if self._before is None:
             return
-        tagging = self._tools.tagging
+        images = self._tools.host.images
         try:
             if outcome and outcome.left_changed:
-                await self._protection.keep(tagging, await self._protection.best(tagging, self._before))
+                await self._protection.keep(images, await self._protection.best(images, self._before))
             elif outcome and outcome.went_well:
-                await self._protection.end(tagging)
+                await self._protection.end(images)
             else:
-                await self._protection.cease(tagging)
+                await self._protection.cease(images)
         except DockerError as error:
             await self._report.warn(f"a protective name of the old image stays: {error.message}")
 

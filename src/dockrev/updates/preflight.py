@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from itertools import chain
 
 from dockrev.compose.models import ComposeService, ProjectView
+from dockrev.docker.disk import free_bytes
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
@@ -77,7 +78,7 @@ class Preflight:
 
     async def _require_company_may_go(self, view: ProjectView, before: Before) -> None:
         """Made anew with it, Dockrev would end its own work, and another service could change its image."""
-        own, approved = await self._tools.own(), self._approved()
+        own, approved = await self._tools.host.own_service(), self._approved()
         for one in view.config.services:
             companion = before.sharing.get(one.name)
             if companion is None:
@@ -98,7 +99,7 @@ class Preflight:
         """None of them may come up on an image that nobody approved."""
         for name, containers in sharing.items():
             for one in containers:
-                if await self._tools.tagging.exists(one.image) not in (None, one.image_id):
+                if await self._tools.host.images.find_id(one.image) not in (None, one.image_id):
                     raise Conflict(
                         f"{name} has to be made anew with {self._plan.name}, but {one.image} names another"
                         " image here than the one it runs; bring it up to date first (docker compose up)"
@@ -134,7 +135,9 @@ class Preflight:
     async def _require_nobody_cut_off(self, made_anew: Containers) -> None:
         """Who names a service as its namespace is made anew with it; who names a container is not."""
         owners = list(chain.from_iterable(made_anew.values()))
-        riders = await self._tools.inspection.living_in({key for one in owners for key in (one.id, one.name)})
+        riders = await self._tools.host.containers.in_namespaces_of(
+            {key for one in owners for key in (one.id, one.name)}
+        )
         for one in riders:
             if one.oneoff or one.project != self._stack.project or one.service not in made_anew:
                 raise Conflict(
@@ -155,7 +158,7 @@ class Preflight:
         for one in containers:
             if not is_up([one]) or edited_since(one, view.config.changed_at):
                 continue
-            image = await self._tools.inspection.image(one.image_id)
+            image = await self._tools.host.images.inspect(one.image_id)
             if lost := not_given_here(service, one, image):
                 raise Conflict(
                     f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), and no"
@@ -171,14 +174,14 @@ class Preflight:
         """0 when the content is here already; the registry is not asked then."""
         content = self._plan.content
         try:
-            await self._tools.inspection.image(f"{content}")
+            await self._tools.host.images.inspect(f"{content}")
         except DockerNotFound:
             manifest = await self._tools.registry.manifest(content)
         else:
             return 0
         if isinstance(manifest, ImageManifest):
             return manifest.download_bytes
-        host = await self._tools.platform()
+        host = await self._tools.host.platform()
         child = manifest.digest_for(host)
         if child is None and not allow_arch_mismatch:
             raise InvalidArgument(f"the image is not offered for {host}")
@@ -188,7 +191,7 @@ class Preflight:
         return 0 if isinstance(found, Index) else found.download_bytes
 
     async def _require_space(self, size: int) -> None:
-        needed, free = size * _DISK_FACTOR, await self._tools.disk.free_bytes()
+        needed, free = size * _DISK_FACTOR, await free_bytes(self._tools.host.engine)
         if free is not None and free < needed:
             raise Conflict(f"{free // 10**6} MB are free, about {needed // 10**6} MB are needed")
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from dockrev.docker.tagging import PROTECTIVE_REPOSITORY, Tagging
+from dockrev.docker.images import ROLLBACK_REPOSITORY, Images
 from dockrev.errors import DockerError
 from dockrev.updates.record import Before
 
@@ -18,44 +18,44 @@ class Protection:
     @property
     def kept_name(self) -> str:
         """For the operator, when an update has left the service on another image; until a later update."""
-        return f"{PROTECTIVE_REPOSITORY}:{self.service_id}"
+        return f"{ROLLBACK_REPOSITORY}:{self.service_id}"
 
     @property
     def _name(self) -> str:
-        return f"{PROTECTIVE_REPOSITORY}:{self._tag}"
+        return f"{ROLLBACK_REPOSITORY}:{self._tag}"
 
     @property
     def _tag(self) -> str:
         return f"{self.job_id}-{self.service_id}"
 
-    async def begin(self, tagging: Tagging, image: str) -> None:
-        await tagging.tag(image, PROTECTIVE_REPOSITORY, self._tag)
+    async def begin(self, images: Images, image: str) -> None:
+        await images.tag(image, ROLLBACK_REPOSITORY, self._tag)
 
-    async def best(self, tagging: Tagging, before: Before) -> str:
+    async def best(self, images: Images, before: Before) -> str:
         """The image to go back to. It is what was kept earlier when what ran before had failed, too."""
-        earlier = None if before.proven else await tagging.exists(self.kept_name)
+        earlier = None if before.proven else await images.find_id(self.kept_name)
         return earlier or before.image
 
-    async def best_told(self, tagging: Tagging, before: Before) -> str:
+    async def best_told(self, images: Images, before: Before) -> str:
         try:
-            best = await self.best(tagging, before)
+            best = await self.best(images, before)
         except DockerError:
             return "The old image, or the last one that ran soundly if that did not,"
         if best == before.image:
             return "The old image"
         return f"The old image did not run soundly either; the last one that did, {best[7:19]},"
 
-    async def end(self, tagging: Tagging) -> None:
-        await tagging.untag(self._name)
-        await tagging.untag(self.kept_name)
+    async def end(self, images: Images) -> None:
+        await images.untag(self._name)
+        await images.untag(self.kept_name)
 
-    async def keep(self, tagging: Tagging, image: str) -> None:
-        await tagging.tag(image, PROTECTIVE_REPOSITORY, self.service_id)
-        await tagging.untag(self._name)
+    async def keep(self, images: Images, image: str) -> None:
+        await images.tag(image, ROLLBACK_REPOSITORY, self.service_id)
+        await images.untag(self._name)
 
-    async def cease(self, tagging: Tagging) -> None:
+    async def cease(self, images: Images) -> None:
         """Of this update, in which nothing was changed; what an earlier one left stays."""
-        await tagging.untag(self._name)
+        await images.untag(self._name)
 
 
 def needless(tags: Iterable[str], unfinished: Collection[str], service_ids: Collection[str]) -> list[str]:

@@ -73,7 +73,7 @@ class PullTags:
     async def _pull(self, ref: ImageRef) -> None:
         digest = await self._tools.registry.head(ref)
         image = await bring(self._tools, replace(ref, tag=None, digest=digest), lambda _: None)
-        await self._tools.tagging.tag(image, ref.repository, ref.tag or "")
+        await self._tools.host.images.tag(image, ref.repository, ref.tag or "")
 
     async def _tell_attempt(self, line: str) -> None:
         await self._tell(line, Level.INFO)

@@ -23,7 +23,7 @@ class Restarting:
         """What cannot be restarted is told; the update is what it is. Raises UpstreamError."""
         if not made_anew:
             return
-        view, own = await self._tools.projects.read(self._project), await self._tools.own()
+        view, own = await self._tools.projects.read(self._project), await self._tools.host.own_service()
         services = {one.name: one for one in view.config.services}
         for name, cause in restarted_with(made_anew, services.values()).items():
             wish = f"{self._project}/{name} depends on {cause} and wants a restart with it"
@@ -40,8 +40,8 @@ class Restarting:
                     await self._report.log(f"{wish}: done")
 
     async def _restart(self, service: str) -> bool:
-        containers = await self._tools.inspection.containers_of(self._project, service)
+        containers = await self._tools.host.containers.of_service(self._project, service)
         running = [one for one in containers if one.state is ContainerState.RUNNING]
         for one in running:
-            await self._tools.lifecycle.restart(one.id)
+            await self._tools.host.containers.restart(one.id)
         return bool(running)

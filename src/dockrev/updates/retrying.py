@@ -38,7 +38,7 @@ async def engine_back(tools: Tools) -> None:
     deadline = asyncio.get_running_loop().time() + _ENGINE_SECONDS
     while True:
         try:
-            await tools.engine_answers()
+            await tools.host.engine.describe()
             return
         except DockerError:
             if asyncio.get_running_loop().time() > deadline:

@@ -51,7 +51,7 @@ class Steps:
         containers = await self.applying.containers()
         if not is_up(containers):
             return None
-        images = {one.image_id: await tools.inspection.image(one.image_id) for one in containers}
+        images = {one.image_id: await tools.host.images.inspect(one.image_id) for one in containers}
         sharing = await self.applying.running(sharing_with(plan.name, view.config.services), view)
         made_from = await self.applying.made_from(view, plan.name, len(containers))
         now, patience = tools.clock.now(), await tools.patience()
@@ -77,7 +77,7 @@ class Steps:
     async def tag(self, image: str) -> dict[str, Json]:
         """So that `docker compose up -d` by hand means the same image later."""
         ref = self._plan.ref
-        await self._tools.tagging.tag(image, ref.repository, ref.tag or "")
+        await self._tools.host.images.tag(image, ref.repository, ref.tag or "")
         return {"text": f"{self._plan.image_ref} is image {image[7:19]} here{self.also}"}
 
     @property

@@ -1,9 +1,8 @@
-"""The effective configuration of projects: from Compose, or from the files as written while it is missing."""
+"""Compose, found when it is first needed. While it is missing, the files are merged as they are written."""
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
@@ -21,18 +20,14 @@ log = structlog.get_logger()
 _LOOK_AGAIN = timedelta(minutes=1)
 
 
-class ConfigReader(Protocol):
-    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig: ...
-
-
-class FoundCompose:
-    """Looks for the Compose CLI when it is first needed, and again from time to time while it is missing."""
+class LazyCompose:
+    """Looks for the Compose CLI when it is first needed, and while it is missing once a minute."""
 
     def __init__(self, docker: DockerConfig, clock: Clock) -> None:
         self._docker = docker
         self._clock = clock
         self._compose: Compose | None = None
-        self._missing = AsWritten("")
+        self._missing = RawMerge("")
         self._looked_at: datetime | None = None
         self._looking = asyncio.Lock()
 
@@ -44,17 +39,17 @@ class FoundCompose:
     async def up(self, order: UpOrder, on_line: Callable[[str], None]) -> None:
         """As `Compose.up`, its command line first; without Compose, ComposeError says how to install it."""
         compose = self._compose or await self._look()
-        if isinstance(compose, AsWritten):
+        if isinstance(compose, RawMerge):
             raise ComposeError(compose.why, permanent=True)
         on_line(f"$ {compose.up_line(order)}")
         await compose.up(order, on_line)
 
     async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
-        """As `Compose.is_up_to_date`; without Compose nobody knows."""
+        """As `Compose.is_up_to_date`; False without Compose."""
         compose = self._compose or await self._look()
         return isinstance(compose, Compose) and await compose.is_up_to_date(files, service, replicas)
 
-    async def _look(self) -> "Compose | AsWritten":
+    async def _look(self) -> "Compose | RawMerge":
         async with self._looking:
             now = self._clock.now()
             if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:
@@ -68,14 +63,14 @@ class FoundCompose:
         except ComposeError as error:
             if error.message != self._missing.why:
                 log.warning("Compose is missing", action="compose.missing", cause=error.message)
-                self._missing = AsWritten(error.message)
+                self._missing = RawMerge(error.message)
         else:
             version = self._compose.version
             log.info("Compose found", action="compose.found", version=version, command=self._compose.command)
 
 
-class AsWritten:
-    """Merges the files of a project without Compose, anew only when one of them changes."""
+class RawMerge:
+    """Merges the files of a project without Compose. A merge is repeated only when a file has changed."""
 
     def __init__(self, why: str) -> None:
         self.why = why

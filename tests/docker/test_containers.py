@@ -3,8 +3,8 @@
 import pytest
 from aiohttp import web
 
+from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine
-from dockrev.docker.lifecycle import Lifecycle
 from dockrev.errors import DockerConflict
 from tests.fakes.engine import FakeEngine
 
@@ -30,7 +30,7 @@ async def test_a_removal_under_way_is_waited_for(fake: FakeEngine, client: Engin
     refuse(fake, "removal of container c1 is already in progress")
     fake.handlers[f"POST {CONTAINER}/wait"] = wait
 
-    await Lifecycle(client).remove("c1", force=True)
+    await Containers(client).remove("c1", force=True)
 
     assert waited == ["removed"]
 
@@ -39,4 +39,4 @@ async def test_any_other_conflict_is_told(fake: FakeEngine, client: Engine) -> N
     refuse(fake, "You cannot remove a running container c1")
 
     with pytest.raises(DockerConflict, match="running container"):
-        await Lifecycle(client).remove("c1")
+        await Containers(client).remove("c1")

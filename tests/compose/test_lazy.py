@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from dockrev.compose.lazy import LazyCompose, RawMerge
 from dockrev.compose.models import ProjectFiles
-from dockrev.discovery.effective import AsWritten, FoundCompose
 from dockrev.errors import ComposeError
 from tests.discovery.host import docker_config
 from tests.fakes.clock import MovableClock
@@ -33,7 +33,7 @@ def files(tmp_path: Path) -> ProjectFiles:
     ids=["V2", "V1"],
 )
 async def test_compose_of_either_generation_renders_the_files(files: ProjectFiles, program: Path) -> None:
-    config = await FoundCompose(docker_config(program), MovableClock()).effective_config(files)
+    config = await LazyCompose(docker_config(program), MovableClock()).effective_config(files)
 
     assert [service.image for service in config.services] == ["nginx:1.27"]
     assert config.warnings == ()
@@ -42,7 +42,7 @@ async def test_compose_of_either_generation_renders_the_files(files: ProjectFile
 async def test_without_compose_the_files_are_read_as_written_and_the_way_out_is_told(
     files: ProjectFiles, tmp_path: Path
 ) -> None:
-    config = await FoundCompose(docker_config(tmp_path / "none"), MovableClock()).effective_config(files)
+    config = await LazyCompose(docker_config(tmp_path / "none"), MovableClock()).effective_config(files)
 
     assert [service.image for service in config.services] == ["nginx:${TAG:-1.27}"]
     (warning,) = config.warnings
@@ -52,7 +52,7 @@ async def test_without_compose_the_files_are_read_as_written_and_the_way_out_is_
 
 async def test_a_compose_that_appears_is_found_within_a_minute(files: ProjectFiles, tmp_path: Path) -> None:
     clock, program = MovableClock(), tmp_path / "docker-compose"
-    configs = FoundCompose(docker_config(program), clock)
+    configs = LazyCompose(docker_config(program), clock)
     await configs.effective_config(files)
 
     shutil.copy(COMPOSE_V2, program)
@@ -66,7 +66,7 @@ async def test_a_compose_that_appears_is_found_within_a_minute(files: ProjectFil
 
 async def test_that_compose_is_missing_is_logged_once(files: ProjectFiles, tmp_path: Path) -> None:
     clock = MovableClock()
-    configs = FoundCompose(docker_config(tmp_path / "none"), clock)
+    configs = LazyCompose(docker_config(tmp_path / "none"), clock)
 
     with capture_logs() as lines:
         for _ in range(3):
@@ -77,7 +77,7 @@ async def test_that_compose_is_missing_is_logged_once(files: ProjectFiles, tmp_p
 
 
 async def test_files_as_written_are_merged_again_only_when_they_change(files: ProjectFiles) -> None:
-    configs = AsWritten("no Compose")
+    configs = RawMerge("no Compose")
     first = await configs.effective_config(files)
 
     assert await configs.effective_config(files) is first
@@ -103,7 +103,7 @@ async def test_files_that_cannot_be_used_fail_as_with_compose(
     else:
         path.write_text(content)
 
-    for configs in (AsWritten("no Compose"), FoundCompose(docker_config(COMPOSE_V2), MovableClock())):
+    for configs in (RawMerge("no Compose"), LazyCompose(docker_config(COMPOSE_V2), MovableClock())):
         with pytest.raises(ComposeError) as raised:
             await configs.effective_config(files)
         assert raised.value.details["reason"] == reason

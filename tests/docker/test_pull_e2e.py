@@ -1,4 +1,4 @@
-"""Pulling through a real engine from real registries."""
+"""Pulls through a real engine from real registries."""
 
 import asyncio
 import os
@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from dockrev.config import DockerConfig
-from dockrev.docker.disk import Disk
+from dockrev.docker.disk import free_bytes
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import Inspection
+from dockrev.docker.images import Images as EngineImages
 from dockrev.docker.pull_progress import PullProgress
-from dockrev.docker.pulling import Pulling, RegistryLogin
-from dockrev.docker.tagging import Tagging
+from dockrev.docker.registry_login import RegistryLogin
 from dockrev.errors import DockerError
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
@@ -41,7 +40,7 @@ async def pull(
     client: Engine, pushed: Pushed, login: RegistryLogin | None = None
 ) -> tuple[str, list[PullProgress]]:
     seen: list[PullProgress] = []
-    image_id = await Pulling(client).pull(digest_of(pushed), login, seen.append)
+    image_id = await EngineImages(client).pull(digest_of(pushed), login, seen.append)
     return image_id, seen
 
 
@@ -103,9 +102,9 @@ async def test_no_tag_is_set_and_the_digest_is_known(
 
     image_id, _ = await pull(real, pushed)
 
-    assert await Tagging(real).exists(pushed.name) is None
-    assert await Tagging(real).exists(f"{pushed.ref.repository}@{pushed.digest}") == image_id
-    image = await Inspection(real).image(image_id)
+    assert await EngineImages(real).find_id(pushed.name) is None
+    assert await EngineImages(real).find_id(f"{pushed.ref.repository}@{pushed.digest}") == image_id
+    image = await EngineImages(real).inspect(image_id)
     assert (image.tags, image.digests_of(pushed.ref.repository)) == ((), (pushed.digest,))
 
 
@@ -135,7 +134,7 @@ async def test_another_platform_of_an_index_can_be_pulled(
 
     with pytest.raises(DockerError, match="holds no image for the platform"):
         await pull(real, pushed)
-    pulling = Pulling(real).pull(digest_of(pushed), None, lambda _: None, platform=other.platform)
+    pulling = EngineImages(real).pull(digest_of(pushed), None, lambda _: None, platform=other.platform)
 
     assert await pulling == other.image_id
 
@@ -167,7 +166,7 @@ async def test_a_registry_that_is_down_is_told(real: Engine, unused_tcp_port: in
     gone = ImageRef.parse(f"127.0.0.1:{unused_tcp_port}/web@sha256:{'a' * 64}")
 
     with pytest.raises(DockerError, match="cannot reach the registry") as failed:
-        await Pulling(real).pull(gone, None, lambda _: None)
+        await EngineImages(real).pull(gone, None, lambda _: None)
 
     assert not failed.value.permanent
 
@@ -195,10 +194,10 @@ async def test_a_full_disk_is_told_and_nothing_is_left_of_the_image(
     pushed = registry.push(image_of(images, 24_000_000), "web:1.0")
     with small_engine(bed, 20) as engine:
         async with Engine.open(DockerConfig(host=engine.host), timeout_seconds=60) as client:
-            free = await Disk(client).free_bytes()
+            free = await free_bytes(client)
             with pytest.raises(DockerError, match="disk is full") as failed:
                 await pull(client, pushed)
-            left = await Tagging(client).exists(f"{pushed.ref.repository}@{pushed.digest}")
+            left = await EngineImages(client).find_id(f"{pushed.ref.repository}@{pushed.digest}")
 
     assert failed.value.permanent
     assert left is None
@@ -210,6 +209,6 @@ async def test_free_space_is_that_of_the_engines_own_directory(real: Engine, eng
     root = Path(engine.api.get("/info")["DockerRootDir"])
     status = await asyncio.to_thread(os.statvfs, root)
 
-    free = await Disk(real).free_bytes()
+    free = await free_bytes(real)
 
     assert free == pytest.approx(status.f_bavail * status.f_frsize, rel=0.2)

@@ -1,4 +1,4 @@
-"""Pulling, from an engine in memory whose stream says what the test wants."""
+"""Pulls from an engine in memory whose stream says what the test wants."""
 
 import asyncio
 import base64
@@ -10,8 +10,10 @@ import pytest
 from aiohttp import web
 
 from dockrev.docker.engine import Engine
+from dockrev.docker.images import Images
 from dockrev.docker.pull_progress import PullProgress
-from dockrev.docker.pulling import MAX_LINE_LENGTH, Pulling, RegistryLogin
+from dockrev.docker.pull_stream import MAX_LINE_LENGTH
+from dockrev.docker.registry_login import RegistryLogin
 from dockrev.errors import DockerError
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
@@ -92,14 +94,14 @@ def image(fake: FakeEngine) -> Pullable:
 
 async def failure(client: Engine, idle_seconds: float = 5) -> DockerError:
     with pytest.raises(DockerError) as failed:
-        await Pulling(client, idle_seconds).pull(REF, None, lambda _: None)
+        await Images(client, idle_seconds).pull(REF, None, lambda _: None)
     return failed.value
 
 
 async def test_it_asks_for_the_digest_and_answers_with_the_image(image: Pullable, client: Engine) -> None:
     seen: list[PullProgress] = []
 
-    assert await Pulling(client).pull(REF, None, seen.append) == IMAGE_ID
+    assert await Images(client).pull(REF, None, seen.append) == IMAGE_ID
 
     (request,) = image.requests
     assert dict(request.query) == {"fromImage": NAME}
@@ -129,7 +131,7 @@ async def test_it_asks_for_the_digest_and_answers_with_the_image(image: Pullable
 async def test_a_login_goes_to_the_engine_and_nowhere_else(
     image: Pullable, client: Engine, login: RegistryLogin, shown: dict[str, str]
 ) -> None:
-    await Pulling(client).pull(REF, login, lambda _: None)
+    await Images(client).pull(REF, login, lambda _: None)
 
     header = image.requests[0].headers["X-Registry-Auth"]
     assert json.loads(base64.urlsafe_b64decode(header)) == shown
@@ -137,7 +139,7 @@ async def test_a_login_goes_to_the_engine_and_nowhere_else(
 
 
 async def test_another_platform_can_be_asked_for(image: Pullable, client: Engine) -> None:
-    await Pulling(client).pull(REF, None, lambda _: None, platform=Platform("linux", "arm", "v7"))
+    await Images(client).pull(REF, None, lambda _: None, platform=Platform("linux", "arm", "v7"))
 
     assert image.requests[0].query["platform"] == "linux/arm/v7"
 
@@ -187,7 +189,7 @@ async def test_an_image_under_another_digest_is_not_accepted(image: Pullable, cl
 
 async def test_a_reference_without_a_digest_is_a_mistake(client: Engine) -> None:
     with pytest.raises(ValueError, match="names no digest"):
-        await Pulling(client).pull(ImageRef.parse("nginx:1"), None, lambda _: None)
+        await Images(client).pull(ImageRef.parse("nginx:1"), None, lambda _: None)
 
 
 async def test_silence_ends_a_pull(image: Pullable, client: Engine) -> None:
@@ -208,7 +210,7 @@ async def test_cancelling_leaves_the_engine(image: Pullable, client: Engine) -> 
     image.then = silence
     begun = asyncio.Event()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        pulling = group.create_task(Pulling(client).pull(REF, None, lambda _: begun.set()))
+        pulling = group.create_task(Images(client).pull(REF, None, lambda _: begun.set()))
         await begun.wait()
         pulling.cancel()
         await image.left.wait()

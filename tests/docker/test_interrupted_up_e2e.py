@@ -8,10 +8,9 @@ import pytest
 from dockrev.compose.cli import Compose
 from dockrev.compose.models import ProjectFiles, UpOrder
 from dockrev.config import DockerConfig
+from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine
-from dockrev.docker.inspect import Inspection
-from dockrev.docker.lifecycle import Lifecycle
-from dockrev.docker.recreation import Recreation
+from dockrev.docker.interrupted_up import repair
 from dockrev.docker.snapshot import ContainerState
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Images
@@ -32,7 +31,7 @@ def blog(projects: Projects, registry: Registry, images: Images) -> Project:
 
 
 async def names(real: Engine, project: Project) -> list[str]:
-    return [one.name for one in await Inspection(real).containers_of(project.name, "web")]
+    return [one.name for one in await Containers(real).of_service(project.name, "web")]
 
 
 async def kill_in_the_middle(project: Project) -> None:
@@ -48,13 +47,13 @@ async def kill_in_the_middle(project: Project) -> None:
 
 
 async def test_the_new_one_goes_when_the_old_one_is_still_there(real: Engine, blog: Project) -> None:
-    (old,) = await Inspection(real).containers_of(blog.name, "web")
+    (old,) = await Containers(real).of_service(blog.name, "web")
     await kill_in_the_middle(blog)
     assert len(await names(real, blog)) == 2
 
-    done = await Recreation(real).mend(blog.name, "web")
+    done = await repair(Containers(real), blog.name, "web")
 
-    (left,) = await Inspection(real).containers_of(blog.name, "web")
+    (left,) = await Containers(real).of_service(blog.name, "web")
     assert (left.id, left.name, left.state) == (old.id, old.name, ContainerState.RUNNING)
     assert left.mounts == old.mounts
     assert len(done) == 1
@@ -62,14 +61,14 @@ async def test_the_new_one_goes_when_the_old_one_is_still_there(real: Engine, bl
 
 
 async def test_the_new_one_gets_its_name_when_the_old_one_is_gone(real: Engine, blog: Project) -> None:
-    (old,) = await Inspection(real).containers_of(blog.name, "web")
+    (old,) = await Containers(real).of_service(blog.name, "web")
     await kill_in_the_middle(blog)
-    await Lifecycle(real).remove(old.id, force=True)
+    await Containers(real).remove(old.id, force=True)
     assert await names(real, blog) == [f"{old.id[:12]}_{old.name}"]
 
-    await Recreation(real).mend(blog.name, "web")
+    await repair(Containers(real), blog.name, "web")
 
-    (new,) = await Inspection(real).containers_of(blog.name, "web")
+    (new,) = await Containers(real).of_service(blog.name, "web")
     assert new.name == old.name
     assert [mount.name for mount in new.mounts] == [mount.name for mount in old.mounts]
 
@@ -78,14 +77,14 @@ async def as_v1_leaves_it(
     real: Engine, engine: RealEngine, blog: Project, *, started: bool
 ) -> tuple[str, str]:
     """The old one stopped and set aside, the new one in its place. Their ids."""
-    (old,) = await Inspection(real).containers_of(blog.name, "web")
-    await Lifecycle(real).stop(old.id, grace_seconds=0)
-    await Lifecycle(real).rename(old.id, f"{old.id[:12]}_{old.name}")
+    (old,) = await Containers(real).of_service(blog.name, "web")
+    await Containers(real).stop(old.id, grace_seconds=0)
+    await Containers(real).rename(old.id, f"{old.id[:12]}_{old.name}")
     body = json.dumps({"Image": old.image_id, "Labels": dict(old.labels)}).encode()
     headers = {"Content-Type": "application/json"}
     new = json.loads(engine.api.call("POST", "/containers/create", {"name": old.name}, body, headers))["Id"]
     if started:
-        await Lifecycle(real).start(new)
+        await Containers(real).start(new)
     return old.id, new
 
 
@@ -96,28 +95,28 @@ async def test_v1_sets_the_old_one_aside(
     (name,) = await names(real, blog)
     old, new = await as_v1_leaves_it(real, engine, blog, started=started)
 
-    await Recreation(real).mend(blog.name, "web")
+    await repair(Containers(real), blog.name, "web")
 
-    (left,) = await Inspection(real).containers_of(blog.name, "web")
+    (left,) = await Containers(real).of_service(blog.name, "web")
     assert (left.id, left.name) == (new if started else old, name)
 
 
 async def test_what_is_whole_is_left_alone(real: Engine, blog: Project) -> None:
     blog.compose("up", "--detach", "--scale", "web=3")
-    before = await Inspection(real).containers_of(blog.name, "web")
+    before = await Containers(real).of_service(blog.name, "web")
 
-    assert await Recreation(real).mend(blog.name, "web") == ()
+    assert await repair(Containers(real), blog.name, "web") == ()
 
-    assert [one.id for one in await Inspection(real).containers_of(blog.name, "web")] == [
+    assert [one.id for one in await Containers(real).of_service(blog.name, "web")] == [
         one.id for one in before
     ]
 
 
 async def test_a_name_that_only_looks_so_is_left_alone(real: Engine, blog: Project) -> None:
-    (web,) = await Inspection(real).containers_of(blog.name, "web")
+    (web,) = await Containers(real).of_service(blog.name, "web")
     odd = f"0123456789ab_{web.name}"
-    await Lifecycle(real).rename(web.id, odd)
+    await Containers(real).rename(web.id, odd)
 
-    assert await Recreation(real).mend(blog.name, "web") == ()
+    assert await repair(Containers(real), blog.name, "web") == ()
 
     assert await names(real, blog) == [odd]

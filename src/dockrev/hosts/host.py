@@ -1,0 +1,93 @@
+"""One Docker host: everything that Dockrev reads and changes there goes through this object."""
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from dockrev.clock import Clock
+from dockrev.compose.lazy import LazyCompose
+from dockrev.config import DockerConfig
+from dockrev.docker.archives import Archives
+from dockrev.docker.containers import Containers
+from dockrev.docker.engine import Engine
+from dockrev.docker.images import Images
+from dockrev.docker.process_identity import Traces
+from dockrev.docker.self_service import OwnService, find_own_service, traces_of_this_process
+from dockrev.docker.volumes import Volumes
+from dockrev.errors import DockerError
+from dockrev.oci.platform import Platform
+
+LOCAL = "local"
+"""The id of the host whose engine DOCKER_HOST names."""
+
+_PLATFORM_SECONDS = 2.0
+
+
+class Host:
+    """Replacing a service stands on it, in processes too that have no database: no ORM, no web framework."""
+
+    def __init__(
+        self,
+        host_id: str,
+        engine: Engine,
+        compose: LazyCompose,
+        *,
+        own_image: str,
+        traces: Traces,
+        platform: Platform | None = None,
+    ) -> None:
+        """`own_image`: the repository of Dockrev's own image. `traces`: of the container this process is in.
+
+        `platform`: stands for what the engine says of itself.
+        """
+        self.id = host_id
+        self.engine = engine
+        self.compose = compose
+        self.containers = Containers(engine)
+        self.images = Images(engine)
+        self.volumes = Volumes(engine)
+        self.archives = Archives(engine)
+        self._own_image = own_image
+        self._traces = traces
+        self._platform = platform
+        self._own_service: OwnService | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, host_id: str, config: DockerConfig, clock: Clock, *, own_image: str
+    ) -> AsyncIterator[Self]:
+        """Makes no request: an engine or a Compose that is missing shows at the first use."""
+        async with Engine.open(config) as engine:
+            yield cls(
+                host_id,
+                engine,
+                LazyCompose(config, clock),
+                own_image=own_image,
+                traces=traces_of_this_process(),
+                platform=config.platform,
+            )
+
+    async def platform(self) -> Platform:
+        """The platform whose images run here. Before the engine has answered once, that of this process."""
+        if self._platform is None:
+            try:
+                # A reader does not wait as long as a hanging engine is given.
+                async with asyncio.timeout(_PLATFORM_SECONDS):
+                    self._platform = (await self.engine.describe()).platform
+            except (DockerError, TimeoutError):
+                return Platform.of("linux", platform.machine())
+        return self._platform
+
+    async def own_service(self) -> OwnService:
+        """Dockrev itself on this host. Asks the engine once, and only when this process is in a container.
+
+        Raises DockerError when it is not known yet and the engine does not answer.
+        """
+        if self._own_service is None:
+            self._own_service = await find_own_service(
+                self.engine, self.containers, self._own_image, self._traces
+            )
+        return self._own_service
