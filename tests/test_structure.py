@@ -26,6 +26,7 @@ TWINS = {
     "Backups",
     "Findings",
     "Host",
+    "Images",
     "Listing",
     "Mode",
     "Page",
