@@ -11,6 +11,7 @@ from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.credentials import CredentialStore
+from dockrev.replacement.health import HealthLimits
 from dockrev.stacks.views import ServiceView
 from dockrev.system.settings import SettingsStore
 from dockrev.updates.collaborators import Tools
@@ -19,7 +20,6 @@ from dockrev.updates.logins import Logins
 from dockrev.updates.reservations import Reservations
 from dockrev.updates.saving import UpdateBackups
 from dockrev.updates.store import UpdateStore
-from dockrev.updates.verify import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ async def _seen_anew(core: Core, stack_id: str, service_id: str) -> ServiceView 
     return await core.appraiser.service(stack_id, service_id)
 
 
-async def _patience(settings: SettingsStore) -> Patience:
+async def _patience(settings: SettingsStore) -> HealthLimits:
     chosen = await settings.updates()
-    return Patience(
+    return HealthLimits(
         stability=timedelta(seconds=chosen.stability_seconds),
         longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
     )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dockrev.errors import Json
-from dockrev.updates import proof
-from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
+from dockrev.replacement import proof
+from dockrev.replacement.manual_limits import described, manual_limits, unexplained_limits
 from tests.e2e.api import Document, until
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
@@ -194,8 +194,8 @@ async def test_a_compose_file_that_was_changed_since_counts_and_the_job_says_so(
     assert not await deployed.changed_by_hand()
 
 
-def container(settings: Mapping[str, Json], config_hash: str = "h") -> proof.Testimony:
-    return proof.Testimony(
+def container(settings: Mapping[str, Json], config_hash: str = "h") -> proof.Fingerprint:
+    return proof.Fingerprint(
         config_hash, {f"host.{name}": proof.Setting(value) for name, value in settings.items()}
     )
 
@@ -217,8 +217,8 @@ def container(settings: Mapping[str, Json], config_hash: str = "h") -> proof.Tes
 def test_what_the_new_container_lacks(
     old: dict[str, Json], new: dict[str, Json], expected: dict[str, Json]
 ) -> None:
-    assert set_by_hand(container(old), container(new)) == expected
-    assert not of_unknown_origin(container(old), container(new))
+    assert manual_limits(container(old), container(new)) == expected
+    assert not unexplained_limits(container(old), container(new))
 
 
 def test_a_file_that_has_changed_leaves_open_who_set_it() -> None:
@@ -226,13 +226,13 @@ def test_a_file_that_has_changed_leaves_open_who_set_it() -> None:
         container({"PidsLimit": 5, "CpuShares": 9}, "old"),
         container({"CpuShares": 9, "CpuQuota": 4}, "new"),
     )
-    assert not set_by_hand(old, new)
-    assert of_unknown_origin(old, new) == {"PidsLimit": 5}
+    assert not manual_limits(old, new)
+    assert unexplained_limits(old, new) == {"PidsLimit": 5}
 
 
 def test_it_is_told_in_the_words_of_the_engine() -> None:
     policy: Json = {"Name": "on-failure", "MaximumRetryCount": 7}
-    assert told({"Memory": 5, "RestartPolicy": policy}) == "Memory 5, RestartPolicy on-failure:7"
+    assert described({"Memory": 5, "RestartPolicy": policy}) == "Memory 5, RestartPolicy on-failure:7"
 
 
 _HELD = f"""#!/bin/sh

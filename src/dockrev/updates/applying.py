@@ -7,9 +7,9 @@ from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.interrupted_up import repair
 from dockrev.errors import AppError, DockerError, Json
-from dockrev.updates.by_hand import of_unknown_origin, set_by_hand, told
+from dockrev.replacement.manual_limits import described, manual_limits, unexplained_limits
+from dockrev.replacement.proof import Difference, Fingerprint, compare, fingerprint
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.proof import Difference, Testimony, compare, testimony
 from dockrev.updates.record import Before, Companion, is_up
 
 
@@ -49,12 +49,12 @@ class Applying:
     async def _carry_over(self, files: ProjectFiles, service: str, before: Before | Companion) -> None:
         """What `docker update` had set on the containers before: no compose file says it."""
         for container, old, new in await self._pairs(files, service, before):
-            if settings := set_by_hand(old, new):
+            if settings := manual_limits(old, new):
                 await self._reconfigure(container, settings)
-            if settings := of_unknown_origin(old, new):
+            if settings := unexplained_limits(old, new):
                 await self._tell(
-                    f"{container.name} had {told(settings)}; that is not carried over, as it may come from an"
-                    " earlier compose file"
+                    f"{container.name} had {described(settings)}; that is not carried over, as it may come"
+                    " from an earlier compose file"
                 )
 
     async def _reconfigure(self, container: ContainerDetail, settings: Mapping[str, Json]) -> None:
@@ -63,9 +63,9 @@ class Applying:
             await self._tools.host.containers.update(container.id, settings)
         except DockerError as error:
             await self._tools.host.engine.describe()  # else it has refused nothing
-            await self._tell(f"{container.name} cannot have {told(settings)} again: {error.message}")
+            await self._tell(f"{container.name} cannot have {described(settings)} again: {error.message}")
         else:
-            await self._tell(f"{container.name} has again what was set by hand: {told(settings)}")
+            await self._tell(f"{container.name} has again what was set by hand: {described(settings)}")
 
     async def _tidy(self, before: Before) -> None:
         """After a `compose up` that was cut off."""
@@ -98,7 +98,7 @@ class Applying:
 
     async def _pairs(
         self, files: ProjectFiles, service: str, before: Before | Companion
-    ) -> list[tuple[ContainerDetail, Testimony, Testimony]]:
+    ) -> list[tuple[ContainerDetail, Fingerprint, Fingerprint]]:
         """Each container as it is now, with what it was and what it is. Of the same file means the same hash:
         Compose puts more into it, such as the id of the container whose namespace it has.
         """
@@ -106,7 +106,7 @@ class Applying:
         images, same = await self._images(found), await self._same_file(files, service, before.made_from)
         pairs = []
         for old, one in zip(before.testimonies, found, strict=False):
-            new = testimony(one, images[one.image_id])
+            new = fingerprint(one, images[one.image_id])
             pairs.append((one, replace(old, config_hash=new.config_hash) if same else old, new))
         return pairs
 

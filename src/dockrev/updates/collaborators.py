@@ -12,8 +12,8 @@ from dockrev.hosts.host import Host
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
+from dockrev.replacement.health import HealthLimits
 from dockrev.stacks.views import ServiceView
-from dockrev.updates.verify import Patience
 
 OnLine = Callable[[str], Awaitable[None]]
 
@@ -52,5 +52,5 @@ class Tools:
     appraised: Callable[[str, str], Awaitable[ServiceView | None]]
     """A stack's service, by their ids, as its registry says now."""
     clock: Clock
-    patience: Callable[[], Awaitable[Patience]]
+    patience: Callable[[], Awaitable[HealthLimits]]
     retries: UpdateConfig

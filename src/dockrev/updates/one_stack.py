@@ -11,6 +11,7 @@ from dockrev.backups.models import BackupResult, SkipReason
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import AppError, DockerError, JobCancelled, Json, UpstreamError
 from dockrev.jobs.models import BackupMode, Level
+from dockrev.replacement.order import dependency_order
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import Undo
 from dockrev.updates.models import (
@@ -23,7 +24,6 @@ from dockrev.updates.models import (
     UpdatePlan,
 )
 from dockrev.updates.one_service import ServiceUpdate, StepFailed
-from dockrev.updates.order import in_order
 from dockrev.updates.report import StackReport
 from dockrev.updates.restarting import Restarting
 from dockrev.updates.retreat import Retreat
@@ -141,7 +141,7 @@ class StackUpdate:
             await self._report.log(f"{self._stack.project}: {error.message}", Level.ERROR)
             return self._stack.services
         services = {one.name: one for one in view.config.services}
-        return [plans[name] for name in in_order(plans, services)]
+        return [plans[name] for name in dependency_order(plans, services)]
 
     async def _prepare(self, updates: Sequence[ServiceUpdate]) -> list[ServiceUpdate]:
         """What may not be updated stops the stack before anything of it is touched.

@@ -9,11 +9,11 @@ from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
 from dockrev.oci.manifest import ImageManifest, Index
+from dockrev.replacement.order import dependents_of, init_services
+from dockrev.replacement.shell_inputs import edited_since, missing_inputs
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.models import ServicePlan, StackPlan
-from dockrev.updates.order import completing_first, sharing_with
-from dockrev.updates.origins import edited_since, not_given_here
 from dockrev.updates.record import Before, is_up
 from dockrev.updates.retrying import patiently
 
@@ -57,7 +57,7 @@ class Preflight:
             one = own_service(name, view)
             self._require_own_networks(one, containers)
             await self._require_all_is_given_here(one, containers, view)
-        for first in completing_first(service, view.config.services):
+        for first in init_services(service, view.config.services):
             await self._warn(
                 f"{self._stack.project}/{first} has to complete before {service.name} and comes from the same"
                 f" image; an update does not run it again: docker compose up {first}"
@@ -113,7 +113,7 @@ class Preflight:
 
     def _require_owners_run(self, companion: ComposeService, view: ProjectView, before: Before) -> None:
         """What lives in the namespace of a stopped container runs on, but could not be started again."""
-        made_anew = sharing_with(self._plan.name, view.config.services)
+        made_anew = dependents_of(self._plan.name, view.config.services)
         stopped = sorted((companion.namespace_owners & set(made_anew)) - before.sharing.keys())
         if stopped:
             raise Conflict(
@@ -159,7 +159,7 @@ class Preflight:
             if not is_up([one]) or edited_since(one, view.config.changed_at):
                 continue
             image = await self._tools.host.images.inspect(one.image_id)
-            if lost := not_given_here(service, one, image):
+            if lost := missing_inputs(service, one, image):
                 raise Conflict(
                     f"{one.name} has what Compose would not give it from here ({', '.join(lost)}), and no"
                     " file of the project seems to be newer: maybe they were set in a shell, or ~ and $HOME"

@@ -14,8 +14,8 @@ from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.snapshot import ContainerState, Health
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.ref import ImageRef
-from dockrev.updates.proof import Testimony, testimony
-from dockrev.updates.verify import Judgement, Patience, judge
+from dockrev.replacement.health import HealthLimits, HealthVerdict, assess
+from dockrev.replacement.proof import Fingerprint, fingerprint
 from dockrev.wording import counted
 
 _UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
@@ -33,7 +33,7 @@ class Companion:
     image: str
     replicas: int
     sound: bool
-    testimonies: tuple[Testimony, ...] = ()
+    testimonies: tuple[Fingerprint, ...] = ()
     made_from: str = ""
 
     @classmethod
@@ -41,7 +41,7 @@ class Companion:
         cls, containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail], made_from: str
     ) -> Self:
         """`images` by id: those that the containers run."""
-        first, testimonies = _first_up(containers), _testimonies(containers, images)
+        first, testimonies = _first_up(containers), _fingerprints(containers, images)
         sound = is_sound(containers)
         return cls(first.image, first.image_id, len(containers), sound, testimonies, made_from)
 
@@ -65,7 +65,7 @@ class Before:
     image: str
     container_ids: tuple[str, ...]
     sound: bool
-    testimonies: tuple[Testimony, ...]
+    testimonies: tuple[Fingerprint, ...]
     sharing: Mapping[str, Companion]
     data: tuple[BackupTarget, ...]
     proven: bool = False
@@ -105,10 +105,10 @@ def _first_up(containers: Sequence[ContainerDetail]) -> ContainerDetail:
     return next(one for one in containers if one.state in _UP)
 
 
-def _testimonies(
+def _fingerprints(
     containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail]
-) -> tuple[Testimony, ...]:
-    return tuple(testimony(one, images[one.image_id]) for one in containers)
+) -> tuple[Fingerprint, ...]:
+    return tuple(fingerprint(one, images[one.image_id]) for one in containers)
 
 
 def record(
@@ -118,20 +118,20 @@ def record(
     sharing: Mapping[str, Companion],
     made_from: str,
     now: datetime,
-    patience: Patience,
+    patience: HealthLimits,
 ) -> Before:
     """`images` by id: those that the containers run."""
     mounted = {target_of(mount) for one in containers for mount in one.mounts}
     image, started = _first_up(containers).image_id, [one.started_at or now for one in containers]
-    look = judge(containers, image, len(containers), max(started), now, patience)
+    look = assess(containers, image, len(containers), max(started), now, patience)
     return Before(
         files=files,
         image=image,
         container_ids=tuple(one.id for one in containers),
         sound=is_sound(containers),
-        testimonies=_testimonies(containers, images),
+        testimonies=_fingerprints(containers, images),
         sharing=sharing,
         data=tuple(sorted(target for target in mounted if target)),
-        proven=look.judgement is Judgement.GOOD,
+        proven=look.verdict is HealthVerdict.GOOD,
         made_from=made_from,
     )

@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import AppError
+from dockrev.replacement.order import to_restart_with
 from dockrev.updates.collaborators import Tools
-from dockrev.updates.order import restarted_with
 from dockrev.updates.report import StackReport
 
 
@@ -25,7 +25,7 @@ class Restarting:
             return
         view, own = await self._tools.projects.read(self._project), await self._tools.host.own_service()
         services = {one.name: one for one in view.config.services}
-        for name, cause in restarted_with(made_anew, services.values()).items():
+        for name, cause in to_restart_with(made_anew, services.values()).items():
             wish = f"{self._project}/{name} depends on {cause} and wants a restart with it"
             if own.is_service(self._project, name, services[name].image):
                 await self._report.warn(f"{wish}, but is Dockrev itself: docker compose restart {name}")

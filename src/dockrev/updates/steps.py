@@ -7,11 +7,11 @@ from contextlib import suppress
 from dockrev.docker.pull_progress import PullProgress
 from dockrev.errors import Conflict, Json, StorageError, UpstreamError
 from dockrev.oci.digest import Digest
+from dockrev.replacement.order import dependents_of
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.content import bring
 from dockrev.updates.models import ServicePlan, StackPlan, Step
-from dockrev.updates.order import sharing_with
 from dockrev.updates.preflight import Preflight, own_service
 from dockrev.updates.record import Before, is_up, record
 from dockrev.updates.report import StackReport
@@ -52,7 +52,7 @@ class Steps:
         if not is_up(containers):
             return None
         images = {one.image_id: await tools.host.images.inspect(one.image_id) for one in containers}
-        sharing = await self.applying.running(sharing_with(plan.name, view.config.services), view)
+        sharing = await self.applying.running(dependents_of(plan.name, view.config.services), view)
         made_from = await self.applying.made_from(view, plan.name, len(containers))
         now, patience = tools.clock.now(), await tools.patience()
         return record(view.files, containers, images, sharing, made_from, now, patience)

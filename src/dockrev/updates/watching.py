@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.errors import Conflict, DockerError
+from dockrev.replacement.health import HealthVerdict, assess
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.record import Before
-from dockrev.updates.verify import Judgement, judge
 
 _LOOK_SECONDS = 0.5
 
@@ -61,13 +61,13 @@ class Watching:
                 away = None
                 if restarts != (restarts := {one.id: one.restart_count for one in found}):
                     calm_since = now
-                look = judge(found, expected.image, expected.replicas, calm_since, now, patience)
+                look = assess(found, expected.image, expected.replicas, calm_since, now, patience)
                 reason = look.reason
-                if look.judgement is Judgement.GOOD:
+                if look.verdict is HealthVerdict.GOOD:
                     return reason
                 if not expected.must_be_sound and _all_there(found, expected):
                     return f"as before the update: {reason}"
-                if look.judgement is Judgement.BAD:
+                if look.verdict is HealthVerdict.BAD:
                     raise Conflict(reason)
             self._tell(reason)
             if now - began > patience.deadline(found):

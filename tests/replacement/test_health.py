@@ -5,10 +5,10 @@ import pytest
 
 from dockrev.docker.inspect import ContainerDetail, Healthcheck
 from dockrev.docker.snapshot import ContainerState, Health
-from dockrev.updates.verify import Judgement, Look, Patience, judge
+from dockrev.replacement.health import HealthAssessment, HealthLimits, HealthVerdict, assess
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE = Patience(stability=timedelta(seconds=10))
+LIMITS = HealthLimits(stability=timedelta(seconds=10))
 CHECK = Healthcheck(start_period_seconds=30, interval_seconds=5, timeout_seconds=3, retries=3)
 PLAIN = ContainerDetail(
     id="c1",
@@ -30,31 +30,35 @@ PLAIN = ContainerDetail(
 CHECKED = replace(PLAIN, healthcheck=CHECK, health=Health.HEALTHY)
 
 
-def look(*containers: ContainerDetail, after: float = 60, replicas: int | None = None) -> Look:
+def assessed(
+    *containers: ContainerDetail, after: float = 60, replicas: int | None = None
+) -> HealthAssessment:
     now = START + timedelta(seconds=after)
     wanted = len(containers) if replicas is None else replicas
-    return judge(containers, "sha256:new", wanted, START, now, PATIENCE)
+    return assess(containers, "sha256:new", wanted, START, now, LIMITS)
 
 
 def test_healthy_is_good_at_once() -> None:
-    assert look(CHECKED, after=0) == Look(Judgement.GOOD, "healthy")
+    assert assessed(CHECKED, after=0) == HealthAssessment(HealthVerdict.GOOD, "healthy")
 
 
 def test_without_a_healthcheck_it_has_to_run_untroubled_for_a_while() -> None:
-    assert look(PLAIN, after=9.9).judgement is Judgement.WAIT
-    assert look(PLAIN, after=10).judgement is Judgement.GOOD
+    assert assessed(PLAIN, after=9.9).verdict is HealthVerdict.WAIT
+    assert assessed(PLAIN, after=10).verdict is HealthVerdict.GOOD
 
 
 def test_one_that_is_restarted_once_or_twice_gets_another_chance() -> None:
-    assert look(replace(PLAIN, state=ContainerState.RESTARTING)) == Look(Judgement.WAIT, "web-1 restarts")
-    assert look(replace(PLAIN, restart_count=2), after=9).judgement is Judgement.WAIT
-    assert look(replace(PLAIN, restart_count=2), after=10).judgement is Judgement.GOOD
+    assert assessed(replace(PLAIN, state=ContainerState.RESTARTING)) == HealthAssessment(
+        HealthVerdict.WAIT, "web-1 restarts"
+    )
+    assert assessed(replace(PLAIN, restart_count=2), after=9).verdict is HealthVerdict.WAIT
+    assert assessed(replace(PLAIN, restart_count=2), after=10).verdict is HealthVerdict.GOOD
 
 
 def test_every_replica_counts() -> None:
-    assert look(CHECKED, CHECKED, replicas=3).judgement is Judgement.WAIT
+    assert assessed(CHECKED, CHECKED, replicas=3).verdict is HealthVerdict.WAIT
     starting = replace(CHECKED, name="web-2", health=Health.STARTING)
-    assert look(CHECKED, starting) == Look(Judgement.WAIT, "web-2 is not healthy yet")
+    assert assessed(CHECKED, starting) == HealthAssessment(HealthVerdict.WAIT, "web-2 is not healthy yet")
 
 
 @pytest.mark.parametrize(
@@ -70,18 +74,18 @@ def test_every_replica_counts() -> None:
     ],
 )
 def test_what_can_never_be_good_is_bad_at_once(container: ContainerDetail, reason: str) -> None:
-    seen = look(CHECKED, container, after=0)
-    assert seen.judgement is Judgement.BAD
+    seen = assessed(CHECKED, container, after=0)
+    assert seen.verdict is HealthVerdict.BAD
     assert reason in seen.reason
 
 
-def test_patience_is_as_long_as_the_healthcheck_may_take() -> None:
+def test_the_deadline_is_as_long_as_the_healthcheck_may_take() -> None:
     """30 s of start period, then three rounds of 5 s and 3 s, and a margin of 10 s."""
-    assert PATIENCE.deadline([CHECKED]) == timedelta(seconds=30 + 24 + 10)
+    assert LIMITS.deadline([CHECKED]) == timedelta(seconds=30 + 24 + 10)
 
 
-def test_patience_is_capped_and_covers_the_window_without_a_healthcheck() -> None:
+def test_the_deadline_is_capped_and_covers_the_window_without_a_healthcheck() -> None:
     slow = replace(CHECKED, healthcheck=replace(CHECK, start_period_seconds=7200))
-    assert PATIENCE.deadline([slow]) == PATIENCE.longest
-    assert PATIENCE.deadline([PLAIN]) == timedelta(seconds=20)
-    assert PATIENCE.deadline([]) == timedelta(seconds=20)
+    assert LIMITS.deadline([slow]) == LIMITS.longest
+    assert LIMITS.deadline([PLAIN]) == timedelta(seconds=20)
+    assert LIMITS.deadline([]) == timedelta(seconds=20)

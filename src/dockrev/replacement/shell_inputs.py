@@ -1,6 +1,6 @@
-"""What Compose gave a container, and would not give it from here. No I/O.
+"""Finds what Compose gave to a container and could not give to a new one from here. No I/O.
 
-Whoever started the project may have set variables in a shell, which are in none of the project's files.
+Somebody may have started the project from a shell with variables that no file of the project has.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,17 @@ from dockrev.docker.inspect import ContainerDetail, ImageDetail
 _WITH_DATA = ("bind", "volume")
 _BOOLEANS = ("true", "false")
 _V1_AFFINITY = "affinity:container"
-"""Compose V1 names in it the container whose anonymous volumes this one has."""
+"""Compose V1 sets it to the container whose anonymous volumes the new one takes over."""
 _DESKTOP_BINDS = "desktop.docker.io/binds/"
 
 
 def edited_since(container: ContainerDetail, changed_at: datetime | None) -> bool:
-    """Were the project's files changed after it was made, so that they explain any difference?"""
+    """Whether a file of the project is newer than the container, so that it may explain any difference."""
     return bool(container.created_at and changed_at and changed_at > container.created_at)
 
 
-def not_given_here(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
-    """Names of environment variables and labels, ports and mounts; no values that may be secret."""
+def missing_inputs(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
+    """Names of environment variables and labels, ports and mounts. Values that may be secret are left out."""
     return [
         *_environment(service, container, image),
         *_labels(service, container, image),
@@ -41,7 +41,7 @@ def _environment(service: ComposeService, container: ContainerDetail, image: Ima
     return sorted(
         name
         for name, equals, value in pairs
-        if equals  # else the file names a variable that nothing had set
+        if equals  # otherwise the file names a variable that nothing had set
         and not _same(service.environment.get(name), value)
         and not name.lower().endswith("_proxy")  # Docker's own
         and name != _V1_AFFINITY
@@ -59,22 +59,22 @@ def _labels(service: ComposeService, container: ContainerDetail, image: ImageDet
 
 
 def _same(here: str | None, there: str) -> bool:
-    """V1 writes a boolean `True`, V2 `true`."""
+    """Compose V1 writes a boolean as `True`, V2 as `true`."""
     if here is not None and there.lower() in _BOOLEANS:
         return here.lower() == there.lower()
     return here == there
 
 
 def _ports(service: ComposeService, container: ContainerDetail) -> list[str]:
-    if any("-" in one for one in service.published):  # of a range each replica gets one
+    if any("-" in port for port in service.published):  # each replica gets a port of the range
         return []
     host = container.document.get("HostConfig") or {}
     return [f"port {one}" for one in sorted(_bound(host.get("PortBindings")) - service.published)]
 
 
 def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
-    """Where data would come from elsewhere."""
-    wanted = {
+    """Mounts whose data would come from another place."""
+    sources = {
         _path(one.target): _normal(one.source)
         for one in service.volumes
         if one.type in _WITH_DATA and one.source
@@ -82,18 +82,18 @@ def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
     mounted = {_path(one.destination): one.name or one.source for one in container.mounts}
     return sorted(
         f"{source} at {target}"
-        for target, source in (mounted | _asked_of_desktop(container)).items()
-        if wanted.get(target, _normal(source)) != _normal(source)
+        for target, source in (mounted | _desktop_binds(container)).items()
+        if sources.get(target, _normal(source)) != _normal(source)
     )
 
 
-def _asked_of_desktop(container: ContainerDetail) -> dict[str, str]:
-    """Docker Desktop mounts a directory of its host from elsewhere; labels keep what was asked for."""
-    found = {}
+def _desktop_binds(container: ContainerDetail) -> dict[str, str]:
+    """Docker Desktop mounts host directories from paths of its own. Labels hold the paths of the file."""
+    sources = {}
     for name, target in container.labels.items():
         if name.startswith(_DESKTOP_BINDS) and name.endswith("/Target"):
-            found[_path(target)] = container.labels.get(name.removesuffix("Target") + "Source", "")
-    return {target: source for target, source in found.items() if source}
+            sources[_path(target)] = container.labels.get(name.removesuffix("Target") + "Source", "")
+    return {target: source for target, source in sources.items() if source}
 
 
 def _normal(source: str) -> str:
@@ -101,10 +101,10 @@ def _normal(source: str) -> str:
 
 
 def _path(path: str) -> str:
-    """As the engine keeps it; POSIX lets two slashes at the beginning mean something else."""
+    """As the engine stores it. `normpath` keeps two leading slashes, because POSIX gives them a meaning."""
     return normpath(path).replace("//", "/")
 
 
 def _bound(bindings: Mapping[str, Iterable[Any]] | None) -> set[str]:
-    found = {str(one.get("HostPort")) for bound in (bindings or {}).values() for one in bound or ()}
-    return found - {"", "0"}
+    ports = {str(one.get("HostPort")) for bound in (bindings or {}).values() for one in bound or ()}
+    return ports - {"", "0"}

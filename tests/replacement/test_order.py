@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from dockrev.compose.models import ComposeService, Dependency, DependencyCondition
-from dockrev.updates.order import completing_first, in_order, restarted_with, sharing_with
+from dockrev.replacement.order import dependency_order, dependents_of, init_services, to_restart_with
 
 
 def compose(name: str, *depends_on: str, network_mode: str | None = None) -> ComposeService:
@@ -16,34 +16,34 @@ def services(*known: ComposeService) -> dict[str, ComposeService]:
 
 def test_what_others_depend_on_comes_first() -> None:
     project = services(compose("web", "api"), compose("api", "db"), compose("db"))
-    assert in_order(["web", "api", "db"], project) == ["db", "api", "web"]
+    assert dependency_order(["web", "api", "db"], project) == ["db", "api", "web"]
 
 
 def test_a_dependency_counts_also_through_a_service_that_is_not_selected() -> None:
     project = services(compose("a", "m"), compose("m", "z"), compose("z"))
-    assert in_order(["a", "z"], project) == ["z", "a"]
+    assert dependency_order(["a", "z"], project) == ["z", "a"]
 
 
 def test_services_without_dependencies_come_by_name() -> None:
-    assert in_order(["b", "a"], services(compose("b"), compose("a"))) == ["a", "b"]
+    assert dependency_order(["b", "a"], services(compose("b"), compose("a"))) == ["a", "b"]
 
 
 def test_a_dependency_that_the_project_does_not_have_is_passed_over() -> None:
-    assert in_order(["a"], services(compose("a", "gone"))) == ["a"]
+    assert dependency_order(["a"], services(compose("a", "gone"))) == ["a"]
 
 
 def test_a_circle_does_not_hang() -> None:
     project = services(compose("a", "b"), compose("b", "a"))
-    assert sorted(in_order(["a", "b"], project)) == ["a", "b"]
+    assert sorted(dependency_order(["a", "b"], project)) == ["a", "b"]
 
 
 def test_a_selected_service_that_the_files_lost_comes_last_and_is_not_forgotten() -> None:
-    assert in_order(["gone", "a"], services(compose("a"))) == ["a", "gone"]
+    assert dependency_order(["gone", "a"], services(compose("a"))) == ["a", "gone"]
 
 
 def test_those_that_have_the_volumes_of_another_are_found() -> None:
     user = ComposeService("user", "image", False, {}, volumes_from=frozenset({"data"}))
-    assert sharing_with("data", [compose("data"), user, compose("other")]) == ["user"]
+    assert dependents_of("data", [compose("data"), user, compose("other")]) == ["user"]
 
 
 def test_those_that_live_in_the_network_of_another_are_found() -> None:
@@ -53,7 +53,7 @@ def test_those_that_live_in_the_network_of_another_are_found() -> None:
         compose("other", network_mode="service:vpn2"),
         compose("host", network_mode="host"),
     )
-    assert sharing_with("vpn", list(project.values())) == ["torrent"]
+    assert dependents_of("vpn", list(project.values())) == ["torrent"]
 
 
 def test_what_has_to_complete_first_is_found_where_it_comes_from_the_same_image() -> None:
@@ -64,7 +64,7 @@ def test_what_has_to_complete_first_is_found_where_it_comes_from_the_same_image(
         "web", "image", False, {}, depends_on=(ended("migrate"), ended("seed"), Dependency("db"))
     )
     seed = ComposeService("seed", "other", False, {})
-    assert completing_first(web, [web, compose("migrate"), seed, compose("db")]) == ["migrate"]
+    assert init_services(web, [web, compose("migrate"), seed, compose("db")]) == ["migrate"]
 
 
 def wants_restart(name: str, *dependencies: str, network_mode: str | None = None) -> ComposeService:
@@ -79,12 +79,12 @@ def test_who_wants_a_restart_with_another_gets_it_and_who_only_depends_on_it_doe
         compose("worker", "db"),
         wants_restart("x", "other"),
     ]
-    assert restarted_with(["db"], project) == {"web": "db"}
+    assert to_restart_with(["db"], project) == {"web": "db"}
 
 
 def test_who_lives_with_one_that_is_restarted_is_so_too_and_after_it() -> None:
     rider = compose("a-rider", "web", network_mode="service:web")
-    assert list(restarted_with(["db"], [rider, wants_restart("web", "db"), compose("db")])) == [
+    assert list(to_restart_with(["db"], [rider, wants_restart("web", "db"), compose("db")])) == [
         "web",
         "a-rider",
     ]
@@ -92,7 +92,7 @@ def test_who_lives_with_one_that_is_restarted_is_so_too_and_after_it() -> None:
 
 def test_who_was_made_anew_itself_needs_no_restart() -> None:
     project = [compose("vpn"), wants_restart("torrent", "vpn", network_mode="service:vpn")]
-    assert restarted_with(["vpn", "torrent"], project) == {}
+    assert to_restart_with(["vpn", "torrent"], project) == {}
 
 
 def test_who_lives_in_a_namespace_of_such_a_one_comes_after_it() -> None:
@@ -104,4 +104,4 @@ def test_who_lives_in_a_namespace_of_such_a_one_comes_after_it() -> None:
         replace(compose("z", "a"), pid="service:a"),
         compose("other", "vpn"),
     ]
-    assert sharing_with("vpn", services) == ["b", "a", "z", "tracer"]
+    assert dependents_of("vpn", services) == ["b", "a", "z", "tracer"]

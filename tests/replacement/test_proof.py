@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
-from dockrev.updates import proof
+from dockrev.replacement import proof
 
 OLD_IMAGE, NEW_IMAGE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 Document = dict[str, Any]
@@ -99,12 +99,12 @@ def new_image() -> ImageDetail:
     )
 
 
-def before() -> proof.Testimony:
-    return proof.testimony(ContainerDetail.parse(container()), image())
+def before() -> proof.Fingerprint:
+    return proof.fingerprint(ContainerDetail.parse(container()), image())
 
 
-def after(document: Document) -> proof.Testimony:
-    return proof.testimony(ContainerDetail.parse(document), new_image())
+def after(document: Document) -> proof.Fingerprint:
+    return proof.fingerprint(ContainerDetail.parse(document), new_image())
 
 
 def differences(document: Document) -> list[str]:
@@ -204,13 +204,13 @@ def test_a_shared_network_may_belong_to_another_container() -> None:
         "container:" + "1" * 64,
         "container:" + "2" * 64,
     )
-    assert proof.compare(proof.testimony(ContainerDetail.parse(old), image()), after(new)) == []
+    assert proof.compare(proof.fingerprint(ContainerDetail.parse(old), image()), after(new)) == []
 
 
 def test_volumes_may_come_from_another_container_with_the_same_rights() -> None:
     old, new = container(), replaced()
     old["HostConfig"]["VolumesFrom"], new["HostConfig"]["VolumesFrom"] = ["1" * 64], ["2" * 64 + ":rw"]
-    before = proof.testimony(ContainerDetail.parse(old), image())
+    before = proof.fingerprint(ContainerDetail.parse(old), image())
     assert proof.compare(before, after(new)) == []
     new["HostConfig"]["VolumesFrom"] = ["2" * 64 + ":ro"]
     assert [one.setting for one in proof.compare(before, after(new))] == ["host.VolumesFrom"]
@@ -221,7 +221,7 @@ def test_a_volume_that_the_image_of_another_container_wants_may_be_new() -> None
     for document in (old, new):
         document["HostConfig"]["VolumesFrom"] = ["1" * 64]
     mount = {"Type": "volume", "Source": "/engine", "Destination": "/more", "RW": True}
-    before = proof.testimony(ContainerDetail.parse(old), image())
+    before = proof.fingerprint(ContainerDetail.parse(old), image())
     new["Mounts"].append({**mount, "Name": "a" * 64})
     assert proof.compare(before, after(new)) == []
     new["Mounts"][-1]["Name"] = "blog_more"
@@ -244,14 +244,14 @@ def test_a_name_that_an_id_happens_to_begin_with_is_a_name() -> None:
         document["NetworkSettings"]["Networks"]["inner"]["Aliases"] = ["db"]
     new["Id"] = "db" + "0" * 62
     new["NetworkSettings"]["Networks"]["blog_default"]["Aliases"] = ["web", new["Id"][:12]]
-    assert proof.compare(proof.testimony(ContainerDetail.parse(old), image()), after(new)) == []
+    assert proof.compare(proof.fingerprint(ContainerDetail.parse(old), image()), after(new)) == []
 
 
 def test_the_order_of_host_settings_says_nothing() -> None:
     old, new = container(), replaced()
     old["HostConfig"]["ExtraHosts"] = ["a:10.0.0.1", "b:10.0.0.2"]
     new["HostConfig"]["ExtraHosts"] = ["b:10.0.0.2", "a:10.0.0.1"]
-    assert proof.compare(proof.testimony(ContainerDetail.parse(old), image()), after(new)) == []
+    assert proof.compare(proof.fingerprint(ContainerDetail.parse(old), image()), after(new)) == []
 
 
 def test_a_volume_that_only_the_new_image_wants_is_no_difference() -> None:
@@ -263,17 +263,17 @@ def test_a_volume_that_only_the_new_image_wants_is_no_difference() -> None:
         NEW_IMAGE, Cmd=["serve", "--fast"], Env=["PATH=/bin:/opt", "VERSION=2"], Volumes={"/new": {}}
     )
     document["Config"]["Labels"]["org.opencontainers.image.version"] = "1"
-    after = proof.testimony(ContainerDetail.parse(document), wanting)
+    after = proof.fingerprint(ContainerDetail.parse(document), wanting)
     assert proof.compare(before(), after) == []
 
 
-def with_volumes_of(document: Document, owner: str, *mounted: str) -> proof.Testimony:
+def with_volumes_of(document: Document, owner: str, *mounted: str) -> proof.Fingerprint:
     document["HostConfig"]["VolumesFrom"] = [f"{owner}:ro"]
     document["Mounts"] += [
         {"Type": "volume", "Name": "e" * 64, "Source": "/v/e", "Destination": path, "RW": False}
         for path in mounted
     ]
-    return proof.testimony(ContainerDetail.parse(document), image())
+    return proof.fingerprint(ContainerDetail.parse(document), image())
 
 
 def test_the_volumes_of_another_may_come_from_another_container_whose_image_wants_more() -> None:
@@ -290,4 +290,4 @@ def test_what_the_image_brought_is_no_loss_when_the_new_one_does_not() -> None:
     old_image = image(Env=["PATH=/bin", "VERSION=1", "GONE=1"])
     old = container()
     old["Config"]["Env"].append("GONE=1")
-    assert proof.compare(proof.testimony(ContainerDetail.parse(old), old_image), after(replaced())) == []
+    assert proof.compare(proof.fingerprint(ContainerDetail.parse(old), old_image), after(replaced())) == []

@@ -9,7 +9,7 @@ import pytest
 from dockrev.compose.models import ComposeService
 from dockrev.compose.services import rendered_services
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
-from dockrev.updates.origins import edited_since, not_given_here
+from dockrev.replacement.shell_inputs import edited_since, missing_inputs
 
 MADE = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -50,56 +50,56 @@ def test_what_files_and_image_give_is_not_missed() -> None:
         environment={"A": "1", "B": "a$$b", "C": ""}, ports=[{"published": "80", "target": 80}]
     )
     made = container("A=1", "B=a$b", "C=", "PATH=/bin", ports=("80",))
-    assert not_given_here(rendered, made, image("PATH=/bin")) == []
+    assert missing_inputs(rendered, made, image("PATH=/bin")) == []
 
 
 @pytest.mark.parametrize("here", [{"TOKEN": ""}, {"TOKEN": None}, {"TOKEN": "default"}, {}])
 def test_a_variable_that_a_shell_had_is_named_without_its_value(here: dict[str, str | None]) -> None:
-    assert not_given_here(service(environment=here), container("TOKEN=hidden"), image()) == ["TOKEN"]
+    assert missing_inputs(service(environment=here), container("TOKEN=hidden"), image()) == ["TOKEN"]
 
 
 def test_a_variable_that_had_no_value_anywhere_is_not_missed() -> None:
     """The engine keeps the bare name."""
-    assert not_given_here(service(environment={"DEBUG": None}), container("DEBUG"), image()) == []
+    assert missing_inputs(service(environment={"DEBUG": None}), container("DEBUG"), image()) == []
 
 
 def test_a_boolean_is_the_same_in_the_words_of_both_versions_of_compose() -> None:
     here = service(environment={"DEBUG": True}, labels={"traefik.enable": True})
     made = container("DEBUG=True", labels={"traefik.enable": "True"})
-    assert not_given_here(here, made, image()) == []
+    assert missing_inputs(here, made, image()) == []
     other = service(environment={"DEBUG": False}, labels={"traefik.enable": "yes"})
-    assert not_given_here(other, made, image()) == ["DEBUG", "label traefik.enable"]
+    assert missing_inputs(other, made, image()) == ["DEBUG", "label traefik.enable"]
 
 
 def test_the_name_of_a_label_may_have_a_dollar() -> None:
     made = container(labels={"a$b": "c$d"})
-    assert not_given_here(service(labels={"a$$b": "c$$d"}), made, image()) == []
+    assert missing_inputs(service(labels={"a$$b": "c$$d"}), made, image()) == []
 
 
 def test_the_container_that_compose_v1_names_in_the_next_one_is_not_of_the_files() -> None:
-    assert not_given_here(service(), container("affinity:container==0123"), image()) == []
+    assert missing_inputs(service(), container("affinity:container==0123"), image()) == []
 
 
 def test_the_proxies_that_docker_adds_are_not_of_the_project() -> None:
-    assert not_given_here(service(), container("HTTP_PROXY=http://proxy", "no_proxy=x"), image()) == []
+    assert missing_inputs(service(), container("HTTP_PROXY=http://proxy", "no_proxy=x"), image()) == []
 
 
 @pytest.mark.parametrize("written", ["8080:80", "127.0.0.1:8080:80/tcp", {"published": "8080", "target": 80}])
 def test_a_port_is_the_same_in_every_form(written: Any) -> None:
-    assert not_given_here(service(ports=[written]), container(ports=("8080",)), image()) == []
-    assert not_given_here(service(ports=[written]), container(ports=("9090",)), image()) == ["port 9090"]
+    assert missing_inputs(service(ports=[written]), container(ports=("8080",)), image()) == []
+    assert missing_inputs(service(ports=[written]), container(ports=("9090",)), image()) == ["port 9090"]
 
 
 def test_a_port_that_the_engine_chooses_is_not_missed() -> None:
-    assert not_given_here(service(ports=[{"target": 80}]), container(ports=("",)), image()) == []
-    assert not_given_here(service(ports=[{"target": 80}]), container(ports=("8080",)), image()) == [
+    assert missing_inputs(service(ports=[{"target": 80}]), container(ports=("",)), image()) == []
+    assert missing_inputs(service(ports=[{"target": 80}]), container(ports=("8080",)), image()) == [
         "port 8080"
     ]
 
 
 def test_of_a_range_each_replica_has_one() -> None:
     ranged = service(ports=[{"published": "8000-8009", "target": 80}])
-    assert not_given_here(ranged, container(ports=("8003",)), image()) == []
+    assert missing_inputs(ranged, container(ports=("8003",)), image()) == []
 
 
 def test_labels_of_the_image_and_of_compose_are_not_of_the_files() -> None:
@@ -111,13 +111,13 @@ def test_labels_of_the_image_and_of_compose_are_not_of_the_files() -> None:
         }
     )
     here = service(labels={"route": "Host(`a`)"})
-    assert not_given_here(here, made, image(labels={"org.opencontainers.image.version": "1"})) == []
+    assert missing_inputs(here, made, image(labels={"org.opencontainers.image.version": "1"})) == []
 
 
 @pytest.mark.parametrize("here", [{"route": "Host(``)"}, {}])
 def test_a_label_with_a_variable_of_a_shell_is_named(here: dict[str, str]) -> None:
     made = container(labels={"route": "Host(`a`)"})
-    assert not_given_here(service(labels=here), made, image()) == ["label route"]
+    assert missing_inputs(service(labels=here), made, image()) == ["label route"]
 
 
 def bind(source: str) -> dict[str, str]:
@@ -144,7 +144,7 @@ def volume(name: str) -> dict[str, str]:
 )
 def test_data_comes_from_where_it_came_from(written: Any, mounted: Mapping[str, str]) -> None:
     declared = {"data": None, "named": {"name": "elsewhere"}, "foreign": {"external": True}}
-    assert not_given_here(service(declared, volumes=[written]), container(mounts=[mounted]), image()) == []
+    assert missing_inputs(service(declared, volumes=[written]), container(mounts=[mounted]), image()) == []
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_what_docker_desktop_mounts_is_what_it_was_asked_for(here: str, told: li
     prefix = "desktop.docker.io/binds/0"
     asked = {f"{prefix}/Source": "/Users/me/data", f"{prefix}/Target": "/data"}
     made = container(labels=asked, mounts=[bind("/host_mnt/Users/me/data")])
-    assert not_given_here(service(volumes=[f"{here}:/data"]), made, image()) == told
+    assert missing_inputs(service(volumes=[f"{here}:/data"]), made, image()) == told
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_what_docker_desktop_mounts_is_what_it_was_asked_for(here: str, told: li
 def test_data_that_would_come_from_elsewhere_is_named(
     written: Any, mounted: Mapping[str, str], told: str
 ) -> None:
-    assert not_given_here(service(volumes=[written]), container(mounts=[mounted]), image()) == [told]
+    assert missing_inputs(service(volumes=[written]), container(mounts=[mounted]), image()) == [told]
 
 
 def test_only_a_later_change_of_the_files_explains_a_difference() -> None:

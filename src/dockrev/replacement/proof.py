@@ -1,7 +1,6 @@
-"""
-The proof of fidelity: the new container is the old one but for what the new image explains. No I/O.
+"""Proves that a new container differs from the old one only where the new image explains it. No I/O.
 
-Both are seen as the engine inspects them (Engine API, "ContainerInspect"), brought into one normal form.
+Both are compared as the engine inspects them (Engine API, "ContainerInspect"), in one normal form.
 """
 
 import hashlib
@@ -66,15 +65,15 @@ _HOST_SETTINGS = (
 )
 _FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
 _SECRET = ("env.", "label.", "config.Cmd", "config.Entrypoint", "config.Healthcheck", "host.LogConfig")
-"""They may hold passwords: they are kept as hashes, and only that they are set is told."""
+"""These may hold passwords. Fingerprints hold their hashes, and messages say only that they are set."""
 _SHORT_ID = 12
-"""Digits of its id that the engine makes a container's host name and alias."""
-_OWN = ("Hostname", "Domainname", "Tty", "OpenStdin", "StopTimeout", "MacAddress")
+"""The engine uses so many digits of a container's id as its default host name and as an alias."""
+_OWN_SETTINGS = ("Hostname", "Domainname", "Tty", "OpenStdin", "StopTimeout", "MacAddress")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something the update changed and nothing explains. Values that may be secret are not told."""
+    """A changed setting that nothing explains. Values that may be secret are replaced by `(set)`."""
 
     setting: str
     before: str
@@ -86,25 +85,25 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`default`: it is what the image says, so another image may say something else."""
+    """`default`: the value comes from the image, so another image may bring another value."""
 
     value: Any
     default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
-    """A container in its normal form. What may hold a secret is there as its hash, so it can be kept."""
+class Fingerprint:
+    """A container in its normal form. Values that may be secret are hashed, so that it can be stored."""
 
     config_hash: str | None
     settings: Mapping[str, Setting]
 
 
-def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
+def fingerprint(container: ContainerDetail, image: ImageDetail) -> Fingerprint:
     document, defaults = container.document, image.config.document
     config, host = _mapping(document.get("Config")), _mapping(document.get("HostConfig"))
     own: dict[str, Json] = {f"host.{name}": _unordered(host.get(name)) for name in _HOST_SETTINGS}
-    own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN}
+    own |= {f"config.{name}": _plain(config.get(name)) for name in _OWN_SETTINGS}
     if config.get("Hostname") == container.id[:_SHORT_ID]:
         own["config.Hostname"] = "(container id)"
     own |= _networks(document, host, container) | _shared_namespaces(host) | _volume_sources(host)
@@ -117,11 +116,11 @@ def testimony(container: ContainerDetail, image: ImageDetail) -> Testimony:
         for name, setting in settings.items()
         if setting.value is not None
     }
-    return Testimony(container.labels.get(CONFIG_HASH), present)
+    return Fingerprint(container.labels.get(CONFIG_HASH), present)
 
 
-def compare(before: Testimony, after: Testimony) -> list[Difference]:
-    """What is lost or changed. Empty when the compose file changed, which explains everything."""
+def compare(before: Fingerprint, after: Fingerprint) -> list[Difference]:
+    """Settings that were lost or changed. Empty when the compose file changed, which explains everything."""
     if before.config_hash != after.config_hash:
         return []
     old, new = before.settings, after.settings
@@ -162,10 +161,10 @@ def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Se
     }
 
 
-def _mounts(document: Mapping[str, Any], wanted_by_image: Collection[str]) -> dict[str, Setting]:
-    """An anonymous volume may be another one; that something is mounted there may not change.
+def _mounts(document: Mapping[str, Any], image_volumes: Collection[str]) -> dict[str, Setting]:
+    """An anonymous volume may be replaced by another one, but something has to be mounted at that place.
 
-    Unless an image says where: its own, or that of a container whose volumes it has.
+    A mount that an image asks for may go with that image: its own, or that of a container in `VolumesFrom`.
     """
     form: dict[str, Setting] = {}
     inherits = bool(_mapping(document.get("HostConfig")).get("VolumesFrom"))
@@ -173,7 +172,7 @@ def _mounts(document: Mapping[str, Any], wanted_by_image: Collection[str]) -> di
         source, destination = mount.get("Name") or mount.get("Source"), str(mount.get("Destination"))
         anonymous = mount.get("Type") == "volume" and _is_anonymous(str(mount.get("Name")))
         value = [mount.get("Type"), "(anonymous)" if anonymous else source, mount.get("RW")]
-        by_image = destination in wanted_by_image or inherits
+        by_image = destination in image_volumes or inherits
         form[f"mount.{destination}"] = Setting(value, default=anonymous and by_image)
     return form
 
@@ -204,7 +203,7 @@ def _networks(
 
 
 def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
-    """Of another container, which may be another one by now; with its network comes its host name."""
+    """The owner of a shared namespace may have been replaced. Its network brings its host name along."""
     form: dict[str, Json] = {
         f"host.{name}": "container" for name in ("PidMode", "IpcMode") if _is_shared(host.get(name))
     }
@@ -214,7 +213,7 @@ def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _volume_sources(host: Mapping[str, Any]) -> dict[str, Json]:
-    """How it may use the volumes of others; those are other containers by now."""
+    """Only the access modes count: the containers whose volumes it uses may have been replaced."""
     modes = sorted(str(one).partition(":")[2] or "rw" for one in _sequence(host.get("VolumesFrom")))
     return {"host.VolumesFrom": ["container", *modes] if modes else None}
 
@@ -230,7 +229,7 @@ def _shown(name: str, setting: Setting | None) -> str:
 
 
 def _unordered(value: Any) -> Json:
-    """Compose writes some of these lists in another order each time."""
+    """Compose writes some of these lists in a different order each time."""
     plain = _plain(value)
     if isinstance(plain, list):
         return sorted(plain, key=str)
@@ -238,7 +237,7 @@ def _unordered(value: Any) -> Json:
 
 
 def _plain(value: Any) -> Json:
-    """Empty and absent are the same to the engine."""
+    """The engine takes empty and absent for the same."""
     if not value:
         return None
     if isinstance(value, Mapping):
