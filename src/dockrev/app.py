@@ -1,8 +1,9 @@
 """The server: everything is built here, once, and stopped in reverse order."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import tzlocal
@@ -27,10 +28,13 @@ from dockrev.jobs.schedules import Plan, Schedule
 from dockrev.jobs.streams import JobStreams
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
 from dockrev.runtime_scans.routes import RuntimeScanRoutes
+from dockrev.self_checks.check import SelfCheck
+from dockrev.self_checks.database import check_database
+from dockrev.self_checks.engine import check_engine
+from dockrev.self_checks.routes import MonitoringRoutes
+from dockrev.self_checks.workers import check_worker
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.settings_routes import SettingsRoutes
-from dockrev.system.readiness import Readiness, database_probe
-from dockrev.system.routes import SystemRoutes
 from dockrev.update_checks.deferred import DeferredChecks
 from dockrev.update_checks.jobs import CheckJobs
 from dockrev.update_checks.routes import CheckRoutes
@@ -138,7 +142,7 @@ async def _check_plan(core: Core) -> Plan:
 
 def _web(core: Core, works: Works, looking: _Looking, shutdown: Shutdown) -> FastAPI:
     routers: Sequence[ApiRouter] = [
-        SystemRoutes(core.config.version, _readiness(core, works, looking)).router,
+        MonitoringRoutes(core.config.version, _readiness_checks(core, works, looking)).router,
         StackRoutes(core.stacks, core.appraiser, core.inference.look_into).router,
         IgnoreRoutes(core.ignores).router,
         _inference_routes(core, shutdown).router,
@@ -166,19 +170,13 @@ def _inference_routes(core: Core, shutdown: Shutdown) -> InferenceRoutes:
     )
 
 
-def _readiness(core: Core, works: Works, looking: _Looking) -> Readiness:
-    async def engine() -> str:
-        found = await core.host.engine.describe()
-        return f"{found.name} {found.version} ({found.platform})"
-
-    return Readiness(
-        {
-            "engine": engine,
-            "database": database_probe(core.database),
-            "jobs": works.runner.probe,
-            "discovery": looking.watch.probe,
-        }
-    )
+def _readiness_checks(core: Core, works: Works, looking: _Looking) -> Mapping[str, SelfCheck]:
+    return {
+        "engine": partial(check_engine, core.host.engine, core.config.docker.host),
+        "database": partial(check_database, core.database),
+        "jobs": partial(check_worker, works.runner.probe),
+        "discovery": partial(check_worker, looking.watch.probe),
+    }
 
 
 async def serve(config: Config, clock: Clock) -> None:

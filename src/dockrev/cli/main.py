@@ -121,13 +121,13 @@ def update(
 @cli.command()
 def doctor() -> None:
     """Explain what is found here: engine, projects, Compose, database, logins, access."""
-    from dockrev.cli.doctor import examine  # noqa: PLC0415 -- heavy imports, needed here only
+    from dockrev.cli.doctor import print_doctor  # noqa: PLC0415 -- heavy imports, needed here only
 
     with _troubles_told():
         config = _config()
         configure_logs(LogConfig(level="error"))
         end_with_readers()
-        if not uvloop.run(examine(config, SystemClock(), Console())):
+        if not uvloop.run(print_doctor(config, SystemClock(), Console())):
             raise typer.Exit(TROUBLE)
 
 

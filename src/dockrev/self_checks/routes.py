@@ -1,8 +1,11 @@
-"""Liveness, version and readiness: the routes that monitoring asks."""
+"""What monitoring asks: liveness, version and readiness."""
+
+from collections.abc import Mapping
 
 from starlette.responses import PlainTextResponse, Response
 
-from dockrev.system.readiness import Readiness
+from dockrev.self_checks.check import SelfCheck
+from dockrev.self_checks.readiness import readiness
 from dockrev.web.body import ApiRouter
 from dockrev.web.identity import OptionalPrincipal
 from dockrev.web.wire import Wire, WireResponse
@@ -25,10 +28,11 @@ class ReadyAnswer(Wire):
     parts: list[FindingOut] | None = None
 
 
-class SystemRoutes:
-    def __init__(self, version: str, readiness: Readiness) -> None:
+class MonitoringRoutes:
+    def __init__(self, version: str, checks: Mapping[str, SelfCheck]) -> None:
+        """`checks` decide about readiness; their names are the parts that the answer lists."""
         self._version = version
-        self._readiness = readiness
+        self._checks = checks
         self.router = ApiRouter(tags=["system"])
         add = self.router.add_api_route
         add("/api/health", self.health, methods=["GET"], response_class=PlainTextResponse)
@@ -48,8 +52,8 @@ class SystemRoutes:
         return VersionAnswer(version=self._version)
 
     async def ready(self, principal: OptionalPrincipal) -> Response:
-        findings = await self._readiness.ask()
-        ready = all(finding.ok for finding in findings)
-        parts = [FindingOut(part=one.part, ok=one.ok, detail=one.detail) for one in findings]
-        answer = ReadyAnswer(ready=ready, parts=parts if principal else None)
+        parts = await readiness(self._checks)
+        ready = all(part.ready for part in parts)
+        listed = [FindingOut(part=part.part, ok=part.ready, detail=part.detail) for part in parts]
+        answer = ReadyAnswer(ready=ready, parts=listed if principal else None)
         return WireResponse(answer, status_code=200 if ready else 503)

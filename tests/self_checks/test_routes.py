@@ -2,32 +2,35 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 
 from fastapi import FastAPI
 
 from dockrev.config import AuthConfig
 from dockrev.db.database import Database
 from dockrev.errors import DockerError
-from dockrev.system.readiness import Probe, Readiness, database_probe
-from dockrev.system.routes import SystemRoutes
+from dockrev.self_checks.check import CheckFinding, SelfCheck, ok
+from dockrev.self_checks.database import check_database
+from dockrev.self_checks.readiness import readiness
+from dockrev.self_checks.routes import MonitoringRoutes
 from dockrev.web.application import create_web_app
 from tests.web.asgi import ask
 
 PRIVATE = AuthConfig(allowed_user="ann")
 
 
-async def sound() -> str:
-    return "engine 20.10"
+async def sound() -> Sequence[CheckFinding]:
+    return ok("engine 20.10")
 
 
-async def broken() -> str:
+async def broken() -> Sequence[CheckFinding]:
     raise DockerError("the engine is away")
 
 
-def app_of(probes: Mapping[str, Probe], auth: AuthConfig = PRIVATE) -> FastAPI:
-    return create_web_app([SystemRoutes("1.2.3", Readiness(probes)).router], auth, "1.2.3")
+def app_of(checks: Mapping[str, SelfCheck]) -> FastAPI:
+    return create_web_app([MonitoringRoutes("1.2.3", checks).router], PRIVATE, "1.2.3")
 
 
 async def test_liveness_is_plain_text_and_open_to_everybody() -> None:
@@ -55,29 +58,29 @@ async def test_readiness_names_its_parts_to_those_who_are_let_in() -> None:
 
 
 async def test_readiness_tells_strangers_only_yes_or_no() -> None:
-    for probe, status, ready in ((sound, 200, True), (broken, 503, False)):
-        answer = await ask(app_of({"engine": probe}), "GET", "/api/ready")
+    for check, status, ready in ((sound, 200, True), (broken, 503, False)):
+        answer = await ask(app_of({"engine": check}), "GET", "/api/ready")
         assert (answer.status, answer.json()) == (status, {"ready": ready})
 
 
-async def test_all_parts_are_asked_at_once() -> None:
+async def test_all_checks_run_at_once() -> None:
     meet = asyncio.Barrier(2)
 
-    async def wait_for_the_other() -> str:
+    async def wait_for_the_other() -> Sequence[CheckFinding]:
         await meet.wait()
-        return "met"
+        return ok("met")
 
     async with asyncio.timeout(2):
-        findings = await Readiness({"a": wait_for_the_other, "b": wait_for_the_other}).ask()
-    assert [finding.detail for finding in findings] == ["met", "met"]
+        parts = await readiness({"a": wait_for_the_other, "b": wait_for_the_other})
+    assert [part.detail for part in parts] == ["met", "met"]
 
 
 async def test_a_database_that_is_locked_is_not_ready(database: Database) -> None:
-    probes = {"database": database_probe(database)}
-    assert [finding.ok for finding in await Readiness(probes).ask()] == [True]
+    checks = {"database": partial(check_database, database)}
+    assert [part.ready for part in await readiness(checks)] == [True]
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        (finding,) = await Readiness(probes).ask()
+        (part,) = await readiness(checks)
         other.execute("ROLLBACK")
-    assert not finding.ok
-    assert "another program holds its lock" in finding.detail
+    assert not part.ready
+    assert "another program holds its lock" in part.detail

@@ -1,0 +1,10 @@
+"""Does the configuration have oddities that do not keep Dockrev from starting?"""
+
+from collections.abc import Sequence
+
+from dockrev.config import Config
+from dockrev.self_checks.check import CheckFinding, CheckStatus
+
+
+async def check_configuration(config: Config) -> Sequence[CheckFinding]:
+    return [CheckFinding(CheckStatus.WARN, warning) for warning in config.warnings]
