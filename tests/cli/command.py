@@ -3,11 +3,14 @@
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from tests.e2e.server_process import environment
+from tests.processes import fork_server
 
 _PATIENCE_SECONDS = 60
 
@@ -40,22 +43,42 @@ class Cli:
         return self.directory / "tmp"
 
     async def start(self, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
-        self.scratch.mkdir(exist_ok=True)
-        env = environment(self.directory, self.docker_host) | {"TMPDIR": str(self.scratch), **settings}
+        """A process of `python -m dockrev` that can be read from and sent signals."""
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "dockrev",
             *arguments,
             cwd=self.directory,
-            env=env,
+            env=self._env(settings),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
 
     async def run(self, *arguments: str, **settings: str) -> Said:
-        return await outcome(await self.start(*arguments, **settings))
+        with TemporaryFile() as out, TemporaryFile() as err:
+            process = fork_server.start(
+                self._env(settings), self.directory, *arguments, stdout=out.fileno(), stderr=err.fileno()
+            )
+            try:
+                code = await asyncio.to_thread(process.wait, _PATIENCE_SECONDS)
+            finally:
+                process.kill()
+            return Said(code, _text(out), _text(err))
+
+    def _env(self, settings: Mapping[str, str]) -> dict[str, str]:
+        self.scratch.mkdir(exist_ok=True)
+        return {
+            **environment(self.directory, self.docker_host),
+            "TMPDIR": str(self.scratch),
+            **settings,
+        }
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 async def outcome(process: asyncio.subprocess.Process) -> Said:

@@ -8,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
 
 from tests.e2e.api import Api
+from tests.processes import fork_server
+from tests.processes.fork_server import ForkedProcess
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.requirements import COMPOSE_V2
@@ -45,19 +47,27 @@ class ServerProcess:
         self.within: tuple[str, ...] = ()
         """Words before the command, of programs that end by running it."""
         self._log = directory / "server.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Returns at once; `serving` and `ready` wait."""
-        self._process = launch(self.env, self.directory, self._log, "serve", within=self.within)
+    def start(self, *, preloaded: bool = True) -> None:
+        """Returns at once; `serving` and `ready` wait.
 
-    async def started(self) -> None:
+        `preloaded`: as a fork of a process that has imported Dockrev, instead of `python -m dockrev`.
+        """
+        with self._log.open("ab") as output:
+            if preloaded and not self.within:
+                file = output.fileno()
+                self._process = fork_server.start(self.env, self.directory, "serve", stdout=file, stderr=file)
+            else:
+                self._process = self._run_python(output.fileno())
+
+    async def started(self, *, preloaded: bool = True) -> None:
         """Returns when everything works."""
-        self.start()
+        self.start(preloaded=preloaded)
         await self.ready()
 
     @asynccontextmanager
@@ -114,7 +124,17 @@ class ServerProcess:
         """Of all its starts."""
         return self._log.read_text(errors="replace")
 
-    def _require_process(self) -> subprocess.Popen[bytes]:
+    def _run_python(self, output: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*self.within, sys.executable, "-m", "dockrev", "serve"],
+            cwd=self.directory,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+    def _require_process(self) -> subprocess.Popen[bytes] | ForkedProcess:
         assert self._process is not None, "start it first"
         return self._process
 
@@ -163,21 +183,6 @@ def environment(directory: Path, docker_host: str) -> dict[str, str]:
         "DOCKREV_COMPOSE_BIN": str(COMPOSE_V2),
         "DOCKREV_LOG_FORMAT": "json",
     }
-
-
-def launch(
-    env: Mapping[str, str], directory: Path, log: Path, *arguments: str, within: Sequence[str] = ()
-) -> subprocess.Popen[bytes]:
-    """`dockrev ARGUMENTS`, its output appended to the log."""
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            [*within, sys.executable, "-m", "dockrev", *arguments],
-            cwd=directory,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
 
 
 def free_port() -> int:
