@@ -14,8 +14,7 @@ from dockrev.background import every, running
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.lock import only_server
-from dockrev.discovery.jobs import JOB_TYPE as DISCOVERY
-from dockrev.discovery.jobs import DiscoveryJob
+from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.watch import DiscoveryWatch
 from dockrev.ignores.routes import IgnoreRoutes
@@ -68,6 +67,7 @@ class Dockrev:
 class _Looking:
     """The jobs that only look."""
 
+    discovery: DiscoveryJobs
     checks: CheckJobs
     scans: RuntimeScanJobs
     watch: DiscoveryWatch
@@ -95,8 +95,8 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
 
 def _looking(core: Core, works: Works) -> _Looking:
     runner, config = works.runner, core.config
-    runner.handles(DISCOVERY, DiscoveryJob(core.scanner, config.discovery.max_actions).run)
     return _Looking(
+        discovery=DiscoveryJobs(runner, core.scanner, config.discovery.max_actions),
         checks=CheckJobs(runner, core.checker, core.stacks, core.scanner.scan, core.inference.names.of),
         scans=RuntimeScanJobs(
             runner,
@@ -147,7 +147,7 @@ def _web(core: Core, works: Works, looking: _Looking, shutdown: Shutdown) -> Fas
         IgnoreRoutes(core.ignores).router,
         _inference_routes(core, shutdown).router,
         SettingsRoutes(core.stacks).router,
-        DiscoveryRoutes(core.projects, works.runner).router,
+        DiscoveryRoutes(core.projects, looking.discovery).router,
         CheckRoutes(looking.checks).router,
         RuntimeScanRoutes(looking.scans).router,
         UpdateRoutes(works.updates).router,

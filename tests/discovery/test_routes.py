@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from dockrev.config import AuthConfig
-from dockrev.discovery.jobs import JOB_TYPE, DiscoveryJob
+from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import Job, JobStatus, Level, LogRow
@@ -62,8 +62,8 @@ async def api(host: DiscoveryHost, tmp_path: Path) -> AsyncIterator[Api]:
     feed = LogFeed()
     jobs = JobStore(host.database, feed, host.clock)
     runner = JobRunner(jobs, host.clock, tmp_path / "workflows.sqlite3")
-    runner.handles(JOB_TYPE, DiscoveryJob(host.scanner, MAX_ACTIONS).run)
-    app = create_web_app([DiscoveryRoutes(host.projects, runner).router], AuthConfig(), "1.2.3")
+    discovery = DiscoveryJobs(runner, host.scanner, MAX_ACTIONS)
+    app = create_web_app([DiscoveryRoutes(host.projects, discovery).router], AuthConfig(), "1.2.3")
     async with serving(app) as served:
         yield Api(host, served.client, jobs, runner, feed)
 

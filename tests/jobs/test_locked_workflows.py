@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dockrev.errors import StorageError
+from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import JobFilter, JobOutcome, JobStatus
-from dockrev.jobs.runner import JobContext
 from tests.jobs.building import success
 from tests.jobs.works import Works
 

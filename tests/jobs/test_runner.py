@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 
 from dockrev.errors import Conflict, NotFound, StorageError, UpstreamError
+from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import Exclusive, JobFilter, JobOutcome, JobProgress, JobStatus, Level
 from dockrev.jobs.retention import KEPT, JobRetention
-from dockrev.jobs.runner import JobContext
 from tests.fakes.clock import MovableClock
 from tests.jobs.building import new_job, success
 from tests.jobs.works import Endless, Works, logged

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dockrev.errors import StorageError, Unavailable
+from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobProgress, JobStatus
-from dockrev.jobs.runner import JobContext
 from tests.jobs.building import EVERYTHING, success
 from tests.jobs.works import Endless, Works
 

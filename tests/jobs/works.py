@@ -13,8 +13,10 @@ from structlog.typing import EventDict
 from dockrev.clock import Clock, SystemClock
 from dockrev.db.database import Database
 from dockrev.errors import StorageError
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.kinds import Handler, JobKind
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobTarget
-from dockrev.jobs.runner import Handler, JobContext, JobRunner
+from dockrev.jobs.runner import JobRunner
 from dockrev.retry import RetryPolicy
 from tests.jobs.building import Jobs, new_job, stack
 from tests.storage import migrated
@@ -30,7 +32,7 @@ class Works:
         self.database = database
         self._handlers: dict[str | None, Handler] = {}
         self._numbers = count()
-        runner.handles(WORK, self._handle)
+        runner.register(JobKind(WORK, self._handle))
 
     @classmethod
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The discovery job: a scan that somebody asked for, with its log and its progress."""
+"""Discovery jobs: scans that a user asked for, with a log and progress."""
 
 from collections.abc import Mapping
 
@@ -6,18 +6,38 @@ from dockrev.clock import timestamp
 from dockrev.discovery.models import Action, ActionKind, ScanResult
 from dockrev.discovery.scan import Scanner
 from dockrev.errors import Json
-from dockrev.jobs.models import JobOutcome, JobProgress, JobStatus, Level
-from dockrev.jobs.runner import JobContext
+from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.kinds import JobKind
+from dockrev.jobs.models import (
+    JobOutcome,
+    JobProgress,
+    JobStatus,
+    JobTarget,
+    Level,
+    NewJob,
+    Reason,
+    Scope,
+)
+from dockrev.jobs.runner import JobRunner
 
 JOB_TYPE = "discovery"
 
 
-class DiscoveryJob:
-    def __init__(self, scanner: Scanner, max_actions: int) -> None:
+class DiscoveryJobs:
+    def __init__(self, runner: JobRunner, scanner: Scanner, max_actions: int) -> None:
+        self._runner = runner
         self._scanner = scanner
         self._max_actions = max_actions
+        runner.register(JobKind(JOB_TYPE, self._run))
 
-    async def run(self, context: JobContext) -> JobOutcome:
+    async def start(self, created_by: str) -> str:
+        """Returns the id of the new job."""
+        job = NewJob(new_id(IdPrefix.DISCOVERY_JOB), JOB_TYPE, JobTarget(Scope.ALL), created_by, Reason.UI)
+        await self._runner.submit(job)
+        return job.id
+
+    async def _run(self, context: JobContext) -> JobOutcome:
         context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
         await context.log("discovery started")
 

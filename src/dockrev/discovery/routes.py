@@ -2,12 +2,9 @@
 
 from starlette.responses import Response
 
-from dockrev.discovery.jobs import JOB_TYPE
+from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.models import DiscoveredProject, ProjectStatus
 from dockrev.discovery.store import ProjectStore
-from dockrev.ids import IdPrefix, new_id
-from dockrev.jobs.models import JobTarget, NewJob, Reason, Scope
-from dockrev.jobs.runner import JobRunner
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.wire import Archived
 from dockrev.web.body import ApiRouter
@@ -36,9 +33,9 @@ class ProjectListAnswer(Wire):
 
 
 class DiscoveryRoutes:
-    def __init__(self, projects: ProjectStore, runner: JobRunner) -> None:
+    def __init__(self, projects: ProjectStore, jobs: DiscoveryJobs) -> None:
         self._projects = projects
-        self._runner = runner
+        self._jobs = jobs
         self.router = ApiRouter(tags=["discovery"])
         add, errors = self.router.add_api_route, responses(503)
         add("/api/discovery/scan", self.scan, methods=["POST"], responses=errors)
@@ -55,9 +52,7 @@ class DiscoveryRoutes:
             add(path, endpoint, methods=["POST"], responses=responses(404, 503))
 
     async def scan(self, principal: CurrentPrincipal) -> ScanStarted:
-        job_id = new_id(IdPrefix.DISCOVERY_JOB)
-        await self._runner.submit(NewJob(job_id, JOB_TYPE, JobTarget(Scope.ALL), principal.name, Reason.UI))
-        return ScanStarted(job_id=job_id)
+        return ScanStarted(job_id=await self._jobs.start(principal.name))
 
     async def list(self, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
         shown = [_project_out(one) for one in await self._projects.all() if archived.admits(one.archived)]

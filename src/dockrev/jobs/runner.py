@@ -1,21 +1,22 @@
 """Starts jobs, runs the handler of their type, and ends each of them truthfully, whatever happens."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from dockrev.clock import Clock, timestamp
-from dockrev.errors import AppError, Json, StorageError, Unavailable
+from dockrev.clock import Clock
+from dockrev.errors import AppError, StorageError, Unavailable
+from dockrev.jobs.context import JobContext
 from dockrev.jobs.durable import START_SECONDS, DurableWorkflows
+from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import (
     Exclusive,
     Job,
     JobOutcome,
-    JobProgress,
     JobStatus,
     Level,
     Line,
@@ -28,8 +29,6 @@ from dockrev.signals import is_set_within
 
 log = structlog.get_logger()
 
-_PROGRESS_SECONDS = 0.5
-
 
 def _is_storage_error(error: Exception) -> bool:
     return isinstance(error, StorageError)
@@ -37,61 +36,6 @@ def _is_storage_error(error: Exception) -> bool:
 
 _UNTIL_STORED = RetryPolicy(pauses=(5.0,), retries=_is_storage_error, endless=True)
 """What cannot be stored (a full disk, a locked file) is tried again until it can."""
-
-
-class JobContext:
-    """What a handler may do with its job."""
-
-    def __init__(self, job: Job, store: JobStore, clock: Clock) -> None:
-        self.job = job
-        self._store = store
-        self._clock = clock
-        self.cancel_requested = asyncio.Event()
-        self._latest: Mapping[str, Json] | None = None
-        self._changed = asyncio.Event()
-
-    async def log(self, message: str, level: Level = Level.INFO) -> None:
-        await self._store.add_log(self.job.id, level, message)
-
-    async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
-        await self._store.add_event(self.job.id, kind, fields)
-
-    def progress(self, progress: JobProgress) -> None:
-        """Cheap at any rate: the newest state is stored and sent at most twice a second."""
-        self._latest = {
-            "phase": progress.phase,
-            "message": progress.message,
-            "current": progress.current,
-            "total": progress.total,
-            "percent": progress.percent,
-            "plannedCurrent": progress.planned_current,
-            "plannedTotal": None if progress.planned_current is None else progress.total,
-            "plannedPercent": progress.planned_percent,
-            "currentTarget": progress.current_target,
-            "updatedAt": timestamp(self._clock.now()),
-        }
-        self._changed.set()
-
-    async def flush(self) -> None:
-        """What could not be stored, or whose storing was cancelled, is still the latest."""
-        latest = self._latest
-        if latest is not None:
-            await self._store.set_progress(self.job.id, latest)
-            if self._latest is latest:
-                self._latest = None
-
-    async def keep_flushing(self) -> None:
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            with suppress(
-                StorageError
-            ):  # progress is replaced in a moment; the job's end is what must be stored
-                await self.flush()
-            await asyncio.sleep(_PROGRESS_SECONDS)
-
-
-Handler = Callable[[JobContext], Awaitable[JobOutcome]]
 
 
 class JobRunner:
@@ -111,8 +55,7 @@ class JobRunner:
         self._path = workflows_path
         self._storage_retries = storage_retries
         self._start_seconds = start_seconds
-        self._handlers: dict[str, Handler] = {}
-        self._resuming: set[str] = set()
+        self._kinds: dict[str, JobKind] = {}
         self._workflows: DurableWorkflows | None = None
         self._working: set[asyncio.Task[None]] = set()
         self._contexts: dict[str, JobContext] = {}
@@ -122,11 +65,12 @@ class JobRunner:
         """Maybe after their job was read, and before it was handled."""
         self._stopping = asyncio.Event()
 
-    def handles(self, job_type: str, handler: Handler, *, resumes: bool = False) -> None:
-        """`resumes`: a restart goes on with such a job; its handler finds out by itself how far it came."""
-        self._handlers[job_type] = handler
-        if resumes:
-            self._resuming.add(job_type)
+    def register(self, kind: JobKind) -> None:
+        self._kinds[kind.type] = kind
+
+    def _resumes(self, job: Job) -> bool:
+        kind = self._kinds.get(job.type)
+        return kind is not None and kind.resumes
 
     async def start(self) -> None:
         """First closes or resumes what an earlier process left unfinished, then takes new jobs."""
@@ -187,7 +131,7 @@ class JobRunner:
             self._cancelled_early.add(job_id)
 
     def _cancel(self, context: JobContext) -> None:
-        if context.job.type in self._resuming:
+        if self._resumes(context.job):
             context.cancel_requested.set()
         else:
             self._interrupt(context.job.id, Termination.CANCELLED)
@@ -197,7 +141,7 @@ class JobRunner:
             await self._workflows.forget(job_ids)
 
     async def _close_unfinished(self, reason: Termination) -> None:
-        closed = [job for job in await self._store.unfinished() if job.type not in self._resuming]
+        closed = [job for job in await self._store.unfinished() if not self._resumes(job)]
         for job in closed:
             log.warning("Job was interrupted", action="job.interrupted", job_id=job.id, reason=reason.value)
             await self._store.terminate(job.id, reason)
@@ -245,7 +189,7 @@ class JobRunner:
         flushing.cancel()
         await asyncio.gather(flushing, return_exceptions=True)
         ended_by = self._ended_by.pop(job_id, Termination.SERVER_SHUTDOWN)
-        if handling.cancelled() and context.job.type in self._resuming:
+        if handling.cancelled() and self._resumes(context.job):
             return  # the next start goes on with it
         end = ended_by if handling.cancelled() else handling.result()
         await self._until_stored(partial(self._record_end, context, end))
@@ -263,8 +207,8 @@ class JobRunner:
 
     async def _handled(self, context: JobContext) -> JobOutcome:
         """A job that can be resumed is resumed as well when its database comes back."""
-        handler = partial(self._handlers[context.job.type], context)
-        if context.job.type not in self._resuming:
+        handler = partial(self._kinds[context.job.type].handler, context)
+        if not self._resumes(context.job):
             return await handler()
         return await retry(self._storage_retries, handler, on_failure=_log_wait)
 

@@ -6,6 +6,8 @@ from typing import Protocol
 from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.hosts.host import Host
 from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import (
     Exclusive,
     JobOutcome,
@@ -17,7 +19,7 @@ from dockrev.jobs.models import (
     Reason,
     Scope,
 )
-from dockrev.jobs.runner import JobContext, JobRunner
+from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
 from dockrev.stacks.models import Service
@@ -66,7 +68,7 @@ class RuntimeScanJobs:
         self._look_around = look_around
         self._registries = registries
         self._seen: dict[str, Seen] = {}
-        runner.handles(JOB_TYPE, self._run)
+        runner.register(JobKind(JOB_TYPE, self._run))
 
     async def remember(self) -> None:
         """What is on record now is what the next scan compares with. Before anything looks at the host."""

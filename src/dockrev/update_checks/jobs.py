@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from dockrev.clock import timestamp
 from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import (
     Exclusive,
     JobOutcome,
@@ -17,7 +19,7 @@ from dockrev.jobs.models import (
     Reason,
     Scope,
 )
-from dockrev.jobs.runner import JobContext, JobRunner
+from dockrev.jobs.runner import JobRunner
 from dockrev.stacks.models import Service
 from dockrev.stacks.scope import require_known, services_of
 from dockrev.stacks.store import StackStore
@@ -49,7 +51,7 @@ class CheckJobs:
         self._stacks = stacks
         self._look_around = look_around
         self._names = names
-        runner.handles(JOB_TYPE, self._run)
+        runner.register(JobKind(JOB_TYPE, self._run))
 
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same check runs, InvalidArgument for an id that does not exist."""

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dockrev.clock import timestamp
 from dockrev.errors import AppError, JobCancelled
 from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import JobOutcome, JobStatus, Level, NewJob, Termination
-from dockrev.jobs.runner import JobContext, JobRunner
+from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.views import StackViews
 from dockrev.updates.collaborators import Tools
@@ -51,7 +53,7 @@ class UpdateJobs:
         self._tools = tools
         self._backups = backups
         self._turns = Turns()
-        runner.handles(JOB_TYPE, self._run, resumes=True)
+        runner.register(JobKind(JOB_TYPE, self._run, resumes=True))
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""

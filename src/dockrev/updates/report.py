@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dockrev.errors import Json
+from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import JobProgress, Level
-from dockrev.jobs.runner import JobContext
 from dockrev.stacks.views import ServiceView
 from dockrev.updates.models import ServicePlan, StackPlan, Step, UpdatePlan
 from dockrev.updates.shares import BACKUP_SHARE, Phase, Place, Share

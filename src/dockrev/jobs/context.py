@@ -1,0 +1,60 @@
+"""What the handler of a job may do with its job: log, send events, show progress, notice a cancel."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+
+from dockrev.clock import Clock, timestamp
+from dockrev.errors import Json, StorageError
+from dockrev.jobs.models import Job, JobProgress, Level
+from dockrev.jobs.store import JobStore
+
+_PROGRESS_SECONDS = 0.5
+
+
+class JobContext:
+    def __init__(self, job: Job, store: JobStore, clock: Clock) -> None:
+        self.job = job
+        self._store = store
+        self._clock = clock
+        self.cancel_requested = asyncio.Event()
+        self._latest: Mapping[str, Json] | None = None
+        self._changed = asyncio.Event()
+
+    async def log(self, message: str, level: Level = Level.INFO) -> None:
+        await self._store.add_log(self.job.id, level, message)
+
+    async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
+        await self._store.add_event(self.job.id, kind, fields)
+
+    def progress(self, progress: JobProgress) -> None:
+        """Cheap at any rate: the newest state is stored and sent at most twice a second."""
+        self._latest = {
+            "phase": progress.phase,
+            "message": progress.message,
+            "current": progress.current,
+            "total": progress.total,
+            "percent": progress.percent,
+            "plannedCurrent": progress.planned_current,
+            "plannedTotal": None if progress.planned_current is None else progress.total,
+            "plannedPercent": progress.planned_percent,
+            "currentTarget": progress.current_target,
+            "updatedAt": timestamp(self._clock.now()),
+        }
+        self._changed.set()
+
+    async def flush(self) -> None:
+        """Progress that could not be stored, or whose storing was cancelled, stays for the next flush."""
+        latest = self._latest
+        if latest is not None:
+            await self._store.set_progress(self.job.id, latest)
+            if self._latest is latest:
+                self._latest = None
+
+    async def keep_flushing(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            with suppress(StorageError):  # newer progress follows, or the end of the job
+                await self.flush()
+            await asyncio.sleep(_PROGRESS_SECONDS)

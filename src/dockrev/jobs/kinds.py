@@ -1,0 +1,20 @@
+"""A kind of job, as its feature registers it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.models import JobOutcome
+
+Handler = Callable[[JobContext], Awaitable[JobOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    type: str
+    handler: Handler
+    resumes: bool = False
+    """A restart runs the handler again from its start; the handler finds out how far the job came.
+
+    Such a job ends a cancel by itself. A job that does not resume is ended by a restart or a cancel at once.
+    """
