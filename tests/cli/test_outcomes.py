@@ -1,23 +1,33 @@
 """What `dockrev update` decides to do and how it tells what it did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from dockrev.cli.outcomes import Told, choose, exit_code, outcomes_of, request_for
-from dockrev.docker.self_service import OwnService
 from dockrev.errors import Json
+from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.images.models import CheckError, TagState
 from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView, appraise
 from dockrev.updates.models import Mode
-from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, context, index, running, service, stack
+from tests.stacks.building import (
+    AMD64,
+    NEW,
+    NOON,
+    OLD,
+    OWN_IMAGE,
+    WEB,
+    context,
+    index,
+    running,
+    service,
+    stack,
+)
 
-OWN = "ghcr.io/acme/dockrev"
-ITSELF = OwnService(OWN)
 ERROR = CheckError("registry_timeout", "no answer in time", NOON)
 
 
@@ -25,9 +35,14 @@ def outdated(name: str = "web", *, stack_id: str = "stk_blog") -> Service:
     return replace(service(runtime=running(OLD), name=name), stack_id=stack_id)
 
 
-def appraised(*stacks: Stack, state: TagState = TagState(WEB, "latest", NEW, NOON)) -> list[StackView]:  # noqa: B008 -- frozen
+def appraised(
+    *stacks: Stack,
+    state: TagState = TagState(WEB, "latest", NEW, NOON),  # noqa: B008 -- frozen
+    rules: Sequence[IgnoreRule] = (),
+) -> list[StackView]:
     facts = {NEW: index(NEW, amd64=NEW), OLD: index(OLD, amd64=OLD)}
-    return appraise(stacks, context(RegistryFacts({(state.repository, state.tag): state}, facts, AMD64)))
+    images = RegistryFacts({(state.repository, state.tag): state}, facts, AMD64)
+    return appraise(stacks, context(images, rules=rules))
 
 
 def services_in(stacks: list[StackView]) -> list[Service]:
@@ -37,7 +52,7 @@ def services_in(stacks: list[StackView]) -> list[Service]:
 def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
     stacks = appraised(stack(outdated("web"), outdated("other"), service(runtime=running(NEW), name="db")))
 
-    selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"], ITSELF)
+    selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"])
 
     (one,) = selection.chosen
     assert (one.name, one.candidate.digest) == ("blog/web", NEW)
@@ -47,32 +62,43 @@ def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
 def test_what_the_registry_did_not_answer_for_is_left_alone_although_an_update_was_seen_before() -> None:
     stacks = appraised(stack(outdated()), state=TagState(WEB, "latest", NEW, NOON, ERROR))
 
-    selection = choose(stacks, services_in(stacks), ITSELF)
+    selection = choose(stacks, services_in(stacks))
 
     assert selection.chosen == ()
     assert selection.unanswered == ("blog/web is left alone: no answer in time",)
 
 
 def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
-    own = replace(outdated(), image_ref=f"{OWN}:latest")
-    state = TagState(OWN, "latest", NEW, NOON)
+    own = replace(outdated(), image_ref=f"{OWN_IMAGE}:latest")
+    state = TagState(OWN_IMAGE, "latest", NEW, NOON)
     stacks = appraised(stack(own), state=state)
 
-    selection = choose(stacks, services_in(stacks), ITSELF)
+    selection = choose(stacks, services_in(stacks))
 
     assert selection.chosen == ()
-    assert selection.left_out == (
-        "blog/web is left alone: it is Dockrev itself, which the supervisor upgrades",
-    )
+    assert selection.left_out == ("blog/web is left alone: it is Dockrev itself",)
+
+
+RULE = IgnoreRule("ign_1", "svc_web", True, MatchKind.EXACT, "latest", None, NOON)
 
 
 @pytest.mark.parametrize(
-    "archived", [stack(outdated(), archived=True), stack(replace(outdated(), archived=True))]
+    ("found", "rules", "why"),
+    [
+        (stack(outdated(), archived=True), (), "its stack is archived"),
+        (stack(replace(outdated(), archived=True)), (), "it is archived"),
+        (stack(outdated()), (RULE,), 'an ignore rule silences latest: exact "latest"'),
+    ],
 )
-def test_what_is_archived_is_left_alone(archived: Stack) -> None:
-    stacks = appraised(archived)
-
-    assert choose(stacks, services_in(stacks), ITSELF).left_out == ("blog/web is left alone: it is archived",)
+def test_what_is_archived_or_ignored_is_left_alone_unless_it_is_named(
+    found: Stack, rules: Sequence[IgnoreRule], why: str
+) -> None:
+    stacks = appraised(found, rules=rules)
+    names: list[str]
+    for names in ([], ["blog"], ["web"]):
+        selection = choose(stacks, services_in(stacks), names)
+        assert (selection.chosen, selection.left_out) == ((), (f"blog/web is left alone: {why}",))
+    assert [one.name for one in choose(stacks, services_in(stacks), ["blog/web"]).chosen] == ["blog/web"]
 
 
 def test_an_image_for_other_platforms_is_left_alone() -> None:
@@ -80,9 +106,11 @@ def test_an_image_for_other_platforms_is_left_alone() -> None:
     state = TagState(WEB, "latest", NEW, NOON)
     stacks = appraise([stack(outdated())], context(RegistryFacts({(WEB, "latest"): state}, facts, AMD64)))
 
-    (sentence,) = choose(stacks, services_in(stacks), ITSELF).left_out
+    (sentence,) = choose(stacks, services_in(stacks)).left_out
 
-    assert sentence == "blog/web is left alone: the image is not offered for this host's platform"
+    assert sentence == (
+        "blog/web is left alone: the new image is offered for linux/arm64 only, not for this host's platform"
+    )
 
 
 def other_stack(*services: Service) -> Stack:
@@ -102,7 +130,7 @@ def test_the_request_is_about_the_smallest_target_that_has_them_all(
 ) -> None:
     found = appraised(*stacks)
 
-    request = request_for(choose(found, services_in(found), ITSELF).chosen, dry_run=False)
+    request = request_for(choose(found, services_in(found)).chosen, dry_run=False)
 
     assert request.target == target
     assert {wish.service_id for wish in request.wishes} == {one.id for one in services_in(found)}

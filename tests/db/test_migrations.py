@@ -23,7 +23,7 @@ from dockrev.errors import StorageError
 
 VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
 
-DECLARING = {"store", "ticks", "settings", "tasks", "spend", "facts", "snapshots", "reservations"}
+DECLARING = {"store", "schedule_runs", "settings", "tasks", "spend", "facts", "snapshots", "reservations"}
 
 for module in pkgutil.walk_packages(dockrev.__path__, "dockrev."):
     if module.name.rpartition(".")[2] in DECLARING:
@@ -148,6 +148,20 @@ def test_an_update_keeps_its_services_over_the_upgrade(tmp_path: Path) -> None:
     migrate(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM reservations").fetchall() == [("svc_1", "job_1", None)]
+
+
+def test_a_digest_on_record_counts_from_the_newest_check_before_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0004")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO image_tags (repository, tag, digest, checked_at) VALUES"
+            " ('r/web', '1', 'sha256:a', '2026-01-02'), ('r/web', '2', NULL, '2026-01-02')"
+        )
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        since = connection.execute("SELECT tag, digest_since FROM image_tags ORDER BY tag").fetchall()
+    assert since == [("1", "2026-01-02"), ("2", None)]
 
 
 async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -40,9 +41,36 @@ def resolver(registry: MemoryRegistry, clock: MovableClock, *known: Digest) -> R
 
 async def test_an_unmoved_tag_costs_one_head(registry: MemoryRegistry, clock: MovableClock) -> None:
     answer = await resolver(registry, clock).answer(question([NEW], before=NEW))
-    assert answer.state == TagState(WEB.repository, "1", NEW, clock.now())
+    assert answer.state == TagState(WEB.repository, "1", NEW, clock.now(), digest_since=clock.now())
     assert answer.learned is None
     assert registry.asked == {"HEAD": 1}
+
+
+async def test_a_tag_remembers_since_when_it_names_its_digest(
+    registry: MemoryRegistry, clock: MovableClock
+) -> None:
+    first_seen = clock.now()
+    asked = resolver(registry, clock, OLD, NEW)
+    first = await asked.answer(question([OLD], before=OLD))
+    clock.advance(60)
+    later = await asked.answer(replace(question([OLD]), before=first.state))
+    assert (later.state.digest, later.state.digest_since) == (NEW, first_seen)
+    assert later.state.checked_at == clock.now()
+
+    registry.tags[f"{WEB}"] = OLD
+    clock.advance(60)
+    moved = await asked.answer(replace(question([OLD]), before=later.state))
+    assert (moved.state.digest, moved.state.digest_since) == (OLD, clock.now())
+
+
+async def test_a_registry_that_fails_does_not_change_since_when(
+    registry: MemoryRegistry, clock: MovableClock
+) -> None:
+    before = (await resolver(registry, clock, NEW).answer(question([OLD]))).state
+    registry.head_error = RegistryError(RegistryErrorCode.TIMEOUT, "no answer")
+    clock.advance(60)
+    after = (await resolver(registry, clock).answer(replace(question([OLD]), before=before))).state
+    assert (after.error is not None, after.digest_since) == (True, before.digest_since)
 
 
 async def test_a_digest_that_is_new_is_fetched_once(registry: MemoryRegistry, clock: MovableClock) -> None:

@@ -37,7 +37,7 @@ async def test_a_tag_is_read_back_exactly(images: Images, clock: MovableClock) -
     error = CheckError("registry_rate_limited", "later", clock.now(), clock.now() + timedelta(hours=1))
     states = [
         TagState("docker.io/library/web", "1", ONE, clock.now()),
-        TagState("docker.io/library/web", "2", ONE, clock.now(), error),
+        TagState("docker.io/library/web", "2", ONE, clock.now(), error, clock.now() - timedelta(days=1)),
         TagState("ghcr.io/a/b", "1"),
     ]
     await images.record(*states)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from dockrev.docker.self_service import OwnService
 from dockrev.ignores.models import IgnoreRule
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.oci.digest import Digest
@@ -122,11 +123,18 @@ def versions(*known: Snapshot, tasks: Iterable[Task] = ()) -> VersionKnowledge:
     return VersionKnowledge(AMD64, {}, {one.key: one for one in known}, {one.key: one for one in tasks})
 
 
+OWN_IMAGE = "ghcr.io/acme/dockrev"
+
+
 def context(
-    images: RegistryFacts, *snapshots: Snapshot, tasks: Iterable[Task] = (), rules: Iterable[IgnoreRule] = ()
+    images: RegistryFacts,
+    *snapshots: Snapshot,
+    tasks: Iterable[Task] = (),
+    rules: Iterable[IgnoreRule] = (),
+    own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> Context:
     """`rules` are those of the service `web`."""
-    return Context(images, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON)
+    return Context(images, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON, own)
 
 
 def observed(project: str = "blog", **services: str | ObservedService) -> ObservedStack:

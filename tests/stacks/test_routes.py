@@ -112,7 +112,10 @@ async def test_the_list_has_the_documented_shape(api: Api, blog: Stack, clock: M
 async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: MovableClock) -> None:
     retry_at = clock.now() + timedelta(hours=1)
     error = CheckError("registry_rate_limited", "later", clock.now(), retry_at)
-    await api.learn(TagState(WEB, "latest", NEW, clock.now(), error), index(NEW, amd64=NEW, arm64=OLD))
+    first_seen = clock.now() - timedelta(days=2)
+    await api.learn(
+        TagState(WEB, "latest", NEW, clock.now(), error, first_seen), index(NEW, amd64=NEW, arm64=OLD)
+    )
     settings = {
         "autoRollback": True,
         "backupTargets": {"bindPaths": {}, "volumeNames": {}},
@@ -139,6 +142,13 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
                     "removed": False,
                     "containers": containers,
                     "note": "local build",
+                    "blockers": [
+                        {
+                            "code": "local_build",
+                            "text": "its image is built on this host and comes from no registry",
+                            "remedy": "Build it again: docker compose build --pull.",
+                        }
+                    ],
                 },
                 {
                     "id": web.id,
@@ -149,6 +159,7 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
                         "digest": NEW,
                         "archMatch": "match",
                         "arch": ["linux/amd64", "linux/arm64"],
+                        "firstSeenAt": timestamp(first_seen),
                     },
                     "versionInference": {"status": "pending", "reason": "cache_miss"},
                     "settings": settings,
@@ -162,6 +173,7 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
                         "at": timestamp(clock.now()),
                         "retryAt": timestamp(retry_at),
                     },
+                    "blockers": [],
                 },
             ],
             "archived": False,

@@ -11,7 +11,7 @@ from dockrev.images.models import ImageFacts, TagState
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
-from dockrev.stacks.models import Service, Stack
+from dockrev.stacks.models import Runtime, Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView, appraise
 from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
@@ -23,6 +23,7 @@ from tests.stacks.building import (
     NEW,
     NOON,
     OLD,
+    OWN_IMAGE,
     WEB,
     context,
     running,
@@ -31,7 +32,6 @@ from tests.stacks.building import (
     stack,
 )
 
-OWN = "ghcr.io/acme/dockrev"
 BEHIND = service(name="web", runtime=running(OLD))
 CURRENT = service(name="db", runtime=running(NEW))
 FOREIGN = "docker.io/library/foreign"
@@ -42,6 +42,7 @@ def host(
     archived: bool = False,
     snapshots: Sequence[Snapshot] = (),
     rules: Sequence[IgnoreRule] = (),
+    own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> list[StackView]:
     """`web` moved on; `foreign` too, but only for another platform."""
     facts = {
@@ -54,7 +55,7 @@ def host(
     }
     return appraise(
         [stack(*services, archived=archived)],
-        context(RegistryFacts(tags, facts, AMD64), *snapshots, rules=rules),
+        context(RegistryFacts(tags, facts, AMD64), *snapshots, rules=rules, own=own),
     )
 
 
@@ -69,12 +70,8 @@ def request(*wishes: Wish, scope: Scope = Scope.ALL, allow_arch_mismatch: bool =
     return UpdateRequest(target, wishes, Mode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
 
 
-def plan(
-    of: UpdateRequest,
-    stacks: list[StackView],
-    own: OwnService = OwnService(OWN),  # noqa: B008 -- frozen
-) -> UpdatePlan:
-    return plan_update(of, stacks, own)
+def plan(of: UpdateRequest, stacks: list[StackView]) -> UpdatePlan:
+    return plan_update(of, stacks)
 
 
 def refusal(of: UpdateRequest, stacks: list[StackView]) -> AppError:
@@ -120,7 +117,7 @@ def test_another_list_than_the_selection_is_refused(
         replace(BEHIND, archived=True),
         replace(BEHIND, removed=True),
         replace(BEHIND, watched=False),
-        replace(BEHIND, image_ref=f"{OWN}:latest"),
+        replace(BEHIND, image_ref=f"{OWN_IMAGE}:latest"),
         replace(BEHIND, image_ref="foreign"),
         replace(BEHIND, image_ref=f"web@{NEW}"),
     ],
@@ -164,7 +161,9 @@ def test_another_platform_is_in_when_it_is_allowed() -> None:
     allowed = request(wish(foreign, OLD), allow_arch_mismatch=True)
     assert plan(allowed, host(foreign)).service_ids == (foreign.id,)
     refused = request(wish(foreign, OLD), scope=Scope.SERVICE)
-    assert details(refused, host(foreign)) == {"serviceId": foreign.id, "archMatch": "mismatch"}
+    told = details(refused, host(foreign))
+    assert (told["serviceId"], told["archMatch"]) == (foreign.id, "mismatch")
+    assert [blocker["code"] for blocker in told["blockers"]] == ["platform_mismatch"]
 
 
 def test_a_digest_that_is_not_the_candidate_is_a_conflict() -> None:
@@ -187,28 +186,40 @@ def test_an_update_keeps_the_tag() -> None:
 @pytest.mark.parametrize(
     ("of", "tag", "reason"),
     [
-        (replace(BEHIND, image_ref=f"{OWN}:latest"), "latest", "own_service"),
+        (replace(BEHIND, image_ref=f"{OWN_IMAGE}:latest"), "latest", "own_service"),
         (replace(BEHIND, image_ref=f"web:1@{OLD}"), "1", "digest_pinned"),
         (replace(BEHIND, watched=False), "latest", "not_watched"),
         (replace(BEHIND, removed=True), "latest", "removed_from_project"),
         (replace(BEHIND, builds=True, runtime=running(())), "latest", "local_build"),
+        (replace(BEHIND, image_ref="web:no tag"), "", "invalid_image_reference"),
+        (replace(BEHIND, runtime=Runtime()), "latest", "no_containers"),
     ],
 )
 def test_what_can_never_be_updated_is_refused_with_the_reason(of: Service, tag: str, reason: str) -> None:
     asked = request(wish(of, tag=tag), scope=Scope.SERVICE)
-    assert details(asked, host(of)) == {"serviceId": of.id, "reason": reason}
+    told = details(asked, host(of))
+    assert (told["serviceId"], told["reason"]) == (of.id, reason)
+    assert [blocker["code"] for blocker in told["blockers"]] == [reason]
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_service_that_is_named_may_be_archived_or_ignored(archived: bool) -> None:
+    """The stack and everything leave it out; the operator who names it has decided."""
+    rule = IgnoreRule("ign_1", BEHIND.id, True, MatchKind.EXACT, "latest", None, NOON)
+    stacks = host(replace(BEHIND, archived=archived), rules=() if archived else (rule,))
+    assert plan(request(), stacks).stacks == ()
+    assert plan(request(wish(BEHIND), scope=Scope.SERVICE), stacks).service_ids == (BEHIND.id,)
 
 
 def test_dockrev_is_known_by_its_container_too() -> None:
     """From an image of any name."""
-    own = OwnService(OWN, "c1", "blog", BEHIND.name)
-    assert plan(request(), host(BEHIND), own).stacks == ()
-    with pytest.raises(InvalidArgument) as refused:
-        plan(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND), own)
-    assert refused.value.details == {"serviceId": BEHIND.id, "reason": "own_service"}
+    own = OwnService(OWN_IMAGE, "c1", "blog", BEHIND.name)
+    assert plan(request(), host(BEHIND, own=own)).stacks == ()
+    refused = details(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND, own=own))
+    assert (refused["serviceId"], refused["reason"]) == (BEHIND.id, "own_service")
 
-    elsewhere = OwnService(OWN, "c1", "other", BEHIND.name)
-    assert plan(request(wish(BEHIND)), host(BEHIND), elsewhere).service_ids == (BEHIND.id,)
+    elsewhere = OwnService(OWN_IMAGE, "c1", "other", BEHIND.name)
+    assert plan(request(wish(BEHIND)), host(BEHIND, own=elsewhere)).service_ids == (BEHIND.id,)
 
 
 def test_ids_that_do_not_exist_are_told() -> None:

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dockrev.docker.self_service import OwnService
 from dockrev.errors import Json
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.stacks.models import Service
-from dockrev.stacks.update_state import ArchMatch, Candidate
-from dockrev.stacks.views import ServiceView, StackView
+from dockrev.stacks.updatable import refusals
+from dockrev.stacks.update_state import Candidate
+from dockrev.stacks.views import StackView
 from dockrev.updates.models import Mode, ServiceStatus, UpdateRequest, Wish
 
 
@@ -38,31 +38,25 @@ class Selection:
     unanswered: tuple[str, ...]
 
 
-def choose(stacks: Iterable[StackView], selected: Iterable[Service], own: OwnService) -> Selection:
-    wanted = {service.id for service in selected}
+def choose(
+    stacks: Iterable[StackView], selected: Iterable[Service], names: Collection[str] = ()
+) -> Selection:
+    """`names`: as the operator wrote them. `project/service` overrules an archive mark and an ignore rule."""
+    selected_ids = {service.id for service in selected}
     chosen, left_out, unanswered = [], [], []
     for stack in stacks:
         for one in stack.services:
-            if one.service.id not in wanted:
+            if one.service.id not in selected_ids:
                 continue
             name, candidate = f"{stack.stack.name}/{one.service.name}", one.verdict.candidate
+            blockers = refusals(one.blockers, by_name=name in names, allow_arch_mismatch=False)
             if one.verdict.check_error:
                 unanswered.append(f"{name} is left alone: {one.verdict.check_error.message}")
-            elif candidate and (why := _objection(stack, one, candidate, own)):
-                left_out.append(f"{name} is left alone: {why}")
+            elif candidate and blockers:
+                left_out.append(f"{name} is left alone: {blockers[0].text}")
             elif candidate:
                 chosen.append(Chosen(stack.stack.name, one.service, candidate))
     return Selection(tuple(chosen), tuple(left_out), tuple(unanswered))
-
-
-def _objection(stack: StackView, one: ServiceView, candidate: Candidate, own: OwnService) -> str | None:
-    if own.is_service(stack.stack.name, one.service.name, one.service.image_ref):
-        return "it is Dockrev itself, which the supervisor upgrades"
-    if stack.stack.archived or one.service.archived:
-        return "it is archived"
-    if candidate.arch_match is ArchMatch.MISMATCH:
-        return "the image is not offered for this host's platform"
-    return None
 
 
 def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:

@@ -18,6 +18,8 @@ class RowStatus(StrEnum):
     UPDATE = "update"
     ELSEWHERE = "elsewhere"
     """Its tag moved, but not for this host's platform."""
+    IGNORED = "ignored"
+    """Its tag moved, and an ignore rule silences that."""
     CURRENT = "current"
     UNCHECKED = "unchecked"
     UNKNOWN = "unknown"
@@ -107,6 +109,8 @@ def _status(one: ServiceView) -> RowStatus:
     if verdict.unchecked:
         return RowStatus.UNCHECKED
     if verdict.candidate:
+        if one.ignored_by:
+            return RowStatus.IGNORED
         mismatch = verdict.candidate.arch_match is ArchMatch.MISMATCH
         return RowStatus.ELSEWHERE if mismatch else RowStatus.UPDATE
     return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
@@ -121,6 +125,9 @@ def _note(one: ServiceView) -> str:
         notes.append(verdict.unchecked.value)
     if verdict.candidate and verdict.candidate.arch_match is ArchMatch.MISMATCH:
         notes.append("not offered for this host's platform")
+    if one.ignored_by:
+        rule = one.ignored_by.rule
+        notes.append(f'ignored by the rule {rule.kind} "{rule.value}"')
     if runtime.total and not runtime.running:
         notes.append("stopped")
     elif runtime.total and not runtime.digests and not verdict.unchecked:
@@ -186,6 +193,7 @@ def summary_of(rows: Sequence[Row], problems: Sequence[Problem] = ()) -> str:
     parts = [counted(len(rows), "service"), f"{counts[RowStatus.UPDATE]} with an update waiting"]
     for status, words in (
         (RowStatus.ELSEWHERE, "with one for other platforms only"),
+        (RowStatus.IGNORED, "with one that a rule ignores"),
         (RowStatus.FAILED, "could not be checked"),
         (RowStatus.DEFERRED, "deferred by their registry"),
         (RowStatus.UNCHECKED, "not checked"),

@@ -14,6 +14,7 @@ from dockrev.oci.digest import Digest
 _COLOURS = {
     RowStatus.UPDATE: "yellow",
     RowStatus.ELSEWHERE: "dim",
+    RowStatus.IGNORED: "dim",
     RowStatus.CURRENT: "green",
     RowStatus.UNCHECKED: "dim",
     RowStatus.UNKNOWN: "dim",

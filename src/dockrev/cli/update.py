@@ -97,9 +97,10 @@ class _Command:
             selected = (await look_for(core, self._wanted.names, bar)).services
             bar.say("asking the registries")
             report = await core.checker.check(selected, bar)
+        await core.host.own_service()  # without the engine nothing tells which service is Dockrev itself
         appraised = await core.appraiser.all()
         print_rows(rows_of(appraised, selected, report.host), self._out)
-        return choose(appraised, selected, await core.host.own_service())
+        return choose(appraised, selected, self._wanted.names)
 
     def _agreed(self, chosen: Sequence[Chosen]) -> bool:
         wanted = self._wanted

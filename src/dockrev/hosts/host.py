@@ -22,7 +22,8 @@ from dockrev.oci.platform import Platform
 LOCAL = "local"
 """The id of the host whose engine DOCKER_HOST names."""
 
-_PLATFORM_SECONDS = 2.0
+_PATIENCE_SECONDS = 2.0
+"""A reader does not wait as long as a hanging engine is given."""
 
 
 class Host:
@@ -74,8 +75,7 @@ class Host:
         """The platform whose images run here. Before the engine has answered once, that of this process."""
         if self._platform is None:
             try:
-                # A reader does not wait as long as a hanging engine is given.
-                async with asyncio.timeout(_PLATFORM_SECONDS):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
                     self._platform = (await self.engine.describe()).platform
             except (DockerError, TimeoutError):
                 return Platform.of("linux", platform.machine())
@@ -91,3 +91,11 @@ class Host:
                 self.engine, self.containers, self._own_image, self._traces
             )
         return self._own_service
+
+    async def likely_own_service(self) -> OwnService:
+        """For readers: while the engine does not answer, Dockrev is recognised by its image alone."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await self.own_service()
+        except (DockerError, TimeoutError):
+            return OwnService(self._own_image)

@@ -34,13 +34,17 @@ class CheckError:
 
 @dataclass(frozen=True, slots=True)
 class TagState:
-    """The newest answer for a tag, with its age, and the newest error if the last question failed."""
+    """The newest answer for a tag, with its age, and the newest error if the last question failed.
+
+    `digest_since`: when the registry was first seen to offer this digest under the tag.
+    """
 
     repository: str
     tag: str
     digest: Digest | None = None
     checked_at: datetime | None = None
     error: CheckError | None = None
+    digest_since: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str]:

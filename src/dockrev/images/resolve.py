@@ -70,8 +70,10 @@ class Resolver:
             learned = None if question.nothing_new(digest) else await self._learn_once(ref.at(digest), digest)
         except RegistryError as error:
             return Answer(question, replace(question.before, error=self._check_error(error)))
-        now = self._clock.now()
-        return Answer(question, TagState(ref.repository, question.tag, digest, now), learned)
+        now, before = self._clock.now(), question.before
+        since = before.digest_since if before.digest == digest else None
+        state = TagState(ref.repository, question.tag, digest, now, digest_since=since or now)
+        return Answer(question, state, learned)
 
     async def _learn_once(self, ref: ImageRef, digest: Digest) -> ImageFacts | None:
         async with self._learning[digest]:

@@ -27,6 +27,7 @@ image_tags = Table(
     Column("error_message", Text),
     Column("error_at", Moment),
     Column("retry_at", Moment),
+    Column("digest_since", Moment),
     Index(None, "retry_at"),
 )
 
@@ -109,7 +110,7 @@ def _tag_state(row: Row[Any]) -> TagState:
     if row.error_code is not None:
         error = CheckError(row.error_code, row.error_message, row.error_at, row.retry_at)
     digest = Digest(row.digest) if row.digest else None
-    return TagState(row.repository, row.tag, digest, row.checked_at, error)
+    return TagState(row.repository, row.tag, digest, row.checked_at, error, row.digest_since)
 
 
 def _tag_row(state: TagState) -> dict[str, object]:
@@ -123,6 +124,7 @@ def _tag_row(state: TagState) -> dict[str, object]:
         "error_message": error.message if error else None,
         "error_at": error.at if error else None,
         "retry_at": error.retry_at if error else None,
+        "digest_since": state.digest_since,
     }
 
 

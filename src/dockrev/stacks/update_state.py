@@ -33,12 +33,23 @@ class NotCheckedReason(StrEnum):
     NOTHING_RUNS = "no containers"
 
 
+class CandidateKind(StrEnum):
+    DIGEST = "digest"
+    """The same tag names another image now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
+    """An image that could replace the one that runs. `first_seen_at`: when the registry was first seen to
+    offer it.
+    """
+
+    kind: CandidateKind
     tag: str
     digest: Digest
     arch_match: ArchMatch
     platforms: tuple[Platform, ...]
+    first_seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +58,15 @@ class UpdateState:
 
     tag: str
     digest: Digest | None
-    candidate: Candidate | None = None
+    candidates: tuple[Candidate, ...] = ()
     checked_at: datetime | None = None
     check_error: CheckError | None = None
     unchecked: NotCheckedReason | None = None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """What the API calls the candidate: the new digest of the same tag, which is the only kind so far."""
+        return self.candidates[0] if self.candidates else None
 
     @property
     def counts_as_update(self) -> bool:
@@ -99,7 +115,7 @@ def evaluate(service: Service, knowledge: RegistryFacts) -> UpdateState:
     return UpdateState(
         tag=tag,
         digest=_current_digest(service, state, outdated),
-        candidate=candidate,
+        candidates=(candidate,) if candidate else (),
         checked_at=state.checked_at,
         check_error=state.error,
     )
@@ -135,7 +151,14 @@ def _candidate(state: TagState, knowledge: RegistryFacts) -> Candidate | None:
         return None
     facts = knowledge.facts.get(state.digest)
     platforms = facts.platforms if facts else ()
-    return Candidate(state.tag, state.digest, _arch_match(knowledge.host, platforms), platforms)
+    return Candidate(
+        CandidateKind.DIGEST,
+        state.tag,
+        state.digest,
+        _arch_match(knowledge.host, platforms),
+        platforms,
+        state.digest_since,
+    )
 
 
 def _arch_match(host: Platform, offered: tuple[Platform, ...]) -> ArchMatch:

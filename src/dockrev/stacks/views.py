@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dockrev.blockers import Blocker
 from dockrev.clock import Clock
+from dockrev.docker.self_service import OwnService
 from dockrev.errors import NotFound
 from dockrev.hosts.host import Host
 from dockrev.ignores.models import IgnoreRule, Match
@@ -13,6 +15,7 @@ from dockrev.images.store import ImageStore
 from dockrev.stacks.displayed_version import DisplayedVersion, ignored_by, subject_of, version_of
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.store import StackStore
+from dockrev.stacks.updatable import blockers_of
 from dockrev.stacks.update_state import RegistryFacts, UpdateState, evaluate
 from dockrev.versions.models import VersionKnowledge
 from dockrev.versions.state import Need
@@ -25,6 +28,7 @@ class ServiceView:
     verdict: UpdateState
     version: DisplayedVersion
     ignored_by: Match | None = None
+    blockers: tuple[Blocker, ...] = ()
 
     @property
     def counts_as_update(self) -> bool:
@@ -54,6 +58,7 @@ class Context:
     versions: VersionKnowledge
     rules: Mapping[str, Sequence[IgnoreRule]]
     now: datetime
+    own: OwnService
 
 
 class StackViews:
@@ -112,20 +117,20 @@ class StackViews:
             (subject.repository, digest) for subject in subjects if subject for digest in subject.digests
         }
         versions = await self._versions.known(wanted, images.host)
-        return appraise(
-            stacks, Context(images, versions, await self._ignores.by_service(), self._clock.now())
-        )
+        rules, own = await self._ignores.by_service(), await self._host.likely_own_service()
+        return appraise(stacks, Context(images, versions, rules, self._clock.now(), own))
 
 
 def appraise(stacks: Iterable[Stack], context: Context) -> list[StackView]:
     return [
-        StackView(stack, tuple(_appraised(service, context) for service in stack.services))
+        StackView(stack, tuple(_appraised(stack, service, context) for service in stack.services))
         for stack in stacks
     ]
 
 
-def _appraised(service: Service, context: Context) -> ServiceView:
+def _appraised(stack: Stack, service: Service, context: Context) -> ServiceView:
     verdict = evaluate(service, context.images)
     version = version_of(service, verdict, context.versions, context.now)
     match = ignored_by(verdict, version, context.rules.get(service.id, ()))
-    return ServiceView(service, verdict, version, match)
+    blockers = blockers_of(stack, service, verdict, match, context.own)
+    return ServiceView(service, verdict, version, match, blockers)

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from dockrev.blockers import Blocker
 from dockrev.images.models import CheckError
 from dockrev.stacks.displayed_version import DisplayedVersion
 from dockrev.stacks.models import ArchivedFilter, BackupChoice, Runtime, ServiceSettings, StackStatus
@@ -42,11 +43,14 @@ class ImageOut(Wire):
 
 
 class CandidateOut(Wire):
+    """`firstSeenAt`: when the registry was first seen to offer this digest under the tag."""
+
     tag: str
     resolved_tag: str | None = None
     digest: str
     arch_match: ArchMatch
     arch: list[str]
+    first_seen_at: Timestamp | None = None
 
 
 class CheckErrorOut(Wire):
@@ -56,6 +60,14 @@ class CheckErrorOut(Wire):
     message: str
     at: Timestamp
     retry_at: Timestamp | None = None
+
+
+class BlockerOut(Wire):
+    """Why the service cannot be updated. `code` is stable."""
+
+    code: str
+    text: str
+    remedy: str | None = None
 
 
 class IgnoreOut(Wire):
@@ -104,6 +116,7 @@ class ServiceOut(Wire):
     checked_at: Timestamp | None = None
     check_error: CheckErrorOut | None = None
     note: str | None = None
+    blockers: list[BlockerOut]
 
 
 class ComposeOut(Wire):
@@ -166,6 +179,7 @@ def service_out(appraised: ServiceView) -> ServiceOut:
         checked_at=verdict.checked_at,
         check_error=_check_error(verdict.check_error),
         note=verdict.unchecked.value if verdict.unchecked else None,
+        blockers=[blocker_out(blocker) for blocker in appraised.blockers],
     )
 
 
@@ -205,7 +219,12 @@ def _candidate(candidate: Candidate | None, version: DisplayedVersion) -> Candid
         digest=candidate.digest,
         arch_match=candidate.arch_match,
         arch=[str(platform) for platform in candidate.platforms],
+        first_seen_at=candidate.first_seen_at,
     )
+
+
+def blocker_out(blocker: Blocker) -> BlockerOut:
+    return BlockerOut(code=blocker.code, text=blocker.text, remedy=blocker.remedy)
 
 
 def settings_out(settings: ServiceSettings) -> SettingsOut:

@@ -57,7 +57,10 @@ class UpdateJobs:
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
-        plan = plan_update(request, await self._appraiser.all(), await self._tools.host.own_service())
+        await (
+            self._tools.host.own_service()
+        )  # without the engine nobody can say which service is Dockrev itself
+        plan = plan_update(request, await self._appraiser.all())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,

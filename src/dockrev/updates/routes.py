@@ -21,7 +21,7 @@ class UpdateRoutes:
             self.create,
             methods=["POST"],
             response_model=UpdateAnswer,
-            responses=responses(409, 503),
+            responses=responses(409, 502, 503),
         )
 
     async def create(self, given: UpdateIn, principal: CurrentPrincipal) -> UpdateAnswer:

@@ -3,26 +3,19 @@
 Checked in the order of the API's contract; the first fault is reported.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dockrev.docker.self_service import OwnService
+from dockrev.blockers import Blocker
 from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.update_state import ArchMatch, NotCheckedReason
+from dockrev.stacks.updatable import OWN_SERVICE, PLATFORM_MISMATCH, refusals
+from dockrev.stacks.update_state import ArchMatch
 from dockrev.stacks.views import ServiceView, StackView
 from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
 from dockrev.versions.tags import is_strict_semver, parse_version
-
-_REFUSALS = {
-    NotCheckedReason.PINNED: "digest_pinned",
-    NotCheckedReason.LOCAL_BUILD: "local_build",
-    NotCheckedReason.NOT_WATCHED: "not_watched",
-    NotCheckedReason.REMOVED: "removed_from_project",
-    NotCheckedReason.INVALID: "invalid_image_reference",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +24,14 @@ class _User:
     name: str
 
 
-def plan_update(request: UpdateRequest, stacks: Sequence[StackView], own: OwnService) -> UpdatePlan:
+def plan_update(request: UpdateRequest, stacks: Sequence[StackView]) -> UpdatePlan:
     """Raises InvalidArgument for a request that does not fit, Conflict for one that is out of date."""
     known = {one.service.id: one for stack in stacks for one in stack.services}
-    own_ids = _own_ids(stacks, own)
     _require_known(request, stacks, known)
     if request.target.scope is not Scope.SERVICE and not request.partial:
-        _require_exact(request, _actionable(request, stacks, own_ids))
+        _require_exact(request, _actionable(request, stacks))
     for wish in sorted(request.wishes, key=lambda wish: wish.service_id):
-        _require_valid(wish, known[wish.service_id], request, own_ids)
+        _require_valid(wish, known[wish.service_id], request)
     downgrades = _downgrades(request, known)
     wishes = {wish.service_id: wish for wish in request.wishes if wish.service_id not in downgrades}
     users = _users(stacks)
@@ -82,16 +74,6 @@ def _downgrade(one: ServiceView) -> Mapping[str, Json] | None:
     }
 
 
-def _own_ids(stacks: Iterable[StackView], own: OwnService) -> frozenset[str]:
-    """Only the supervisor may replace Dockrev's own service, since an update would end its own work."""
-    return frozenset(
-        one.service.id
-        for stack in stacks
-        for one in stack.services
-        if own.is_service(stack.stack.name, one.service.name, one.service.image_ref)
-    )
-
-
 def _require_known(
     request: UpdateRequest, stacks: Sequence[StackView], known: Mapping[str, ServiceView]
 ) -> None:
@@ -104,25 +86,19 @@ def _require_known(
         )
 
 
-def _actionable(request: UpdateRequest, stacks: Iterable[StackView], own_ids: Collection[str]) -> set[str]:
+def _actionable(request: UpdateRequest, stacks: Iterable[StackView]) -> set[str]:
     target = request.target
     return {
         one.service.id
         for stack in stacks
-        if not stack.stack.archived and (target.scope is Scope.ALL or target.stack_id == stack.stack.id)
+        if target.scope is Scope.ALL or target.stack_id == stack.stack.id
         for one in stack.services
-        if one.service.id not in own_ids and _is_actionable(one, request)
+        if one.verdict.candidate and not _refusals(one, request, by_name=False)
     }
 
 
-def _is_actionable(one: ServiceView, request: UpdateRequest) -> bool:
-    candidate = one.verdict.candidate
-    return (
-        candidate is not None
-        and not one.service.archived
-        and one.ignored_by is None
-        and (candidate.arch_match is not ArchMatch.MISMATCH or request.allow_arch_mismatch)
-    )
+def _refusals(one: ServiceView, request: UpdateRequest, *, by_name: bool) -> tuple[Blocker, ...]:
+    return refusals(one.blockers, by_name=by_name, allow_arch_mismatch=request.allow_arch_mismatch)
 
 
 def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
@@ -137,23 +113,22 @@ def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
         )
 
 
-def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest, own_ids: Collection[str]) -> None:
+def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest) -> None:
+    """A service that is named in the request may be archived or ignored: the operator has decided."""
     service, verdict = one.service, one.verdict
-    if service.id in own_ids:
-        raise InvalidArgument(
-            f"{service.name} is Dockrev itself: the supervisor upgrades it",
-            {"serviceId": service.id, "reason": "own_service"},
+    forbidding = {blocker.code: blocker for blocker in _refusals(one, request, by_name=True)}
+    mismatch = forbidding.pop(PLATFORM_MISMATCH, None)
+    if OWN_SERVICE in forbidding:
+        raise _refused(
+            service.name, forbidding[OWN_SERVICE], {"serviceId": service.id, "reason": OWN_SERVICE}
         )
     if wish.tag != verdict.tag:
         raise InvalidArgument(
             f"{service.name} is on tag {verdict.tag}, and an update keeps the tag",
             {"serviceId": service.id, "expectedTag": verdict.tag, "gotTag": wish.tag},
         )
-    if verdict.unchecked:
-        raise InvalidArgument(
-            f"{service.name} cannot be updated: {verdict.unchecked}",
-            {"serviceId": service.id, "reason": _REFUSALS[verdict.unchecked]},
-        )
+    for code, blocker in forbidding.items():
+        raise _refused(service.name, blocker, {"serviceId": service.id, "reason": code})
     candidate = verdict.candidate
     if candidate is None or candidate.digest != wish.digest:
         raise Conflict(
@@ -164,11 +139,15 @@ def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest, own_ids
                 "gotDigest": wish.digest,
             },
         )
-    if candidate.arch_match is ArchMatch.MISMATCH and not request.allow_arch_mismatch:
-        raise InvalidArgument(
-            f"{service.name}: the image is not offered for this host's platform",
-            {"serviceId": service.id, "archMatch": ArchMatch.MISMATCH.value},
-        )
+    if mismatch:
+        details: dict[str, Json] = {"serviceId": service.id, "archMatch": ArchMatch.MISMATCH.value}
+        raise _refused(service.name, mismatch, details)
+
+
+def _refused(name: str, blocker: Blocker, details: dict[str, Json]) -> InvalidArgument:
+    remedy = f" {blocker.remedy}" if blocker.remedy else ""
+    message = f"{name} cannot be updated: {blocker.text}.{remedy}"
+    return InvalidArgument(message, {**details, "blockers": [blocker.as_json()]})
 
 
 def _stack_plan(

@@ -1,0 +1,97 @@
+"""Why a service cannot be updated, and who may overrule it."""
+
+from dataclasses import replace
+
+import pytest
+
+from dockrev.blockers import Blocker
+from dockrev.docker.self_service import OwnService
+from dockrev.ignores.models import IgnoreRule, MatchKind
+from dockrev.stacks.models import Runtime, Service
+from dockrev.stacks.updatable import refusals
+from dockrev.stacks.views import appraise
+from tests.stacks.building import (
+    NEW,
+    NOON,
+    OLD,
+    OWN_IMAGE,
+    context,
+    index,
+    knowledge,
+    running,
+    service,
+    stack,
+    tag,
+)
+
+BEHIND = service(runtime=running(OLD))
+OFFERED = knowledge(tag(NEW), facts=[index(NEW, amd64=NEW)])
+FOREIGN = knowledge(tag(NEW), facts=[index(NEW, arm64=NEW)])
+RULE = IgnoreRule("ign_1", "svc_web", True, MatchKind.EXACT, "latest", None, NOON)
+
+
+def blockers(
+    of: Service, *, archived: bool = False, foreign: bool = False, rules: tuple[IgnoreRule, ...] = ()
+) -> tuple[Blocker, ...]:
+    known = context(FOREIGN if foreign else OFFERED, rules=rules)
+    [view] = appraise([stack(of, archived=archived)], known)
+    return view.services[0].blockers
+
+
+def codes(*args: Blocker) -> list[str]:
+    return [blocker.code for blocker in args]
+
+
+def test_nothing_is_in_the_way_of_a_service_with_an_update_or_without() -> None:
+    assert blockers(BEHIND) == ()
+    assert blockers(service(runtime=running(NEW))) == ()
+
+
+@pytest.mark.parametrize(
+    ("of", "code"),
+    [
+        (replace(BEHIND, image_ref=f"{OWN_IMAGE}:latest"), "own_service"),
+        (replace(BEHIND, image_ref=f"web:1@{OLD}"), "digest_pinned"),
+        (replace(BEHIND, builds=True, runtime=running(())), "local_build"),
+        (replace(BEHIND, watched=False), "not_watched"),
+        (replace(BEHIND, removed=True), "removed_from_project"),
+        (replace(BEHIND, image_ref="web:no tag"), "invalid_image_reference"),
+        (replace(BEHIND, runtime=Runtime()), "no_containers"),
+        (replace(BEHIND, archived=True), "service_archived"),
+    ],
+)
+def test_each_reason_has_its_code_a_sentence_and_a_remedy_where_there_is_one(of: Service, code: str) -> None:
+    [blocker] = blockers(of)
+    assert blocker.code == code
+    assert not blocker.text.endswith(".")
+    assert blocker.remedy is None if code == "removed_from_project" else (blocker.remedy or "").endswith(".")
+
+
+def test_the_stack_the_platform_and_the_rules_count_too() -> None:
+    assert codes(*blockers(BEHIND, archived=True)) == ["stack_archived"]
+    assert codes(*blockers(BEHIND, foreign=True)) == ["platform_mismatch"]
+    assert codes(*blockers(BEHIND, rules=(RULE,))) == ["ignored"]
+
+
+def test_dockrev_is_known_by_its_container_too() -> None:
+    known = context(OFFERED, own=OwnService(OWN_IMAGE, "c1", "blog", "web"))
+    [view] = appraise([stack(BEHIND)], known)
+    assert codes(*view.services[0].blockers) == ["own_service"]
+
+
+def test_every_reason_is_told_not_only_the_first() -> None:
+    told = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
+    assert codes(*told) == ["platform_mismatch", "stack_archived", "service_archived", "ignored"]
+
+
+def test_naming_a_service_overrules_what_the_operator_decided_before_and_nothing_else() -> None:
+    told = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
+    assert codes(*refusals(told, by_name=True, allow_arch_mismatch=False)) == ["platform_mismatch"]
+    assert refusals(told, by_name=True, allow_arch_mismatch=True) == ()
+    pinned = blockers(replace(BEHIND, image_ref=f"web:1@{OLD}"))
+    assert refusals(pinned, by_name=True, allow_arch_mismatch=True) == pinned
+
+
+def test_a_selection_leaves_out_whatever_has_a_reason() -> None:
+    told = blockers(replace(BEHIND, archived=True), rules=(RULE,))
+    assert refusals(told, by_name=False, allow_arch_mismatch=True) == told
