@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dockrev.assembly import Core, Registries
 from dockrev.backups.backups import Backups
-from dockrev.discovery.reader import ProjectReader
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
@@ -59,7 +58,6 @@ def _tools(core: Core) -> Tools:
     host, config = core.host, core.config
     return Tools(
         host=host,
-        projects=ProjectReader(host.engine, host.compose),
         registry=core.registry,
         login=Logins(CredentialStore(config.registry.credentials_file, core.clock)).find,
         look_around=core.scanner.scan,

@@ -2,7 +2,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from dockrev.compose.lazy import LazyCompose, RawMerge
 from dockrev.compose.models import ProjectFiles
@@ -64,16 +63,19 @@ async def test_a_compose_that_appears_is_found_within_a_minute(files: ProjectFil
     assert late.services[0].image == "nginx:1.27"
 
 
-async def test_that_compose_is_missing_is_logged_once(files: ProjectFiles, tmp_path: Path) -> None:
+async def test_that_compose_is_missing_is_logged_once(
+    files: ProjectFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clock = MovableClock()
-    configs = LazyCompose(docker_config(tmp_path / "none"), clock)
+    compose = LazyCompose(docker_config(tmp_path / "none"), clock)
 
-    with capture_logs() as lines:
-        for _ in range(3):
-            await configs.effective_config(files)
-            clock.advance(60)
+    for _ in range(3):
+        await compose.effective_config(files)
+        clock.advance(60)
 
-    assert [line["action"] for line in lines] == ["compose.missing"]
+    (line,) = [record for record in caplog.records if record.name == "dockrev.compose.lazy"]
+    assert line.__dict__["action"] == "compose.missing"
+    assert "Install the Compose plugin" in line.getMessage()
 
 
 async def test_files_as_written_are_merged_again_only_when_they_change(files: ProjectFiles) -> None:

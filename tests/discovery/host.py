@@ -36,7 +36,7 @@ class DiscoveryHost:
     projects: ProjectStore
     scanner: Scanner
     clock: MovableClock
-    configs: LazyCompose
+    compose: LazyCompose
 
     @classmethod
     @asynccontextmanager
@@ -95,7 +95,7 @@ class DiscoveryHost:
 
     def scanner_of(self, engine: Engine) -> Scanner:
         """One that asks another engine and writes to the same record."""
-        return Scanner(engine, Observer(self.configs), self.stacks, self.projects, self.clock)
+        return Scanner(engine, Observer(self.compose), self.stacks, self.projects, self.clock)
 
     async def stack(self, name: str) -> Stack:
         (stack,) = [one for one in await self.stacks.all() if one.name == name]

@@ -43,7 +43,7 @@ async def watching(
     host: Host | None = None,
     events: EventSource | None = None,
 ) -> AsyncIterator[Watched]:
-    observer = Observer(world.configs)
+    observer = Observer(world.compose)
     scanner = CountedScanner(host or world.engine, observer, world.stacks, world.projects, world.clock)
     watch = DiscoveryWatch(events or world.engine, scanner, interval_seconds, pace)
     async with asyncio.TaskGroup() as group:
@@ -167,7 +167,7 @@ async def test_an_engine_that_goes_away_is_told_once_and_its_return_too(
         await host.fake.subscribed()
         assert (await host.stack("blog")).status is StackStatus.HEALTHY
 
-    assert actions(lines) == ["compose.found", "discovery.failed", "discovery.recovered"]
+    assert actions(lines) == ["discovery.failed", "discovery.recovered"]
 
 
 async def test_events_are_followed_again_after_the_engine_is_back(host: DiscoveryHost) -> None:
@@ -196,7 +196,7 @@ async def test_an_engine_that_starts_after_us_is_found(host: DiscoveryHost, line
         await host.fake.start()
         await watched.scanner.next_success()
 
-    assert actions(lines) == ["discovery.failed", "compose.found", "discovery.recovered"]
+    assert actions(lines) == ["discovery.failed", "discovery.recovered"]
 
 
 async def test_without_events_scans_go_on_in_intervals_each_trying_again_and_that_is_told_once(

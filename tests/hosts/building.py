@@ -1,7 +1,5 @@
 """Hosts around an engine that a test has opened."""
 
-from pathlib import Path
-
 from dockrev.compose.lazy import LazyCompose
 from dockrev.config import DockerConfig
 from dockrev.docker.engine import Engine
@@ -13,9 +11,20 @@ from tests.fakes.clock import MovableClock
 OWN_IMAGE = "registry.invalid/dockrev"
 
 
-def host_of(engine: Engine, platform: Platform | None = None, traces: Traces | None = None) -> Host:
-    """A host without Compose; this process is in none of its containers."""
-    compose = LazyCompose(DockerConfig(compose_bin=str(Path("/nowhere/docker-compose"))), MovableClock())
+def host_of(
+    engine: Engine,
+    platform: Platform | None = None,
+    *,
+    compose: LazyCompose | None = None,
+    traces: Traces | None = None,
+    host_id: str = LOCAL,
+) -> Host:
+    """Without Compose unless it is given; this process is in no container unless `traces` say so."""
     return Host(
-        LOCAL, engine, compose, own_image=OWN_IMAGE, traces=traces or Traces("", ""), platform=platform
+        host_id,
+        engine,
+        compose or LazyCompose(DockerConfig(compose_bin="/nowhere/docker-compose"), MovableClock()),
+        own_image=OWN_IMAGE,
+        traces=traces or Traces("", ""),
+        platform=platform,
     )

@@ -15,6 +15,9 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
+_ACTION = structlog.stdlib.ExtraAdder(allow=["action"])
+"""The field of our own modules that log without structlog."""
+
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
@@ -33,7 +36,7 @@ def configure_logs(config: LogConfig) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*_SHARED], processors=_rendering(colours=colours)
+            foreign_pre_chain=[*_SHARED, _ACTION], processors=_rendering(colours=colours)
         )
     )
     root = logging.getLogger()

@@ -1,59 +1,51 @@
 """Compose, found when it is first needed. While it is missing, the files are merged as they are written."""
 
 import asyncio
-from collections.abc import Callable
+import logging
 from datetime import datetime, timedelta
-
-import structlog
 
 from dockrev.clock import Clock
 from dockrev.compose import raw
 from dockrev.compose.cli import Compose
 from dockrev.compose.inputs import Stamps, stamp
-from dockrev.compose.models import EffectiveConfig, ProjectFiles, UpOrder
+from dockrev.compose.models import EffectiveConfig, ProjectFiles
 from dockrev.compose.sources import read_sources
 from dockrev.config import DockerConfig
 from dockrev.errors import ComposeError
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)  # structlog would cost small processes 8 MB
 
-_LOOK_AGAIN = timedelta(minutes=1)
+_RETRY_INTERVAL = timedelta(minutes=1)
 
 
 class LazyCompose:
-    """Looks for the Compose CLI when it is first needed, and while it is missing once a minute."""
+    """Looks for the Compose CLI at the first use, and once a minute for as long as it is missing."""
 
     def __init__(self, docker: DockerConfig, clock: Clock) -> None:
         self._docker = docker
         self._clock = clock
         self._compose: Compose | None = None
         self._missing = RawMerge("")
-        self._looked_at: datetime | None = None
-        self._looking = asyncio.Lock()
+        self._searched_at: datetime | None = None
+        self._searching = asyncio.Lock()
 
-    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
-        """As `Compose.effective_config`; without Compose, its warning says how to install it."""
-        reader = self._compose or await self._look()
-        return await reader.effective_config(files)
-
-    async def up(self, order: UpOrder, on_line: Callable[[str], None]) -> None:
-        """As `Compose.up`, its command line first; without Compose, ComposeError says how to install it."""
-        compose = self._compose or await self._look()
+    async def get(self) -> Compose:
+        """Raises ComposeError, which says how to install it, while it is missing."""
+        compose = self._compose or await self._search()
         if isinstance(compose, RawMerge):
             raise ComposeError(compose.why, permanent=True)
-        on_line(f"$ {compose.up_line(order)}")
-        await compose.up(order, on_line)
+        return compose
 
-    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
-        """As `Compose.is_up_to_date`; False without Compose."""
-        compose = self._compose or await self._look()
-        return isinstance(compose, Compose) and await compose.is_up_to_date(files, service, replicas)
+    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
+        """As `Compose.effective_config`; without Compose, a warning says how to install it."""
+        reader = self._compose or await self._search()
+        return await reader.effective_config(files)
 
-    async def _look(self) -> "Compose | RawMerge":
-        async with self._looking:
+    async def _search(self) -> "Compose | RawMerge":
+        async with self._searching:
             now = self._clock.now()
-            if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:
-                self._looked_at = now
+            if self._searched_at is None or now - self._searched_at >= _RETRY_INTERVAL:
+                self._searched_at = now
                 await self._find()
             return self._compose or self._missing
 
@@ -62,15 +54,15 @@ class LazyCompose:
             self._compose = await Compose.find(self._docker)
         except ComposeError as error:
             if error.message != self._missing.why:
-                log.warning("Compose is missing", action="compose.missing", cause=error.message)
+                log.warning("Compose is missing: %s", error.message, extra={"action": "compose.missing"})
                 self._missing = RawMerge(error.message)
         else:
-            version = self._compose.version
-            log.info("Compose found", action="compose.found", version=version, command=self._compose.command)
+            version, command = self._compose.version, " ".join(self._compose.command)
+            log.info("Compose found: %s (%s)", version, command, extra={"action": "compose.found"})
 
 
 class RawMerge:
-    """Merges the files of a project without Compose. A merge is repeated only when a file has changed."""
+    """Merges the files of a project without Compose, and again only when one of them has changed."""
 
     def __init__(self, why: str) -> None:
         self.why = why
@@ -79,9 +71,9 @@ class RawMerge:
     async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
         """Raises ComposeError as Compose itself would for files that cannot be used."""
         stamps = await asyncio.to_thread(stamp, files.config_files)
-        known = self._merged.get(files.name)
-        if known and known[:2] == (files, stamps):
-            return known[2]
+        previous = self._merged.get(files.name)
+        if previous and previous[:2] == (files, stamps):
+            return previous[2]
         merged = await asyncio.to_thread(self._merge, files)
         self._merged[files.name] = (files, stamps, merged)
         return merged

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from dockrev.errors import Json
+from dockrev.projects.labels import UnusableProject
 from dockrev.stacks.models import ObservedStack
 
 
@@ -41,7 +42,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Usable:
+class UsableProject:
     """A project with its effective configuration. `warning` starts with `warning:`."""
 
     stack: ObservedStack
@@ -53,17 +54,7 @@ class Usable:
         return self.stack.project
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """A project whose files say nothing usable. `reason` starts with its code (`compose_no_services`)."""
-
-    project: str
-    reason: str
-    config_files: tuple[str, ...] | None = None
-    details: Mapping[str, Json] = field(default_factory=dict)
-
-
-Observation = Usable | Unusable
+Observation = UsableProject | UnusableProject
 
 
 class ActionKind(StrEnum):

@@ -8,14 +8,14 @@ from typing import Protocol
 import structlog
 
 from dockrev.compose.models import ComposeService, EffectiveConfig, ProjectFiles
-from dockrev.discovery.files import find_files
 from dockrev.discovery.labels import watched
-from dockrev.discovery.models import Observation, Unusable, Usable
+from dockrev.discovery.models import Observation, UsableProject
 from dockrev.discovery.mounts import missing_mounts
-from dockrev.discovery.projects import Project
 from dockrev.discovery.runtime import runtime_of
 from dockrev.docker.snapshot import HostSnapshot
 from dockrev.errors import ComposeError
+from dockrev.projects.files import find_files
+from dockrev.projects.labels import ProjectContainers, UnusableProject
 from dockrev.stacks.models import ObservedService, ObservedStack
 
 log = structlog.get_logger()
@@ -34,20 +34,20 @@ class Observer:
         self._configs = configs
         self._orphans: set[tuple[str, str]] = set()
 
-    async def observe(self, project: Project, snapshot: HostSnapshot) -> Observation:
+    async def observe(self, project: ProjectContainers, snapshot: HostSnapshot) -> Observation:
         found = await find_files(project)
-        if isinstance(found, Unusable):
+        if isinstance(found, UnusableProject):
             return replace(found, reason=_shortened(found.reason))
         try:
             config = await self._configs.effective_config(found.files)
         except ComposeError as error:
             reason = await asyncio.to_thread(_explain, error, found.files)
-            return Unusable(project.name, reason, found.config_files, found.details)
+            return UnusableProject(project.name, reason, found.config_files, found.details)
         self._note_orphans(project, config)
         stack = _stack(project, snapshot, found.config_files, config)
-        return Usable(stack, _warning(found.warning, config), found.details)
+        return UsableProject(stack, _warning(found.warning, config), found.details)
 
-    def _note_orphans(self, project: Project, config: EffectiveConfig) -> None:
+    def _note_orphans(self, project: ProjectContainers, config: EffectiveConfig) -> None:
         configured = {service.name for service in config.services}
         orphans = {(project.name, service) for service in project.services if service not in configured}
         for _, service in sorted(orphans - self._orphans):
@@ -61,7 +61,7 @@ class Observer:
 
 
 def _stack(
-    project: Project, snapshot: HostSnapshot, config_files: tuple[str, ...], config: EffectiveConfig
+    project: ProjectContainers, snapshot: HostSnapshot, config_files: tuple[str, ...], config: EffectiveConfig
 ) -> ObservedStack:
     replicas = project.services
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dockrev.discovery.models import Action, ActionKind, Observation, Unusable, Usable
-from dockrev.discovery.projects import Project
+from dockrev.discovery.models import Action, ActionKind, Observation, UsableProject
 from dockrev.discovery.runtime import runtime_of
 from dockrev.docker.snapshot import HostSnapshot
+from dockrev.projects.labels import ProjectContainers, UnusableProject
 from dockrev.stacks.models import ObservedService, ObservedStack, Runtime, Stack
 from dockrev.stacks.store import StackStore
 
@@ -19,11 +19,11 @@ class Recorder:
     stored: Mapping[str, Stack]
     snapshot: HostSnapshot
 
-    async def record(self, project: Project, observation: Observation) -> Action:
+    async def record(self, project: ProjectContainers, observation: Observation) -> Action:
         match observation:
-            case Usable():
+            case UsableProject():
                 return await self._sync(observation)
-            case Unusable():
+            case UnusableProject():
                 return await self._keep(project, observation)
 
     async def set_missing(self, project: str) -> None:
@@ -31,7 +31,7 @@ class Recorder:
         if stack := self.stored.get(project):
             await self._set_runtimes(stack, {})
 
-    async def _sync(self, observation: Usable) -> Action:
+    async def _sync(self, observation: UsableProject) -> Action:
         name, kind = observation.project, ActionKind.SKIPPED
         stack = self.stored.get(name)
         if stack and as_observed(stack) == observation.stack:
@@ -43,7 +43,7 @@ class Recorder:
                 kind = ActionKind.CREATED if synced.created else ActionKind.UPDATED
         return Action(name, kind, stack_id, observation.warning, observation.details)
 
-    async def _keep(self, project: Project, observation: Unusable) -> Action:
+    async def _keep(self, project: ProjectContainers, observation: UnusableProject) -> Action:
         """The services stay as they were last understood; only what runs is taken over."""
         stack = self.stored.get(project.name)
         if stack:

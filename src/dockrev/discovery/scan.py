@@ -14,15 +14,14 @@ from dockrev.discovery.models import (
     ProjectStatus,
     ScanResult,
     Sighting,
-    Unusable,
-    Usable,
+    UsableProject,
 )
 from dockrev.discovery.observe import Observer
-from dockrev.discovery.projects import Project, projects_in
 from dockrev.discovery.record import Recorder
 from dockrev.discovery.store import ProjectStore
 from dockrev.docker.snapshot import HostSnapshot
 from dockrev.errors import AppError, DockerError
+from dockrev.projects.labels import ProjectContainers, UnusableProject, projects_in
 from dockrev.stacks.store import StackStore
 
 REMOVED_KEPT = timedelta(days=30)
@@ -97,13 +96,13 @@ class Scanner:
         return ScanResult(started_at, self._since(started_at), len(projects), tuple(actions))
 
     async def _visit(
-        self, projects: Sequence[Project], recorder: Recorder, report: Report
+        self, projects: Sequence[ProjectContainers], recorder: Recorder, report: Report
     ) -> tuple[list[Sighting], list[Action]]:
         sightings: list[Sighting] = []
         actions: list[Action] = []
         places = asyncio.Semaphore(_CONCURRENT_PROJECTS)
 
-        async def visit(project: Project) -> None:
+        async def visit(project: ProjectContainers) -> None:
             async with places:
                 observation = await self._observer.observe(project, recorder.snapshot)
                 action = await recorder.record(project, observation)
@@ -142,8 +141,8 @@ class Scanner:
 
 def _sighting(observation: Observation, stack_id: str | None) -> Sighting:
     match observation:
-        case Usable(stack, warning):
+        case UsableProject(stack, warning):
             files = stack.compose_files
             return Sighting(stack.project, ProjectStatus.ACTIVE, stack_id, files, warning)
-        case Unusable(project, reason, files):
+        case UnusableProject(project, reason, files):
             return Sighting(project, ProjectStatus.INVALID, stack_id, files, reason)

@@ -32,6 +32,11 @@ class ContainerState(StrEnum):
     def parse(cls, text: str) -> "ContainerState":
         return cls(text) if text in set(cls) else cls.UNKNOWN
 
+    @property
+    def is_up(self) -> bool:
+        """Started and not stopped, though it may be paused or between two runs."""
+        return self in (ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING)
+
 
 class Health(StrEnum):
     STARTING = "starting"

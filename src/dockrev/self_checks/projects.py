@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from dockrev.discovery.projects import projects_in
 from dockrev.docker.engine import Engine
 from dockrev.errors import DockerError
+from dockrev.projects.labels import projects_in
 from dockrev.self_checks.check import CheckFinding, ok, warn
 
 

@@ -7,6 +7,7 @@ from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.interrupted_up import repair
 from dockrev.errors import AppError, DockerError, Json
+from dockrev.projects.project import ComposeProject
 from dockrev.replacement.manual_limits import described, manual_limits, unexplained_limits
 from dockrev.replacement.proof import Difference, Fingerprint, compare, fingerprint
 from dockrev.updates.collaborators import Tools
@@ -27,6 +28,7 @@ class Applying:
     ) -> None:
         self._tools = tools
         self._project = project
+        self._compose = ComposeProject(tools.host, project)
         self._service = service
         self._tell = tell
 
@@ -37,12 +39,12 @@ class Applying:
         """
         await self._tidy(before)
         files, scales = before.files, {self._service: before.replicas}
-        await self._tools.projects.up(UpOrder(files, (self._service,), scales), self._tell)
+        await self._compose.up(UpOrder(files, (self._service,), scales), self._tell)
         await self._carry_over(files, self._service, before)
         if before.sharing:
             scales = {name: one.replicas for name, one in before.sharing.items()}
             anew = UpOrder(files, tuple(scales), scales, recreate=True)
-            await self._tools.projects.up(anew, self._tell)
+            await self._compose.up(anew, self._tell)
         for name, companion in before.sharing.items():
             await self._carry_over(files, name, companion)
 
@@ -113,11 +115,11 @@ class Applying:
     async def _same_file(self, files: ProjectFiles, service: str, made_from: str) -> bool:
         if not made_from:
             return False
-        return _digest(await self._tools.projects.render(files), service) == made_from
+        return _digest(await self._compose.render(files), service) == made_from
 
     async def made_from(self, view: ProjectView, service: str, replicas: int) -> str:
         """The digest of its configuration, if Compose would keep its containers; empty: it is not known."""
-        kept = await self._tools.projects.is_up_to_date(view.files, service, replicas)
+        kept = await self._compose.is_up_to_date(view.files, service, replicas)
         return _digest(view, service) if kept else ""
 
     async def _images(self, containers: Sequence[ContainerDetail]) -> dict[str, ImageDetail]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dockrev.clock import Clock
-from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.config import UpdateConfig
 from dockrev.docker.registry_login import RegistryLogin
 from dockrev.hosts.host import Host
@@ -14,26 +13,6 @@ from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
 from dockrev.replacement.health import HealthLimits
 from dockrev.stacks.views import ServiceView
-
-OnLine = Callable[[str], Awaitable[None]]
-
-
-class Projects(Protocol):
-    async def read(self, project: str) -> ProjectView:
-        """Raises ComposeError when Compose cannot render it, NotFound when it has no containers."""
-        ...
-
-    async def render(self, files: ProjectFiles) -> ProjectView:
-        """The same of files that are known, whatever has become of the containers."""
-        ...
-
-    async def up(self, order: UpOrder, on_line: OnLine) -> None:
-        """Starts exactly these services from what is here; raises ComposeError with Compose's own words."""
-        ...
-
-    async def is_up_to_date(self, files: ProjectFiles, service: str, replicas: int) -> bool:
-        """Would Compose keep all its containers? False also when it cannot be known."""
-        ...
 
 
 class Registry(Protocol):
@@ -45,7 +24,6 @@ class Registry(Protocol):
 @dataclass(frozen=True, slots=True)
 class Tools:
     host: Host
-    projects: Projects
     registry: Registry
     login: Callable[[ImageRef], Awaitable[RegistryLogin | None]]
     look_around: Callable[[], Awaitable[object]]

@@ -11,6 +11,7 @@ from dockrev.backups.models import BackupResult, SkipReason
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import AppError, DockerError, JobCancelled, Json, UpstreamError
 from dockrev.jobs.models import BackupMode, Level
+from dockrev.projects.project import ComposeProject
 from dockrev.replacement.order import dependency_order
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.going_back import Undo
@@ -136,7 +137,7 @@ class StackUpdate:
         if not plans:
             return ()
         try:
-            view = await self._tools.projects.read(self._stack.project)
+            view = await ComposeProject(self._tools.host, self._stack.project).read()
         except AppError as error:
             await self._report.log(f"{self._stack.project}: {error.message}", Level.ERROR)
             return self._stack.services

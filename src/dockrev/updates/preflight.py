@@ -9,6 +9,7 @@ from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerNotFound, InvalidArgument
 from dockrev.oci.manifest import ImageManifest, Index
+from dockrev.projects.project import ComposeProject
 from dockrev.replacement.order import dependents_of, init_services
 from dockrev.replacement.shell_inputs import edited_since, missing_inputs
 from dockrev.updates.applying import Applying
@@ -44,7 +45,7 @@ class Preflight:
 
     async def download_bytes(self, before: Before, *, allow_arch_mismatch: bool) -> int:
         """How much there is to download. Raises AppError with the reason when the update may not be made."""
-        view = await self._tools.projects.read(self._stack.project)
+        view = await ComposeProject(self._tools.host, self._stack.project).read()
         service = own_service(self._plan.name, view)
         self._require_known_files(service)
         await self._require_company_may_go(view, before)

@@ -18,8 +18,6 @@ from dockrev.replacement.health import HealthLimits, HealthVerdict, assess
 from dockrev.replacement.proof import Fingerprint, fingerprint
 from dockrev.wording import counted
 
-_UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
-
 
 @dataclass(frozen=True, slots=True)
 class Companion:
@@ -92,7 +90,7 @@ def from_facts(facts: Mapping[str, Any]) -> Before:
 
 
 def is_up(containers: Sequence[ContainerDetail]) -> bool:
-    return any(one.state in _UP for one in containers)
+    return any(one.state.is_up for one in containers)
 
 
 def is_sound(containers: Sequence[ContainerDetail]) -> bool:
@@ -102,7 +100,7 @@ def is_sound(containers: Sequence[ContainerDetail]) -> bool:
 
 
 def _first_up(containers: Sequence[ContainerDetail]) -> ContainerDetail:
-    return next(one for one in containers if one.state in _UP)
+    return next(one for one in containers if one.state.is_up)
 
 
 def _fingerprints(

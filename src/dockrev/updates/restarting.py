@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import AppError
+from dockrev.projects.project import ComposeProject
 from dockrev.replacement.order import to_restart_with
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.report import StackReport
@@ -23,7 +24,10 @@ class Restarting:
         """What cannot be restarted is told; the update is what it is. Raises UpstreamError."""
         if not made_anew:
             return
-        view, own = await self._tools.projects.read(self._project), await self._tools.host.own_service()
+        view, own = (
+            await ComposeProject(self._tools.host, self._project).read(),
+            await self._tools.host.own_service(),
+        )
         services = {one.name: one for one in view.config.services}
         for name, cause in to_restart_with(made_anew, services.values()).items():
             wish = f"{self._project}/{name} depends on {cause} and wants a restart with it"

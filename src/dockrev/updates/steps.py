@@ -7,6 +7,7 @@ from contextlib import suppress
 from dockrev.docker.pull_progress import PullProgress
 from dockrev.errors import Conflict, Json, StorageError, UpstreamError
 from dockrev.oci.digest import Digest
+from dockrev.projects.project import ComposeProject
 from dockrev.replacement.order import dependents_of
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
@@ -47,7 +48,7 @@ class Steps:
     async def record(self) -> Before | None:
         """None: it does not run."""
         tools, plan = self._tools, self._plan
-        view = await tools.projects.read(self._stack.project)
+        view = await ComposeProject(tools.host, self._stack.project).read()
         containers = await self.applying.containers()
         if not is_up(containers):
             return None
@@ -87,7 +88,9 @@ class Steps:
         return f", also to {names} when that is brought up next" if names else ""
 
     async def up(self, before: Before) -> dict[str, Json]:
-        service = own_service(self._plan.name, await self._tools.projects.render(before.files))
+        service = own_service(
+            self._plan.name, await ComposeProject(self._tools.host, self._stack.project).render(before.files)
+        )
         if self._plan.config_digest and service.digest != self._plan.config_digest:
             raise Conflict("the compose file was changed during the update")
         await self.applying.up(before)

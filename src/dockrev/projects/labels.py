@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from dockrev.compose.models import ProjectFiles
-from dockrev.discovery.models import Unusable
-from dockrev.discovery.variants import Variant
-from dockrev.docker.snapshot import Container, ContainerState, HostSnapshot, by_service
+from dockrev.docker.snapshot import Container, HostSnapshot, by_service
 from dockrev.errors import Json
+from dockrev.projects.variants import Variant
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
 WORKING_DIRECTORY = "com.docker.compose.project.working_dir"
@@ -20,12 +19,11 @@ NAMELESS_SERVICE = "unknown"
 
 _SHOWN_LABEL_LENGTH = 2048
 _SEPARATORS = re.compile(r"[,\n\r]")
-_UP = frozenset({ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING})
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
-    """`containers`: running or not, without one-off ones; at least one."""
+class ProjectContainers:
+    """`containers`: at least one, in any state, without one-off containers."""
 
     name: str
     containers: tuple[Container, ...]
@@ -35,35 +33,45 @@ class Project:
         return by_service(self.containers)
 
 
-def projects_in(snapshot: HostSnapshot) -> tuple[Project, ...]:
-    """By name. A project of which only one-off containers are left is none."""
+@dataclass(frozen=True, slots=True)
+class UnusableProject:
+    """A project whose Compose files cannot be used. `reason` starts with a code (`compose_no_services`)."""
+
+    project: str
+    reason: str
+    config_files: tuple[str, ...] | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+def projects_in(snapshot: HostSnapshot) -> tuple[ProjectContainers, ...]:
+    """Sorted by name. A project that has only one-off containers is left out."""
     lasting = (
-        Project(name, tuple(container for container in containers if not container.oneoff))
+        ProjectContainers(name, tuple(container for container in containers if not container.oneoff))
         for name, containers in snapshot.projects().items()
     )
     return tuple(sorted((one for one in lasting if one.containers), key=lambda project: project.name))
 
 
-def variants_in(project: Project) -> tuple[Variant, ...] | Unusable:
-    """The file lists its containers were made from, each with the services that say so.
+def variants_in(project: ProjectContainers) -> tuple[Variant, ...] | UnusableProject:
+    """The lists of files that its containers were made from, each with the services that have it.
 
-    What is up speaks for the project; stopped containers, which may be older, are heard only when nothing is.
+    Containers that are up decide. Stopped ones may be older, so they count only when no container is up.
     """
     labelled = [container for container in project.containers if CONFIG_FILES in container.labels]
     if not labelled:
-        return Unusable(project.name, "config_files_missing")
+        return UnusableProject(project.name, "config_files_missing")
     reporting: dict[tuple[str, ...], set[str]] = {}
-    for container in [one for one in labelled if one.state in _UP] or labelled:
+    for container in [one for one in labelled if one.state.is_up] or labelled:
         files = _config_files(container)
         service = container.service or NAMELESS_SERVICE
         if fault := _fault_in(files):
-            return Unusable(project.name, fault, details=_invalid_label(container, service))
+            return UnusableProject(project.name, fault, details=_invalid_label(container, service))
         reporting.setdefault(files, set()).add(service)
     return tuple(Variant(files, frozenset(services)) for files, services in reporting.items())
 
 
-def project_files(project: Project, config_files: tuple[str, ...]) -> ProjectFiles:
-    """How Compose was last called for this project, as its newest container tells, in absolute paths."""
+def project_files(project: ProjectContainers, config_files: tuple[str, ...]) -> ProjectFiles:
+    """How Compose was last called for this project, from the newest container's labels; absolute paths."""
     newest = sorted(project.containers, key=lambda container: container.created_at, reverse=True)
     directories = _absolute(container.labels.get(WORKING_DIRECTORY, "").strip() for container in newest)
     return ProjectFiles(
@@ -86,9 +94,10 @@ def _config_files(container: Container) -> tuple[str, ...]:
 
 
 def _called_from(container: Container, files: tuple[str, ...]) -> PurePosixPath | None:
-    """Where Compose V1 was called: it writes paths as they were typed, and the directory of the first one.
+    """The directory in which Compose V1 was called.
 
-    None for other authors of labels, whose relative paths mean nothing, and when the two do not fit together.
+    V1 labels a container with the paths as they were typed, and with the directory of the first file. None
+    for other writers of labels, whose relative paths mean nothing, and when the two labels contradict.
     """
     directory = PurePosixPath(container.labels.get(WORKING_DIRECTORY, ""))
     typed = PurePosixPath(files[0]).parent if files else PurePosixPath("/")

@@ -10,9 +10,10 @@ from dockrev.clock import SystemClock
 from dockrev.compose.lazy import LazyCompose
 from dockrev.compose.models import UpOrder
 from dockrev.config import DockerConfig
-from dockrev.discovery.reader import ProjectReader
 from dockrev.docker.engine import Engine
 from dockrev.errors import ComposeError
+from dockrev.projects.project import ComposeProject
+from tests.hosts.building import host_of
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Images
 from tests.testbed.projects import ComposeVersion, Projects
@@ -21,11 +22,13 @@ both_generations = pytest.mark.parametrize("version", ComposeVersion)
 
 
 @asynccontextmanager
-async def reading(engine: RealEngine, home: Path, version: ComposeVersion) -> AsyncIterator[ProjectReader]:
+async def opened(
+    engine: RealEngine, name: str, home: Path, version: ComposeVersion
+) -> AsyncIterator[ComposeProject]:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
     config = DockerConfig(host=engine.host, compose_bin=str(version.program), child_environment=environment)
     async with Engine.open(config) as client:
-        yield ProjectReader(client, LazyCompose(config, SystemClock()))
+        yield ComposeProject(host_of(client, compose=LazyCompose(config, SystemClock())), name)
 
 
 @both_generations
@@ -44,9 +47,9 @@ async def test_up_makes_only_the_named_service_anew_and_keeps_its_files_and_scal
     async def hear(line: str) -> None:
         said.append(line)
 
-    async with reading(engine, tmp_path, version) as reader:
-        view = await reader.read(project.name)
-        await reader.up(UpOrder(view.files, ("web",), {"web": 2}), hear)
+    async with opened(engine, project.name, tmp_path, version) as compose:
+        view = await compose.read()
+        await compose.up(UpOrder(view.files, ("web",), {"web": 2}), hear)
 
     assert [one.image_id for one in project.containers("web")] == [new.image_id] * 2
     assert [one.container_id for one in project.containers("db")] == [database.container_id]
@@ -70,11 +73,11 @@ async def test_recreate_makes_containers_anew_although_nothing_changed(
 
     async def ignore(line: str) -> None: ...
 
-    async with reading(engine, tmp_path, version) as reader:
-        view = await reader.read(project.name)
-        await reader.up(UpOrder(view.files, ("web",)), ignore)
+    async with opened(engine, project.name, tmp_path, version) as compose:
+        view = await compose.read()
+        await compose.up(UpOrder(view.files, ("web",)), ignore)
         (unchanged,) = project.containers("web")
-        await reader.up(UpOrder(view.files, ("web",), recreate=True), ignore)
+        await compose.up(UpOrder(view.files, ("web",), recreate=True), ignore)
         (after,) = project.containers("web")
 
     assert unchanged.container_id == before.container_id
@@ -92,9 +95,9 @@ async def test_a_service_whose_image_is_not_here_is_not_pulled(
 
     async def ignore(line: str) -> None: ...
 
-    async with reading(engine, tmp_path, ComposeVersion.V2) as reader:
-        view = await reader.read(project.name)
+    async with opened(engine, project.name, tmp_path, ComposeVersion.V2) as compose:
+        view = await compose.read()
         with pytest.raises(ComposeError, match="never-there"):
-            await reader.up(UpOrder(view.files, ("web",)), ignore)
+            await compose.up(UpOrder(view.files, ("web",)), ignore)
 
     assert [one.container_id for one in project.containers("web")] == [before.container_id]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dockrev.discovery.overrides import judge, read_override
-from dockrev.discovery.variants import ImageOnly, Unreadable, Unsafe
+from dockrev.projects.overrides import classify, read_override
+from dockrev.projects.variants import ImageOnly, Unreadable, Unsafe
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from dockrev.discovery.variants import ImageOnly, Unreadable, Unsafe
     ],
 )
 def test_a_file_that_only_sets_images_is_safe(document: dict[str, Any], services: set[str]) -> None:
-    assert judge(document) == ImageOnly(frozenset(services))
+    assert classify(document) == ImageOnly(frozenset(services))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_file_that_only_sets_images_is_safe(document: dict[str, Any], services
     ],
 )
 def test_a_file_that_does_anything_else_is_not(document: dict[str, Any]) -> None:
-    assert isinstance(judge(document), Unsafe)
+    assert isinstance(classify(document), Unsafe)
 
 
 def test_files_are_read_from_disk(tmp_path: Path) -> None:

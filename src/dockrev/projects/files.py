@@ -1,20 +1,19 @@
-"""Which Compose files a project is made of now, from what its containers say and what lies on the disk."""
+"""The Compose files of a project, found from the labels of its containers and the files on the disk."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dockrev.compose.models import ProjectFiles
-from dockrev.discovery import variants as choice
-from dockrev.discovery.models import Unusable
-from dockrev.discovery.overrides import read_override
-from dockrev.discovery.projects import Project, project_files, variants_in
 from dockrev.errors import Json
+from dockrev.projects import variants as choice
+from dockrev.projects.labels import ProjectContainers, UnusableProject, project_files, variants_in
+from dockrev.projects.overrides import read_override
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFiles:
-    """`warning` and `details` tell of a choice that had to be made."""
+    """`warning` and `details` say how the files were chosen when the containers do not agree."""
 
     files: ProjectFiles
     config_files: tuple[str, ...]
@@ -22,15 +21,15 @@ class FoundFiles:
     details: Mapping[str, Json]
 
 
-async def find_files(project: Project) -> FoundFiles | Unusable:
+async def find_files(project: ProjectContainers) -> FoundFiles | UnusableProject:
     variants = variants_in(project)
-    if isinstance(variants, Unusable):
+    if isinstance(variants, UnusableProject):
         return variants
     extras = choice.extra_files(variants)
     overrides = await asyncio.to_thread(lambda: {path: read_override(path) for path in extras})
     selection = choice.select(variants, overrides)
     details = choice.details(variants, selection)
     if selection.conflict:
-        return Unusable(project.name, selection.conflict, details=details)
+        return UnusableProject(project.name, selection.conflict, details=details)
     files = project_files(project, selection.config_files)
     return FoundFiles(files, selection.config_files, selection.warning, details)

@@ -1,7 +1,8 @@
-"""Which Compose files a project has when its containers do not agree. No I/O.
+"""Chooses the Compose files of a project whose containers do not agree. No I/O.
 
-Containers that were re-created with an additional override file report a longer list than the others. The
-longest list is right if all that it adds are images; an override that is gone again has lost its say.
+Containers that were recreated with an additional override file have a longer list in their labels than the
+others. The longest list is right when the additional files only set images. An override file that is gone
+does not count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The override file is not there, or not for us to read."""
+    """The override file is gone, or Dockrev may not read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Unsafe:
 Override = Unreadable | ImageOnly | Unsafe
 
 
-class Mode(StrEnum):
+class SelectionMode(StrEnum):
     SUPERSET = "superset"
     SUPERSET_REJECTED = "superset_rejected"
     COMMON = "common_fallback"
@@ -51,41 +52,45 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """`config_files` are the project's; none when `conflict` says why they cannot be told.
+class FileSelection:
+    """`config_files` is empty when `conflict` says why no list can be chosen.
 
     `mode` is None when there was nothing to choose.
     """
 
-    mode: Mode | None
+    mode: SelectionMode | None
     config_files: tuple[str, ...] = ()
     warning: str | None = None
     conflict: str | None = None
 
 
 def extra_files(variants: Sequence[Variant]) -> tuple[str, ...]:
-    """The files that not all variants have: `select` wants to know what they hold."""
+    """The files that are not in all variants. `select` needs to know what they hold."""
     every_file = dict.fromkeys(path for variant in variants for path in variant.config_files)
     return tuple(path for path in every_file if not _in_all(path, variants))
 
 
-def select(variants: Sequence[Variant], overrides: Mapping[str, Override]) -> Selection:
+def select(variants: Sequence[Variant], overrides: Mapping[str, Override]) -> FileSelection:
     """`overrides` holds every one of `extra_files(variants)`."""
     if len(variants) == 1:
-        return Selection(None, variants[0].config_files)
+        return FileSelection(None, variants[0].config_files)
     superset = _superset(variants)
     if superset is None:
         return _without_superset(variants, overrides)
     common = tuple(path for path in superset.config_files if _in_all(path, variants))
     if not common:
-        return _conflict(Mode.SUPERSET_REJECTED, "no file is common to all containers of the project")
+        return _conflict(
+            SelectionMode.SUPERSET_REJECTED, "no file is common to all containers of the project"
+        )
     for path in superset.config_files:
         if path not in common and (fallback := _objection(path, overrides[path], superset, common)):
             return fallback
-    return Selection(Mode.SUPERSET, superset.config_files, "warning:config_files_superset_selected")
+    return FileSelection(
+        SelectionMode.SUPERSET, superset.config_files, "warning:config_files_superset_selected"
+    )
 
 
-def details(variants: Sequence[Variant], selection: Selection) -> Mapping[str, Json]:
+def details(variants: Sequence[Variant], selection: FileSelection) -> Mapping[str, Json]:
     """Nothing when there was nothing to choose."""
     if selection.mode is None:
         return {}
@@ -99,31 +104,33 @@ def details(variants: Sequence[Variant], selection: Selection) -> Mapping[str, J
     }
 
 
-def _objection(path: str, override: Override, superset: Variant, common: tuple[str, ...]) -> Selection | None:
+def _objection(
+    path: str, override: Override, superset: Variant, common: tuple[str, ...]
+) -> FileSelection | None:
     match override:
         case Unreadable():
             warning = "warning:config_files_extra_unreadable_fallback_common"
-            return Selection(Mode.COMMON, common, warning)
+            return FileSelection(SelectionMode.COMMON, common, warning)
         case Unsafe(reason):
             text = f"superset includes an unsafe override file: {path} ({reason})"
-            return _conflict(Mode.SUPERSET_REJECTED, text)
+            return _conflict(SelectionMode.SUPERSET_REJECTED, text)
         case ImageOnly(services) if not services <= superset.services:
             warning = "warning:config_files_unsafe_extra_fallback_common"
-            return Selection(Mode.COMMON_UNSAFE_EXTRA, common, warning)
+            return FileSelection(SelectionMode.COMMON_UNSAFE_EXTRA, common, warning)
     return None
 
 
-def _without_superset(variants: Sequence[Variant], overrides: Mapping[str, Override]) -> Selection:
+def _without_superset(variants: Sequence[Variant], overrides: Mapping[str, Override]) -> FileSelection:
     shortest = min(variants, key=_by_length)
     common = tuple(path for path in shortest.config_files if _in_all(path, variants))
     if not common:
-        return _conflict(Mode.INVALID, "no file is common to all containers of the project")
+        return _conflict(SelectionMode.INVALID, "no file is common to all containers of the project")
     readable = [path for path in extra_files(variants) if not isinstance(overrides[path], Unreadable)]
     if readable:
         text = f"the containers of the project were made from different files, among them {readable[0]}"
-        return _conflict(Mode.INVALID, text)
+        return _conflict(SelectionMode.INVALID, text)
     warning = "warning:config_files_conflict_fallback_common"
-    return Selection(Mode.COMMON_NO_SUPERSET, common, warning)
+    return FileSelection(SelectionMode.COMMON_NO_SUPERSET, common, warning)
 
 
 def _superset(variants: Sequence[Variant]) -> Variant | None:
@@ -148,5 +155,5 @@ def _by_length(variant: Variant) -> tuple[int, tuple[str, ...]]:
     return len(variant.config_files), variant.config_files
 
 
-def _conflict(mode: Mode, why: str) -> Selection:
-    return Selection(mode, conflict=f"config_files_conflict: {why}")
+def _conflict(mode: SelectionMode, why: str) -> FileSelection:
+    return FileSelection(mode, conflict=f"config_files_conflict: {why}")

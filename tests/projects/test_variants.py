@@ -2,11 +2,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from dockrev.discovery.variants import (
+from dockrev.projects.variants import (
+    FileSelection,
     ImageOnly,
-    Mode,
     Override,
-    Selection,
+    SelectionMode,
     Unreadable,
     Unsafe,
     Variant,
@@ -21,10 +21,10 @@ FOREIGN = ImageOnly(frozenset({"web", "db"}))
 UNSAFE = Unsafe("service 'web' has more than an image")
 
 WARNINGS = {
-    Mode.SUPERSET: "superset_selected",
-    Mode.COMMON: "extra_unreadable_fallback_common",
-    Mode.COMMON_UNSAFE_EXTRA: "unsafe_extra_fallback_common",
-    Mode.COMMON_NO_SUPERSET: "conflict_fallback_common",
+    SelectionMode.SUPERSET: "superset_selected",
+    SelectionMode.COMMON: "extra_unreadable_fallback_common",
+    SelectionMode.COMMON_UNSAFE_EXTRA: "unsafe_extra_fallback_common",
+    SelectionMode.COMMON_NO_SUPERSET: "conflict_fallback_common",
 }
 
 
@@ -44,27 +44,27 @@ def overrides(**contents: Override) -> Mapping[str, Override]:
 def test_one_variant_is_used_as_it_is() -> None:
     selection = select(lists("a b"), {})
 
-    assert selection == Selection(None, ("/a", "/b"))
+    assert selection == FileSelection(None, ("/a", "/b"))
     assert details(lists("a b"), selection) == {}
 
 
 @pytest.mark.parametrize(
     ("variants", "contents", "mode", "files"),
     [
-        (lists("a", "a b"), overrides(b=SAFE), Mode.SUPERSET, "a b"),
-        (lists("b a", "b", "b c a"), overrides(a=SAFE, c=SAFE), Mode.SUPERSET, "b c a"),
-        (lists("a", "a b c", "a c"), overrides(b=SAFE, c=SAFE), Mode.SUPERSET, "a b c"),
-        (lists("a", "a b"), overrides(b=ImageOnly(frozenset())), Mode.SUPERSET, "a b"),
-        (lists("a", "a b"), overrides(b=GONE), Mode.COMMON, "a"),
-        (lists("a", "a b c"), overrides(b=SAFE, c=GONE), Mode.COMMON, "a"),
-        (lists("a", "a b"), overrides(b=FOREIGN), Mode.COMMON_UNSAFE_EXTRA, "a"),
-        (lists("a b", "a c"), overrides(b=GONE, c=GONE), Mode.COMMON_NO_SUPERSET, "a"),
+        (lists("a", "a b"), overrides(b=SAFE), SelectionMode.SUPERSET, "a b"),
+        (lists("b a", "b", "b c a"), overrides(a=SAFE, c=SAFE), SelectionMode.SUPERSET, "b c a"),
+        (lists("a", "a b c", "a c"), overrides(b=SAFE, c=SAFE), SelectionMode.SUPERSET, "a b c"),
+        (lists("a", "a b"), overrides(b=ImageOnly(frozenset())), SelectionMode.SUPERSET, "a b"),
+        (lists("a", "a b"), overrides(b=GONE), SelectionMode.COMMON, "a"),
+        (lists("a", "a b c"), overrides(b=SAFE, c=GONE), SelectionMode.COMMON, "a"),
+        (lists("a", "a b"), overrides(b=FOREIGN), SelectionMode.COMMON_UNSAFE_EXTRA, "a"),
+        (lists("a b", "a c"), overrides(b=GONE, c=GONE), SelectionMode.COMMON_NO_SUPERSET, "a"),
     ],
 )
 def test_the_files_are_told_when_they_can_be(
     variants: list[Variant],
     contents: Mapping[str, Override],
-    mode: Mode,
+    mode: SelectionMode,
     files: str,
 ) -> None:
     selection = select(variants, contents)
@@ -78,17 +78,22 @@ def test_the_files_are_told_when_they_can_be(
 @pytest.mark.parametrize(
     ("variants", "contents", "mode", "says"),
     [
-        (lists("a", "b"), overrides(a=SAFE, b=SAFE), Mode.INVALID, "no file is common"),
-        (lists("a", "b"), overrides(a=GONE, b=GONE), Mode.INVALID, "no file is common"),
-        (lists("a b", "a c"), overrides(b=GONE, c=SAFE), Mode.INVALID, "among them /c"),
-        (lists("a b", "a c"), overrides(b=UNSAFE, c=GONE), Mode.INVALID, "among them /b"),
-        (lists("a b c", "c a"), overrides(b=SAFE), Mode.INVALID, "among them /b"),
-        (lists("a", "b", "a b"), overrides(a=SAFE, b=SAFE), Mode.SUPERSET_REJECTED, "no file is common"),
-        (lists("a", "a b"), overrides(b=UNSAFE), Mode.SUPERSET_REJECTED, "unsafe override"),
+        (lists("a", "b"), overrides(a=SAFE, b=SAFE), SelectionMode.INVALID, "no file is common"),
+        (lists("a", "b"), overrides(a=GONE, b=GONE), SelectionMode.INVALID, "no file is common"),
+        (lists("a b", "a c"), overrides(b=GONE, c=SAFE), SelectionMode.INVALID, "among them /c"),
+        (lists("a b", "a c"), overrides(b=UNSAFE, c=GONE), SelectionMode.INVALID, "among them /b"),
+        (lists("a b c", "c a"), overrides(b=SAFE), SelectionMode.INVALID, "among them /b"),
+        (
+            lists("a", "b", "a b"),
+            overrides(a=SAFE, b=SAFE),
+            SelectionMode.SUPERSET_REJECTED,
+            "no file is common",
+        ),
+        (lists("a", "a b"), overrides(b=UNSAFE), SelectionMode.SUPERSET_REJECTED, "unsafe override"),
     ],
 )
 def test_a_conflict_is_named_when_they_cannot(
-    variants: list[Variant], contents: Mapping[str, Override], mode: Mode, says: str
+    variants: list[Variant], contents: Mapping[str, Override], mode: SelectionMode, says: str
 ) -> None:
     selection = select(variants, contents)
 

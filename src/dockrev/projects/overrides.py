@@ -7,22 +7,22 @@ from typing import Any
 from dockrev.compose import raw
 from dockrev.compose.models import ProjectFiles
 from dockrev.compose.sources import read_sources
-from dockrev.discovery.variants import ImageOnly, Override, Unreadable, Unsafe
 from dockrev.errors import ComposeError
+from dockrev.projects.variants import ImageOnly, Override, Unreadable, Unsafe
 
 
 def read_override(path: str) -> Override:
     """Blocking; never raises."""
     try:
         (source,) = read_sources(ProjectFiles("", (Path(path),)))
-        return judge(raw.load(source))
+        return classify(raw.load(source))
     except ComposeError as error:
         if error.details.get("reason") == "compose_file_unreadable":
             return Unreadable()
         return Unsafe("not a Compose file")
 
 
-def judge(document: Mapping[str, Any]) -> ImageOnly | Unsafe:
+def classify(document: Mapping[str, Any]) -> ImageOnly | Unsafe:
     """An empty file changes nothing, so it is safe."""
     others = [str(key) for key in document if key != "services"]
     if others:

@@ -2,16 +2,22 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.discovery.models import Unusable
-from dockrev.discovery.projects import Project, project_files, projects_in, split_paths, variants_in
-from dockrev.discovery.variants import Variant
 from dockrev.docker.labels import MAX_TEXT_LENGTH
 from dockrev.docker.snapshot import Container, ContainerState
+from dockrev.projects.labels import (
+    ProjectContainers,
+    UnusableProject,
+    project_files,
+    projects_in,
+    split_paths,
+    variants_in,
+)
+from dockrev.projects.variants import Variant
 from tests.discovery.containers import container, snapshot
 
 
-def blog(*containers: Container) -> Project:
-    return Project("blog", containers)
+def blog(*containers: Container) -> ProjectContainers:
+    return ProjectContainers("blog", containers)
 
 
 def by_v1(config_files: str, directory: str) -> Container:
@@ -22,9 +28,9 @@ def by_v1(config_files: str, directory: str) -> Container:
     return container(config_files=config_files, labels=labels)
 
 
-def fault_of(label: str | None) -> Unusable:
+def fault_of(label: str | None) -> UnusableProject:
     found = variants_in(blog(container(config_files=label)))
-    assert isinstance(found, Unusable)
+    assert isinstance(found, UnusableProject)
     return found
 
 
@@ -142,7 +148,7 @@ def test_relative_paths_of_compose_v1_are_understood(
 def test_relative_paths_of_compose_v1_that_fit_no_directory_are_a_fault(label: str, directory: str) -> None:
     found = variants_in(blog(by_v1(label, directory)))
 
-    assert isinstance(found, Unusable)
+    assert isinstance(found, UnusableProject)
     assert found.reason == "config_files_relative_path_rejected"
 
 
