@@ -11,10 +11,10 @@ from dockrev.db.database import Database
 from dockrev.errors import NotFound
 from dockrev.images.models import TagState
 from dockrev.images.store import ImageStore
-from dockrev.inference.demand import DemandBook, Wanted
-from dockrev.inference.events import EventRing
-from dockrev.inference.look import Looker
+from dockrev.inference.events import EventBuffer
+from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.queue import TaskQueue
+from dockrev.inference.service_images import DemandBook, ServiceImage
 from dockrev.inference.worker import InferenceWorker
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
@@ -35,12 +35,12 @@ _ONCE_PER_HOST = {RequestKind.TOKEN, RequestKind.PING}
 class Services:
     """One service for each repository."""
 
-    wanted: dict[str, Wanted] = field(default_factory=dict)
+    wanted: dict[str, ServiceImage] = field(default_factory=dict)
 
-    async def all(self) -> Sequence[Wanted]:
+    async def all(self) -> Sequence[ServiceImage]:
         return tuple(self.wanted.values())
 
-    async def of_service(self, service_id: str) -> Wanted:
+    async def of_service(self, service_id: str) -> ServiceImage:
         if service_id not in self.wanted:
             raise NotFound("service not found")
         return self.wanted[service_id]
@@ -56,11 +56,11 @@ class Inference:
         self._host, self._client, self._database, self._services = host, client, database, Services()
         self._clock = SystemClock()
         self._images, self._versions = ImageStore(database, self._clock), VersionStore(database)
-        events = EventRing(self._clock)
+        events = EventBuffer(self._clock)
         self._queue = TaskQueue(TaskStore(database), events, self._clock)
         self._worker = InferenceWorker(
             self._queue,
-            Looker(client, self._versions, self._images, self._clock),
+            DigestLookup(client, self._versions, self._images, self._clock),
             self._versions,
             DemandBook(self._services, self._clock),
             events,
@@ -94,7 +94,7 @@ class Inference:
         label: str | None = None,
     ) -> None:
         """A service of that repository, in place of the one there was."""
-        self._services.wanted[repository] = Wanted(
+        self._services.wanted[repository] = ServiceImage(
             service_id=repository,
             ref=ImageRef.parse(f"{self._full(repository)}:{tag}"),
             tag=tag,

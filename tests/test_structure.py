@@ -24,23 +24,14 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "
 TWINS = {
     "Answer",
     "Backups",
-    "Findings",
     "Host",
-    "Images",
-    "Listing",
     "Mode",
-    "Page",
-    "Patience",
-    "Phase",
     "Place",
     "Question",
     "Registries",
     "Registry",
-    "Row",
-    "RowStatus",
     "Schedule",
     "Selection",
-    "Wanted",
 }
 """Class names that more than one module still defines. This list only gets shorter."""
 

@@ -17,8 +17,8 @@ from dockrev.db.lock import only_server
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.watch import DiscoveryWatch
+from dockrev.ignores.invalid_rules import log_invalid_rules
 from dockrev.ignores.routes import IgnoreRoutes
-from dockrev.ignores.unfit import name_unfit
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.jobs.retention import JobRetention
 from dockrev.jobs.routes import JobRoutes
@@ -81,7 +81,7 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
             works = assemble_works(core, config.db_path)
             looking = _looking(core, works)
             await looking.scans.remember()
-            await name_unfit(core.ignores)
+            await log_invalid_rules(core.ignores)
             await works.repair()
             await core.inference.load()
             try:
@@ -162,7 +162,7 @@ def _inference_routes(core: Core, shutdown: Shutdown) -> InferenceRoutes:
         inference.queue,
         core.versions,
         core.demand,
-        inference.live,
+        inference.full_scan,
         core.registry,
         inference.events,
         shutdown,

@@ -16,8 +16,8 @@ from dockrev.discovery.store import ProjectStore
 from dockrev.hosts.host import LOCAL, Host
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
-from dockrev.inference.parts import InferenceParts
 from dockrev.inference.stack_demand import StackDemand
+from dockrev.inference.version_inference import VersionInference
 from dockrev.registry.client import RegistryClient
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
@@ -45,7 +45,7 @@ class Core:
     ignores: IgnoreStore
     appraiser: StackViews
     demand: StackDemand
-    inference: InferenceParts
+    inference: VersionInference
     scanner: Scanner
     checker: Checker
 
@@ -77,7 +77,9 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             ignores=ignores,
             appraiser=appraiser,
             demand=demand,
-            inference=InferenceParts.assemble(database, registry, images, versions, appraiser, demand, clock),
+            inference=VersionInference.assemble(
+                database, registry, images, versions, appraiser, demand, clock
+            ),
             scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, appraiser, clock),
         )

@@ -12,7 +12,7 @@ from dockrev.images.models import CheckError
 from dockrev.stacks.models import Runtime, Service
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import appraise
-from dockrev.versions.models import Snapshot
+from dockrev.versions.models import DigestSnapshot
 from tests.stacks.building import (
     AMD64,
     NEW,
@@ -34,7 +34,7 @@ LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(ho
 HERE, ELSEWHERE = index(NEW, amd64=NEW), index(NEW, arm64=NEW)
 
 
-def row_of(one: Service, known: RegistryFacts, *versions: Snapshot) -> Row:
+def row_of(one: Service, known: RegistryFacts, *versions: DigestSnapshot) -> Row:
     appraised = appraise([stack(one)], context(known, *versions))
     (row,) = rows_of(appraised, [one], AMD64)
     return row
@@ -121,7 +121,7 @@ def test_a_row_has_the_documented_json() -> None:
 def test_a_row_has_the_version_behind_its_tag_as_far_as_it_is_known(
     tag_name: str,
     label: str | None,
-    known: list[Snapshot],
+    known: list[DigestSnapshot],
     running_version: str | None,
     available_version: str | None,
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from dockrev.ignores.matching import first_match
-from dockrev.ignores.models import IgnoreRule, Match, MatchKind
+from dockrev.ignores.models import IgnoreMatch, IgnoreRule, MatchKind
 from tests.ignores.building import rule
 
 EXACT, PREFIX, REGEX, SEMVER = MatchKind.EXACT, MatchKind.PREFIX, MatchKind.REGEX, MatchKind.SEMVER
@@ -24,7 +24,7 @@ EXACT, PREFIX, REGEX, SEMVER = MatchKind.EXACT, MatchKind.PREFIX, MatchKind.REGE
 )
 def test_each_kind_in_its_way(kind: MatchKind, value: str, matched: str, others: str) -> None:
     one = rule(kind, value)
-    assert [tag for tag in matched.split() if first_match([one], tag, []) != Match(one, tag)] == []
+    assert [tag for tag in matched.split() if first_match([one], tag, []) != IgnoreMatch(one, tag)] == []
     assert [tag for tag in others.split() if first_match([one], tag, []) is not None] == []
 
 
@@ -34,7 +34,7 @@ def test_each_kind_in_its_way(kind: MatchKind, value: str, matched: str, others:
     ids=lambda one: str(one.kind),
 )
 def test_the_version_behind_a_floating_tag_counts_too(one: IgnoreRule) -> None:
-    assert first_match([rule(EXACT, "x"), one], "latest", ["v1.4.0", "1.5.1"]) == Match(one, "1.5.1")
+    assert first_match([rule(EXACT, "x"), one], "latest", ["v1.4.0", "1.5.1"]) == IgnoreMatch(one, "1.5.1")
     assert first_match([one], "latest", ["1.4.0"]) is None
     assert first_match([one], "latest", []) is None
 
@@ -45,27 +45,27 @@ def test_the_newest_enabled_rule_is_named() -> None:
     off = rule(EXACT, "1", name="off", minutes=2, enabled=False)
     other = rule(EXACT, "2", name="other", minutes=3)
     for order in ([old, new, off, other], [other, off, new, old]):
-        assert first_match(order, "1", []) == Match(new, "1")
-        assert first_match(order, "3", []) == Match(old, "3")
+        assert first_match(order, "1", []) == IgnoreMatch(new, "1")
+        assert first_match(order, "3", []) == IgnoreMatch(old, "3")
     assert first_match([off], "1", []) is None
 
 
 def test_of_rules_of_one_moment_the_greater_id_is_newer() -> None:
     first, second = rule(EXACT, "1", name="01"), rule(EXACT, "1", name="02")
-    assert first_match([second, first], "1", []) == Match(second, "1")
+    assert first_match([second, first], "1", []) == IgnoreMatch(second, "1")
 
 
 def test_longer_texts_than_a_tag_can_be_match_nothing() -> None:
     one = rule(REGEX, ".*")
-    assert first_match([one], "a" * 128, []) == Match(one, "a" * 128)
+    assert first_match([one], "a" * 128, []) == IgnoreMatch(one, "a" * 128)
     assert first_match([one], "a" * 129, []) is None
-    assert first_match([one], "a" * 129, ["1.0.0"]) == Match(one, "1.0.0")
+    assert first_match([one], "a" * 129, ["1.0.0"]) == IgnoreMatch(one, "1.0.0")
 
 
 def test_of_a_candidates_tags_the_first_that_fits_is_named() -> None:
     one = rule(REGEX, r"^1|^latest")
-    assert first_match([one], "latest", ["1.5.1", "1.5"]) == Match(one, "latest")
-    assert first_match([one], "stable", ["v1.5.1", "1.5.1", "1.5"]) == Match(one, "1.5.1")
+    assert first_match([one], "latest", ["1.5.1", "1.5"]) == IgnoreMatch(one, "latest")
+    assert first_match([one], "stable", ["v1.5.1", "1.5.1", "1.5"]) == IgnoreMatch(one, "1.5.1")
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_of_a_candidates_tags_the_first_that_fits_is_named() -> None:
 )
 def test_a_stored_value_that_cannot_be_read_any_more_matches_nothing(one: IgnoreRule) -> None:
     other = rule(REGEX, ".*")
-    assert first_match([one, other], "a", []) == Match(other, "a")
+    assert first_match([one, other], "a", []) == IgnoreMatch(other, "a")

@@ -7,10 +7,10 @@ from structlog.testing import capture_logs
 
 from dockrev.config import AuthConfig
 from dockrev.db.database import Database
+from dockrev.ignores.invalid_rules import log_invalid_rules
 from dockrev.ignores.models import MatchKind
 from dockrev.ignores.routes import IgnoreRoutes
 from dockrev.ignores.store import IgnoreStore
-from dockrev.ignores.unfit import name_unfit
 from dockrev.stacks.models import Stack
 from dockrev.web.application import create_web_app
 from tests.fakes.clock import MovableClock
@@ -141,7 +141,7 @@ async def test_at_the_start_each_rule_that_matches_nothing_is_named(api: Api) ->
     await api.create()
     dead = await api.store.add(api.service_id, MatchKind.REGEX, r"(a)\1", None, enabled=True)
     with capture_logs() as lines:
-        await name_unfit(api.store)
+        await log_invalid_rules(api.store)
     assert [(line["action"], line["log_level"], line["rule"]) for line in lines] == [
         ("ignores.unfit", "warning", dead.id)
     ]

@@ -11,18 +11,18 @@ from dockrev.db.database import Database
 from dockrev.errors import NotFound
 from dockrev.images.models import ImageFacts, TagState
 from dockrev.images.store import ImageStore
-from dockrev.inference.completion import Completion
-from dockrev.inference.demand import DemandBook, Wanted
-from dockrev.inference.events import EventRing
-from dockrev.inference.look import Looker
+from dockrev.inference.backfill import Backfill
+from dockrev.inference.events import EventBuffer
+from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.queue import TaskQueue
+from dockrev.inference.service_images import DemandBook, ServiceImage
 from dockrev.inference.worker import InferenceWorker
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
 from dockrev.registry.transport import Timeouts
-from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, Task
+from dockrev.versions.models import DigestKey, DigestSnapshot, InferenceReason, InferenceTask
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
@@ -59,12 +59,12 @@ def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Dig
 class Services:
     """A demand that tests can set."""
 
-    wanted: list[Wanted] = field(default_factory=list)
+    wanted: list[ServiceImage] = field(default_factory=list)
 
-    async def all(self) -> Sequence[Wanted]:
+    async def all(self) -> Sequence[ServiceImage]:
         return tuple(self.wanted)
 
-    async def of_service(self, service_id: str) -> Wanted:
+    async def of_service(self, service_id: str) -> ServiceImage:
         found = next((one for one in self.wanted if one.service_id == service_id), None)
         if found is None:
             raise NotFound("service not found")
@@ -81,9 +81,9 @@ class Services:
         *labels: str,
         service_id: str = "svc_web",
         archived: bool = False,
-    ) -> Wanted:
+    ) -> ServiceImage:
         parsed = ImageRef.parse(ref)
-        wanted = Wanted(service_id, parsed, parsed.tag or "", current, candidate, labels, archived)
+        wanted = ServiceImage(service_id, parsed, parsed.tag or "", current, candidate, labels, archived)
         self.wanted.append(wanted)
         return wanted
 
@@ -98,9 +98,9 @@ class Engine:
     images: ImageStore
     versions: VersionStore
     queue: TaskQueue
-    events: EventRing
+    events: EventBuffer
     worker: InferenceWorker
-    completion: Completion
+    backfill: Backfill
     services: Services
     clock: MovableClock
 
@@ -117,11 +117,11 @@ class Engine:
             Database.open(migrated(directory / "dockrev.sqlite3")) as database,
             RegistryClient.open(config, clock, timeouts=patience) as client,
         ):
-            images, versions, events = ImageStore(database, clock), VersionStore(database), EventRing(clock)
+            images, versions, events = ImageStore(database, clock), VersionStore(database), EventBuffer(clock)
             queue = TaskQueue(TaskStore(database), events, clock)
             await queue.load()
             book = DemandBook(services, clock)
-            looker = Looker(client, versions, images, clock)
+            lookup = DigestLookup(client, versions, images, clock)
             yield cls(
                 registry=registry,
                 client=client,
@@ -130,8 +130,8 @@ class Engine:
                 versions=versions,
                 queue=queue,
                 events=events,
-                worker=InferenceWorker(queue, looker, versions, book, events, clock),
-                completion=Completion(client, versions, images, queue, book, clock),
+                worker=InferenceWorker(queue, lookup, versions, book, events, clock),
+                backfill=Backfill(client, versions, images, queue, book, clock),
                 services=services,
                 clock=clock,
             )
@@ -142,9 +142,9 @@ class Engine:
     def key(self, path: str, content: Digest) -> DigestKey:
         return DigestKey(self.repository(path), content, AMD64)
 
-    async def look(
+    async def run(
         self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
-    ) -> Snapshot:
+    ) -> DigestSnapshot:
         """Has the digest looked into, and returns what is known of it then."""
         await self.enqueue(path, content, reason)
         await self.worker.work_once()
@@ -157,7 +157,7 @@ class Engine:
     ) -> None:
         await self.queue.enqueue([Need(self.key(path, content), reason)])
 
-    def task(self, path: str, content: Digest) -> Task | None:
+    def task(self, path: str, content: Digest) -> InferenceTask | None:
         return self.queue.get(self.key(path, content))
 
     async def checked(self, path: str, tag: str, content: Digest, known: Iterable[ImageFacts] = ()) -> None:

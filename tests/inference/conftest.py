@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.config import AuthConfig
-from dockrev.inference.live import LiveLookup, Patience
+from dockrev.inference.full_scan import FullScan, ScanTimeouts
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
@@ -31,14 +31,14 @@ def api(engine: Engine, registry: FakeRegistry) -> Api:
     """`latest` of the app runs as 1.4.0 and is offered as 1.4.1."""
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
-    patience = Patience(list_seconds=0.2, manifest_seconds=0.2, scan_seconds=0.4)
-    live = LiveLookup(engine.client, engine.versions, engine.images, engine.clock, patience)
+    patience = ScanTimeouts(list_seconds=0.2, manifest_seconds=0.2, scan_seconds=0.4)
+    full_scan = FullScan(engine.client, engine.versions, engine.images, engine.clock, patience)
     shutdown = Shutdown()
     routes = InferenceRoutes(
         engine.queue,
         engine.versions,
         engine.services,
-        live,
+        full_scan,
         engine.client,
         engine.events,
         shutdown,

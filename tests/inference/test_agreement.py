@@ -26,7 +26,7 @@ class Pages:
     async def snapshot(self, digest: Digest) -> Mapping[str, Any]:
         return await self._of_service(f"digest-tags-snapshot?digest={digest}")
 
-    async def live(self, digest: Digest) -> Mapping[str, Any]:
+    async def full_scan(self, digest: Digest) -> Mapping[str, Any]:
         return await self._of_service(f"digest-tags?digest={digest}")
 
     async def _of_service(self, question: str) -> Mapping[str, Any]:
@@ -53,14 +53,14 @@ async def test_a_live_read_finds_what_a_look_did_not_and_every_page_says_so(
     async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
         pages = Pages(whole, await whole.stack(web=old))
         await pages.service()
-        await whole.settled()
+        await whole.wait_done()
         assert (await pages.snapshot(old))["tags"] == []
         clock.advance(60)
-        live = await pages.live(old)
-        assert live["tags"] == ["v1.0.0", "1.0.0"]
+        full_scan = await pages.full_scan(old)
+        assert full_scan["tags"] == ["v1.0.0", "1.0.0"]
         image, snapshot = (await pages.service())["image"], await pages.snapshot(old)
-        assert (image["resolvedTag"], image["resolvedTags"]) == ("v1.0.0", live["tags"])
-        assert (snapshot["tags"], snapshot["scan"]) == (live["tags"], live["scan"])
+        assert (image["resolvedTag"], image["resolvedTags"]) == ("v1.0.0", full_scan["tags"])
+        assert (snapshot["tags"], snapshot["scan"]) == (full_scan["tags"], full_scan["scan"])
         assert snapshot["checkedAt"] == timestamp(clock.now())
         row = await pages.row()
         assert (row["status"], row["checkedAt"]) == ("ready", snapshot["checkedAt"])
@@ -74,22 +74,22 @@ async def test_a_live_read_renews_what_was_stale_and_what_had_failed(
         pages = Pages(whole, await whole.stack(web=old))
         registry.faults.status = 500
         await pages.service()
-        await whole.settled()
+        await whole.wait_done()
         assert (await pages.row())["status"] == "all_failed"
         registry.heal()
         clock.advance(60)
-        await pages.live(old)
+        await pages.full_scan(old)
         assert (await pages.row())["status"] == "ready"
         assert (await pages.snapshot(old))["tags"] == ["1.4.0"]
         clock.advance(8 * 86_400)
         assert (await pages.row())["status"] == "stale"
         registry.retag("web", "v1.4.0", old)
-        live = await pages.live(old)
+        full_scan = await pages.full_scan(old)
         snapshot = await pages.snapshot(old)
-        assert snapshot["tags"] == live["tags"] == ["v1.4.0", "1.4.0"]
+        assert snapshot["tags"] == full_scan["tags"] == ["v1.4.0", "1.4.0"]
         row, service = await pages.row(), await pages.service()
         assert (row["status"], row["checkedAt"]) == ("ready", snapshot["checkedAt"])
-        assert service["image"]["resolvedTags"] == live["tags"]
+        assert service["image"]["resolvedTags"] == full_scan["tags"]
         assert service["versionInference"]["status"] == "ready"
         assert new != old
 
@@ -103,11 +103,11 @@ async def test_a_look_for_one_digest_that_reads_the_last_tags_renews_the_snapsho
         await whole.check()
         key = whole.key("web", new)
         await whole.core.inference.queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
-        await whole.settled()
+        await whole.wait_done()
         before = await pages.snapshot(new)
         assert before["scan"]["manifestsOk"] < before["scan"]["repoTagsTotal"]
         await pages.service()
-        await whole.settled()
+        await whole.wait_done()
         after = await pages.snapshot(new)
         assert after["scan"]["manifestsOk"] == after["scan"]["repoTagsTotal"] == 3
         assert after["tags"] == ["1.5.1", "latest"]
@@ -120,7 +120,7 @@ async def test_a_version_that_its_label_proved_counts_no_tags_of_a_list_that_was
     async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
         pages = Pages(whole, await whole.stack("1.4.0", web=old))
         await pages.service()
-        await whole.settled()
+        await whole.wait_done()
         snapshot = await pages.snapshot(old)
         assert (snapshot["tags"], registry.counts["tags"]) == (["1.4.0"], 0)
         assert (snapshot["scan"]["repoTagsTotal"], snapshot["scan"]["manifestsOk"]) == (0, 1)
@@ -135,7 +135,7 @@ async def test_pages_that_are_read_again_and_again_have_a_lost_digest_looked_int
     async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
         pages = Pages(whole, await whole.stack(web=lost))
         await pages.service()
-        await whole.settled()
+        await whole.wait_done()
         registry.forget_counts()
         for _ in range(9):
             clock.advance(60)
@@ -143,7 +143,7 @@ async def test_pages_that_are_read_again_and_again_have_a_lost_digest_looked_int
         assert (whole.queued, registry.requests) == ([], [])
         clock.advance(60)
         assert (await pages.service())["versionInference"]["reason"] == "cache_stale"
-        await whole.settled()
+        await whole.wait_done()
         assert registry.counts["head"] <= 40
         assert (await pages.snapshot(lost))["checkedAt"] == timestamp(clock.now())
 
@@ -157,11 +157,11 @@ async def test_an_order_asks_again_every_tag_that_named_the_digest(
         registry.retag("web", tag, new)
     async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
         pages = Pages(whole, await whole.stack(web=new))
-        assert set((await pages.live(new))["tags"]) == {"1.5.1", *floating}
+        assert set((await pages.full_scan(new))["tags"]) == {"1.5.1", *floating}
         for tag in floating:
             registry.retag("web", tag, old)
         clock.advance(60)
         await whole.core.inference.queue.enqueue([Need(whole.key("web", new), InferenceReason.FORCE)])
-        await whole.settled()
+        await whole.wait_done()
         assert (await pages.snapshot(new))["tags"] == ["1.5.1"]
-        assert set((await pages.live(old))["tags"]) == {"1.4.0", *floating}
+        assert set((await pages.full_scan(old))["tags"]) == {"1.4.0", *floating}

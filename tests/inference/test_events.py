@@ -5,12 +5,12 @@ from contextlib import aclosing
 
 import orjson
 
-from dockrev.inference.events import EventRing
+from dockrev.inference.events import EventBuffer
 from tests.fakes.clock import MovableClock
 from tests.inference.building import need
 
 
-async def read(ring: EventRing, after: int, count: int) -> list[tuple[int | None, str]]:
+async def read(ring: EventBuffer, after: int, count: int) -> list[tuple[int | None, str]]:
     """The next events as (id, type)."""
     found: list[tuple[int | None, str]] = []
     async with asyncio.timeout(5), aclosing(ring.after(after)) as events:
@@ -22,8 +22,8 @@ async def read(ring: EventRing, after: int, count: int) -> list[tuple[int | None
     return found
 
 
-def ring_of(count: int, kept: int = 2_000) -> EventRing:
-    ring = EventRing(MovableClock(), kept)
+def ring_of(count: int, kept: int = 2_000) -> EventBuffer:
+    ring = EventBuffer(MovableClock(), kept)
     for number in range(1, count + 1):
         ring.publish(f"event {number}", {})
     return ring
@@ -84,7 +84,7 @@ async def test_an_id_of_an_earlier_process_gets_nothing_until_the_numbers_catch_
 
 
 async def test_a_task_is_named_in_its_events() -> None:
-    ring, wanted = EventRing(MovableClock()), need("1.4.0")
+    ring, wanted = EventBuffer(MovableClock()), need("1.4.0")
     ring.publish_task("task_enqueued", wanted.key, wanted.reason)
     document = orjson.loads(ring.kept[0].data)
     assert document == {

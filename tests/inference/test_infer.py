@@ -6,8 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dockrev.inference.infer import AskHeads, AskList, AskPage, Case, Question, infer, label_guesses
-from dockrev.inference.picture import Answer
+from dockrev.inference.evidence import InferenceAnswer
+from dockrev.inference.infer import (
+    AskHeads,
+    AskList,
+    AskPage,
+    InferenceQuestion,
+    LookupInput,
+    infer,
+    label_guesses,
+)
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
@@ -31,22 +39,24 @@ class Oracle:
     tags: Mapping[str, str]
     pages: list[list[str]] = field(default_factory=list)
     failing: frozenset[str] = frozenset()
-    asked: list[Question] = field(default_factory=list)
+    asked: list[InferenceQuestion] = field(default_factory=list)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: InferenceQuestion) -> InferenceAnswer:
         self.asked.append(question)
         match question:
             case AskList():
-                return Answer(names=sorted(self.tags))
+                return InferenceAnswer(names=sorted(self.tags))
             case AskPage():
                 page = self.pages.pop(0) if self.pages else []
                 facts = {tag: fact(tag, self.tags[tag]) for tag in page}
-                return Answer(facts, more=bool(page), end=not page)
+                return InferenceAnswer(facts, more=bool(page), end=not page)
             case AskHeads(tags):
                 known = {tag: fact(tag, self.tags[tag]) for tag in tags if tag in self.tags}
                 facts = {tag: one for tag, one in known.items() if tag not in self.failing}
                 errors = self.failing & known.keys()
-                return Answer(facts, gone=[tag for tag in tags if tag not in self.tags], errors=errors)
+                return InferenceAnswer(
+                    facts, gone=[tag for tag in tags if tag not in self.tags], errors=errors
+                )
 
     def requests(self) -> int:
         return sum(len(one.tags) if isinstance(one, AskHeads) else 1 for one in self.asked)
@@ -54,16 +64,16 @@ class Oracle:
     def heads(self) -> list[str]:
         return [tag for one in self.asked if isinstance(one, AskHeads) for tag in one.tags]
 
-    def run(self, case: Case) -> set[str]:
+    def run(self, case: LookupInput) -> set[str]:
         """The tags found to name the digest."""
-        picture = case.picture()
-        inquiry = infer(case, picture)
+        evidence = case.evidence()
+        inquiry = infer(case, evidence)
         try:
             question = next(inquiry)
             while True:
                 question = inquiry.send(self.answer(question))
         except StopIteration:
-            return set(picture.matches)
+            return set(evidence.matches)
 
 
 SEMVER = {f"1.{minor}.{patch}": f"1.{minor}.{patch}" for minor in range(12) for patch in range(12)}
@@ -117,13 +127,15 @@ def test_a_digest_never_seen_is_named_for_few_requests(
     tags: Mapping[str, str], raw: str, content: str, version: str, most: int
 ) -> None:
     oracle = Oracle(tags)
-    assert version in oracle.run(Case(digest(content), raw_tags=(raw,)))
+    assert version in oracle.run(LookupInput(digest(content), raw_tags=(raw,)))
     assert oracle.requests() <= most
 
 
 def test_what_is_known_is_not_asked() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.4.0"), ("latest",), ("1.4.0",), facts={"1.4.0": fact("1.4.0", "1.4.0")}, bulk=True)
+    case = LookupInput(
+        digest("1.4.0"), ("latest",), ("1.4.0",), facts={"1.4.0": fact("1.4.0", "1.4.0")}, bulk=True
+    )
     assert oracle.run(case) == {"1.4.0"}
     assert oracle.asked == []
 
@@ -132,13 +144,15 @@ def test_a_tag_that_moves_with_every_release_is_not_enough() -> None:
     """`16` names the digest, but the list has 16.7: that has to be found."""
     oracle = Oracle(TWO_PART)
     known = {"16": fact("16", "16.7")}
-    assert oracle.run(Case(digest("16.7"), ("16",), facts=known)) == {"16", "16.7"}
+    assert oracle.run(LookupInput(digest("16.7"), ("16",), facts=known)) == {"16", "16.7"}
 
 
 def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> None:
     oracle = Oracle(TWO_PART)
     known = {"16.7": fact("16.7", "16.7")}
-    case = Case(digest("16.7"), ("16",), facts=known, tag_list=TagList.of(tuple(TWO_PART)), listed=False)
+    case = LookupInput(
+        digest("16.7"), ("16",), facts=known, tag_list=TagList.of(tuple(TWO_PART)), listed=False
+    )
     assert oracle.run(case) == {"16.7"}
     assert oracle.asked == []
 
@@ -156,64 +170,64 @@ def test_what_is_doubted_and_shown_is_what_is_asked_again(
 ) -> None:
     tags = dict.fromkeys(("1.4.0", "1.4.0-alpine", "1.4.0-r1"), "1.4.0")
     oracle = Oracle(tags)
-    oracle.run(Case(digest("1.4.0"), raw_tags, doubted=("1.4.0-r1", "1.4.0", "1.4.0-alpine")))
+    oracle.run(LookupInput(digest("1.4.0"), raw_tags, stale_matches=("1.4.0-r1", "1.4.0", "1.4.0-alpine")))
     assert oracle.heads() == asked
 
 
 def test_one_page_of_a_bulk_api_answers() -> None:
     oracle = Oracle(SEMVER, pages=[["latest", "1.11.11", "1.11", "1", "1.11.10"], ["1.11.9"]])
-    assert oracle.run(Case(digest("1.11.10"), ("latest",), bulk=True)) == {"1.11.10"}
+    assert oracle.run(LookupInput(digest("1.11.10"), ("latest",), bulk=True)) == {"1.11.10"}
     assert oracle.asked == [AskPage()]
 
 
 def test_a_bulk_api_that_does_not_know_the_digest_is_read_five_pages_deep_then_the_list() -> None:
     oracle = Oracle(SEMVER, pages=[["latest"]] * 9)
-    assert "1.11.9" in oracle.run(Case(digest("1.11.9"), ("latest",), bulk=True))
+    assert "1.11.9" in oracle.run(LookupInput(digest("1.11.9"), ("latest",), bulk=True))
     assert oracle.asked[:6] == [AskPage()] * 5 + [AskList()]
 
 
 @pytest.mark.parametrize(("raw", "found"), [("16", {"16", "16.7"}), ("latest", {"16", "16.7"})])
 def test_a_page_that_shows_a_version_of_two_parts_spares_the_list(raw: str, found: set[str]) -> None:
     oracle = Oracle(TWO_PART, pages=[["16", "16.7", "16.6"], ["17.7"]])
-    assert oracle.run(Case(digest("16.7"), (raw,), bulk=True)) == found
+    assert oracle.run(LookupInput(digest("16.7"), (raw,), bulk=True)) == found
     assert oracle.asked == [AskPage()]
 
 
 def test_a_page_that_ends_among_the_tags_of_the_digest_leaves_the_last_word_to_the_next_one() -> None:
     oracle = Oracle(TWO_PART, pages=[["17.6", "latest", "17"], ["17.7", "16.7"]])
-    assert "17.7" in oracle.run(Case(digest("17.7"), ("latest",), bulk=True))
+    assert "17.7" in oracle.run(LookupInput(digest("17.7"), ("latest",), bulk=True))
     assert oracle.asked == [AskPage(), AskPage()]
 
 
 def test_where_the_last_page_ends_so_does_the_search() -> None:
     tags = {"latest": "17.7", "17.7": "17.7"}
     oracle = Oracle(tags, pages=[["latest", "17.7"]])
-    assert "17.7" in oracle.run(Case(digest("17.7"), ("latest",), bulk=True))
+    assert "17.7" in oracle.run(LookupInput(digest("17.7"), ("latest",), bulk=True))
     assert oracle.asked == [AskPage(), AskPage()]
 
 
 @pytest.mark.parametrize(("raw", "page"), [("16", ["16", "17.7"]), ("latest", ["16", "16.6"])])
 def test_a_page_that_shows_but_a_moving_tag_does_not_spare_the_list(raw: str, page: list[str]) -> None:
     oracle = Oracle(TWO_PART, pages=[page])
-    assert "16.7" in oracle.run(Case(digest("16.7"), (raw,), bulk=True))
+    assert "16.7" in oracle.run(LookupInput(digest("16.7"), (raw,), bulk=True))
     assert oracle.asked[:2] == [AskPage(), AskList()]
 
 
 def test_an_older_list_knows_of_longer_tags_that_no_page_shows() -> None:
     oracle = Oracle(TWO_PART, pages=[["16", "17.7"]])
-    case = Case(digest("16.7"), ("latest",), tag_list=TagList.of(("16.6", "16")), bulk=True)
+    case = LookupInput(digest("16.7"), ("latest",), tag_list=TagList.of(("16.6", "16")), bulk=True)
     assert "16.7" in oracle.run(case)
 
 
 def test_a_bulk_api_without_an_answer_gives_way_to_the_list() -> None:
     oracle = Oracle(SEMVER)
-    assert "1.11.11" in oracle.run(Case(digest("1.11.11"), ("latest",), bulk=True))
+    assert "1.11.11" in oracle.run(LookupInput(digest("1.11.11"), ("latest",), bulk=True))
     assert oracle.asked[:2] == [AskPage(), AskList()]
 
 
 def test_a_label_goes_before_everything_that_costs_more() -> None:
     oracle = Oracle(WITH_V)
-    assert oracle.run(Case(digest("1.2.3"), ("latest",), ("1.2.3",))) == {"v1.2.3"}
+    assert oracle.run(LookupInput(digest("1.2.3"), ("latest",), ("1.2.3",))) == {"v1.2.3"}
     assert oracle.heads() == ["1.2.3", "v1.2.3"]
     assert oracle.requests() == 2
 
@@ -221,43 +235,45 @@ def test_a_label_goes_before_everything_that_costs_more() -> None:
 def test_a_label_that_lies_by_a_little_shows_where_to_look() -> None:
     """The build says 1.4; its tag is 1.4.7, far from the newest."""
     oracle = Oracle(SEMVER)
-    assert "1.4.7" in oracle.run(Case(digest("1.4.7"), ("latest",), ("1.4",)))
+    assert "1.4.7" in oracle.run(LookupInput(digest("1.4.7"), ("latest",), ("1.4",)))
     assert all(tag.startswith(("1.4", "v1.4")) for tag in oracle.heads())
 
 
 def test_failed_tags_are_passed_over_and_counted() -> None:
     oracle = Oracle(SEMVER, failing=frozenset({"1.11.11"}))
-    case = Case(digest("1.11.10"), ("latest",))
-    picture = case.picture()
-    inquiry = infer(case, picture)
+    case = LookupInput(digest("1.11.10"), ("latest",))
+    evidence = case.evidence()
+    inquiry = infer(case, evidence)
     question = next(inquiry)
     while True:
         try:
             question = inquiry.send(oracle.answer(question))
         except StopIteration:
             break
-    assert "1.11.10" in picture.matches
-    assert picture.scan().error == 1
+    assert "1.11.10" in evidence.matches
+    assert evidence.scan().error == 1
     assert oracle.heads().count("1.11.11") == 1
 
 
 def test_doubted_tags_are_asked_again_first_and_one_that_stands_is_enough() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.4.0"), doubted=("1.4", "1.4.0"), tag_list=TagList.of(tuple(SEMVER)))
+    case = LookupInput(digest("1.4.0"), stale_matches=("1.4", "1.4.0"), tag_list=TagList.of(tuple(SEMVER)))
     assert oracle.run(case) == {"1.4.0"}
     assert oracle.heads() == ["1.4.0"]
 
 
 def test_an_older_list_is_read_anew_before_it_is_asked_through() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(("1.11.10", "latest")), listed=False)
+    case = LookupInput(
+        digest("1.11.11"), ("latest",), tag_list=TagList.of(("1.11.10", "latest")), listed=False
+    )
     assert "1.11.11" in oracle.run(case)
     assert oracle.asked[0] == AskList()
 
 
 def test_a_recent_list_saves_reading_it_for_what_runs() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(tuple(SEMVER)), recent=True)
+    case = LookupInput(digest("1.11.11"), ("latest",), tag_list=TagList.of(tuple(SEMVER)), list_fresh=True)
     assert "1.11.11" in oracle.run(case)
     assert oracle.asked == [AskHeads(("1.11.11",), 40)]
 
@@ -265,14 +281,14 @@ def test_a_recent_list_saves_reading_it_for_what_runs() -> None:
 def test_a_recent_list_that_does_not_help_soon_is_read_anew() -> None:
     oracle = Oracle(SEMVER)
     before = tuple(tag for tag in SEMVER if not tag.startswith("1.11"))
-    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(before), recent=True)
+    case = LookupInput(digest("1.11.11"), ("latest",), tag_list=TagList.of(before), list_fresh=True)
     assert "1.11.11" in oracle.run(case)
     assert oracle.requests() == 1 + 4 + 1 + 4
 
 
 def test_a_recent_list_that_is_known_through_is_read_anew_at_once() -> None:
     oracle = Oracle(SEMVER)
-    case = Case(digest("1.11.11"), ("latest",), tag_list=TagList.of(("latest",)), recent=True)
+    case = LookupInput(digest("1.11.11"), ("latest",), tag_list=TagList.of(("latest",)), list_fresh=True)
     assert "1.11.11" in oracle.run(case)
     assert oracle.asked[0] == AskList()
 
@@ -310,67 +326,18 @@ def believed(tags: Mapping[str, str], seen_at: datetime = EARLIER) -> dict[str, 
     return {tag: fact(tag, content, seen_at) for tag, content in tags.items()}
 
 
-def test_the_newest_version_that_was_pushed_again_is_found_by_one_head_more() -> None:
-    oracle = Oracle(SEMVER | {"1.11.11": "again", "latest": "again"})
-    case = Case(digest("again"), ("latest",), facts=believed(SEMVER), asked_at=NOON)
-    assert "1.11.11" in oracle.run(case)
-    assert oracle.asked == [AskList(), AskHeads(("1.11.11",), 1)]
-
-
-@pytest.mark.parametrize(("force", "most"), [(False, 8), (True, 40)])
-def test_versions_that_still_stand_are_asked_again_within_bounds(force: bool, most: int) -> None:
-    oracle = Oracle(SEMVER)
-    case = Case(digest("lost"), ("latest",), facts=believed(SEMVER), force=force, asked_at=NOON)
-    assert oracle.run(case) == set()
-    assert len(oracle.heads()) == most
-
-
-def test_what_was_seen_since_the_question_was_raised_is_not_asked_again() -> None:
-    oracle = Oracle(SEMVER)
-    assert oracle.run(Case(digest("lost"), facts=believed(SEMVER, NOON), asked_at=NOON)) == set()
-    assert oracle.asked == [AskList()]
-
-
-def test_the_newest_version_that_was_pushed_again_is_asked_for_before_older_unknown_ones() -> None:
-    oracle = Oracle(SEMVER | {"1.11.11": "again"})
-    facts = believed({"1.11.11": "1.11.11"})
-    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.11.11"}
-    assert oracle.heads() == ["1.11.11"]
-
-
-def test_a_rebuilt_release_is_asked_for_before_an_unknown_prerelease_that_is_newer() -> None:
-    oracle = Oracle(SEMVER | {"1.12.0-rc.1": "rc", "1.11.11": "again"})
-    facts = believed({"1.11.11": "1.11.11"})
-    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.11.11"}
-    assert oracle.heads() == ["1.11.11"]
-
-
-def test_a_rebuilt_release_is_asked_for_right_after_an_unknown_newer_one() -> None:
-    oracle = Oracle(SEMVER | {"1.12.0": "1.12.0", "1.11.11": "again"})
-    facts = believed({"1.11.11": "1.11.11"})
-    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.11.11"}
-    assert oracle.heads() == ["1.12.0", "1.11.11"]
-
-
-def test_many_unknown_versions_leave_requests_for_the_one_that_was_pushed_again() -> None:
-    oracle = Oracle(SEMVER | {"1.10.7": "again"})
-    facts = believed({"1.11.11": "1.11.11", "1.10.7": "1.10.7"})
-    assert oracle.run(Case(digest("again"), facts=facts, asked_at=NOON)) == {"1.10.7"}
-    assert len(oracle.heads()) == 40
-
-
 @pytest.mark.parametrize(("raw", "heads"), [("latest", 1), ("1", 1), ("beta", 5)])
 def test_a_dozen_prereleases_do_not_come_before_the_release(raw: str, heads: int) -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}
     oracle = Oracle(SEMVER | betas)
-    assert "1.11.11" in oracle.run(Case(digest("1.11.11"), (raw,)))
+    assert "1.11.11" in oracle.run(LookupInput(digest("1.11.11"), (raw,)))
     assert len(oracle.heads()) == heads
 
 
 def test_a_release_of_some_time_ago_is_found_among_the_prereleases_of_years() -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 101)}
     oracle = Oracle(SEMVER | betas)
-    assert oracle.run(Case(digest("1.11.4"), ("latest",))) == {"1.11.4"}
+    assert oracle.run(LookupInput(digest("1.11.4"), ("latest",))) == {"1.11.4"}
     assert len(oracle.heads()) < 20
 
 
@@ -378,13 +345,13 @@ def test_a_release_of_some_time_ago_is_found_among_the_prereleases_of_years() ->
 def test_a_prerelease_behind_latest_is_the_newest_one(released: Mapping[str, str], heads: int) -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}
     oracle = Oracle({**released, **betas})
-    assert oracle.run(Case(digest("beta.10"), ("latest",))) == {"1.12.0-beta.10"}
+    assert oracle.run(LookupInput(digest("beta.10"), ("latest",))) == {"1.12.0-beta.10"}
     assert len(oracle.heads()) == heads
 
 
 def test_a_bulk_api_that_shows_the_new_content_spares_asking_again() -> None:
     oracle = Oracle(SEMVER | {"1.11.11": "again"}, pages=[["1.11.11"]])
-    case = Case(digest("again"), facts=believed(SEMVER), bulk=True, asked_at=NOON)
+    case = LookupInput(digest("again"), facts=believed(SEMVER), bulk=True, asked_at=NOON)
     assert oracle.run(case) == {"1.11.11"}
     assert oracle.asked == [AskPage()]
 
@@ -393,5 +360,5 @@ def test_a_look_does_not_end_at_a_tag_that_moves_on_with_each_prerelease() -> No
     content = {"3.14-rc": "a1", "3.14.0a1": "a1", "3.13.0": "3.13.0", "3.13": "3.13.0"}
     oracle = Oracle(content)
     facts = {"3.14-rc": fact("3.14-rc", "a1")}
-    assert oracle.run(Case(digest("a1"), ("3.14-rc",), facts=facts)) == {"3.14-rc", "3.14.0a1"}
+    assert oracle.run(LookupInput(digest("a1"), ("3.14-rc",), facts=facts)) == {"3.14-rc", "3.14.0a1"}
     assert oracle.heads() == ["3.14.0a1"]

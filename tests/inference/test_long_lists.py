@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from dockrev.inference.infer import LONG_LIST, AskHeads, AskList, Case
+from dockrev.inference.infer import LONG_LIST, AskHeads, AskList, LookupInput
 from dockrev.inference.tag_list import TagList
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import APP, Engine, release
@@ -16,8 +16,8 @@ LARGE_AND_OLD = TagList.of(tuple(LARGE))
 @pytest.mark.parametrize("release", ["10.19.25", "10.20.0", "11.0.0"])
 def test_the_next_release_is_asked_for_before_a_long_list_is_read_anew(release: str) -> None:
     oracle = Oracle(LARGE | {release: "new", "latest": "new"})
-    case = Case(
-        digest("new"), ("latest",), facts=believed(LARGE, NOON), tag_list=LARGE_AND_OLD, believed=True
+    case = LookupInput(
+        digest("new"), ("latest",), facts=believed(LARGE, NOON), tag_list=LARGE_AND_OLD, list_usable=True
     )
     assert oracle.run(case) == {release}
     assert oracle.asked == [AskHeads(("10.19.25", "10.20.0", "11.0.0"), 3)]
@@ -26,8 +26,8 @@ def test_the_next_release_is_asked_for_before_a_long_list_is_read_anew(release: 
 def test_a_rebuilt_release_is_asked_for_before_a_long_list_is_read_anew() -> None:
     oracle = Oracle(LARGE | {"10.19.24": "again"})
     facts = believed({"10.19.24": "10.19.24"})
-    case = Case(
-        digest("again"), ("latest",), facts=facts, tag_list=LARGE_AND_OLD, believed=True, asked_at=NOON
+    case = LookupInput(
+        digest("again"), ("latest",), facts=facts, tag_list=LARGE_AND_OLD, list_usable=True, asked_at=NOON
     )
     assert oracle.run(case) == {"10.19.24"}
     assert oracle.asked == [AskHeads(("10.19.24",), 1)]
@@ -36,25 +36,29 @@ def test_a_rebuilt_release_is_asked_for_before_a_long_list_is_read_anew() -> Non
 def test_a_newest_release_that_still_stands_costs_one_head_before_the_next_release_is_found() -> None:
     oracle = Oracle(LARGE | {"10.19.25": "new"})
     facts = believed({"10.19.24": "10.19.24"})
-    case = Case(digest("new"), ("latest",), facts=facts, tag_list=LARGE_AND_OLD, believed=True, asked_at=NOON)
+    case = LookupInput(
+        digest("new"), ("latest",), facts=facts, tag_list=LARGE_AND_OLD, list_usable=True, asked_at=NOON
+    )
     assert oracle.run(case) == {"10.19.25"}
     assert oracle.heads() == ["10.19.24", "10.19.25", "10.20.0", "11.0.0"]
 
 
-@pytest.mark.parametrize(("tags", "is_believed"), [(SEMVER, True), (LARGE, False), (MINIO, True)])
+@pytest.mark.parametrize(("tags", "list_usable"), [(SEMVER, True), (LARGE, False), (MINIO, True)])
 def test_a_short_list_is_read_anew_at_once_and_so_is_a_long_one_of_last_week(
-    tags: Mapping[str, str], is_believed: bool
+    tags: Mapping[str, str], list_usable: bool
 ) -> None:
     oracle = Oracle(tags)
-    case = Case(digest("lost"), tag_list=TagList.of(tuple(tags)), believed=is_believed, asked_at=NOON)
+    case = LookupInput(
+        digest("lost"), tag_list=TagList.of(tuple(tags)), list_usable=list_usable, asked_at=NOON
+    )
     oracle.run(case)
     assert oracle.asked[0] == AskList()
 
 
 def test_a_long_list_is_read_when_the_next_release_is_another_one() -> None:
     oracle = Oracle(LARGE | {"10.21.3": "new"})
-    case = Case(
-        digest("new"), ("latest",), facts=believed(LARGE, NOON), tag_list=LARGE_AND_OLD, believed=True
+    case = LookupInput(
+        digest("new"), ("latest",), facts=believed(LARGE, NOON), tag_list=LARGE_AND_OLD, list_usable=True
     )
     assert oracle.run(case) == {"10.21.3"}
     assert oracle.requests() == 3 + 1 + 1
@@ -66,7 +70,7 @@ async def test_release_after_release_of_a_large_repository_is_found_without_its_
     names = [f"1.{minor}.{patch}" for minor in range(LONG_LIST // 50) for patch in range(50)]
     running = release(registry, *names)[-1]
     engine.services.run(f"{registry.host}/{APP}", running)
-    await engine.look(APP, running)
+    await engine.run(APP, running)
     assert registry.counts["tags"] > 2
     registry.forget_counts()
     for version in (f"1.{LONG_LIST // 50}.0", f"1.{LONG_LIST // 50}.1", "2.0.0"):
@@ -75,10 +79,10 @@ async def test_release_after_release_of_a_large_repository_is_found_without_its_
         engine.services.wanted.clear()
         engine.services.run(f"{registry.host}/{APP}", running, new)
         await engine.checked(APP, "latest", new)
-        assert version in (await engine.look(APP, new)).tags
+        assert version in (await engine.run(APP, new)).tags
     assert registry.counts["tags"] == 0
     engine.clock.advance(7 * 24 * 3_600)
     (new,) = release(registry, "2.0.1")
     engine.services.run(f"{registry.host}/{APP}", running, new)
-    assert "2.0.1" in (await engine.look(APP, new)).tags
+    assert "2.0.1" in (await engine.run(APP, new)).tags
     assert registry.counts["tags"] > 0

@@ -6,10 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dockrev.inference.demand import Wanted
-from dockrev.inference.overview import RowFilter, RowStatus, page, rows
+from dockrev.inference.overview import OverviewFilter, OverviewStatus, page, rows
+from dockrev.inference.service_images import ServiceImage
 from dockrev.oci.ref import ImageRef
-from dockrev.versions.models import InferenceReason, Phase, Progress, Scan, Snapshot, Task, TaskStatus
+from dockrev.versions.models import (
+    DigestSnapshot,
+    InferencePhase,
+    InferenceProgress,
+    InferenceReason,
+    InferenceTask,
+    ScanCounts,
+    TaskStatus,
+)
 from tests.inference.building import WEB, digest, key
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -18,9 +26,9 @@ DAY = timedelta(days=1)
 
 def snapshot(
     name: str = "a", age: timedelta = DAY, *, failed: bool = False, repository: str = WEB
-) -> Snapshot:
-    scan = Scan(error=1) if failed else Scan(1, 1, 1)
-    return Snapshot(key(name, repository), () if failed else ("1",), NOON - age, scan)
+) -> DigestSnapshot:
+    scan = ScanCounts(error=1) if failed else ScanCounts(1, 1, 1)
+    return DigestSnapshot(key(name, repository), () if failed else ("1",), NOON - age, scan)
 
 
 def task(
@@ -28,8 +36,8 @@ def task(
     status: TaskStatus = TaskStatus.QUEUED,
     reason: InferenceReason = InferenceReason.CACHE_MISS,
     repository: str = WEB,
-) -> Task:
-    return Task(key(name, repository), reason, NOON, NOON, status)
+) -> InferenceTask:
+    return InferenceTask(key(name, repository), reason, NOON, NOON, status)
 
 
 RUNNING = task("run", TaskStatus.RUNNING, InferenceReason.FORCE)
@@ -53,7 +61,7 @@ RUNNING = task("run", TaskStatus.RUNNING, InferenceReason.FORCE)
     ],
 )
 def test_the_status_of_a_row(
-    tasks: Sequence[Task], snapshots: Sequence[Snapshot], status: str, reason: str | None
+    tasks: Sequence[InferenceTask], snapshots: Sequence[DigestSnapshot], status: str, reason: str | None
 ) -> None:
     (row,) = rows(tasks, snapshots, [], NOON)
     assert (row.status, row.reason) == (status, reason)
@@ -86,7 +94,7 @@ def test_rows_are_ordered_by_status_then_age_then_name() -> None:
 
 
 def test_only_services_that_need_a_version_are_counted() -> None:
-    wanted = Wanted("svc_1", ImageRef.parse(WEB), "latest", digest("a"))
+    wanted = ServiceImage("svc_1", ImageRef.parse(WEB), "latest", digest("a"))
     services = [
         wanted,
         replace(wanted, service_id="svc_2", candidate=digest("b")),
@@ -99,7 +107,7 @@ def test_only_services_that_need_a_version_are_counted() -> None:
 
 
 def test_progress_is_shown_of_what_runs() -> None:
-    progress = Progress(Phase.SCANNING, "scanning manifests (1/2)", 1, 1, 2, NOON)
+    progress = InferenceProgress(InferencePhase.SCANNING, "scanning manifests (1/2)", 1, 1, 2, NOON)
     (row,) = rows([replace(RUNNING, progress=progress)], [], [], NOON)
     assert row.progress == progress
 
@@ -112,22 +120,24 @@ FOUND = rows(
 @pytest.mark.parametrize(
     ("wanted", "number", "size", "names", "total"),
     [
-        (RowFilter(), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
-        (RowFilter("A"), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
-        (RowFilter("/a"), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
-        (RowFilter("R/A"), 1, 50, ["r/A1", "r/a2"], 2),
-        (RowFilter("r/a", RowStatus.QUEUED), 1, 50, [], 0),
-        (RowFilter(status=RowStatus.QUEUED), 1, 50, ["r/c"], 1),
-        (RowFilter(), 2, 3, ["r/b"], 4),
-        (RowFilter(), 9, 3, [], 4),
-        (RowFilter(), 0, 0, ["r/c"], 4),
-        (RowFilter(), -5, -5, ["r/c"], 4),
+        (OverviewFilter(), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
+        (OverviewFilter("A"), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
+        (OverviewFilter("/a"), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
+        (OverviewFilter("R/A"), 1, 50, ["r/A1", "r/a2"], 2),
+        (OverviewFilter("r/a", OverviewStatus.QUEUED), 1, 50, [], 0),
+        (OverviewFilter(status=OverviewStatus.QUEUED), 1, 50, ["r/c"], 1),
+        (OverviewFilter(), 2, 3, ["r/b"], 4),
+        (OverviewFilter(), 9, 3, [], 4),
+        (OverviewFilter(), 0, 0, ["r/c"], 4),
+        (OverviewFilter(), -5, -5, ["r/c"], 4),
     ],
 )
-def test_filters_and_pages(wanted: RowFilter, number: int, size: int, names: list[str], total: int) -> None:
+def test_filters_and_pages(
+    wanted: OverviewFilter, number: int, size: int, names: list[str], total: int
+) -> None:
     shown = page(FOUND, wanted, number, size)
     assert ([row.repository for row in shown.rows], shown.total) == (names, total)
 
 
 def test_pages_are_held_to_two_hundred_rows() -> None:
-    assert page(FOUND, RowFilter(), 1, 1_000).size == 200
+    assert page(FOUND, OverviewFilter(), 1, 1_000).size == 200

@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from dockrev.db.database import Database
-from dockrev.inference.events import EventRing
+from dockrev.inference.events import EventBuffer
 from dockrev.inference.queue import TaskQueue
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import InferenceReason, Task, TaskStatus
+from dockrev.versions.models import InferenceReason, InferenceTask, TaskStatus
+from dockrev.versions.observe import Observation
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
@@ -25,7 +25,7 @@ FORCE, WARMUP, MISS = (
 
 
 async def queue_of(database: Database, clock: MovableClock, capacity: int = 2_000) -> TaskQueue:
-    queue = TaskQueue(TaskStore(database), EventRing(clock), clock, capacity)
+    queue = TaskQueue(TaskStore(database), EventBuffer(clock), clock, capacity)
     await queue.load()
     return queue
 
@@ -40,9 +40,9 @@ def own(name: str, reason: InferenceReason = MISS) -> Need:
     return need(name, reason, f"ghcr.io/acme/{name}")
 
 
-async def end(queue: TaskQueue, database: Database, task: Task) -> bool:
+async def end(queue: TaskQueue, database: Database, task: InferenceTask) -> bool:
     async def record() -> None:
-        await VersionStore(database).learn(Findings(task.key.repository), done=task.key)
+        await VersionStore(database).learn(Observation(task.key.repository), done=task.key)
 
     return await queue.finish(task, record)
 
@@ -83,7 +83,7 @@ async def test_what_somebody_looks_at_overtakes_what_waits_since_the_start(
 
 
 async def test_an_order_upgrades_the_task_that_waits(database: Database, clock: MovableClock) -> None:
-    events = EventRing(clock)
+    events = EventBuffer(clock)
     queue = TaskQueue(TaskStore(database), events, clock)
     await queue.enqueue([own("a", WARMUP)])
     assert await queue.enqueue([own("a", FORCE)]) == set()
@@ -168,7 +168,7 @@ async def test_what_was_put_off_waits_for_its_time_restart_included(
 ) -> None:
     await queue.enqueue([own("a")])
     task = await queue.next()
-    assert await queue.put_off(task, clock.now() + timedelta(seconds=60))
+    assert await queue.defer(task, clock.now() + timedelta(seconds=60))
     assert queue.idle
     again = await queue_of(database, clock)
     assert again.idle
@@ -184,14 +184,14 @@ async def test_what_the_operator_asked_for_meanwhile_is_not_put_off(
     await queue.enqueue([own("a")])
     task = await queue.next()
     await queue.enqueue([own("a", FORCE)])
-    assert not await queue.put_off(task, clock.now() + timedelta(hours=1))
+    assert not await queue.defer(task, clock.now() + timedelta(hours=1))
 
 
 async def test_an_order_does_not_wait_for_the_time_of_what_was_put_off(
     queue: TaskQueue, clock: MovableClock
 ) -> None:
     await queue.enqueue([own("a")])
-    await queue.put_off(await queue.next(), clock.now() + timedelta(hours=1))
+    await queue.defer(await queue.next(), clock.now() + timedelta(hours=1))
     await queue.enqueue([own("a", FORCE)])
     async with asyncio.timeout(5):
         assert (await queue.next()).reason is FORCE

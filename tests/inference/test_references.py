@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dockrev.inference.infer import Case
+from dockrev.inference.infer import LookupInput
 from dockrev.versions.tags import resolved
 from tests.inference.test_infer import Oracle, digest
 
@@ -318,7 +318,7 @@ REFERENCES = (
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
 def test_a_reference_is_named_in_its_own_flavour_for_few_requests(reference: Reference) -> None:
     oracle, content = Oracle(reference.tags), digest(reference.tags[reference.used])
-    matches = oracle.run(Case(content, raw_tags=(reference.used,)))
+    matches = oracle.run(LookupInput(content, raw_tags=(reference.used,)))
     assert resolved(matches, reference.used)[:1] == [reference.version]
     assert {digest(reference.tags[tag]) for tag in matches} == {content}
     assert oracle.requests() <= reference.requests
@@ -334,7 +334,7 @@ def test_a_reference_is_named_in_its_own_flavour_for_few_requests(reference: Ref
     ],
 )
 def test_a_version_is_claimed_for_the_very_same_digest_only(tags: Tags, used: str) -> None:
-    matches = Oracle(tags).run(Case(digest("new"), raw_tags=(used,)))
+    matches = Oracle(tags).run(LookupInput(digest("new"), raw_tags=(used,)))
     assert resolved(matches, used) == []
 
 
@@ -342,5 +342,5 @@ def test_what_the_newest_base_left_behind_is_found_by_its_own_spelling() -> None
     """17.8-alpine moved on to 3.21; what ran is named by its base alone."""
     tags = POSTGRES | {f"{minor}-alpine": f"{minor} on 3.21" for minor in patches("15 16 17", 9)}
     oracle = Oracle(tags)
-    assert oracle.run(Case(digest("17.8 on 3.20"), raw_tags=("alpine",))) >= {"17.8-alpine3.20"}
+    assert oracle.run(LookupInput(digest("17.8 on 3.20"), raw_tags=("alpine",))) >= {"17.8-alpine3.20"}
     assert oracle.requests() <= 10

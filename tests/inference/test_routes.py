@@ -66,7 +66,7 @@ async def test_a_live_scan_that_runs_out_of_time_answers_with_what_it_has(
     api: Api, registry: FakeRegistry
 ) -> None:
     await api.get(f"{SERVICE}/digest-tags")
-    await api.engine.look(APP, api.new)
+    await api.engine.run(APP, api.new)
     registry.faults.slow_seconds = 5
     answer = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
     assert answer.json()["tags"] == ["1.4.1"]
@@ -159,7 +159,7 @@ async def test_without_a_snapshot_the_answer_is_pending_and_the_digest_is_enqueu
 
 
 async def test_a_stored_snapshot_is_shown(api: Api) -> None:
-    await api.engine.look(APP, api.new)
+    await api.engine.run(APP, api.new)
     answer = await api.snapshot(api.new.removeprefix("sha256:").upper())
     assert answer.status == 200
     assert answer.json() == {
@@ -171,7 +171,7 @@ async def test_a_stored_snapshot_is_shown(api: Api) -> None:
 
 
 async def test_only_an_order_hides_the_snapshot_that_is_there(api: Api, clock: MovableClock) -> None:
-    await api.engine.look(APP, api.new)
+    await api.engine.run(APP, api.new)
     clock.advance(30 * 86_400)
     await api.engine.enqueue(APP, api.new, InferenceReason.CACHE_STALE)
     assert (await api.snapshot(api.new)).status == 200
@@ -258,7 +258,7 @@ async def test_a_blank_page_of_the_overview_is_the_first(api: Api) -> None:
 
 
 async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, clock: MovableClock) -> None:
-    await api.engine.look(APP, api.new)
+    await api.engine.run(APP, api.new)
     clock.advance(60)
     await api.refresh({"digest": api.old})
     await api.engine.versions.record_retention(RetentionRun(clock.now(), 3, 12, "the disk is full"))
@@ -294,7 +294,7 @@ async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, cl
 
 
 async def test_the_overview_is_filtered_and_its_summary_is_not(api: Api) -> None:
-    await api.engine.look(APP, api.new)
+    await api.engine.run(APP, api.new)
     shown = (await api.get("/api/version-inference/overview?q=%20ACME%20&status=all")).json()
     assert shown["total"] == 1
     shown = (await api.get("/api/version-inference/overview?status=queued")).json()

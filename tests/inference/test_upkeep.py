@@ -4,8 +4,8 @@ import orjson
 
 from dockrev.inference.retention import SnapshotRetention
 from dockrev.inference.triggers import Triggers
-from dockrev.versions.learning import Findings
 from dockrev.versions.models import InferenceReason, RetentionRun, TagFact
+from dockrev.versions.observe import Observation
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import APP, Engine, digest, release
@@ -16,9 +16,9 @@ async def test_snapshots_that_nobody_renewed_are_deleted_after_thirty_days(
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     clock.advance(20 * 86_400)
-    await engine.look(APP, new)
+    await engine.run(APP, new)
     clock.advance(11 * 86_400)
     run = await SnapshotRetention(engine.versions, engine.events, clock).purge()
     assert run.deleted == 1
@@ -57,7 +57,7 @@ async def test_what_is_known_already_is_not_warmed_up(
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
     assert await triggers.warm_up() == 0
     clock.advance(7 * 86_400)
@@ -83,7 +83,7 @@ async def test_a_look_that_ended_at_its_budget_is_taken_up_again_until_every_tag
     lost = release(registry, *(f"1.{minor}.0" for minor in range(60)))[0]
     registry.delete_tag(APP, "1.0.0")
     engine.services.run(f"{registry.host}/{APP}", lost)
-    await engine.look(APP, lost)
+    await engine.run(APP, lost)
     triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
     assert await triggers.warm_up() == 0, "not at once"
     clock.advance(600)
@@ -92,7 +92,7 @@ async def test_a_look_that_ended_at_its_budget_is_taken_up_again_until_every_tag
     await engine.worker.work_once()
     assert registry.counts["tags"] == 1
     assert registry.counts["head"] <= 40
-    while await engine.completion.step():
+    while await engine.backfill.step():
         pass
     clock.advance(600)
     assert await triggers.warm_up() == 0, "nothing is left to ask"
@@ -106,9 +106,9 @@ async def test_a_platform_manifest_keeps_its_version_when_the_index_is_asked_aga
     child, repository = digest("child"), engine.repository(APP)
     engine.services.run(f"{registry.host}/{APP}", child)
     await engine.versions.learn(
-        Findings(repository, [TagFact(repository, "1.4.0", index, clock.now(), (child,))])
+        Observation(repository, [TagFact(repository, "1.4.0", index, clock.now(), (child,))])
     )
     clock.advance(8 * 86_400)
-    assert (await engine.look(APP, child)).tags == ("1.4.0",)
+    assert (await engine.run(APP, child)).tags == ("1.4.0",)
     assert registry.requests[-1] == f"HEAD /v2/{APP}/manifests/1.4.0"
     assert engine.asked == 1

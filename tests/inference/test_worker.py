@@ -27,7 +27,7 @@ async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
     await engine.checked(APP, "latest", new)
-    found = await engine.look(APP, new)
+    found = await engine.run(APP, new)
     assert found.tags == ("1.4.1", "latest")
     assert registry.counts["tags"] == 1
     assert registry.counts["head"] == 1
@@ -36,9 +36,9 @@ async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(
 async def test_what_runs_is_named_from_the_same_list(engine: Engine, registry: FakeRegistry) -> None:
     old, new = release(registry, "1.3.0", "1.4.0", "1.4.1")[1:]
     engine.services.run(f"{registry.host}/{APP}", old, new)
-    await engine.look(APP, new)
+    await engine.run(APP, new)
     registry.forget_counts()
-    assert (await engine.look(APP, old)).tags == ("1.4.0",)
+    assert (await engine.run(APP, old)).tags == ("1.4.0",)
     assert engine.asked == 1
 
 
@@ -47,7 +47,7 @@ async def test_a_label_that_tells_the_truth_is_proved_by_one_head(
 ) -> None:
     old, _ = release(registry, "v1.4.0", "v1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, None, "v1.4.0")
-    assert (await engine.look(APP, old)).tags == ("v1.4.0",)
+    assert (await engine.run(APP, old)).tags == ("v1.4.0",)
     assert registry.requests[-1] == f"HEAD /v2/{APP}/manifests/v1.4.0"
     assert engine.asked == 1
 
@@ -57,7 +57,7 @@ async def test_a_label_that_lies_costs_two_heads_and_the_truth_is_found(
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, None, "1.4.1")
-    assert (await engine.look(APP, old)).tags == ("1.4.0",)
+    assert (await engine.run(APP, old)).tags == ("1.4.0",)
     assert engine.asked <= 4
 
 
@@ -67,14 +67,14 @@ async def test_what_was_seen_before_costs_nothing_restart_included(
     old, new = release(registry, "1.4.0", "1.4.1")
     async with Engine.open(tmp_path, clock, registry) as engine:
         engine.services.run(f"{registry.host}/{APP}", old, new)
-        await engine.look(APP, new)
-        await engine.look(APP, old)
+        await engine.run(APP, new)
+        await engine.run(APP, old)
         services = engine.services
     registry.forget_counts()
     clock.advance(3600)
     async with Engine.open(tmp_path, clock, registry, services) as again:
-        assert (await again.look(APP, new)).tags == ("1.4.1",)
-        assert (await again.look(APP, old)).tags == ("1.4.0",)
+        assert (await again.run(APP, new)).tags == ("1.4.1",)
+        assert (await again.run(APP, old)).tags == ("1.4.0",)
         assert again.asked == 0
 
 
@@ -83,10 +83,10 @@ async def test_a_fact_of_last_week_is_asked_again_and_not_learned_again(
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
-    first = await engine.look(APP, old)
+    first = await engine.run(APP, old)
     registry.forget_counts()
     clock.advance(8 * 86_400)
-    again = await engine.look(APP, old, InferenceReason.CACHE_STALE)
+    again = await engine.run(APP, old, InferenceReason.CACHE_STALE)
     assert again.tags == first.tags
     assert again.checked_at == clock.now()
     assert registry.requests == [f"HEAD /v2/{APP}/manifests/1.4.0"]
@@ -97,10 +97,10 @@ async def test_a_version_that_was_pushed_again_leaves_the_digest_it_named(
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     registry.push(APP, "1.4.0", revision="2")
     clock.advance(8 * 86_400)
-    again = await engine.look(APP, old, InferenceReason.CACHE_STALE)
+    again = await engine.run(APP, old, InferenceReason.CACHE_STALE)
     assert again.tags == ()
     assert again.former == ("1.4.0",)
 
@@ -114,8 +114,8 @@ async def test_a_version_pushed_again_minutes_ago_names_its_new_content(
     before, old = release(registry, "1.5.0", "1.5.1")
     engine.services.run(f"{registry.host}/{APP}", before, old)
     await engine.checked(APP, "latest", old)
-    await engine.look(APP, old)
-    await engine.look(APP, before)
+    await engine.run(APP, old)
+    await engine.run(APP, before)
     new = registry.push(APP, "1.5.1", revision="2")
     registry.retag(APP, "latest", new)
     clock.advance(3600)
@@ -124,7 +124,7 @@ async def test_a_version_pushed_again_minutes_ago_names_its_new_content(
     if checked:
         await engine.checked(APP, "latest", new)
     registry.forget_counts()
-    assert "1.5.1" in (await engine.look(APP, new, reason)).tags
+    assert "1.5.1" in (await engine.run(APP, new, reason)).tags
     assert (registry.counts["tags"], registry.counts["head"]) == (1, 1)
     known = await engine.versions.known([(engine.repository(APP), old)], AMD64)
     assert "1.5.1" not in known.tags_of(engine.repository(APP), old)
@@ -140,7 +140,7 @@ async def test_junk_and_parts_of_versions_are_not_asked_about(engine: Engine, re
     registry.retag(APP, "1.4", new)
     registry.retag(APP, "1", new)
     engine.services.run(f"{registry.host}/{APP}", old)
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     heads = {line.rpartition("/")[2] for line in registry.requests if line.startswith("HEAD")}
     assert heads == {"1.4.1", "1.4.0"}
 
@@ -149,7 +149,7 @@ async def test_the_family_of_the_raw_tag_is_asked_about_first(engine: Engine, re
     release(registry, "1.4.0", "1.4.1")
     slim, _ = release(registry, "1.4.0-alpine", "1.4.1-alpine")
     engine.services.run(f"{registry.host}/{APP}:alpine", slim)
-    assert (await engine.look(APP, slim)).tags == ("1.4.0-alpine",)
+    assert (await engine.run(APP, slim)).tags == ("1.4.0-alpine",)
     heads = [line.rpartition("/")[2] for line in registry.requests if line.startswith("HEAD")]
     assert heads[:2] == ["1.4.1-alpine", "1.4.0-alpine"]
 
@@ -158,7 +158,7 @@ async def test_another_spelling_of_the_version_is_found_too(engine: Engine, regi
     _, new = release(registry, "1.4.0", "1.4.1")
     registry.retag(APP, "v1.4.1", new)
     engine.services.run(f"{registry.host}/{APP}", None, new)
-    assert set((await engine.look(APP, new)).tags) == {"1.4.1", "v1.4.1"}
+    assert set((await engine.run(APP, new)).tags) == {"1.4.1", "v1.4.1"}
 
 
 async def test_a_digest_without_a_version_is_given_up_after_forty_heads(
@@ -167,7 +167,7 @@ async def test_a_digest_without_a_version_is_given_up_after_forty_heads(
     release(registry, *(f"1.{minor}.0" for minor in range(60)))
     lost = digest("a build that no tag names any more")
     engine.services.run(f"{registry.host}/{APP}", lost)
-    found = await engine.look(APP, lost)
+    found = await engine.run(APP, lost)
     assert registry.counts["head"] == 40
     assert (found.tags, found.all_failed) == ((), False)
     assert (found.scan.total, found.scan.considered) == (61, 40)
@@ -181,7 +181,7 @@ async def test_a_platform_manifest_is_found_through_the_index_that_holds_it(
     child = next(Digest(one) for one in registry.content(APP).manifests if one != index)
     await engine.checked(APP, "old", index, [ImageFacts(index, (Child(AMD64, child),))])
     engine.services.run(f"{registry.host}/{APP}", child)
-    assert "1.4.0" in (await engine.look(APP, child)).tags
+    assert "1.4.0" in (await engine.run(APP, child)).tags
 
 
 async def test_a_list_that_cannot_be_read_is_an_all_failed_snapshot(
@@ -190,7 +190,7 @@ async def test_a_list_that_cannot_be_read_is_an_all_failed_snapshot(
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     registry.faults.status = 500
-    found = await engine.look(APP, old)
+    found = await engine.run(APP, old)
     assert found.all_failed
     assert (found.scan.total, found.scan.considered, found.scan.error) == (0, 0, 1)
     assert told(engine, "task_finished")[-1]["allFailed"] is True
@@ -203,7 +203,7 @@ async def test_tags_that_all_fail_are_an_all_failed_snapshot_whatever_a_check_sa
     engine.services.run(f"{registry.host}/{APP}", old, new)
     await engine.checked(APP, "latest", new)
     registry.faults.head_status = 500
-    found = await engine.look(APP, new)
+    found = await engine.run(APP, new)
     assert found.all_failed
     assert (found.scan.total, found.scan.ok, found.scan.error) == (3, 0, 2)
 
@@ -213,10 +213,10 @@ async def test_a_failure_never_replaces_a_version_that_is_known(
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
-    before = await engine.look(APP, old)
+    before = await engine.run(APP, old)
     clock.advance(8 * 86_400)
     registry.faults.status = 500
-    assert await engine.look(APP, old, InferenceReason.CACHE_STALE) == before
+    assert await engine.run(APP, old, InferenceReason.CACHE_STALE) == before
     waiting = engine.task(APP, old)
     assert waiting is not None
     assert waiting.status is TaskStatus.QUEUED
@@ -229,10 +229,10 @@ async def test_an_order_that_fails_says_so_and_keeps_what_was_known(
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
-    before = await engine.look(APP, old)
+    before = await engine.run(APP, old)
     clock.advance(1)
     registry.faults.status = 500
-    assert await engine.look(APP, old, InferenceReason.FORCE) == before
+    assert await engine.run(APP, old, InferenceReason.FORCE) == before
     finished = told(engine, "task_finished")[-1]
     assert finished["status"] == "error"
     assert "HTTP 500" in str(finished["error"])
@@ -263,11 +263,11 @@ async def test_the_operators_order_reads_the_list_again_and_asks_the_known_tag_a
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     registry.retag(APP, "v1.4.0", old)
     registry.forget_counts()
     clock.advance(60)
-    found = await engine.look(APP, old, InferenceReason.FORCE)
+    found = await engine.run(APP, old, InferenceReason.FORCE)
     assert set(found.tags) == {"1.4.0", "v1.4.0"}
     assert registry.counts["tags"] == 1
 
@@ -306,14 +306,14 @@ async def test_a_five_thousand_tag_repository_is_not_scanned_through(
         registry.retag(APP, version, image)
     newest = registry.push(APP, "10.0.0")
     engine.services.run(f"{registry.host}/{APP}", None, newest)
-    assert (await engine.look(APP, newest)).tags == ("10.0.0",)
+    assert (await engine.run(APP, newest)).tags == ("10.0.0",)
     assert engine.asked <= 8
 
 
 async def test_progress_is_told_in_the_phases_of_a_look(engine: Engine, registry: FakeRegistry) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     phases = [document["phase"] for document in told(engine, "task_progress")]
     assert list(dict.fromkeys(phases)) == ["prepare", "listing_tags", "scanning", "persist"]
     last = [one for one in told(engine, "task_progress") if one["phase"] == "scanning"][-1]
@@ -331,16 +331,16 @@ async def test_a_release_minutes_after_the_last_look_is_found(
     """The list of a moment ago cannot hold it."""
     _, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", None, new)
-    await engine.look(APP, new)
+    await engine.run(APP, new)
     clock.advance(60)
     (newer,) = release(registry, "1.4.2")
     engine.services.wanted.clear()
     engine.services.run(f"{registry.host}/{APP}", new, newer)
     await engine.checked(APP, "latest", newer)
     registry.forget_counts()
-    assert (await engine.look(APP, newer)).tags == ("1.4.2", "latest")
+    assert (await engine.run(APP, newer)).tags == ("1.4.2", "latest")
     assert engine.asked == 2
-    assert (await engine.look(APP, new)).tags == ("1.4.1",)
+    assert (await engine.run(APP, new)).tags == ("1.4.1",)
     assert engine.asked == 2
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from dockrev.inference.demand import DemandBook, Wanted
-from dockrev.inference.look import Looker
+from dockrev.inference.lookup import DigestLookup
+from dockrev.inference.service_images import DemandBook, ServiceImage
 from dockrev.inference.worker import InferenceWorker
 from dockrev.versions.models import TaskStatus
 from tests.fakes.clock import MovableClock
@@ -15,7 +15,7 @@ from tests.inference.building import APP, Engine, Services, release
 
 
 class _Broken(Services):
-    async def all(self) -> Sequence[Wanted]:
+    async def all(self) -> Sequence[ServiceImage]:
         raise RuntimeError("a fault of ours")
 
 
@@ -25,9 +25,9 @@ async def test_a_fault_of_ours_leaves_the_task_for_another_try(
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     await engine.enqueue(APP, old)
-    looker = Looker(engine.client, engine.versions, engine.images, clock)
+    lookup = DigestLookup(engine.client, engine.versions, engine.images, clock)
     book = DemandBook(_Broken(), clock)
-    worker = InferenceWorker(engine.queue, looker, engine.versions, book, engine.events, clock)
+    worker = InferenceWorker(engine.queue, lookup, engine.versions, book, engine.events, clock)
     with pytest.raises(RuntimeError):
         await worker.work_once()
     assert [task.status for task in engine.queue.tasks] == [TaskStatus.QUEUED]

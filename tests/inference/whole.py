@@ -57,10 +57,10 @@ class Whole:
             finally:
                 work.cancel()
 
-    async def settled(self) -> None:
+    async def wait_done(self) -> None:
         """Everything that was queued is looked into."""
         async with asyncio.timeout(10):
-            await self.core.inference.queue.settled([task.key for task in self.core.inference.queue.tasks])
+            await self.core.inference.queue.wait_done([task.key for task in self.core.inference.queue.tasks])
 
     async def stack(self, version: str | None = None, /, **digests: Digest) -> str:
         """Services by name, each of the repository of that name at `latest`. Returns the id of the stack.
@@ -101,7 +101,7 @@ class Whole:
             inference.queue,
             core.versions,
             core.demand,
-            inference.live,
+            inference.full_scan,
             core.registry,
             inference.events,
             Shutdown(),

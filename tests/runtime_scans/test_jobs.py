@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from dockrev.errors import DockerError
 from dockrev.jobs.models import JobStatus, JobTarget, Level, Scope
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import Scan
+from dockrev.versions.models import ScanCounts
+from dockrev.versions.observe import Observation
 from tests.runtime_scans.scans import Scans
 from tests.stacks.building import NEW, OLD, snapshot
 
@@ -119,10 +119,10 @@ async def test_the_version_that_is_known_of_the_new_content_is_told(
     repository, now = f"{bench.registry.host}/{name}", datetime.now(UTC)
     offered = bench.registry.push(name, "latest")
     known = [
-        snapshot(digest, *tags, repository=repository, checked_at=now, scan=Scan(error=failures))
+        snapshot(digest, *tags, repository=repository, checked_at=now, scan=ScanCounts(error=failures))
         for digest in (OLD, NEW, offered)
     ]
-    await bench.versions.learn(Findings(repository, snapshots=known))
+    await bench.versions.learn(Observation(repository, snapshots=known))
     await scans.stack("blog", bench.runs("web", name, "latest", OLD))
     scans.happens = lambda: bench.stack("blog", bench.runs("web", name, "latest", NEW))
 

@@ -20,7 +20,14 @@ from dockrev.stacks.models import (
 )
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import Context
-from dockrev.versions.models import DigestKey, InferenceReason, Scan, Snapshot, Task, VersionKnowledge
+from dockrev.versions.models import (
+    DigestKey,
+    DigestSnapshot,
+    InferenceReason,
+    InferenceTask,
+    ScanCounts,
+    VersionKnowledge,
+)
 
 AMD64 = Platform("linux", "amd64")
 ARM64 = Platform("linux", "arm64")
@@ -110,16 +117,16 @@ def snapshot(
     *tags: str,
     repository: str = WEB,
     checked_at: datetime = NOON,
-    scan: Scan = Scan(total=4, considered=4, ok=4),  # noqa: B008 -- frozen
-) -> Snapshot:
-    return Snapshot(DigestKey(repository, digest, AMD64), tags, checked_at, scan)
+    scan: ScanCounts = ScanCounts(total=4, considered=4, ok=4),  # noqa: B008 -- frozen
+) -> DigestSnapshot:
+    return DigestSnapshot(DigestKey(repository, digest, AMD64), tags, checked_at, scan)
 
 
-def task(digest: Digest, reason: InferenceReason = InferenceReason.NEW_VERSION) -> Task:
-    return Task(DigestKey(WEB, digest, AMD64), reason, NOON, NOON)
+def task(digest: Digest, reason: InferenceReason = InferenceReason.NEW_VERSION) -> InferenceTask:
+    return InferenceTask(DigestKey(WEB, digest, AMD64), reason, NOON, NOON)
 
 
-def versions(*known: Snapshot, tasks: Iterable[Task] = ()) -> VersionKnowledge:
+def versions(*known: DigestSnapshot, tasks: Iterable[InferenceTask] = ()) -> VersionKnowledge:
     return VersionKnowledge(AMD64, {}, {one.key: one for one in known}, {one.key: one for one in tasks})
 
 
@@ -128,8 +135,8 @@ OWN_IMAGE = "ghcr.io/acme/dockrev"
 
 def context(
     images: RegistryFacts,
-    *snapshots: Snapshot,
-    tasks: Iterable[Task] = (),
+    *snapshots: DigestSnapshot,
+    tasks: Iterable[InferenceTask] = (),
     rules: Iterable[IgnoreRule] = (),
     own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> Context:

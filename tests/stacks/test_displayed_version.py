@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from dockrev.ignores.models import Match, MatchKind
+from dockrev.ignores.models import IgnoreMatch, MatchKind
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import Context, ServiceView, appraise
-from dockrev.versions.models import InferenceReason, Scan, Snapshot, Task
+from dockrev.versions.models import DigestSnapshot, InferenceReason, InferenceTask, ScanCounts
 from tests.ignores.building import rule
 from tests.stacks.building import (
     NEW,
@@ -27,7 +27,7 @@ from tests.stacks.building import (
 
 BEHIND = service(runtime=running(OLD))
 MOVED = knowledge(tag(NEW), facts=[index(NEW, amd64=NEW)])
-FAILED = Scan(total=4, considered=4, error=4)
+FAILED = ScanCounts(total=4, considered=4, error=4)
 LONG_AGO = NOON - timedelta(days=8)
 
 
@@ -133,7 +133,11 @@ def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
     ],
 )
 def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
-    snapshots: list[Snapshot], tasks: list[Task], status: str, reason: str | None, needed: list[str]
+    snapshots: list[DigestSnapshot],
+    tasks: list[InferenceTask],
+    status: str,
+    reason: str | None,
+    needed: list[str],
 ) -> None:
     shown = appraised(BEHIND, context(MOVED, *snapshots, tasks=tasks)).version
     assert (shown.inference.status, shown.inference.reason) == (status, reason)
@@ -161,7 +165,7 @@ def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None
 def test_only_a_candidate_can_be_silenced(known: RegistryFacts, silenced: bool) -> None:
     latest = rule(MatchKind.EXACT, "latest")
     shown = appraised(BEHIND, context(known, rules=[latest]))
-    assert shown.ignored_by == (Match(latest, "latest") if silenced else None)
+    assert shown.ignored_by == (IgnoreMatch(latest, "latest") if silenced else None)
     assert not shown.counts_as_update
 
 
@@ -170,7 +174,7 @@ def test_a_rule_matches_every_version_of_the_candidate_and_none_of_what_runs() -
     for value, silenced in (("1.5.1", True), ("v1.5.1", True), ("1.4.0", False), ("1.5", False)):
         exact = rule(MatchKind.EXACT, value)
         shown = appraised(BEHIND, context(MOVED, *known, rules=[exact]))
-        assert shown.ignored_by == (Match(exact, value) if silenced else None)
+        assert shown.ignored_by == (IgnoreMatch(exact, value) if silenced else None)
         assert shown.counts_as_update is not silenced
 
 

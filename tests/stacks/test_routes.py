@@ -21,8 +21,8 @@ from dockrev.stacks.models import Stack
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackViews
-from dockrev.versions.learning import Findings
 from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.observe import Observation
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.web.application import create_web_app
@@ -194,7 +194,7 @@ async def test_versions_that_are_known_are_shown_best_first(
     first = snapshot(OLD, "latest", "1.4.0", "v1.4.0", "1.4", checked_at=clock.now())
     clock.advance(60)
     second = snapshot(NEW, "1.5.1", checked_at=clock.now())
-    await api.versions.learn(Findings(WEB, snapshots=[first, second]))
+    await api.versions.learn(Observation(WEB, snapshots=[first, second]))
     web = await detail(api, blog)
     tags = web["image"].pop("resolvedTags")
     assert web["image"] == {"ref": "web", "tag": "latest", "digest": OLD, "resolvedTag": tags[0]}
@@ -240,7 +240,7 @@ async def test_a_rule_silences_a_candidate_at_once_and_so_does_its_removal(
     api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str, matched: str
 ) -> None:
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
-    await api.versions.learn(Findings(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
+    await api.versions.learn(Observation(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
     web_id = blog.services[1].id
     assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)
     rule = await api.ignores.add(web_id, kind, value, None, enabled=True)
@@ -267,7 +267,7 @@ async def test_a_rule_for_something_else_silences_nothing(
     """What runs is no candidate, so its version is never matched."""
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
     known = [snapshot(OLD, "1.4.0", checked_at=clock.now()), snapshot(NEW, "1.5.1", checked_at=clock.now())]
-    await api.versions.learn(Findings(WEB, snapshots=known))
+    await api.versions.learn(Observation(WEB, snapshots=known))
     await api.ignores.add(blog.services[1].id, kind, value, None, enabled=True)
     assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)
 
@@ -278,7 +278,7 @@ async def test_a_version_found_later_is_matched_from_then_on(
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
     await api.ignores.add(blog.services[1].id, MatchKind.EXACT, "1.5.1", None, enabled=True)
     assert await updates(api) == 1
-    await api.versions.learn(Findings(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
+    await api.versions.learn(Observation(WEB, snapshots=[snapshot(NEW, "1.5.1", checked_at=clock.now())]))
     assert await updates(api) == 0
 
 

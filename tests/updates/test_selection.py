@@ -16,7 +16,7 @@ from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView, appraise
 from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
 from dockrev.updates.selection import plan_update
-from dockrev.versions.models import Snapshot
+from dockrev.versions.models import DigestSnapshot
 from tests.stacks.building import (
     AMD64,
     ARM64,
@@ -40,7 +40,7 @@ FOREIGN = "docker.io/library/foreign"
 def host(
     *services: Service,
     archived: bool = False,
-    snapshots: Sequence[Snapshot] = (),
+    snapshots: Sequence[DigestSnapshot] = (),
     rules: Sequence[IgnoreRule] = (),
     own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> list[StackView]:

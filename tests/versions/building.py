@@ -2,7 +2,7 @@
 
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.versions.models import DigestKey, Scan, Snapshot, TagFact
+from dockrev.versions.models import DigestKey, DigestSnapshot, ScanCounts, TagFact
 from tests.fakes.clock import MovableClock
 
 WEB = "ghcr.io/acme/web"
@@ -22,5 +22,11 @@ class Facts:
     def __call__(self, repository: str = WEB, **named: str) -> list[TagFact]:
         return [TagFact(repository, tag, digest(name), self._clock.now()) for tag, name in named.items()]
 
-    def snapshot(self, name: str, *tags: str, repository: str = WEB, scan: Scan = Scan(3, 3, 3)) -> Snapshot:  # noqa: B008
-        return Snapshot(DigestKey(repository, digest(name), AMD64), tags, self._clock.now(), scan)
+    def snapshot(
+        self,
+        name: str,
+        *tags: str,
+        repository: str = WEB,
+        scan: ScanCounts = ScanCounts(3, 3, 3),  # noqa: B008
+    ) -> DigestSnapshot:
+        return DigestSnapshot(DigestKey(repository, digest(name), AMD64), tags, self._clock.now(), scan)

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from dockrev.db.database import Database
 from dockrev.registry.spending import Spend
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import InferenceReason, Listing, RetentionRun, Task
+from dockrev.versions.models import InferenceReason, InferenceTask, RetentionRun, TagListing
+from dockrev.versions.observe import Observation
 from dockrev.versions.spend import SpendStore
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
@@ -46,7 +46,7 @@ SNAPSHOT_DAMAGE = [
 async def damaged(database: Database, store: VersionStore, facts: Facts, damage: str) -> None:
     """`new` and `old` are known, and then the row of `new` is spoilt."""
     snapshots = [facts.snapshot("new", "latest", "1.4.1"), facts.snapshot("old", "1.4.0")]
-    await store.learn(Findings(WEB, snapshots=snapshots))
+    await store.learn(Observation(WEB, snapshots=snapshots))
     await spoil(
         database, f"UPDATE digest_snapshots SET {damage} WHERE digest = :digest", digest=digest("new")
     )
@@ -76,7 +76,7 @@ async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
     assert (line["repository"], line["digest"]) == (WEB, digest("new"))
     revision = store.revision
     again = facts.snapshot("new", "latest", "1.4.1")
-    await store.learn(Findings(WEB, facts(latest="new"), gone=["1.3.0"], snapshots=[again]))
+    await store.learn(Observation(WEB, facts(latest="new"), gone=["1.3.0"], snapshots=[again]))
     assert store.revision > revision
     assert await store.snapshot(again.key) == again
 
@@ -88,8 +88,8 @@ async def test_an_unreadable_fact_is_unknown_and_its_repository_is_not_complete_
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     seen = facts(v1="old", v2="new")
-    await store.learn(Findings(WEB, seen, listing=Listing(WEB, ("v1", "v2"), clock.now())))
-    await store.learn(Findings(OTHER, facts(OTHER, v1="old")))
+    await store.learn(Observation(WEB, seen, listing=TagListing(WEB, ("v1", "v2"), clock.now())))
+    await store.learn(Observation(OTHER, facts(OTHER, v1="old")))
     await spoil(database, f"UPDATE tag_facts SET {damage} WHERE tag = 'v1' AND repository = :of", of=WEB)
     with capture_logs() as lines:
         known = await store.known([(WEB, digest("old")), (WEB, digest("new")), (OTHER, digest("old"))], AMD64)
@@ -97,7 +97,7 @@ async def test_an_unreadable_fact_is_unknown_and_its_repository_is_not_complete_
     assert known.tags == {(WEB, digest("new")): ("v2",), (OTHER, digest("old")): ("v1",)}
     assert unreadable(lines) == ["tag_facts"]
     assert await store.unknown_tags() == {WEB: 1}
-    await store.learn(Findings(WEB, seen[:1]))
+    await store.learn(Observation(WEB, seen[:1]))
     assert await store.unknown_tags() == {WEB: 0}
     assert await store.facts(WEB) == {fact.tag: fact for fact in seen}
 
@@ -106,11 +106,11 @@ async def test_a_fact_with_a_bad_digest_is_dropped_when_its_repository_is_next_l
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     await store.learn(
-        Findings(WEB, facts(v1="old", v2="new"), listing=Listing(WEB, ("v1", "v2"), clock.now()))
+        Observation(WEB, facts(v1="old", v2="new"), listing=TagListing(WEB, ("v1", "v2"), clock.now()))
     )
     await spoil(database, "UPDATE tag_facts SET digest = 'sha256:xyz' WHERE tag = 'v1'")
     assert list(await store.facts(WEB)) == ["v2"]
-    listing = await store.learn(Findings(WEB))
+    listing = await store.learn(Observation(WEB))
     assert listing is not None
     assert listing.complete_at is None
     with capture_logs() as lines:
@@ -125,15 +125,17 @@ async def test_a_fact_with_a_bad_digest_is_dropped_when_its_repository_is_next_l
 async def test_an_unreadable_tag_list_was_never_read(
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
-    listing = Listing(WEB, ("v1",), clock.now())
-    await store.learn(Findings(WEB, facts(v1="new"), listing=listing))
-    await store.learn(Findings(OTHER, facts(OTHER, v1="x"), listing=Listing(OTHER, ("v1",), clock.now())))
+    listing = TagListing(WEB, ("v1",), clock.now())
+    await store.learn(Observation(WEB, facts(v1="new"), listing=listing))
+    await store.learn(
+        Observation(OTHER, facts(OTHER, v1="x"), listing=TagListing(OTHER, ("v1",), clock.now()))
+    )
     await spoil(database, f"UPDATE repository_tags SET {damage} WHERE repository = :of", of=WEB)
     with capture_logs() as lines:
         assert await store.listing(WEB) is None
         assert await store.unknown_tags() == {OTHER: 0}
     assert unreadable(lines) == ["repository_tags"]
-    await store.learn(Findings(WEB, listing=listing))
+    await store.learn(Observation(WEB, listing=listing))
     assert await store.unknown_tags() == {WEB: 0, OTHER: 0}
 
 
@@ -154,7 +156,7 @@ async def test_an_unreadable_task_is_dropped_at_the_next_start_and_the_others_ar
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     lost, kept = (
-        Task(facts.snapshot(name).key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+        InferenceTask(facts.snapshot(name).key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
         for name in ("new", "old")
     )
     tasks = TaskStore(database)
@@ -173,7 +175,7 @@ async def test_an_unreadable_task_is_dropped_at_the_next_start_and_the_others_ar
 async def test_a_task_whose_moment_was_spoilt_meanwhile_is_whole_once_it_is_saved(
     database: Database, facts: Facts, clock: MovableClock
 ) -> None:
-    task = Task(facts.snapshot("new").key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+    task = InferenceTask(facts.snapshot("new").key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
     tasks = TaskStore(database)
     await tasks.save([task])
     await spoil(database, "UPDATE inference_tasks SET enqueued_at = 'yesterday'")

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dockrev.oci.digest import Digest
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import DigestKey, Listing, Scan, Snapshot, TagFact
+from dockrev.versions.models import DigestKey, DigestSnapshot, ScanCounts, TagFact, TagListing
+from dockrev.versions.observe import Observation
 from dockrev.versions.renewal import completed, missing, newest_listing, renewed
 from dockrev.versions.store import VersionStore
 from tests.fakes.clock import MovableClock
@@ -15,7 +15,7 @@ from tests.versions.building import AMD64, WEB, Facts, digest
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-FAILED = Scan(error=1)
+FAILED = ScanCounts(error=1)
 
 
 def fact(tag: str, name: str, hours: int = 0, *children: Digest) -> TagFact:
@@ -26,12 +26,12 @@ def known(*facts: TagFact) -> dict[str, TagFact]:
     return {one.tag: one for one in facts}
 
 
-def listing(*names: str, hours: int = 0) -> Listing:
-    return Listing(WEB, names, NOON + hours * HOUR)
+def listing(*names: str, hours: int = 0) -> TagListing:
+    return TagListing(WEB, names, NOON + hours * HOUR)
 
 
-def snapshot(name: str, *tags: str, hours: int = 0, scan: Scan = Scan(3, 1, 1)) -> Snapshot:  # noqa: B008
-    return Snapshot(DigestKey(WEB, digest(name), AMD64), tags, NOON + hours * HOUR, scan)
+def snapshot(name: str, *tags: str, hours: int = 0, scan: ScanCounts = ScanCounts(3, 1, 1)) -> DigestSnapshot:  # noqa: B008
+    return DigestSnapshot(DigestKey(WEB, digest(name), AMD64), tags, NOON + hours * HOUR, scan)
 
 
 OLDER, NEWER = listing("a"), listing("b", hours=1)
@@ -49,7 +49,7 @@ OLDER, NEWER = listing("a"), listing("b", hours=1)
     ],
 )
 def test_a_list_gives_way_to_a_newer_one_only(
-    stored: Listing | None, read: Listing | None, newest: Listing | None
+    stored: TagListing | None, read: TagListing | None, newest: TagListing | None
 ) -> None:
     assert newest_listing(stored, read) == newest
 
@@ -77,7 +77,7 @@ def test_a_list_is_complete_when_every_tag_of_it_is_known(
 
 FACTS = known(fact("1.4.0", "old", 1), fact("1.4.1", "new", 2), fact("latest", "new", 3))
 NAMES = listing("1.4.0", "1.4.1", "latest")
-WHOLE = Scan(3, 3, 3)
+WHOLE = ScanCounts(3, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,22 @@ WHOLE = Scan(3, 3, 3)
     ],
 )
 def test_a_snapshot_of_a_complete_repository_names_every_tag_and_is_as_old_as_its_evidence(
-    before: Snapshot, after: Snapshot
+    before: DigestSnapshot, after: DigestSnapshot
 ) -> None:
     assert renewed(before, NAMES, FACTS) == after
 
 
 async def test_whoever_learns_the_last_tag_renews_every_snapshot(store: VersionStore, facts: Facts) -> None:
     seen = facts(v1="old", v2="new", latest="new")
-    names = Listing(WEB, ("v1", "v2", "latest"), seen[0].seen_at)
-    snapshots = [facts.snapshot("new", "v2", scan=Scan(3, 1, 1)), facts.snapshot("old", scan=Scan(3, 1, 1))]
-    await store.learn(Findings(WEB, seen[1:2], listing=names, snapshots=snapshots))
+    names = TagListing(WEB, ("v1", "v2", "latest"), seen[0].seen_at)
+    snapshots = [
+        facts.snapshot("new", "v2", scan=ScanCounts(3, 1, 1)),
+        facts.snapshot("old", scan=ScanCounts(3, 1, 1)),
+    ]
+    await store.learn(Observation(WEB, seen[1:2], listing=names, snapshots=snapshots))
     assert {one.tags for one in await store.snapshots()} == {("v2",), ()}
     revision = store.revision
-    await store.learn(Findings(WEB, [seen[0], seen[2]]))
+    await store.learn(Observation(WEB, [seen[0], seen[2]]))
     found = {one.key.digest: (one.tags, one.scan) for one in await store.snapshots()}
     assert found == {digest("new"): (("v2", "latest"), WHOLE), digest("old"): (("v1",), WHOLE)}
     assert store.revision > revision
@@ -114,14 +117,14 @@ async def test_an_older_list_takes_nothing_back(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     """Somebody read the list, somebody else read it anew and found a tag, and then the first one is done."""
-    before = Listing(WEB, ("v1",), clock.now())
-    await store.learn(Findings(WEB, facts(v1="old"), listing=before))
+    before = TagListing(WEB, ("v1",), clock.now())
+    await store.learn(Observation(WEB, facts(v1="old"), listing=before))
     clock.advance(60)
-    now = Listing(WEB, ("v1", "v2"), clock.now())
+    now = TagListing(WEB, ("v1", "v2"), clock.now())
     after = await store.learn(
-        Findings(WEB, facts(v2="new"), listing=now, snapshots=[facts.snapshot("new", "v2")])
+        Observation(WEB, facts(v2="new"), listing=now, snapshots=[facts.snapshot("new", "v2")])
     )
-    assert await store.learn(Findings(WEB, listing=before)) == after
+    assert await store.learn(Observation(WEB, listing=before)) == after
     assert after == replace(now, complete_at=clock.now())
     assert set(await store.facts(WEB)) == {"v1", "v2"}
     assert [one.tags for one in await store.snapshots()] == [("v2",)]
@@ -130,11 +133,11 @@ async def test_an_older_list_takes_nothing_back(
 async def test_a_tag_that_was_proved_after_the_list_was_read_outlives_it(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
-    names = Listing(WEB, ("v1",), clock.now())
-    await store.learn(Findings(WEB, facts(v1="old"), listing=names))
+    names = TagListing(WEB, ("v1",), clock.now())
+    await store.learn(Observation(WEB, facts(v1="old"), listing=names))
     clock.advance(60)
-    await store.learn(Findings(WEB, facts(v2="new"), snapshots=[facts.snapshot("new", "v2")]))
-    await store.learn(Findings(WEB, listing=names))
+    await store.learn(Observation(WEB, facts(v2="new"), snapshots=[facts.snapshot("new", "v2")]))
+    await store.learn(Observation(WEB, listing=names))
     assert set(await store.facts(WEB)) == {"v1", "v2"}
     assert [one.tags for one in await store.snapshots()] == [("v2",)]
 
@@ -144,6 +147,6 @@ async def test_what_was_seen_earlier_does_not_replace_what_was_seen_since(
 ) -> None:
     slow = facts(latest="old")
     clock.advance(60)
-    await store.learn(Findings(WEB, facts(latest="new")))
-    await store.learn(Findings(WEB, slow))
+    await store.learn(Observation(WEB, facts(latest="new")))
+    await store.learn(Observation(WEB, slow))
     assert (await store.facts(WEB))["latest"].digest == digest("new")

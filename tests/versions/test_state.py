@@ -9,13 +9,13 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.versions.models import (
     DigestKey,
+    DigestSnapshot,
     InferenceReason,
-    Scan,
-    Snapshot,
-    Task,
+    InferenceTask,
+    ScanCounts,
     VersionKnowledge,
 )
-from dockrev.versions.state import InferenceStatus, Need, Subject, VersionInference, inference_of
+from dockrev.versions.state import InferenceState, InferenceStatus, Need, Subject, inference_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 AMD64 = Platform("linux", "amd64")
@@ -28,21 +28,23 @@ def key(digest: Digest) -> DigestKey:
     return DigestKey(REPO, digest, AMD64)
 
 
-def snapshot(digest: Digest, age: timedelta, *, failed: bool = False) -> Snapshot:
-    scan = Scan(error=1) if failed else Scan(1, 1, 1)
-    return Snapshot(key(digest), () if failed else ("1.4.0",), NOON - age, scan)
+def snapshot(digest: Digest, age: timedelta, *, failed: bool = False) -> DigestSnapshot:
+    scan = ScanCounts(error=1) if failed else ScanCounts(1, 1, 1)
+    return DigestSnapshot(key(digest), () if failed else ("1.4.0",), NOON - age, scan)
 
 
-def given_up(age: timedelta, *tags: str, scan: Scan = Scan(61, 40, 40)) -> Snapshot:  # noqa: B008
+def given_up(age: timedelta, *tags: str, scan: ScanCounts = ScanCounts(61, 40, 40)) -> DigestSnapshot:  # noqa: B008
     """The look ended before every tag had answered."""
-    return Snapshot(key(OLD), tags, NOON - age, scan)
+    return DigestSnapshot(key(OLD), tags, NOON - age, scan)
 
 
-def task(digest: Digest, reason: InferenceReason) -> Task:
-    return Task(key(digest), reason, NOON, NOON)
+def task(digest: Digest, reason: InferenceReason) -> InferenceTask:
+    return InferenceTask(key(digest), reason, NOON, NOON)
 
 
-def knowledge(snapshots: Sequence[Snapshot] = (), tasks: Sequence[Task] = ()) -> VersionKnowledge:
+def knowledge(
+    snapshots: Sequence[DigestSnapshot] = (), tasks: Sequence[InferenceTask] = ()
+) -> VersionKnowledge:
     return VersionKnowledge(AMD64, {}, {one.key: one for one in snapshots}, {one.key: one for one in tasks})
 
 
@@ -75,14 +77,20 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
         ([given_up(10 * MINUTE, "latest")], [], PENDING, "cache_stale", ["cache_stale"]),
         ([given_up(10 * MINUTE, "latest", "1.4.0")], [], READY, None, []),
         ([given_up(10 * MINUTE)], [task(OLD, InferenceReason.CACHE_STALE)], PENDING, "cache_stale", []),
-        ([given_up(10 * MINUTE, scan=Scan(61, 61, 60, 0, 1))], [], PENDING, "cache_stale", ["cache_stale"]),
-        ([given_up(DAY, scan=Scan(61, 61, 61))], [], READY, None, []),
-        ([given_up(DAY, scan=Scan(0, 1, 1))], [], READY, None, []),
+        (
+            [given_up(10 * MINUTE, scan=ScanCounts(61, 61, 60, 0, 1))],
+            [],
+            PENDING,
+            "cache_stale",
+            ["cache_stale"],
+        ),
+        ([given_up(DAY, scan=ScanCounts(61, 61, 61))], [], READY, None, []),
+        ([given_up(DAY, scan=ScanCounts(0, 1, 1))], [], READY, None, []),
     ],
 )
 def test_the_state_of_one_digest(
-    snapshots: Sequence[Snapshot],
-    tasks: Sequence[Task],
+    snapshots: Sequence[DigestSnapshot],
+    tasks: Sequence[InferenceTask],
     status: InferenceStatus,
     reason: str | None,
     enqueued: list[str],
@@ -95,14 +103,14 @@ def test_the_state_of_one_digest(
 def test_either_digest_of_a_service_can_make_it_pending() -> None:
     both = Subject(REPO, "latest", (OLD, NEW), tag_is_version=False)
     found, needs = inference_of(both, knowledge([snapshot(OLD, DAY)]), NOON)
-    assert found == VersionInference(PENDING, "cache_miss", NOON - DAY)
+    assert found == InferenceState(PENDING, "cache_miss", NOON - DAY)
     assert needs == (Need(key(NEW), InferenceReason.CACHE_MISS),)
 
 
 def test_the_newest_snapshot_gives_the_age() -> None:
     both = Subject(REPO, "latest", (OLD, NEW), tag_is_version=False)
     found, _ = inference_of(both, knowledge([snapshot(OLD, 3 * DAY), snapshot(NEW, DAY)]), NOON)
-    assert found == VersionInference(READY, None, NOON - DAY)
+    assert found == InferenceState(READY, None, NOON - DAY)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +122,7 @@ def test_the_newest_snapshot_gives_the_age() -> None:
     ],
 )
 def test_nothing_is_required_of_versions_and_unknown_digests(subject: Subject | None) -> None:
-    assert inference_of(subject, knowledge(), NOON) == (VersionInference(READY, "not_required"), ())
+    assert inference_of(subject, knowledge(), NOON) == (InferenceState(READY, "not_required"), ())
 
 
 def test_a_reason_of_each_kind_has_its_urgency() -> None:

@@ -6,15 +6,15 @@ from datetime import timedelta
 from dockrev.db.database import Database
 from dockrev.oci.platform import Platform
 from dockrev.registry.spending import Spend, Spending
-from dockrev.versions.learning import Findings
 from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
-    Listing,
+    InferenceTask,
     RetentionRun,
     TagFact,
-    Task,
+    TagListing,
 )
+from dockrev.versions.observe import Observation
 from dockrev.versions.spend import SpendStore
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
@@ -26,7 +26,7 @@ async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
     store: VersionStore, facts: Facts
 ) -> None:
     await store.learn(
-        Findings(WEB, facts(latest="new", v1="new"), snapshots=[facts.snapshot("new", "1.4.1", "latest")])
+        Observation(WEB, facts(latest="new", v1="new"), snapshots=[facts.snapshot("new", "1.4.1", "latest")])
     )
     known = await store.known([(WEB, digest("new"))], AMD64)
     assert set(known.tags_of(WEB, digest("new"))) == {"latest", "v1", "1.4.1"}
@@ -36,10 +36,10 @@ async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
 async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Facts) -> None:
     other = "ghcr.io/acme/other"
     await store.learn(
-        Findings(WEB, facts(latest="new", old="old"), snapshots=[facts.snapshot("new", "latest")])
+        Observation(WEB, facts(latest="new", old="old"), snapshots=[facts.snapshot("new", "latest")])
     )
     await store.learn(
-        Findings(
+        Observation(
             other,
             facts(other, latest="new"),
             snapshots=[facts.snapshot("new", "latest", repository=other)],
@@ -52,7 +52,7 @@ async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Fac
 
 
 async def test_another_platforms_snapshot_is_not_this_hosts(store: VersionStore, facts: Facts) -> None:
-    await store.learn(Findings(WEB, snapshots=[facts.snapshot("new", "1.4.1")]))
+    await store.learn(Observation(WEB, snapshots=[facts.snapshot("new", "1.4.1")]))
     known = await store.known([(WEB, digest("new"))], Platform("linux", "arm64"))
     assert known.snapshot(WEB, digest("new")) is None
 
@@ -61,18 +61,18 @@ async def test_a_task_is_known_until_it_ends(
     store: VersionStore, database: Database, clock: MovableClock
 ) -> None:
     key = DigestKey(WEB, digest("new"), AMD64)
-    task = Task(key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+    task = InferenceTask(key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
     await TaskStore(database).save([task])
     assert (await store.known([(WEB, key.digest)], AMD64)).task(WEB, key.digest) == task
-    await store.learn(Findings(WEB), done=key)
+    await store.learn(Observation(WEB), done=key)
     assert (await store.known([(WEB, key.digest)], AMD64)).task(WEB, key.digest) is None
 
 
 async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: VersionStore, facts: Facts) -> None:
     await store.learn(
-        Findings(WEB, facts(latest="old", v1="old"), snapshots=[facts.snapshot("old", "v1", "latest")])
+        Observation(WEB, facts(latest="old", v1="old"), snapshots=[facts.snapshot("old", "v1", "latest")])
     )
-    await store.learn(Findings(WEB, facts(latest="new")))
+    await store.learn(Observation(WEB, facts(latest="new")))
     known = await store.known([(WEB, digest("old")), (WEB, digest("new"))], AMD64)
     assert known.tags_of(WEB, digest("old")) == ("v1",)
     old = known.snapshot(WEB, digest("old"))
@@ -82,9 +82,9 @@ async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: Version
 
 
 async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts: Facts) -> None:
-    await store.learn(Findings(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
-    await store.learn(Findings(WEB, facts(latest="new")))
-    await store.learn(Findings(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
+    await store.learn(Observation(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
+    await store.learn(Observation(WEB, facts(latest="new")))
+    await store.learn(Observation(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
     known = await store.known([(WEB, digest("old"))], AMD64)
     old = known.snapshot(WEB, digest("old"))
     assert old is not None
@@ -94,9 +94,9 @@ async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts:
 async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
-    await store.learn(Findings(WEB, facts(v1="first"), snapshots=[facts.snapshot("child", "v1")]))
+    await store.learn(Observation(WEB, facts(v1="first"), snapshots=[facts.snapshot("child", "v1")]))
     moved = TagFact(WEB, "v1", digest("second"), clock.now(), (digest("child"),))
-    await store.learn(Findings(WEB, [moved]))
+    await store.learn(Observation(WEB, [moved]))
     known = await store.known([(WEB, digest("child"))], AMD64)
     assert known.tags_of(WEB, digest("child")) == ("v1",)
 
@@ -105,10 +105,10 @@ async def test_what_an_index_holds_stays_known_when_its_tag_is_seen_again_withou
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     index = TagFact(WEB, "v1", digest("index"), clock.now(), (digest("child"),))
-    await store.learn(Findings(WEB, [index], snapshots=[facts.snapshot("child", "v1")]))
+    await store.learn(Observation(WEB, [index], snapshots=[facts.snapshot("child", "v1")]))
     clock.advance(1)
-    listing = Listing(WEB, ("v1",), clock.now())
-    await store.learn(Findings(WEB, facts(v1="index"), listing=listing))
+    listing = TagListing(WEB, ("v1",), clock.now())
+    await store.learn(Observation(WEB, facts(v1="index"), listing=listing))
     assert (await store.facts(WEB))["v1"].children == (digest("child"),)
     kept = await store.snapshot(DigestKey(WEB, digest("child"), AMD64))
     assert kept is not None
@@ -118,15 +118,15 @@ async def test_what_an_index_holds_stays_known_when_its_tag_is_seen_again_withou
 async def test_a_tag_that_the_list_no_longer_holds_is_forgotten(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
-    await store.learn(Findings(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
-    await store.learn(Findings(WEB, listing=Listing(WEB, ("v2",), clock.now())))
+    await store.learn(Observation(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
+    await store.learn(Observation(WEB, listing=TagListing(WEB, ("v2",), clock.now())))
     assert set(await store.facts(WEB)) == {"v2"}
     assert (await store.known([(WEB, digest("old"))], AMD64)).tags_of(WEB, digest("old")) == ()
 
 
 async def test_a_tag_asked_for_in_vain_is_forgotten(store: VersionStore, facts: Facts) -> None:
-    await store.learn(Findings(WEB, facts(v1="old", v2="new")))
-    await store.learn(Findings(WEB, gone=["v1"]))
+    await store.learn(Observation(WEB, facts(v1="old", v2="new")))
+    await store.learn(Observation(WEB, gone=["v1"]))
     assert set(await store.facts(WEB)) == {"v2"}
 
 
@@ -134,14 +134,14 @@ async def test_a_list_is_kept_with_its_age_and_complete_when_every_tag_of_it_is_
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     assert (await store.listing(WEB), await store.unknown_tags()) == (None, {})
-    listing = Listing(WEB, ("b", "a", "c"), clock.now())
-    assert await store.learn(Findings(WEB, listing=listing)) == listing
+    listing = TagListing(WEB, ("b", "a", "c"), clock.now())
+    assert await store.learn(Observation(WEB, listing=listing)) == listing
     assert await store.listing(WEB) == listing
-    await store.learn(Findings(WEB, facts(a="x")))
+    await store.learn(Observation(WEB, facts(a="x")))
     assert await store.unknown_tags() == {WEB: 2}
     clock.advance(60)
     complete = replace(listing, names=("b", "a"), complete_at=clock.now())
-    assert await store.learn(Findings(WEB, facts(b="x"), gone=["c"])) == complete
+    assert await store.learn(Observation(WEB, facts(b="x"), gone=["c"])) == complete
     assert await store.listing(WEB) == complete
     assert await store.unknown_tags() == {WEB: 0}
 
@@ -150,7 +150,7 @@ async def test_thousands_of_tags_are_learned_and_found_again(
     store: VersionStore, clock: MovableClock
 ) -> None:
     seen = [TagFact(WEB, f"1.0.{n}", digest(str(n)), clock.now()) for n in range(5_000)]
-    await store.learn(Findings(WEB, seen))
+    await store.learn(Observation(WEB, seen))
     known = await store.known(((WEB, fact.digest) for fact in seen), AMD64)
     assert all(known.tags_of(WEB, fact.digest) == (fact.tag,) for fact in seen)
 
@@ -158,14 +158,14 @@ async def test_thousands_of_tags_are_learned_and_found_again(
 async def test_the_revision_grows_when_a_version_may_have_changed_and_only_then(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
-    findings = Findings(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")])
+    findings = Observation(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")])
     await store.learn(findings)
     first = store.revision
     assert first > 0
     clock.advance(60)
-    await store.learn(Findings(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")]))
+    await store.learn(Observation(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")]))
     assert store.revision == first
-    await store.learn(Findings(WEB, facts(latest="newer")))
+    await store.learn(Observation(WEB, facts(latest="newer")))
     assert store.revision > first
 
 
@@ -173,18 +173,18 @@ async def test_old_snapshots_are_deleted_and_facts_that_serve_none(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     other = "ghcr.io/acme/other"
-    await store.learn(Findings(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
+    await store.learn(Observation(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
     await store.learn(
-        Findings(
+        Observation(
             other,
             facts(other, v1="x"),
             (),
-            Listing(other, ("v1",), clock.now()),
+            TagListing(other, ("v1",), clock.now()),
             [facts.snapshot("x", repository=other)],
         )
     )
     clock.advance(31 * 86_400)
-    await store.learn(Findings(WEB, snapshots=[facts.snapshot("new", "v2")]))
+    await store.learn(Observation(WEB, snapshots=[facts.snapshot("new", "v2")]))
     assert await store.delete_before(clock.now() - timedelta(days=30)) == 2
     assert [one.tags for one in await store.snapshots()] == [("v2",)]
     assert set(await store.facts(WEB)) == {"v1", "v2"}

@@ -108,7 +108,7 @@ async def _name(core: Core, service_ids: Sequence[str]) -> None:
     try:
         async with asyncio.timeout(_NAMING_SECONDS), _at_work(inference.worker):
             await inference.names.of(service_ids, _NAMING_SECONDS)
-            await inference.completion.find(repositories, _STEPS_BEYOND_A_LOOK)
+            await inference.backfill.find(repositories, _STEPS_BEYOND_A_LOOK)
     except TimeoutError:
         return
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import assert_never
 
-from dockrev.ignores.models import IgnoreRule, Match, MatchKind
+from dockrev.ignores.models import IgnoreMatch, IgnoreRule, MatchKind
 from dockrev.ignores.patterns import compiled
 from dockrev.ignores.requirement import Requirement, version_of
 from dockrev.oci.ref import MAX_TAG_LENGTH
 
 
-def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) -> Match | None:
+def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) -> IgnoreMatch | None:
     """The newest enabled rule that fits the candidate's tag or a version inferred for it.
 
     `rules`: those of the candidate's service, in any order.
@@ -20,13 +20,13 @@ def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) 
     return next((match for match in matches if match), None)
 
 
-def _match(rule: IgnoreRule, tags: Iterable[str]) -> Match | None:
+def _match(rule: IgnoreRule, tags: Iterable[str]) -> IgnoreMatch | None:
     """A value that this release cannot read fits nothing."""
     try:
         fits = matcher(rule.kind, rule.value)
     except ValueError:
         return None
-    return next((Match(rule, tag) for tag in tags if len(tag) <= MAX_TAG_LENGTH and fits(tag)), None)
+    return next((IgnoreMatch(rule, tag) for tag in tags if len(tag) <= MAX_TAG_LENGTH and fits(tag)), None)
 
 
 @lru_cache(maxsize=1024)

@@ -24,7 +24,7 @@ class IgnoreRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class IgnoreMatch:
     """A rule, and the tag of the candidate that it fits."""
 
     rule: IgnoreRule

@@ -15,7 +15,7 @@ _KEPT = 2000
 _NAME = "version_inference_event"
 
 
-class EventRing:
+class EventBuffer:
     """Wakes its readers at each event; whoever falls behind the ring is told so by `resync_required`."""
 
     def __init__(self, clock: Clock, kept: int = _KEPT) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from dockrev.inference.candidates import candidates
-from dockrev.inference.picture import Answer, Picture
+from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import TagFact
@@ -49,18 +49,18 @@ class AskPage:
     """The next page of the bulk API."""
 
 
-Question = AskHeads | AskList | AskPage
-Inquiry = Generator[Question, Answer, None]
+InferenceQuestion = AskHeads | AskList | AskPage
+Inquiry = Generator[InferenceQuestion, InferenceAnswer, None]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """`facts` are believed; `doubted` once named the digest and are asked again before anything else;
-    `beside` did too, are no versions, and are asked again at the end.
+class LookupInput:
+    """`facts` are believed; `stale_matches` once named the digest and are asked again before anything else;
+    `stale_other_tags` did too, are no versions, and are asked again at the end.
 
-    `tag_list`: as it was last read; `listed`: that was for this case; `recent`: it was not long ago, and
-    the digest runs here, so its tags should be in it. `believed`: old it may be, but of these days; then what
-    follows its newest release may be guessed. `force`: read it anew in any case.
+    `tag_list`: as it was last read; `listed`: that was for this case; `list_fresh`: it was not long ago, and
+    the digest runs here, so its tags should be in it. `list_usable`: it is at most
+    7 days old, so what follows its newest release may be guessed. `force`: read it anew in any case.
 
     `asked_at`: what was seen before that may be asked again when nothing else helps.
     """
@@ -69,69 +69,75 @@ class Case:
     raw_tags: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     facts: Mapping[str, TagFact] = field(default_factory=dict)
-    doubted: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    stale_matches: tuple[str, ...] = ()
+    stale_other_tags: tuple[str, ...] = ()
     tag_list: TagList | None = None
     listed: bool = False
-    recent: bool = False
-    believed: bool = False
+    list_fresh: bool = False
+    list_usable: bool = False
     bulk: bool = False
     force: bool = False
     asked_at: datetime | None = None
 
-    def picture(self) -> Picture:
-        return Picture(self.digest, self.facts, self.tag_list, listed=self.listed, raw_tags=self.raw_tags)
+    def evidence(self) -> RepositoryEvidence:
+        return RepositoryEvidence(
+            self.digest, self.facts, self.tag_list, listed=self.listed, raw_tags=self.raw_tags
+        )
 
 
-def infer(case: Case, picture: Picture) -> Inquiry:
+def infer(given: LookupInput, evidence: RepositoryEvidence) -> Inquiry:
     """Fills the picture until it tells the version, or the budget for one digest is spent."""
-    search = _Search(case, picture)
+    search = _Search(given, evidence)
     for attempt in (
-        search.ask_again,
+        search.ask_stale_matches,
         search.prove_labels,
         search.read_pages,
         search.ask_through,
         search.ask_believed,
     ):
-        if picture.telling:
+        if evidence.version_tags:
             break
         yield from attempt()
-    if case.force and not picture.listed:
+    if given.force and not evidence.listed:
         yield from search.ask(AskList())
-    yield from search.ask_beside()
+    yield from search.ask_stale_other_tags()
     yield from search.ask_neighbours()
 
 
 class _Search:
-    def __init__(self, case: Case, picture: Picture) -> None:
-        self._case = case
-        self._picture = picture
+    def __init__(self, given: LookupInput, evidence: RepositoryEvidence) -> None:
+        self._given = given
+        self._evidence = evidence
         self._heads = 0
         self._again = 0
         self._ordered: tuple[TagList, list[str]] | None = None
 
-    def ask(self, question: Question) -> Generator[Question, Answer, Answer]:
+    def ask(
+        self, question: InferenceQuestion
+    ) -> Generator[InferenceQuestion, InferenceAnswer, InferenceAnswer]:
         answer = yield question
-        self._picture.add(answer)
+        self._evidence.add(answer)
         return answer
 
-    def ask_again(self) -> Inquiry:
+    def ask_stale_matches(self) -> Inquiry:
         """Versions hardly ever move, so those that are shown answer for the others while they still stand."""
-        doubted = sorted(self._picture.unknown(self._case.doubted), key=is_strict_semver, reverse=True)
-        shown = {tag: None for raw in self._case.raw_tags for tag in resolved(doubted, raw)[:1]}
-        for tag in [*shown, *(tag for tag in doubted if tag not in shown)][:HEADS_AT_ONCE]:
-            if self._picture.telling and tag not in shown:
+        stale_matches = sorted(
+            self._evidence.unknown(self._given.stale_matches), key=is_strict_semver, reverse=True
+        )
+        shown = {tag: None for raw in self._given.raw_tags for tag in resolved(stale_matches, raw)[:1]}
+        for tag in [*shown, *(tag for tag in stale_matches if tag not in shown)][:HEADS_AT_ONCE]:
+            if self._evidence.version_tags and tag not in shown:
                 return
             yield from self._heads_of([tag], 1)
 
     def prove_labels(self) -> Inquiry:
         """With a bulk API one guess is enough: its first page costs no more than the second."""
-        guesses = self._picture.unknown(label_guesses(self._case.labels, self._case.raw_tags))
-        if self._picture.names is not None and self._picture.listed:
-            guesses = [tag for tag in guesses if tag in self._picture.names]
-        for tag in guesses[: 1 if self._case.bulk else 2]:
+        guesses = self._evidence.unknown(label_guesses(self._given.labels, self._given.raw_tags))
+        if self._evidence.names is not None and self._evidence.listed:
+            guesses = [tag for tag in guesses if tag in self._evidence.names]
+        for tag in guesses[: 1 if self._given.bulk else 2]:
             yield from self._heads_of([tag], 1)
-            if self._picture.telling:
+            if self._evidence.version_tags:
                 return
 
     def read_pages(self) -> Inquiry:
@@ -140,26 +146,28 @@ class _Search:
         It is read at once when it decides whether the 17.2 of a page is a whole version; the next page
         does when it goes on with the tags of the same content.
         """
-        if not self._case.bulk:
+        if not self._given.bulk:
             return
         for _ in range(PAGE_BUDGET):
             answer = yield from self.ask(AskPage())
-            found = self._picture.telling or (self._picture.hinting and not self._picture.cut)
+            found = self._evidence.version_tags or (
+                self._evidence.has_possible_version and not self._evidence.cut
+            )
             if found or not answer.more:
                 return
 
     def ask_through(self) -> Inquiry:
         """A recent list is believed for a few tags; then it is read anew, for it may be too old after all."""
-        if not self._picture.listed and not self._case.recent:
+        if not self._evidence.listed and not self._given.list_fresh:
             yield from self.ask_next_release()
-            if self._picture.telling:
+            if self._evidence.version_tags:
                 return
             yield from self.ask(AskList())
         yield from self.ask_newest_again()
         window, believed = 1, 1 + HEADS_AT_ONCE
-        while not self._picture.telling and (left := self._left_for_unknown()) > 0:
-            waiting = self._picture.unknown(self._candidates())
-            if not self._picture.listed and (believed <= 0 or not waiting):
+        while not self._evidence.version_tags and (left := self._left_for_unknown()) > 0:
+            waiting = self._evidence.unknown(self._candidates())
+            if not self._evidence.listed and (believed <= 0 or not waiting):
                 yield from self.ask(AskList())
                 continue
             if not waiting:
@@ -172,45 +180,45 @@ class _Search:
 
     def ask_next_release(self) -> Inquiry:
         """Before a list that is known to be long is read anew: the newest release, and what may follow it."""
-        if not self._case.believed or len(self._picture.names or ()) < LONG_LIST:
+        if not self._given.list_usable or len(self._evidence.names or ()) < LONG_LIST:
             return
         newest = self._candidates()[:1]
         if newest == self._believed()[:1]:
             yield from self.ask_newest_again()
         following = [tag for known in newest for tag in (known, *next_releases(known))]
-        waiting = self._picture.unknown(following)
-        if waiting and not self._picture.telling:
+        waiting = self._evidence.unknown(following)
+        if waiting and not self._evidence.version_tags:
             yield from self._heads_of(waiting, len(waiting))
 
     def ask_newest_again(self) -> Inquiry:
         """Where no version is newer than one that is believed, that one was built and pushed again."""
         believed = self._believed()[:1]
         newer = takewhile(lambda tag: tag not in believed, self._candidates())
-        if believed and not self._picture.telling and not self._picture.unknown(newer):
+        if believed and not self._evidence.version_tags and not self._evidence.unknown(newer):
             self._again += 1
             yield from self._heads_of(believed, 1)
 
     def ask_believed(self) -> Inquiry:
         """A version that was pushed again names the digest now, and is believed to name another one."""
-        waiting = self._believed()[: None if self._case.force else AGAIN_AT_MOST - self._again]
+        waiting = self._believed()[: None if self._given.force else AGAIN_AT_MOST - self._again]
         waiting = waiting[: HEAD_BUDGET - self._heads]
         size = 1
-        while waiting and not self._picture.telling:
+        while waiting and not self._evidence.version_tags:
             yield from self._heads_of(waiting[:size], len(waiting))
             waiting, size = waiting[size:], HEADS_AT_ONCE
 
-    def ask_beside(self) -> Inquiry:
+    def ask_stale_other_tags(self) -> Inquiry:
         """The operator wants to know what else names the digest still, `latest` beside `1.4.1`."""
-        waiting = self._picture.unknown(self._case.beside)[: max(HEAD_BUDGET - self._heads, 0)]
+        waiting = self._evidence.unknown(self._given.stale_other_tags)[: max(HEAD_BUDGET - self._heads, 0)]
         while waiting:
             yield from self._heads_of(waiting[:HEADS_AT_ONCE], len(waiting))
             waiting = waiting[HEADS_AT_ONCE:]
 
     def ask_neighbours(self) -> Inquiry:
         """The same version under another spelling, `v1.4.1` beside `1.4.1`, where the list shows one."""
-        names = set(self._picture.names or ()) if self._picture.listed else set()
-        spellings = [_other_spelling(tag) for tag in self._picture.telling]
-        unknown = self._picture.unknown(tag for tag in dict.fromkeys(spellings) if tag in names)
+        names = set(self._evidence.names or ()) if self._evidence.listed else set()
+        spellings = [_other_spelling(tag) for tag in self._evidence.version_tags]
+        unknown = self._evidence.unknown(tag for tag in dict.fromkeys(spellings) if tag in names)
         if unknown:
             yield from self._heads_of(unknown[:HEADS_AT_ONCE], min(len(unknown), HEADS_AT_ONCE))
 
@@ -222,14 +230,14 @@ class _Search:
         return HEAD_BUDGET - self._heads - min(len(self._believed()), AGAIN_AT_MOST - self._again)
 
     def _believed(self) -> list[str]:
-        return seen_before(self._case.asked_at, self._picture, self._candidates())
+        return seen_before(self._given.asked_at, self._evidence, self._candidates())
 
     def _candidates(self) -> list[str]:
-        tag_list = self._picture.tag_list
+        tag_list = self._evidence.tag_list
         if tag_list is None:
             return []
         if self._ordered is None or self._ordered[0] is not tag_list:
-            self._ordered = (tag_list, candidates(tag_list, self._case.raw_tags, self._case.labels))
+            self._ordered = (tag_list, candidates(tag_list, self._given.raw_tags, self._given.labels))
         return self._ordered[1]
 
 
@@ -239,11 +247,11 @@ def next_releases(tag: str) -> list[str]:
     return [each for each in successors(version) if is_strict_semver(each)] if version else []
 
 
-def seen_before(moment: datetime | None, picture: Picture, tags: Sequence[str]) -> list[str]:
+def seen_before(moment: datetime | None, evidence: RepositoryEvidence, tags: Sequence[str]) -> list[str]:
     """Those of the tags whose content is known from before that moment."""
     if moment is None:
         return []
-    return [tag for tag in tags if (fact := picture.facts.get(tag)) and fact.seen_at < moment]
+    return [tag for tag in tags if (fact := evidence.facts.get(tag)) and fact.seen_at < moment]
 
 
 def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dockrev.inference.demand import Wanted
+from dockrev.inference.service_images import ServiceImage
 from dockrev.oci.platform import Platform
-from dockrev.versions.models import InferenceReason, Progress, Snapshot, Task, TaskStatus
+from dockrev.versions.models import (
+    DigestSnapshot,
+    InferenceProgress,
+    InferenceReason,
+    InferenceTask,
+    TaskStatus,
+)
 from dockrev.versions.state import STALE_AFTER
 
 MOST_PER_PAGE = 200
 
 
-class RowStatus(StrEnum):
+class OverviewStatus(StrEnum):
     """In the order in which rows are shown, and in which a row takes its status."""
 
     RUNNING = "running"
@@ -24,20 +30,20 @@ class RowStatus(StrEnum):
     READY = "ready"
 
 
-_RANK = {status: rank for rank, status in enumerate(RowStatus)}
+_RANK = {status: rank for rank, status in enumerate(OverviewStatus)}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OverviewRow:
     repository: str
     platform: Platform
-    status: RowStatus
+    status: OverviewStatus
     services: int
     has_snapshot: bool
     reason: InferenceReason | None = None
     checked_at: datetime | None = None
     updated_at: datetime | None = None
-    progress: Progress | None = None
+    progress: InferenceProgress | None = None
 
     @property
     def key(self) -> str:
@@ -45,30 +51,33 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class RowFilter:
+class OverviewFilter:
     """`text` is looked for in repository and key, in any case."""
 
     text: str = ""
-    status: RowStatus | None = None
+    status: OverviewStatus | None = None
 
-    def admits(self, row: Row) -> bool:
+    def admits(self, row: OverviewRow) -> bool:
         return self.text.lower() in row.key.lower() and self.status in (None, row.status)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    rows: tuple[Row, ...]
+class OverviewPage:
+    rows: tuple[OverviewRow, ...]
     number: int
     size: int
     total: int
 
 
 def rows(
-    tasks: Iterable[Task], snapshots: Iterable[Snapshot], wanted: Iterable[Wanted], now: datetime
-) -> list[Row]:
+    tasks: Iterable[InferenceTask],
+    snapshots: Iterable[DigestSnapshot],
+    wanted: Iterable[ServiceImage],
+    now: datetime,
+) -> list[OverviewRow]:
     """Of everything that has a snapshot or a task."""
-    tasks_of: defaultdict[tuple[str, Platform], list[Task]] = defaultdict(list)
-    snapshots_of: defaultdict[tuple[str, Platform], list[Snapshot]] = defaultdict(list)
+    tasks_of: defaultdict[tuple[str, Platform], list[InferenceTask]] = defaultdict(list)
+    snapshots_of: defaultdict[tuple[str, Platform], list[DigestSnapshot]] = defaultdict(list)
     for task in tasks:
         tasks_of[(task.key.repository, task.key.platform)].append(task)
     for snapshot in snapshots:
@@ -81,7 +90,7 @@ def rows(
     return sorted(found, key=_order)
 
 
-def _order(row: Row) -> tuple[int, float, str, str]:
+def _order(row: OverviewRow) -> tuple[int, float, str, str]:
     age = -row.updated_at.timestamp() if row.updated_at else 0.0
     return (_RANK[row.status], age, row.repository, str(row.platform))
 
@@ -89,14 +98,14 @@ def _order(row: Row) -> tuple[int, float, str, str]:
 def _row(
     repository: str,
     platform: Platform,
-    tasks: Sequence[Task],
-    snapshots: Sequence[Snapshot],
+    tasks: Sequence[InferenceTask],
+    snapshots: Sequence[DigestSnapshot],
     services: int,
     now: datetime,
-) -> Row:
+) -> OverviewRow:
     status, task = _status(tasks, snapshots, now)
     checked_at = max((snapshot.checked_at for snapshot in snapshots), default=None)
-    return Row(
+    return OverviewRow(
         repository=repository,
         platform=platform,
         status=status,
@@ -105,34 +114,34 @@ def _row(
         reason=task.reason if task else _REASONS.get(status),
         checked_at=checked_at,
         updated_at=max((each.updated_at for each in tasks), default=checked_at),
-        progress=task.progress if task and status is RowStatus.RUNNING else None,
+        progress=task.progress if task and status is OverviewStatus.RUNNING else None,
     )
 
 
 _REASONS = {
-    RowStatus.STALE: InferenceReason.CACHE_STALE,
-    RowStatus.ALL_FAILED: InferenceReason.ALL_FAILED,
+    OverviewStatus.STALE: InferenceReason.CACHE_STALE,
+    OverviewStatus.ALL_FAILED: InferenceReason.ALL_FAILED,
 }
 
 
 def _status(
-    tasks: Sequence[Task], snapshots: Sequence[Snapshot], now: datetime
-) -> tuple[RowStatus, Task | None]:
+    tasks: Sequence[InferenceTask], snapshots: Sequence[DigestSnapshot], now: datetime
+) -> tuple[OverviewStatus, InferenceTask | None]:
     """The status and, where it comes from one, the most urgent task that says so."""
     for status in (TaskStatus.RUNNING, TaskStatus.QUEUED):
         found = [task for task in tasks if task.status is status]
         if found:
-            return RowStatus(status.value), min(found, key=lambda task: task.reason.urgency)
+            return OverviewStatus(status.value), min(found, key=lambda task: task.reason.urgency)
     if any(now - snapshot.checked_at > STALE_AFTER for snapshot in snapshots):
-        return RowStatus.STALE, None
+        return OverviewStatus.STALE, None
     if all(snapshot.all_failed for snapshot in snapshots):
-        return RowStatus.ALL_FAILED, None
-    return RowStatus.READY, None
+        return OverviewStatus.ALL_FAILED, None
+    return OverviewStatus.READY, None
 
 
-def page(found: Sequence[Row], wanted: RowFilter, number: int, size: int) -> Page:
+def page(found: Sequence[OverviewRow], wanted: OverviewFilter, number: int, size: int) -> OverviewPage:
     """Numbers below 1 mean the first page, sizes are held between 1 and 200."""
     number, size = max(number, 1), min(max(size, 1), MOST_PER_PAGE)
     admitted = [row for row in found if wanted.admits(row)]
     first = (number - 1) * size
-    return Page(tuple(admitted[first : first + size]), number, size, len(admitted))
+    return OverviewPage(tuple(admitted[first : first + size]), number, size, len(admitted))

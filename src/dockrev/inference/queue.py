@@ -8,9 +8,9 @@ from datetime import datetime
 import structlog
 
 from dockrev.clock import Clock
-from dockrev.inference.events import EventRing
+from dockrev.inference.events import EventBuffer
 from dockrev.signals import Wakeup, is_set_within
-from dockrev.versions.models import DigestKey, InferenceReason, Progress, Task, TaskStatus
+from dockrev.versions.models import DigestKey, InferenceProgress, InferenceReason, InferenceTask, TaskStatus
 from dockrev.versions.state import Need
 from dockrev.versions.tasks import TaskStore
 from dockrev.wording import counted
@@ -29,20 +29,20 @@ _LONGEST_WAIT_SECONDS = 30.0
 class _Change:
     """What an enqueueing does, before it is done."""
 
-    added: dict[DigestKey, Task]
-    upgraded: dict[DigestKey, Task]
+    added: dict[DigestKey, InferenceTask]
+    upgraded: dict[DigestKey, InferenceTask]
     dropped: set[DigestKey]
 
 
 class TaskQueue:
     """Memory holds the order, the table what has to survive; both change together, the table first."""
 
-    def __init__(self, store: TaskStore, events: EventRing, clock: Clock, capacity: int = CAPACITY) -> None:
+    def __init__(self, store: TaskStore, events: EventBuffer, clock: Clock, capacity: int = CAPACITY) -> None:
         self._store = store
         self._events = events
         self._clock = clock
         self._capacity = capacity
-        self._tasks: dict[DigestKey, Task] = {}
+        self._tasks: dict[DigestKey, InferenceTask] = {}
         self._hurried: dict[DigestKey, int] = {}
         """How urgent a task has become since it was enqueued; its reason stays, and a restart forgets it."""
         self._changing = asyncio.Lock()
@@ -60,10 +60,10 @@ class TaskQueue:
         self._changed.wake()
 
     @property
-    def tasks(self) -> Sequence[Task]:
+    def tasks(self) -> Sequence[InferenceTask]:
         return tuple(self._tasks.values())
 
-    def get(self, key: DigestKey) -> Task | None:
+    def get(self, key: DigestKey) -> InferenceTask | None:
         return self._tasks.get(key)
 
     async def enqueue(self, needs: Iterable[Need]) -> set[DigestKey]:
@@ -87,7 +87,7 @@ class TaskQueue:
             if task is not None and need.reason.urgency < self._urgency(task):
                 self._hurried[need.key] = need.reason.urgency
 
-    def _urgency(self, task: Task) -> int:
+    def _urgency(self, task: InferenceTask) -> int:
         return min(task.reason.urgency, self._hurried.get(task.key, task.reason.urgency))
 
     def _plan(self, needs: Iterable[Need]) -> _Change:
@@ -95,7 +95,7 @@ class TaskQueue:
         for need in needs:
             known = self._tasks.get(need.key)
             if known is None and need.key not in change.added:
-                change.added[need.key] = Task(need.key, need.reason, now, now)
+                change.added[need.key] = InferenceTask(need.key, need.reason, now, now)
             elif known and need.reason is InferenceReason.FORCE and known.reason is not InferenceReason.FORCE:
                 change.upgraded[need.key] = replace(
                     known, reason=InferenceReason.FORCE, updated_at=now, not_before=None
@@ -143,7 +143,7 @@ class TaskQueue:
             self._events.publish_task("task_enqueued", key, task.reason)
         self._changed.wake()
 
-    async def next(self) -> Task:
+    async def next(self) -> InferenceTask:
         """Waits for a task that may be started now, and starts it. One repository is worked on by one."""
         with self._changed.watch() as changed:
             while True:
@@ -159,7 +159,7 @@ class TaskQueue:
         running = any(task.status is TaskStatus.RUNNING for task in self._tasks.values())
         return not running and self._first() is None
 
-    def _first(self) -> Task | None:
+    def _first(self) -> InferenceTask | None:
         now = self._clock.now()
         busy = {task.key.repository for task in self._tasks.values() if task.status is TaskStatus.RUNNING}
         ready = (
@@ -171,7 +171,7 @@ class TaskQueue:
         )
         return min(ready, key=lambda task: (self._urgency(task), task.enqueued_at), default=None)
 
-    async def _start(self, task: Task) -> Task:
+    async def _start(self, task: InferenceTask) -> InferenceTask:
         now = self._clock.now()
         started = replace(
             task,
@@ -188,11 +188,11 @@ class TaskQueue:
 
     def _wait_seconds(self) -> float:
         now = self._clock.now()
-        put_off = (task.not_before for task in self._tasks.values() if task.not_before)
-        waits = [(until - now).total_seconds() for until in put_off if until > now]
+        deferred = (task.not_before for task in self._tasks.values() if task.not_before)
+        waits = [(until - now).total_seconds() for until in deferred if until > now]
         return min([*waits, _LONGEST_WAIT_SECONDS])
 
-    async def settled(self, keys: Collection[DigestKey]) -> None:
+    async def wait_done(self, keys: Collection[DigestKey]) -> None:
         """Waits until none of these digests is looked into, or could be without waiting for its registry."""
         with self._changed.watch() as changed:
             while any(self._under_way(key) for key in keys):
@@ -203,12 +203,12 @@ class TaskQueue:
         task = self._tasks.get(key)
         return task is not None and (task.not_before is None or task.not_before <= self._clock.now())
 
-    def report(self, key: DigestKey, progress: Progress) -> None:
+    def report(self, key: DigestKey, progress: InferenceProgress) -> None:
         """Progress of a running task; kept in memory alone."""
         task = self._tasks[key]
         self._tasks[key] = replace(task, progress=progress, updated_at=progress.updated_at)
 
-    async def put_off(self, task: Task, until: datetime) -> bool:
+    async def defer(self, task: InferenceTask, until: datetime) -> bool:
         """Back into the queue, for its registry or the network asks for patience.
 
         False, and nothing is done, when the operator has asked for more meanwhile.
@@ -220,7 +220,7 @@ class TaskQueue:
             self.release(task.key, until)
         return True
 
-    def abandon(self, key: DigestKey, until: datetime) -> None:
+    def release_unfinished(self, key: DigestKey, until: datetime) -> None:
         """A task that still counts as running, when nobody is at it any more."""
         task = self._tasks.get(key)
         if task is not None and task.status is TaskStatus.RUNNING:
@@ -231,7 +231,7 @@ class TaskQueue:
         self._tasks[key] = self._waiting(key, until)
         self._changed.wake()
 
-    def _waiting(self, key: DigestKey, until: datetime) -> Task:
+    def _waiting(self, key: DigestKey, until: datetime) -> InferenceTask:
         return replace(
             self._tasks[key],
             status=TaskStatus.QUEUED,
@@ -241,7 +241,7 @@ class TaskQueue:
             progress=None,
         )
 
-    async def finish(self, task: Task, record: Callable[[], Awaitable[None]]) -> bool:
+    async def finish(self, task: InferenceTask, record: Callable[[], Awaitable[None]]) -> bool:
         """Takes the task out; `record` deletes its row together with the storing of what was found.
 
         False, and nothing is done, when the operator has asked for more meanwhile.

@@ -7,7 +7,7 @@ import structlog
 
 from dockrev.clock import Clock, timestamp
 from dockrev.errors import Json, StorageError
-from dockrev.inference.events import EventRing
+from dockrev.inference.events import EventBuffer
 from dockrev.versions.models import RetentionRun
 from dockrev.versions.store import VersionStore
 
@@ -18,7 +18,7 @@ EVERY = timedelta(hours=24)
 
 
 class SnapshotRetention:
-    def __init__(self, versions: VersionStore, events: EventRing, clock: Clock) -> None:
+    def __init__(self, versions: VersionStore, events: EventBuffer, clock: Clock) -> None:
         self._versions = versions
         self._events = events
         self._clock = clock

@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 from dockrev.clock import Clock
 from dockrev.errors import InvalidArgument, NotFound
-from dockrev.inference.asking import Registry
-from dockrev.inference.demand import Demand
-from dockrev.inference.events import EventRing
-from dockrev.inference.live import LiveLookup
-from dockrev.inference.overview import RowFilter, RowStatus, page, rows
+from dockrev.inference.events import EventBuffer
+from dockrev.inference.full_scan import FullScan
+from dockrev.inference.overview import OverviewFilter, OverviewStatus, page, rows
 from dockrev.inference.queue import TaskQueue
+from dockrev.inference.registry_reader import InferenceRegistry
+from dockrev.inference.service_images import Demand
 from dockrev.inference.wire import (
     DigestTagsAnswer,
     OverviewAnswer,
@@ -49,16 +49,16 @@ class InferenceRoutes:
         queue: TaskQueue,
         versions: VersionStore,
         demand: Demand,
-        live: LiveLookup,
-        registry: Registry,
-        events: EventRing,
+        full_scan: FullScan,
+        registry: InferenceRegistry,
+        events: EventBuffer,
         shutdown: Shutdown,
         clock: Clock,
     ) -> None:
         self._queue = queue
         self._versions = versions
         self._demand = demand
-        self._live = live
+        self._full_scan = full_scan
         self._registry = registry
         self._events = events
         self._shutdown = shutdown
@@ -111,9 +111,9 @@ class InferenceRoutes:
         asked = parsed(digest)
         wanted = await self._demand.of_service(service_id)
         if asked:
-            found = await self._live.find(wanted.ref, asked)
+            found = await self._full_scan.find(wanted.ref, asked)
         else:
-            found = await self._live.names(wanted.ref)
+            found = await self._full_scan.names(wanted.ref)
         return WireResponse(
             DigestTagsAnswer(
                 digest=asked or "",
@@ -162,7 +162,7 @@ class InferenceRoutes:
             int, Query(alias="perPage", description="Held between 1 and 200."), blank_means(50, int)
         ] = 50,
     ) -> Response:
-        wanted = RowFilter(q.strip(), _row_status(status))
+        wanted = OverviewFilter(q.strip(), _row_status(status))
         snapshots, demanded = await self._versions.snapshots(), await self._demand.all()
         retention = await self._versions.last_retention()
         tasks = self._queue.tasks
@@ -202,10 +202,10 @@ def parsed(text: str) -> Digest | None:
         raise invalid("digest", f"not a digest; one is {FORMS}") from error
 
 
-def _row_status(text: str) -> RowStatus | None:
+def _row_status(text: str) -> OverviewStatus | None:
     status = text.strip()
     if status in {"", "all"}:
         return None
-    if status not in set(RowStatus):
-        raise invalid("status", f"must be one of all, {', '.join(RowStatus)}")
-    return RowStatus(status)
+    if status not in set(OverviewStatus):
+        raise invalid("status", f"must be one of all, {', '.join(OverviewStatus)}")
+    return OverviewStatus(status)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dockrev.errors import InvalidArgument
 from dockrev.hosts.host import Host
-from dockrev.inference.demand import Wanted
+from dockrev.inference.service_images import ServiceImage
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.store import StackStore
@@ -17,11 +17,11 @@ class StackDemand:
         self._appraiser = appraiser
         self._host = host
 
-    async def all(self) -> Sequence[Wanted]:
+    async def all(self) -> Sequence[ServiceImage]:
         services = [one for stack in await self._appraiser.all() for one in stack.services]
         return [wanted for one in services if (wanted := _wanted(one))]
 
-    async def of_service(self, service_id: str) -> Wanted:
+    async def of_service(self, service_id: str) -> ServiceImage:
         service = await self._stacks.service(service_id)
         stack = await self._appraiser.one(service.stack_id)
         wanted = next((_wanted(one) for one in stack.services if one.service.id == service_id), None)
@@ -33,14 +33,14 @@ class StackDemand:
         return await self._host.platform()
 
 
-def _wanted(one: ServiceView) -> Wanted | None:
+def _wanted(one: ServiceView) -> ServiceImage | None:
     """None when its image reference cannot be read."""
     service, verdict = one.service, one.verdict
     try:
         ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
         return None
-    return Wanted(
+    return ServiceImage(
         service_id=service.id,
         ref=ref,
         tag=verdict.tag,

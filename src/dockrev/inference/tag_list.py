@@ -28,7 +28,7 @@ class TagList:
         others = {tag for tag in shortened(found) if not is_strict_semver(tag)} | built_for
         return cls(unique, {one.tag: one for one in found if one.tag not in others}, built_for)
 
-    def tells(self, tag: str) -> bool:
+    def is_version(self, tag: str) -> bool:
         """It says which version its content is, and hardly ever moves."""
         return tag in self._versions or is_strict_semver(tag)
 

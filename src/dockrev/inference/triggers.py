@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable
 
 from dockrev.clock import Clock
-from dockrev.inference.demand import Demand, Wanted
 from dockrev.inference.queue import TaskQueue
+from dockrev.inference.service_images import Demand, ServiceImage
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need, need_of
@@ -38,9 +38,9 @@ class Triggers:
 
     async def _enqueue(
         self,
-        wanted: Iterable[Wanted],
+        wanted: Iterable[ServiceImage],
         reason: InferenceReason,
-        digests_of: Callable[[Wanted], Iterable[Digest]],
+        digests_of: Callable[[ServiceImage], Iterable[Digest]],
     ) -> set[DigestKey]:
         platform = await self._demand.platform()
         pairs = [

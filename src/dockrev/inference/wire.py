@@ -5,11 +5,19 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
-from dockrev.inference.overview import Page, Row, RowStatus
+from dockrev.inference.overview import OverviewPage, OverviewRow, OverviewStatus
 from dockrev.inference.queue import CONCURRENCY
 from dockrev.inference.retention import EVERY, KEPT
 from dockrev.registry.budget import RegistryBudget
-from dockrev.versions.models import InferenceReason, Phase, Progress, RetentionRun, Scan, Task, TaskStatus
+from dockrev.versions.models import (
+    InferencePhase,
+    InferenceProgress,
+    InferenceReason,
+    InferenceTask,
+    RetentionRun,
+    ScanCounts,
+    TaskStatus,
+)
 from dockrev.web.wire import Timestamp, Wire
 
 RETRY_AFTER_MS = 800
@@ -60,7 +68,7 @@ class RefreshAnswer(Wire):
 class ProgressOut(Wire):
     """`assigned*`: tags asked about; `result*`: tags answered, which the plain fields repeat."""
 
-    phase: Phase
+    phase: InferencePhase
     message: str
     current: int
     total: int
@@ -93,7 +101,7 @@ class RowOut(Wire):
     key: str
     image_repo: str
     host_platform: str
-    status: RowStatus
+    status: OverviewStatus
     service_count: int
     reason: InferenceReason | None = None
     checked_at: Timestamp | None = None
@@ -152,7 +160,7 @@ class OverviewAnswer(Wire):
     total: int
 
 
-def scan_out(scan: Scan) -> ScanOut:
+def scan_out(scan: ScanCounts) -> ScanOut:
     return ScanOut(
         repo_tags_total=scan.total,
         repo_tags_considered=scan.considered,
@@ -162,7 +170,7 @@ def scan_out(scan: Scan) -> ScanOut:
     )
 
 
-def progress_out(progress: Progress) -> ProgressOut:
+def progress_out(progress: InferenceProgress) -> ProgressOut:
     done, total = progress.result, progress.total
     return ProgressOut(
         phase=progress.phase,
@@ -185,12 +193,12 @@ def _percent(part: int, whole: int) -> int:
 
 
 def overview_answer(
-    tasks: Iterable[Task],
+    tasks: Iterable[InferenceTask],
     dropped: int,
     retention: RetentionRun | None,
     registries: Iterable[RegistryBudget],
-    rows: Sequence[Row],
-    page: Page,
+    rows: Sequence[OverviewRow],
+    page: OverviewPage,
 ) -> OverviewAnswer:
     shown = sorted(tasks, key=lambda task: task.updated_at, reverse=True)
     running = sum(task.status is TaskStatus.RUNNING for task in shown)
@@ -213,15 +221,15 @@ def overview_answer(
     )
 
 
-def _summary(rows: Sequence[Row]) -> SummaryOut:
+def _summary(rows: Sequence[OverviewRow]) -> SummaryOut:
     counted = Counter(row.status for row in rows)
     return SummaryOut(
         snapshots_total=sum(row.has_snapshot for row in rows),
-        queued=counted[RowStatus.QUEUED],
-        running=counted[RowStatus.RUNNING],
-        ready=counted[RowStatus.READY],
-        stale=counted[RowStatus.STALE],
-        all_failed=counted[RowStatus.ALL_FAILED],
+        queued=counted[OverviewStatus.QUEUED],
+        running=counted[OverviewStatus.RUNNING],
+        ready=counted[OverviewStatus.READY],
+        stale=counted[OverviewStatus.STALE],
+        all_failed=counted[OverviewStatus.ALL_FAILED],
     )
 
 
@@ -247,7 +255,7 @@ def _registry(budget: RegistryBudget) -> RegistryOut:
     )
 
 
-def _task(task: Task) -> TaskOut:
+def _task(task: InferenceTask) -> TaskOut:
     return TaskOut(
         key=str(task.key),
         image_repo=task.key.repository,
@@ -262,7 +270,7 @@ def _task(task: Task) -> TaskOut:
     )
 
 
-def _row(row: Row) -> RowOut:
+def _row(row: OverviewRow) -> RowOut:
     return RowOut(
         key=row.key,
         image_repo=row.repository,

@@ -8,13 +8,19 @@ import structlog
 
 from dockrev.clock import Clock, timestamp
 from dockrev.errors import Json, StorageError
-from dockrev.inference.demand import DemandBook
-from dockrev.inference.events import EventRing
-from dockrev.inference.look import Looker, Outcome
+from dockrev.inference.events import EventBuffer
+from dockrev.inference.lookup import DigestLookup, LookupOutcome
 from dockrev.inference.queue import CONCURRENCY, TaskQueue
+from dockrev.inference.service_images import DemandBook
 from dockrev.inference.wire import progress_out, scan_out
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import InferenceReason, Phase, Progress, Snapshot, Task
+from dockrev.versions.models import (
+    DigestSnapshot,
+    InferencePhase,
+    InferenceProgress,
+    InferenceReason,
+    InferenceTask,
+)
+from dockrev.versions.observe import Observation
 from dockrev.versions.state import RETRY_AFTER
 from dockrev.versions.store import VersionStore
 
@@ -28,14 +34,14 @@ class InferenceWorker:
     def __init__(
         self,
         queue: TaskQueue,
-        looker: Looker,
+        lookup: DigestLookup,
         versions: VersionStore,
         book: DemandBook,
-        events: EventRing,
+        events: EventBuffer,
         clock: Clock,
     ) -> None:
         self._queue = queue
-        self._looker = looker
+        self._lookup = lookup
         self._versions = versions
         self._book = book
         self._events = events
@@ -55,7 +61,7 @@ class InferenceWorker:
                 log.warning("Versions not stored", action="inference.storage_failed", cause=error.message)
                 await asyncio.sleep(_STORAGE_PAUSE.total_seconds())
 
-    async def work_once(self) -> Task:
+    async def work_once(self) -> InferenceTask:
         """Waits for a task and sees it through. Raises StorageError.
 
         Whatever is raised, the task waits for another try: it is not left running, with nobody at it.
@@ -68,40 +74,42 @@ class InferenceWorker:
             again_after = _STORAGE_PAUSE
             raise
         finally:
-            self._queue.abandon(task.key, self._clock.now() + again_after)
+            self._queue.release_unfinished(task.key, self._clock.now() + again_after)
         return task
 
-    async def _see_through(self, task: Task) -> bool:
+    async def _see_through(self, task: InferenceTask) -> bool:
         """False: meanwhile the operator has asked for a more thorough look."""
         ticker = _Ticker(task, self._queue, self._events)
-        ticker.show(Progress(Phase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now()))
+        ticker.show(
+            InferenceProgress(InferencePhase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now())
+        )
         target = await self._book.find(task.key)
         if target is None:
             return await self._end(task, None, "no service uses this digest any more")
-        outcome = await self._looker.look(task, target, ticker.show)
+        outcome = await self._lookup.run(task, target, ticker.show)
         ticker.flush()
-        return await self._settle(task, outcome)
+        return await self._store_outcome(task, outcome)
 
-    async def _settle(self, task: Task, outcome: Outcome) -> bool:
+    async def _store_outcome(self, task: InferenceTask, outcome: LookupOutcome) -> bool:
         """A failure never takes the place of a version that was found before."""
         if not outcome.failed:
             return await self._end(task, outcome, None)
-        if outcome.put_off_until:
-            return await self._put_off(task, outcome.findings, outcome.put_off_until)
+        if outcome.defer_until:
+            return await self._defer(task, outcome.findings, outcome.defer_until)
         before = await self._versions.snapshot(task.key)
         if before is None or not before.tags:
             return await self._end(task, outcome, None)
         if task.reason is InferenceReason.FORCE:
             message = outcome.error.message if outcome.error else "the registry did not answer"
             return await self._end(task, replace(outcome, snapshot=before), message)
-        return await self._put_off(task, outcome.findings, self._clock.now() + RETRY_AFTER)
+        return await self._defer(task, outcome.findings, self._clock.now() + RETRY_AFTER)
 
-    async def _put_off(self, task: Task, findings: Findings, until: datetime) -> bool:
+    async def _defer(self, task: InferenceTask, findings: Observation, until: datetime) -> bool:
         await self._versions.learn(findings)
-        return await self._queue.put_off(task, until)
+        return await self._queue.defer(task, until)
 
-    async def _end(self, task: Task, outcome: Outcome | None, error: str | None) -> bool:
-        findings = Findings(task.key.repository)
+    async def _end(self, task: InferenceTask, outcome: LookupOutcome | None, error: str | None) -> bool:
+        findings = Observation(task.key.repository)
         if outcome is not None:
             findings = replace(outcome.findings, snapshots=() if error else (outcome.snapshot,))
 
@@ -118,16 +126,16 @@ class InferenceWorker:
 class _Ticker:
     """Shows progress in the queue at once, and in the events not more often than people can see."""
 
-    def __init__(self, task: Task, queue: TaskQueue, events: EventRing) -> None:
+    def __init__(self, task: InferenceTask, queue: TaskQueue, events: EventBuffer) -> None:
         self._task = task
         self._queue = queue
         self._events = events
         self._now = asyncio.get_running_loop().time
         self._shown_at = self._now() - _THROTTLE_SECONDS
-        self._phase: Phase | None = None
-        self._held: Progress | None = None
+        self._phase: InferencePhase | None = None
+        self._held: InferenceProgress | None = None
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: InferenceProgress) -> None:
         self._queue.report(self._task.key, progress)
         if progress.phase is not self._phase:
             self.flush()
@@ -141,13 +149,13 @@ class _Ticker:
         if self._held is not None:
             self._publish(self._held)
 
-    def _publish(self, progress: Progress) -> None:
+    def _publish(self, progress: InferenceProgress) -> None:
         self._held, self._phase, self._shown_at = None, progress.phase, self._now()
         told = progress_out(progress).model_dump(mode="json", by_alias=True)
         self._events.publish_task("task_progress", self._task.key, self._task.reason, told)
 
 
-def _success(snapshot: Snapshot) -> dict[str, Json]:
+def _success(snapshot: DigestSnapshot) -> dict[str, Json]:
     return {
         "status": "success",
         "checkedAt": timestamp(snapshot.checked_at),

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from dockrev.errors import InvalidArgument
 from dockrev.ignores.matching import first_match
-from dockrev.ignores.models import IgnoreRule, Match
+from dockrev.ignores.models import IgnoreMatch, IgnoreRule
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import UpdateState
 from dockrev.versions.models import VersionKnowledge
-from dockrev.versions.state import Need, Subject, VersionInference, inference_of
+from dockrev.versions.state import InferenceState, Need, Subject, inference_of
 from dockrev.versions.tags import is_strict_semver, resolved
 
 
@@ -26,7 +26,7 @@ class DisplayedVersion:
     current: tuple[str, ...]
     candidate: tuple[str, ...]
     label: str | None
-    inference: VersionInference
+    inference: InferenceState
     needs: tuple[Need, ...] = ()
 
     @property
@@ -78,7 +78,9 @@ def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) 
     return tuple(resolved(knowledge.tags_of(subject.repository, digest), subject.tag))
 
 
-def ignored_by(verdict: UpdateState, version: DisplayedVersion, rules: Sequence[IgnoreRule]) -> Match | None:
+def ignored_by(
+    verdict: UpdateState, version: DisplayedVersion, rules: Sequence[IgnoreRule]
+) -> IgnoreMatch | None:
     """The rule that silences the candidate, and the raw tag or the version that it fits."""
     if verdict.candidate is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dockrev.blockers import Blocker
 from dockrev.docker.self_service import OwnService
-from dockrev.ignores.models import Match
+from dockrev.ignores.models import IgnoreMatch
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import ArchMatch, NotCheckedReason, UpdateState
 
@@ -49,14 +49,14 @@ _NOT_CHECKED = {
 
 
 def blockers_of(
-    stack: Stack, service: Service, state: UpdateState, match: Match | None, own: OwnService
+    stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService
 ) -> tuple[Blocker, ...]:
     """Every reason, the one to mend first at the head. A service that is up to date may have none."""
     return tuple(_reasons(stack, service, state, match, own))
 
 
 def _reasons(
-    stack: Stack, service: Service, state: UpdateState, match: Match | None, own: OwnService
+    stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService
 ) -> Iterable[Blocker]:
     if own.is_service(stack.name, service.name, service.image_ref):
         yield Blocker(OWN_SERVICE, "it is Dockrev itself", "Upgrade it with the supervisor.")

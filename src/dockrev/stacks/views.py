@@ -9,7 +9,7 @@ from dockrev.clock import Clock
 from dockrev.docker.self_service import OwnService
 from dockrev.errors import NotFound
 from dockrev.hosts.host import Host
-from dockrev.ignores.models import IgnoreRule, Match
+from dockrev.ignores.models import IgnoreMatch, IgnoreRule
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.stacks.displayed_version import DisplayedVersion, ignored_by, subject_of, version_of
@@ -27,7 +27,7 @@ class ServiceView:
     service: Service
     verdict: UpdateState
     version: DisplayedVersion
-    ignored_by: Match | None = None
+    ignored_by: IgnoreMatch | None = None
     blockers: tuple[Blocker, ...] = ()
 
     @property

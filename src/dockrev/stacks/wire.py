@@ -8,7 +8,7 @@ from dockrev.stacks.displayed_version import DisplayedVersion
 from dockrev.stacks.models import ArchivedFilter, BackupChoice, Runtime, ServiceSettings, StackStatus
 from dockrev.stacks.update_state import ArchMatch, Candidate
 from dockrev.stacks.views import ServiceView, StackView
-from dockrev.versions.state import InferenceStatus, VersionInference
+from dockrev.versions.state import InferenceState, InferenceStatus
 from dockrev.web.query import blank_means
 from dockrev.web.wire import Nullable, Timestamp, Wire
 
@@ -204,7 +204,7 @@ def _ignore(appraised: ServiceView) -> IgnoreOut | None:
     return IgnoreOut(matched=True, rule_id=rule.id, reason=reason)
 
 
-def _inference(inference: VersionInference) -> VersionInferenceOut:
+def _inference(inference: InferenceState) -> VersionInferenceOut:
     return VersionInferenceOut(
         status=inference.status, reason=inference.reason, checked_at=inference.checked_at
     )

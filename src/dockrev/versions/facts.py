@@ -7,7 +7,7 @@ from sqlalchemy import JSON, Column, Index, Row, String, Table
 from dockrev.clock import parse_timestamp
 from dockrev.db.schema import Moment, metadata
 from dockrev.oci.digest import Digest
-from dockrev.versions.models import Listing, TagFact
+from dockrev.versions.models import TagFact, TagListing
 from dockrev.versions.rows import RowReader, strings
 
 tag_facts = Table(
@@ -35,7 +35,7 @@ def fact_reader() -> RowReader[TagFact]:
     return RowReader(tag_facts, _fact)
 
 
-def listing_reader() -> RowReader[Listing]:
+def listing_reader() -> RowReader[TagListing]:
     return RowReader(repository_tags, _listing)
 
 
@@ -49,7 +49,7 @@ def fact_row(fact: TagFact) -> dict[str, object]:
     }
 
 
-def listing_row(listing: Listing) -> dict[str, object]:
+def listing_row(listing: TagListing) -> dict[str, object]:
     return {
         "repository": listing.repository,
         "names": list(listing.names),
@@ -63,6 +63,6 @@ def _fact(row: Row[Any]) -> TagFact:
     return TagFact(row.repository, row.tag, Digest.parse(row.digest), parse_timestamp(row.seen_at), children)
 
 
-def _listing(row: Row[Any]) -> Listing:
+def _listing(row: Row[Any]) -> TagListing:
     complete_at = None if row.complete_at is None else parse_timestamp(row.complete_at)
-    return Listing(row.repository, strings(row.names), parse_timestamp(row.listed_at), complete_at)
+    return TagListing(row.repository, strings(row.names), parse_timestamp(row.listed_at), complete_at)

@@ -69,7 +69,7 @@ class TagFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class TagListing:
     """The tag list of a repository. `complete_at`: when the content of every tag in it was known."""
 
     repository: str
@@ -79,7 +79,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanCounts:
     """How much of a repository an answer rests on. `considered` are tags whose content was asked or known."""
 
     total: int = 0
@@ -90,13 +90,13 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class DigestSnapshot:
     """The tags that name a digest. `former` ones did once and name something else now, or nothing."""
 
     key: DigestKey
     tags: tuple[str, ...]
     checked_at: datetime
-    scan: Scan
+    scan: ScanCounts
     former: tuple[str, ...] = ()
 
     @property
@@ -119,7 +119,7 @@ class TaskStatus(StrEnum):
     RUNNING = "running"
 
 
-class Phase(StrEnum):
+class InferencePhase(StrEnum):
     PREPARE = "prepare"
     LISTING_TAGS = "listing_tags"
     SCANNING = "scanning"
@@ -127,10 +127,10 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class InferenceProgress:
     """`assigned`: tags asked about; `result`: those that were answered."""
 
-    phase: Phase
+    phase: InferencePhase
     message: str
     assigned: int
     result: int
@@ -139,7 +139,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class InferenceTask:
     """A digest that waits or is looked into. `not_before`: its registry asked for silence until then."""
 
     key: DigestKey
@@ -150,7 +150,7 @@ class Task:
     started_at: datetime | None = None
     attempts: int = 0
     not_before: datetime | None = None
-    progress: Progress | None = None
+    progress: InferenceProgress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,8 @@ class VersionKnowledge:
 
     platform: Platform
     tags: Mapping[tuple[str, Digest], tuple[str, ...]]
-    snapshots: Mapping[DigestKey, Snapshot]
-    tasks: Mapping[DigestKey, Task]
+    snapshots: Mapping[DigestKey, DigestSnapshot]
+    tasks: Mapping[DigestKey, InferenceTask]
 
     @classmethod
     def nothing(cls, platform: Platform) -> Self:
@@ -172,9 +172,9 @@ class VersionKnowledge:
         seen = self.tags.get((repository, digest), ())
         return tuple(dict.fromkeys((*seen, *(snapshot.tags if snapshot else ()))))
 
-    def snapshot(self, repository: str, digest: Digest) -> Snapshot | None:
+    def snapshot(self, repository: str, digest: Digest) -> DigestSnapshot | None:
         return self.snapshots.get(DigestKey(repository, digest, self.platform))
 
-    def task(self, repository: str, digest: Digest) -> Task | None:
+    def task(self, repository: str, digest: Digest) -> InferenceTask | None:
         """The task for this digest that waits or runs."""
         return self.tasks.get(DigestKey(repository, digest, self.platform))

@@ -3,24 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockrev.versions.models import Listing, Scan, Snapshot, TagFact
+from dockrev.versions.models import DigestSnapshot, ScanCounts, TagFact, TagListing
 from dockrev.versions.tags import display_order
 
 
-def newest_listing(stored: Listing | None, read: Listing | None) -> Listing | None:
+def newest_listing(stored: TagListing | None, read: TagListing | None) -> TagListing | None:
     """Whoever took longer may come with the older list."""
     if stored is None or read is None:
         return read or stored
     return stored if stored.listed_at > read.listed_at else read
 
 
-def missing(listing: Listing, facts: Mapping[str, TagFact]) -> set[str]:
+def missing(listing: TagListing, facts: Mapping[str, TagFact]) -> set[str]:
     """The tags that were there before the list was read and are not in it."""
     names = set(listing.names)
     return {tag for tag, fact in facts.items() if tag not in names and fact.seen_at <= listing.listed_at}
 
 
-def completed(listing: Listing, facts: Mapping[str, TagFact]) -> Listing:
+def completed(listing: TagListing, facts: Mapping[str, TagFact]) -> TagListing:
     """With the moment when the content of its last tag was seen, if none is unknown."""
     if any(name not in facts for name in listing.names):
         return replace(listing, complete_at=None)
@@ -28,7 +28,7 @@ def completed(listing: Listing, facts: Mapping[str, TagFact]) -> Listing:
     return replace(listing, complete_at=max((listing.listed_at, *seen)))
 
 
-def renewed(snapshot: Snapshot, listing: Listing, facts: Mapping[str, TagFact]) -> Snapshot:
+def renewed(snapshot: DigestSnapshot, listing: TagListing, facts: Mapping[str, TagFact]) -> DigestSnapshot:
     """Of a complete repository every tag of a digest can be named.
 
     It is as old as the oldest answer that it rests on, and never older than it was. That a list does not
@@ -43,5 +43,5 @@ def renewed(snapshot: Snapshot, listing: Listing, facts: Mapping[str, TagFact]) 
         snapshot,
         tags=tuple(display_order(naming)),
         checked_at=max(snapshot.checked_at, min(evidence, default=listing.listed_at)),
-        scan=Scan(count, count, count),
+        scan=ScanCounts(count, count, count),
     )

@@ -8,7 +8,7 @@ from dockrev.clock import parse_timestamp
 from dockrev.db.schema import Moment, metadata
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.versions.models import DigestKey, Scan, Snapshot
+from dockrev.versions.models import DigestKey, DigestSnapshot, ScanCounts
 from dockrev.versions.rows import RowReader, strings
 
 digest_snapshots = Table(
@@ -30,11 +30,11 @@ digest_snapshots = Table(
 )
 
 
-def snapshot_reader() -> RowReader[Snapshot]:
+def snapshot_reader() -> RowReader[DigestSnapshot]:
     return RowReader(digest_snapshots, _snapshot)
 
 
-def snapshot_row(snapshot: Snapshot) -> dict[str, object]:
+def snapshot_row(snapshot: DigestSnapshot) -> dict[str, object]:
     return {
         "repository": snapshot.key.repository,
         "digest": snapshot.key.digest,
@@ -50,11 +50,11 @@ def snapshot_row(snapshot: Snapshot) -> dict[str, object]:
     }
 
 
-def _snapshot(row: Row[Any]) -> Snapshot:
-    return Snapshot(
+def _snapshot(row: Row[Any]) -> DigestSnapshot:
+    return DigestSnapshot(
         key=DigestKey(row.repository, Digest.parse(row.digest), Platform.parse(row.platform)),
         tags=strings(row.tags),
         checked_at=parse_timestamp(row.checked_at),
-        scan=Scan(*map(int, (row.total, row.considered, row.ok, row.timeout, row.error))),
+        scan=ScanCounts(*map(int, (row.total, row.considered, row.ok, row.timeout, row.error))),
         former=strings(row.former),
     )

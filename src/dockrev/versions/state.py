@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dockrev.oci.digest import Digest
-from dockrev.versions.models import DigestKey, InferenceReason, Snapshot, VersionKnowledge
+from dockrev.versions.models import DigestKey, DigestSnapshot, InferenceReason, VersionKnowledge
 from dockrev.versions.tags import resolved
 
 STALE_AFTER = timedelta(days=7)
@@ -22,7 +22,7 @@ NOT_REQUIRED = "not_required"
 
 
 @dataclass(frozen=True, slots=True)
-class VersionInference:
+class InferenceState:
     """`reason` is a word of the API: why it is pending, or why nothing is to be expected."""
 
     status: InferenceStatus
@@ -56,13 +56,13 @@ class Subject:
 
 def inference_of(
     subject: Subject | None, knowledge: VersionKnowledge, now: datetime
-) -> tuple[VersionInference, tuple[Need, ...]]:
+) -> tuple[InferenceState, tuple[Need, ...]]:
     """None: the image reference cannot be read. The needs are to be enqueued; nothing else is asked.
 
     What waits already for a lesser reason is among them: somebody looks at it now, so it goes first.
     """
     if subject is None or subject.tag_is_version or not subject.digests:
-        return VersionInference(InferenceStatus.READY, NOT_REQUIRED), ()
+        return InferenceState(InferenceStatus.READY, NOT_REQUIRED), ()
     needs, pending, failed = [], [], False
     for digest in dict.fromkeys(subject.digests):
         key = DigestKey(subject.repository, digest, knowledge.platform)
@@ -76,12 +76,12 @@ def inference_of(
             pending.append(under_way.value)
     checked_at = _newest(subject, knowledge)
     if pending:
-        return VersionInference(InferenceStatus.PENDING, pending[0], checked_at), tuple(needs)
+        return InferenceState(InferenceStatus.PENDING, pending[0], checked_at), tuple(needs)
     reason_shown = InferenceReason.ALL_FAILED.value if failed else None
-    return VersionInference(InferenceStatus.READY, reason_shown, checked_at), ()
+    return InferenceState(InferenceStatus.READY, reason_shown, checked_at), ()
 
 
-def need_of(snapshot: Snapshot | None, tag: str, now: datetime) -> InferenceReason | None:
+def need_of(snapshot: DigestSnapshot | None, tag: str, now: datetime) -> InferenceReason | None:
     """Why this snapshot does not do for a service of this tag, if so."""
     if snapshot is None:
         return InferenceReason.CACHE_MISS
@@ -93,7 +93,7 @@ def need_of(snapshot: Snapshot | None, tag: str, now: datetime) -> InferenceReas
     return None
 
 
-def _given_up(snapshot: Snapshot, tag: str) -> bool:
+def _given_up(snapshot: DigestSnapshot, tag: str) -> bool:
     """No version was found, but not every tag has answered."""
     return snapshot.scan.ok < snapshot.scan.total and not resolved(snapshot.tags, tag)
 

@@ -15,16 +15,16 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.versions.batches import batches
 from dockrev.versions.facts import fact_reader, listing_reader, repository_tags, tag_facts
-from dockrev.versions.learning import Findings, Learning, Readers
 from dockrev.versions.models import (
     DigestKey,
-    Listing,
+    DigestSnapshot,
+    InferenceTask,
     RetentionRun,
-    Snapshot,
     TagFact,
-    Task,
+    TagListing,
     VersionKnowledge,
 )
+from dockrev.versions.observe import Observation, ObservationWriter, Readers
 from dockrev.versions.rows import RowReader
 from dockrev.versions.snapshots import digest_snapshots, snapshot_reader
 from dockrev.versions.tasks import forget, inference_tasks, task_reader
@@ -58,8 +58,8 @@ class VersionStore:
         """All that is known of these digests (each with its `ImageRef.repository`): no request is made."""
         wanted = set(digests)
         tags: defaultdict[tuple[str, Digest], list[str]] = defaultdict(list)
-        snapshots: dict[DigestKey, Snapshot] = {}
-        tasks: dict[DigestKey, Task] = {}
+        snapshots: dict[DigestKey, DigestSnapshot] = {}
+        tasks: dict[DigestKey, InferenceTask] = {}
         async with self._database.read() as connection:
             for batch in batches(digest for _, digest in wanted):
                 for fact in await self._facts.read(connection, tag_facts.c.digest.in_(batch)):
@@ -81,7 +81,7 @@ class VersionStore:
             found = await self._facts.read(connection, tag_facts.c.repository == repository)
         return {fact.tag: fact for fact in found}
 
-    async def listing(self, repository: str) -> Listing | None:
+    async def listing(self, repository: str) -> TagListing | None:
         async with self._database.read() as connection:
             found = await self._listings.read(connection, repository_tags.c.repository == repository)
         return found[0] if found else None
@@ -102,16 +102,16 @@ class VersionStore:
             for one in listings
         }
 
-    async def snapshot(self, key: DigestKey) -> Snapshot | None:
+    async def snapshot(self, key: DigestKey) -> DigestSnapshot | None:
         async with self._database.read() as connection:
             found = await self._snapshots.read(connection, digest_snapshots.c.digest == key.digest)
         return next((one for one in found if one.key == key), None)
 
-    async def snapshots(self) -> list[Snapshot]:
+    async def snapshots(self) -> list[DigestSnapshot]:
         async with self._database.read() as connection:
             return await self._snapshots.read(connection)
 
-    async def learn(self, findings: Findings, done: DigestKey | None = None) -> Listing | None:
+    async def learn(self, findings: Observation, done: DigestKey | None = None) -> TagListing | None:
         """All in one transaction, the end of the task `done` included.
 
         Returns the tag list of the repository as it stands now. Once it is complete, what is stored of any
@@ -119,7 +119,7 @@ class VersionStore:
         """
         readers = Readers(self._facts, self._listings, self._snapshots)
         async with self._database.write() as connection:
-            learned = await Learning(connection, readers, findings).learn()
+            learned = await ObservationWriter(connection, readers, findings).learn()
             if done is not None:
                 await forget(connection, done)
         self.revision += learned.changed

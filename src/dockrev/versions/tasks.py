@@ -13,7 +13,7 @@ from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.versions.models import DigestKey, InferenceReason, Task, TaskStatus
+from dockrev.versions.models import DigestKey, InferenceReason, InferenceTask, TaskStatus
 from dockrev.versions.rows import RowReader
 
 inference_tasks = Table(
@@ -42,12 +42,12 @@ class TaskStore:
         self._database = database
         self._reader = task_reader()
 
-    async def load(self) -> list[Task]:
+    async def load(self) -> list[InferenceTask]:
         """The oldest first. What cannot be read is dropped: whoever needs the digest asks again."""
         async with self._database.write() as connection:
             return sorted(await self._reader.mend(connection), key=lambda task: task.enqueued_at)
 
-    async def save(self, tasks: Collection[Task], dropped: Iterable[DigestKey] = ()) -> None:
+    async def save(self, tasks: Collection[InferenceTask], dropped: Iterable[DigestKey] = ()) -> None:
         async with self._database.write() as connection:
             for key in dropped:
                 await forget(connection, key)
@@ -74,12 +74,12 @@ async def forget(connection: AsyncConnection, key: DigestKey) -> None:
     )
 
 
-def task_reader() -> RowReader[Task]:
+def task_reader() -> RowReader[InferenceTask]:
     return RowReader(inference_tasks, _task)
 
 
-def _task(row: Row[Any]) -> Task:
-    return Task(
+def _task(row: Row[Any]) -> InferenceTask:
+    return InferenceTask(
         key=DigestKey(row.repository, Digest.parse(row.digest), Platform.parse(row.platform)),
         reason=InferenceReason(row.reason),
         enqueued_at=parse_timestamp(row.enqueued_at),
@@ -95,7 +95,7 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else parse_timestamp(text)
 
 
-def _row(task: Task) -> dict[str, object]:
+def _row(task: InferenceTask) -> dict[str, object]:
     return {
         "repository": task.key.repository,
         "digest": task.key.digest,

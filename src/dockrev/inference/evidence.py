@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
-from dockrev.versions.models import Scan, TagFact
+from dockrev.versions.models import ScanCounts, TagFact
 from dockrev.versions.tags import Scheme, is_strict_semver, parse_version
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InferenceAnswer:
     """What a question brought. `names`: the whole tag list; `gone`: tags that name nothing.
 
     `more`: a bulk API may have a further page; `end`: it has shown all of them.
@@ -25,7 +25,7 @@ class Answer:
     end: bool = False
 
 
-class Picture:
+class RepositoryEvidence:
     """Grows with every answer. `tag_list` may be an older one; `listed`: it was read just now.
 
     What a bulk API shows of a repository tells as much as its list would, save for the `raw_tags`
@@ -53,7 +53,7 @@ class Picture:
         self.timeouts: set[str] = set()
         self.errors: set[str] = set()
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: InferenceAnswer) -> None:
         self.facts.update(answer.facts)
         self.timeouts.update(answer.timeouts)
         self.errors.update(answer.errors)
@@ -84,36 +84,38 @@ class Picture:
         return tuple(tag for tag, fact in self.facts.items() if fact.names(self._digest))
 
     @property
-    def hinting(self) -> bool:
+    def has_possible_version(self) -> bool:
         """Some of them would say which version it is, if the list has nothing more specific."""
         return any(parse_version(tag) for tag in self.matches)
 
     @property
-    def telling(self) -> tuple[str, ...]:
+    def version_tags(self) -> tuple[str, ...]:
         """Of those, the ones that say which version it is."""
-        return tuple(tag for tag in self.matches if tells(tag, self.tag_list) or self._told_by_pages(tag))
+        return tuple(
+            tag for tag in self.matches if is_version(tag, self.tag_list) or self._is_version_by_pages(tag)
+        )
 
-    def _told_by_pages(self, tag: str) -> bool:
+    def _is_version_by_pages(self, tag: str) -> bool:
         paged = None if self.listed or self.cut else self._paged
-        return paged is not None and tag not in self._raw_tags and paged.tells(tag)
+        return paged is not None and tag not in self._raw_tags and paged.is_version(tag)
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
         """Those that were not asked about yet."""
         asked = self.facts.keys() | self.gone | self.timeouts | self.errors
         return [tag for tag in tags if tag not in asked]
 
-    def scan(self) -> Scan:
+    def scan(self) -> ScanCounts:
         """Without a list, nobody knows how many tags there are."""
         failed = (self.timeouts | self.errors) - self.facts.keys()
         timeouts = len(self.timeouts & failed)
         considered = len(self.facts) + len(failed)
         total = max(len(self.names), considered) if self.names is not None else 0
-        return Scan(total, considered, len(self.facts), timeouts, len(failed) - timeouts)
+        return ScanCounts(total, considered, len(self.facts), timeouts, len(failed) - timeouts)
 
 
-def tells(tag: str, tag_list: TagList | None) -> bool:
+def is_version(tag: str, tag_list: TagList | None) -> bool:
     """Without a list only what is spelled out is sure to: three numbers or more, or a day."""
-    return tag_list.tells(tag) if tag_list else is_strict_semver(tag) or _spelled_out(tag)
+    return tag_list.is_version(tag) if tag_list else is_strict_semver(tag) or _spelled_out(tag)
 
 
 def _spelled_out(tag: str) -> bool:

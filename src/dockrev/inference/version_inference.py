@@ -11,15 +11,15 @@ from dockrev.background import every
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.errors import StorageError
-from dockrev.inference.asking import Images, Registry
-from dockrev.inference.completion import Completion
-from dockrev.inference.demand import Demand, DemandBook
-from dockrev.inference.events import EventRing
-from dockrev.inference.live import LiveLookup
-from dockrev.inference.look import Looker
-from dockrev.inference.naming import VersionNames
+from dockrev.inference.backfill import Backfill
+from dockrev.inference.display_versions import DisplayVersions
+from dockrev.inference.events import EventBuffer
+from dockrev.inference.full_scan import FullScan
+from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.queue import TaskQueue
+from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry
 from dockrev.inference.retention import SnapshotRetention
+from dockrev.inference.service_images import Demand, DemandBook
 from dockrev.inference.triggers import Triggers
 from dockrev.inference.worker import InferenceWorker
 from dockrev.registry.spending import Spending
@@ -36,21 +36,21 @@ _CLOCK_SECONDS = 600.0
 """How often the retention looks at the clock: machines sleep."""
 
 
-class SpendingRegistry(Registry, Protocol):
+class SpendingRegistry(InferenceRegistry, Protocol):
     @property
     def spent(self) -> Spending: ...
 
 
 @dataclass(frozen=True, slots=True)
-class InferenceParts:
+class VersionInference:
     registry: SpendingRegistry
-    events: EventRing
+    events: EventBuffer
     queue: TaskQueue
     triggers: Triggers
-    names: VersionNames
-    live: LiveLookup
+    names: DisplayVersions
+    full_scan: FullScan
     worker: InferenceWorker
-    completion: Completion
+    backfill: Backfill
     retention: SnapshotRetention
     spend: SpendStore
     clock: Clock
@@ -60,26 +60,26 @@ class InferenceParts:
         cls,
         database: Database,
         registry: SpendingRegistry,
-        images: Images,
+        images: CheckedImages,
         versions: VersionStore,
         appraiser: StackViews,
         demand: Demand,
         clock: Clock,
     ) -> Self:
-        events = EventRing(clock)
+        events = EventBuffer(clock)
         queue = TaskQueue(TaskStore(database), events, clock)
         book = DemandBook(demand, clock)
         triggers = Triggers(queue, demand, versions, clock)
-        looker = Looker(registry, versions, images, clock)
+        lookup = DigestLookup(registry, versions, images, clock)
         return cls(
             registry=registry,
             events=events,
             queue=queue,
             triggers=triggers,
-            names=VersionNames(triggers, queue, appraiser),
-            live=LiveLookup(registry, versions, images, clock),
-            worker=InferenceWorker(queue, looker, versions, book, events, clock),
-            completion=Completion(registry, versions, images, queue, book, clock),
+            names=DisplayVersions(triggers, queue, appraiser),
+            full_scan=FullScan(registry, versions, images, clock),
+            worker=InferenceWorker(queue, lookup, versions, book, events, clock),
+            backfill=Backfill(registry, versions, images, queue, book, clock),
             retention=SnapshotRetention(versions, events, clock),
             spend=SpendStore(database),
             clock=clock,
@@ -99,7 +99,7 @@ class InferenceParts:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.worker.run())
-                group.create_task(self.completion.run())
+                group.create_task(self.backfill.run())
                 group.create_task(every("snapshot retention", _CLOCK_SECONDS, self.retention.tick))
                 group.create_task(every("request counts", _FLUSH_SECONDS, self._save_spend))
         finally:

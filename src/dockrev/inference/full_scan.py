@@ -8,15 +8,15 @@ from itertools import takewhile
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, RegistryError, RegistryErrorCode
-from dockrev.inference.asking import Asker, Images, Registry
+from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence
 from dockrev.inference.infer import AGAIN_AT_MOST, AskHeads, AskPage, seen_before
-from dockrev.inference.look import LIST_FRESH, MOVING_FRESH
-from dockrev.inference.picture import Answer, Picture
+from dockrev.inference.lookup import LIST_FRESH, MOVING_FRESH
+from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry, RegistryReader
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import Listing, Scan
+from dockrev.versions.models import ScanCounts, TagListing
+from dockrev.versions.observe import Observation
 from dockrev.versions.state import STALE_AFTER
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import display_order
@@ -28,29 +28,29 @@ AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LiveTags:
+class ScannedTags:
     names: tuple[str, ...]
     tags: tuple[str, ...]
-    scan: Scan
+    scan: ScanCounts
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ScanTimeouts:
     list_seconds: float = LIST_SECONDS
     manifest_seconds: float = MANIFEST_SECONDS
     scan_seconds: float = SCAN_SECONDS
 
 
-class LiveLookup:
+class FullScan:
     """Asks only what is not known, or not for sure any more, and stores what it learns."""
 
     def __init__(
         self,
-        registry: Registry,
+        registry: InferenceRegistry,
         versions: VersionStore,
-        images: Images,
+        images: CheckedImages,
         clock: Clock,
-        patience: Patience = Patience(),
+        patience: ScanTimeouts = ScanTimeouts(),
     ) -> None:
         self._registry = registry
         self._versions = versions
@@ -58,34 +58,34 @@ class LiveLookup:
         self._clock = clock
         self._patience = patience
 
-    async def names(self, ref: ImageRef) -> LiveTags:
+    async def names(self, ref: ImageRef) -> ScannedTags:
         listing = await self._listing(ref)
-        return LiveTags(listing.names, (), Scan(total=len(listing.names)))
+        return ScannedTags(listing.names, (), ScanCounts(total=len(listing.names)))
 
-    async def find(self, ref: ImageRef, digest: Digest) -> LiveTags:
+    async def find(self, ref: ImageRef, digest: Digest) -> ScannedTags:
         """What is not reached in time counts as such. Raises AppError when there is no tag list."""
         began = self._clock.now()
         listing = await self._listing(ref)
-        picture = await self._picture(ref, digest, listing.names)
-        asker = Asker(self._registry, ref, self._images, self._clock)
-        scan = _Scan(picture, asker, self._patience.manifest_seconds)
+        evidence = await self._evidence(ref, digest, listing.names)
+        reader = RegistryReader(self._registry, ref, self._images, self._clock)
+        scan = _Scan(evidence, reader, self._patience.manifest_seconds)
         try:
             async with asyncio.timeout(self._patience.scan_seconds):
                 await scan.run(listing.names, paged=self._registry.bulk(ref) is not None)
                 await scan.again(began, ref.tag or "latest")
         except TimeoutError:
-            picture.add(Answer(timeouts=picture.unknown(listing.names)))
+            evidence.add(InferenceAnswer(timeouts=evidence.unknown(listing.names)))
         finally:
-            await asker.close()
-        await self._store(listing, picture, asker)
-        return LiveTags(listing.names, tuple(display_order(picture.matches)), picture.scan())
+            await reader.close()
+        await self._store(listing, evidence, reader)
+        return ScannedTags(listing.names, tuple(display_order(evidence.matches)), evidence.scan())
 
-    async def _listing(self, ref: ImageRef) -> Listing:
+    async def _listing(self, ref: ImageRef) -> TagListing:
         known, now = await self._versions.listing(ref.repository), self._clock.now()
         if known is not None and now - known.listed_at < LIST_FRESH:
             return known
-        listing = Listing(ref.repository, await self._names(ref), now)
-        await self._versions.learn(Findings(ref.repository, listing=listing))
+        listing = TagListing(ref.repository, await self._names(ref), now)
+        await self._versions.learn(Observation(ref.repository, listing=listing))
         return listing
 
     async def _names(self, ref: ImageRef) -> tuple[str, ...]:
@@ -99,50 +99,51 @@ class LiveLookup:
                 raise AppError("registry timeout", {"op": "list_tags"}) from error
             raise AppError("registry error", {"cause": error.message}) from error
 
-    async def _picture(self, ref: ImageRef, digest: Digest, names: Sequence[str]) -> Picture:
+    async def _evidence(self, ref: ImageRef, digest: Digest, names: Sequence[str]) -> RepositoryEvidence:
         tag_list, now = TagList.of(names), self._clock.now()
         listed, known = set(names), (await self._versions.facts(ref.repository)).items()
         valid = {
             tag: fact
             for tag, fact in known
-            if tag in listed and now - fact.seen_at < (STALE_AFTER if tag_list.tells(tag) else MOVING_FRESH)
+            if tag in listed
+            and now - fact.seen_at < (STALE_AFTER if tag_list.is_version(tag) else MOVING_FRESH)
         }
-        return Picture(digest, valid, tag_list, listed=True)
+        return RepositoryEvidence(digest, valid, tag_list, listed=True)
 
-    async def _store(self, listing: Listing, picture: Picture, asker: Asker) -> None:
-        facts = tuple(asker.saved.values())
-        await self._versions.learn(Findings(listing.repository, facts, picture.gone, listing))
+    async def _store(self, listing: TagListing, evidence: RepositoryEvidence, reader: RegistryReader) -> None:
+        facts = tuple(reader.saved.values())
+        await self._versions.learn(Observation(listing.repository, facts, evidence.gone, listing))
 
 
 class _Scan:
     """Asks for tag after tag, several at once, until all are known or the registry refuses."""
 
-    def __init__(self, picture: Picture, asker: Asker, seconds_each: float) -> None:
-        self._picture = picture
-        self._asker = asker
+    def __init__(self, evidence: RepositoryEvidence, reader: RegistryReader, seconds_each: float) -> None:
+        self._evidence = evidence
+        self._reader = reader
         self._seconds_each = seconds_each
         self._refused = False
 
     async def run(self, names: Sequence[str], *, paged: bool) -> None:
-        while paged and self._picture.unknown(names):
-            answer = await self._asker.answer(AskPage())
-            self._picture.add(answer)
+        while paged and self._evidence.unknown(names):
+            answer = await self._reader.answer(AskPage())
+            self._evidence.add(answer)
             paged = answer.more
-        waiting = iter(self._picture.unknown(names))
+        waiting = iter(self._evidence.unknown(names))
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._ask(waiting))
         if self._refused:
-            self._picture.add(Answer(errors=self._picture.unknown(names)))
+            self._evidence.add(InferenceAnswer(errors=self._evidence.unknown(names)))
 
     async def again(self, before: datetime, like: str) -> None:
         """When nothing says which version it is, one that was pushed again may."""
-        tag_list = self._picture.tag_list
-        if tag_list is None or self._picture.telling:
+        tag_list = self._evidence.tag_list
+        if tag_list is None or self._evidence.version_tags:
             return
         newest = [version.tag for version in tag_list.newest_first(like)]
-        versions = seen_before(before, self._picture, newest)[:AGAIN_AT_MOST]
-        await self._ask(takewhile(lambda _: not self._picture.telling, versions))
+        versions = seen_before(before, self._evidence, newest)[:AGAIN_AT_MOST]
+        await self._ask(takewhile(lambda _: not self._evidence.version_tags, versions))
 
     async def _ask(self, waiting: Iterator[str]) -> None:
         for tag in waiting:
@@ -150,8 +151,8 @@ class _Scan:
                 return
             try:
                 async with asyncio.timeout(self._seconds_each):
-                    self._picture.add(await self._asker.answer(AskHeads((tag,), 1)))
+                    self._evidence.add(await self._reader.answer(AskHeads((tag,), 1)))
             except TimeoutError:
-                self._picture.add(Answer(timeouts=[tag]))
+                self._evidence.add(InferenceAnswer(timeouts=[tag]))
             except RegistryError:
                 self._refused = True

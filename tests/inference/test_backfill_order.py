@@ -2,9 +2,14 @@
 
 import pytest
 
-from dockrev.inference.demand import Target
+from dockrev.inference.backfill_order import (
+    Unfinished,
+    backfill_order,
+    first_of_each_registry,
+    listed_to_tell,
+)
+from dockrev.inference.service_images import DigestContext
 from dockrev.inference.tag_list import TagList
-from dockrev.inference.turns import Unfinished, in_turn, listed_to_tell, of_each_registry
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import DigestKey, VersionKnowledge
 from tests.inference.building import AMD64, digest
@@ -12,9 +17,9 @@ from tests.inference.building import AMD64, digest
 
 def wanted(
     repository: str, name: str = "x", *raw_tags: str, required: bool = True
-) -> tuple[DigestKey, Target]:
+) -> tuple[DigestKey, DigestContext]:
     ref = ImageRef.parse(f"{repository}:latest")
-    target = Target(ref, raw_tags or ("latest",), (), runs=True, required=required)
+    target = DigestContext(ref, raw_tags or ("latest",), (), runs=True, required=required)
     return DigestKey(ref.repository, digest(name), AMD64), target
 
 
@@ -41,22 +46,22 @@ def known(**tags: str) -> VersionKnowledge:
 )
 def test_the_order(unknown: dict[str, int], knowledge: VersionKnowledge, expected: str) -> None:
     counts = {f"r.io/{name}": count for name, count in unknown.items()}
-    found = in_turn(dict([wanted("r.io/a"), wanted("r.io/b")]), counts, knowledge, {})
+    found = backfill_order(dict([wanted("r.io/a"), wanted("r.io/b")]), counts, knowledge, {})
     assert [one.ref.path for one in found] == expected.split()
 
 
 def test_one_digest_without_a_version_is_enough() -> None:
     both = dict([wanted("r.io/a", "x"), wanted("r.io/a", "y")])
-    assert in_turn(both, {"r.io/a": 3}, known(a="1.4.0"), {}) == [
+    assert backfill_order(both, {"r.io/a": 3}, known(a="1.4.0"), {}) == [
         Unfinished(ImageRef.parse("r.io/a:latest"), unnamed=True, unknown=3)
     ]
 
 
 def test_a_service_that_is_configured_to_a_version_misses_none() -> None:
     pinned = dict([wanted("r.io/a", "x", "1.4.0")])
-    assert [one.unnamed for one in in_turn(pinned, {}, known(), {})] == [False]
+    assert [one.unnamed for one in backfill_order(pinned, {}, known(), {})] == [False]
     shared = dict([wanted("r.io/a", "x", "1.4.0", "latest")])
-    assert [one.unnamed for one in in_turn(shared, {}, known(), {})] == [True]
+    assert [one.unnamed for one in backfill_order(shared, {}, known(), {})] == [True]
 
 
 def test_a_tag_that_the_list_shows_as_a_whole_version_misses_none() -> None:
@@ -64,17 +69,17 @@ def test_a_tag_that_the_list_shows_as_a_whole_version_misses_none() -> None:
     for tag, missed in (("17.2-alpine", False), ("17-alpine", True), ("latest", True)):
         targets = dict([wanted("r.io/a", "x", tag)])
         named = known(a=tag)
-        assert [one.unnamed for one in in_turn(targets, {}, named, lists)] == [missed], tag
+        assert [one.unnamed for one in backfill_order(targets, {}, named, lists)] == [missed], tag
         assert listed_to_tell(targets) == ({"r.io/a"} if tag != "latest" else set())
     unlisted = dict([wanted("r.io/a", "x", "17.2-alpine")])
-    assert [one.unnamed for one in in_turn(unlisted, {}, known(), {})] == [True]
+    assert [one.unnamed for one in backfill_order(unlisted, {}, known(), {})] == [True]
 
 
 def test_what_nobody_needs_waits_for_nothing() -> None:
-    assert in_turn(dict([wanted("r.io/a", required=False)]), {}, known(), {}) == []
+    assert backfill_order(dict([wanted("r.io/a", required=False)]), {}, known(), {}) == []
 
 
 def test_registries_are_independent_of_each_other() -> None:
     targets = dict([wanted("r.io/a"), wanted("r.io/b"), wanted("q.io/c")])
-    first = of_each_registry(in_turn(targets, {"r.io/a": 9, "r.io/b": 2}, known(), {}))
+    first = first_of_each_registry(backfill_order(targets, {"r.io/a": 9, "r.io/b": 2}, known(), {}))
     assert [str(one.ref) for one in first] == ["q.io/c:latest", "r.io/b:latest"]

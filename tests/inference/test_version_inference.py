@@ -38,7 +38,7 @@ async def test_what_was_looked_into_is_shown_and_not_looked_into_again(
         stack_id = await whole.stack(web=old)
         await whole.check()
         await whole.detail(stack_id)
-        await whole.settled()
+        await whole.wait_done()
         web = (await whole.detail(stack_id))["web"]
         assert (web["image"]["resolvedTag"], web["candidate"]["resolvedTag"]) == ("1.4.0", "1.5.1")
         assert web["versionInference"]["status"] == "ready"
@@ -53,7 +53,7 @@ async def test_after_a_restart_everything_is_known_without_a_request(
         stack_id = await whole.stack(web=old)
         await whole.check()
         before = await whole.names()
-        await whole.settled()
+        await whole.wait_done()
     registry.forget_counts()
     async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
         assert whole.queued == []
@@ -107,7 +107,7 @@ async def test_work_that_was_left_is_taken_up_by_the_next_start(
         reasons = {task.reason for task in whole.core.inference.queue.tasks}
         assert reasons == {InferenceReason.CACHE_MISS}, "a warm-up makes nothing less urgent"
         async with whole.at_work():
-            await whole.settled()
+            await whole.wait_done()
             assert await whole.names() == {"web": ("1.4.0", "1.5.1")}
 
 
@@ -139,7 +139,7 @@ async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(
         for tags in (("1.5.1", "latest"), ("1.5.1",)):
             clock.advance(60)
             await whole.core.inference.queue.enqueue([Need(key, InferenceReason.FORCE)])
-            await whole.settled()
+            await whole.wait_done()
             found = await whole.core.versions.snapshot(key)
             assert found is not None
             assert found.tags == tags
@@ -159,12 +159,12 @@ async def test_a_service_that_is_never_checked_is_looked_into_when_asked_for_and
         await whole.core.stacks.sync(observed("blog", web=unchecked[why]))
     async with Whole.open(tmp_path, clock, registry) as whole, whole.at_work():
         assert whole.queued == []
-        assert await whole.core.inference.completion.step() == 0
+        assert await whole.core.inference.backfill.step() == 0
         service = (await whole.services())["web"]
         asked = f"/api/services/{service.id}/digest-tags-snapshot?digest={old}"
         pending = await whole.get(asked, status=202)
         assert pending["status"] == "pending"
-        await whole.settled()
+        await whole.wait_done()
         assert (await whole.get(asked))["tags"] == ["1.4.0"]
         (row,) = (await whole.get("/api/version-inference/overview"))["rows"]
         assert (row["status"], row["serviceCount"]) == ("ready", 0)

@@ -9,16 +9,21 @@ import structlog
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, StorageError
-from dockrev.inference.asking import Asker, Images, Registry
-from dockrev.inference.demand import DemandBook
+from dockrev.inference.backfill_order import (
+    Unfinished,
+    backfill_order,
+    first_of_each_registry,
+    listed_to_tell,
+)
+from dockrev.inference.evidence import InferenceAnswer
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
-from dockrev.inference.picture import Answer
 from dockrev.inference.queue import TaskQueue
+from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry, RegistryReader
+from dockrev.inference.service_images import DemandBook
 from dockrev.inference.tag_list import TagList
-from dockrev.inference.turns import Unfinished, in_turn, listed_to_tell, of_each_registry
 from dockrev.oci.ref import ImageRef
-from dockrev.versions.learning import Findings
-from dockrev.versions.models import Listing
+from dockrev.versions.models import TagListing
+from dockrev.versions.observe import Observation
 from dockrev.versions.state import RETRY_AFTER
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import newest_first
@@ -32,45 +37,45 @@ PACE_SECONDS = 10.0
 
 
 @dataclass(slots=True)
-class _Course:
+class _RepositoryCursor:
     """How far this process is with a repository. `paging`: its bulk API has pages left.
 
     `failed`: these tags brought no answer and come last, for some never do.
     """
 
-    asker: Asker
+    reader: RegistryReader
     paging: bool
     names: tuple[str, ...] = ()
     ordered: Sequence[str] = ()
     failed: set[str] = field(default_factory=set)
 
-    async def ask(self, listing: Listing | None, known: Container[str]) -> Answer:
+    async def ask(self, listing: TagListing | None, known: Container[str]) -> InferenceAnswer:
         """Raises RegistryError."""
         if listing is None:
-            return await self.asker.answer(AskList())
+            return await self.reader.answer(AskList())
         if self.names != listing.names:
             self.names, self.ordered = listing.names, newest_first(listing.names)
         unknown = [name for name in self.ordered if name not in known]
         if not unknown:
-            return Answer()
+            return InferenceAnswer()
         if self.paging:
-            answer = await self.asker.answer(AskPage())
+            answer = await self.reader.answer(AskPage())
             self.paging = answer.more
             return answer
         unknown.sort(key=self.failed.__contains__)
-        answer = await self.asker.answer(AskHeads(tuple(unknown[:HEADS_AT_ONCE]), len(unknown)))
+        answer = await self.reader.answer(AskHeads(tuple(unknown[:HEADS_AT_ONCE]), len(unknown)))
         self.failed.update(answer.timeouts, answer.errors)
         return answer
 
 
-class Completion:
+class Backfill:
     """Every step is stored, so that the next process goes on behind it."""
 
     def __init__(
         self,
-        registry: Registry,
+        registry: InferenceRegistry,
         versions: VersionStore,
-        images: Images,
+        images: CheckedImages,
         queue: TaskQueue,
         book: DemandBook,
         clock: Clock,
@@ -82,7 +87,7 @@ class Completion:
         self._book = book
         self._clock = clock
         self._resting: dict[str, datetime] = {}
-        self._courses: dict[str, _Course] = {}
+        self._cursors: dict[str, _RepositoryCursor] = {}
         self._lists: dict[str, TagList] = {}
 
     async def run(self) -> None:
@@ -114,7 +119,7 @@ class Completion:
             await self._close()
 
     async def _advance(self, unfinished: Iterable[Unfinished]) -> int:
-        chosen = of_each_registry(one for one in unfinished if self._registry.spare(one.ref))
+        chosen = first_of_each_registry(one for one in unfinished if self._registry.spare(one.ref))
         for one in chosen:
             await self._go_on(one.ref)
         return len(chosen)
@@ -125,7 +130,7 @@ class Completion:
         required = ((key.repository, key.digest) for key, target in targets.items() if target.required)
         knowledge = await self._versions.known(required, await self._book.platform())
         lists = await self._tag_lists(listed_to_tell(targets))
-        waiting = in_turn(targets, await self._versions.unknown_tags(), knowledge, lists)
+        waiting = backfill_order(targets, await self._versions.unknown_tags(), knowledge, lists)
         return [one for one in waiting if self._resting.get(one.ref.repository, now) <= now]
 
     async def _tag_lists(self, repositories: Collection[str]) -> Mapping[str, TagList]:
@@ -141,34 +146,36 @@ class Completion:
     async def _go_on(self, ref: ImageRef) -> None:
         repository, now = ref.repository, self._clock.now()
         listing, facts = await self._versions.listing(repository), await self._versions.facts(repository)
-        course = self._course(ref)
+        cursor = self._cursor(ref)
         try:
-            answer = await course.ask(listing, facts)
+            answer = await cursor.ask(listing, facts)
         except RegistryError as error:
-            answer = Answer(course.asker.saved)
+            answer = InferenceAnswer(cursor.reader.saved)
             self._resting[repository] = error.retry_at or now + RETRY_AFTER
         if answer.timeouts or answer.errors:
             self._resting[repository] = now + RETRY_AFTER
         if await self._store(repository, answer):
-            await self._courses.pop(repository).asker.close()
+            await self._cursors.pop(repository).reader.close()
 
     async def _close(self) -> None:
-        while self._courses:
-            await self._courses.popitem()[1].asker.close()
+        while self._cursors:
+            await self._cursors.popitem()[1].reader.close()
 
-    def _course(self, ref: ImageRef) -> _Course:
-        if ref.repository not in self._courses:
-            asker = Asker(self._registry, ref, self._images, self._clock)
-            self._courses[ref.repository] = _Course(asker, self._registry.bulk(ref) is not None)
-        return self._courses[ref.repository]
+    def _cursor(self, ref: ImageRef) -> _RepositoryCursor:
+        if ref.repository not in self._cursors:
+            reader = RegistryReader(self._registry, ref, self._images, self._clock)
+            self._cursors[ref.repository] = _RepositoryCursor(reader, self._registry.bulk(ref) is not None)
+        return self._cursors[ref.repository]
 
-    async def _store(self, repository: str, answer: Answer) -> bool:
+    async def _store(self, repository: str, answer: InferenceAnswer) -> bool:
         """Whether the repository is complete now."""
         read = (
-            Listing(repository, tuple(answer.names), self._clock.now()) if answer.names is not None else None
+            TagListing(repository, tuple(answer.names), self._clock.now())
+            if answer.names is not None
+            else None
         )
         facts = tuple(answer.facts.values())
-        known = await self._versions.learn(Findings(repository, facts, answer.gone, read))
+        known = await self._versions.learn(Observation(repository, facts, answer.gone, read))
         if known is None or known.complete_at is None:
             return False
         log.info(

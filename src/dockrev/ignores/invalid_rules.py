@@ -8,7 +8,7 @@ from dockrev.ignores.values import fault
 log = structlog.get_logger()
 
 
-async def name_unfit(store: IgnoreStore) -> None:
+async def log_invalid_rules(store: IgnoreStore) -> None:
     """One warning for each; `GET /api/ignores` says the same for as long as the rule is there."""
     for rule in await store.all():
         if problem := fault(rule.kind, rule.value):

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 PATIENCE_SECONDS = 10.0
 
 
-class VersionNames:
+class DisplayVersions:
     """For each service: what runs, and what its registry offers, as people call it."""
 
     def __init__(self, triggers: Triggers, queue: TaskQueue, appraiser: StackViews) -> None:
@@ -31,7 +31,7 @@ class VersionNames:
         keys = await self._triggers.changed(service_ids, InferenceReason.NEW_VERSION)
         try:
             async with asyncio.timeout(patience_seconds):
-                await self._queue.settled(keys)
+                await self._queue.wait_done(keys)
         except TimeoutError:
             log.info("Some versions take longer to find out", action="inference.names_late")
         return {

@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.versions.batches import batches
 from dockrev.versions.facts import fact_row, listing_row, repository_tags, tag_facts
-from dockrev.versions.models import Listing, Snapshot, TagFact
+from dockrev.versions.models import DigestSnapshot, TagFact, TagListing
 from dockrev.versions.renewal import completed, missing, newest_listing, renewed
 from dockrev.versions.rows import RowReader
 from dockrev.versions.snapshots import digest_snapshots, snapshot_row
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Observation:
     """What one look at a repository taught. `gone`: tags that name nothing any more.
 
     `listing`: the tag list as it was read; whether it is complete follows from the facts.
@@ -25,34 +25,34 @@ class Findings:
     repository: str
     facts: Sequence[TagFact] = ()
     gone: Collection[str] = ()
-    listing: Listing | None = None
-    snapshots: Sequence[Snapshot] = ()
+    listing: TagListing | None = None
+    snapshots: Sequence[DigestSnapshot] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class ObservationResult:
     """`changed`: some digest may have other tags now. `listing`: as it stands now."""
 
     changed: bool
-    listing: Listing | None
+    listing: TagListing | None
 
 
 @dataclass(frozen=True, slots=True)
 class Readers:
     facts: RowReader[TagFact]
-    listings: RowReader[Listing]
-    snapshots: RowReader[Snapshot]
+    listings: RowReader[TagListing]
+    snapshots: RowReader[DigestSnapshot]
 
 
-class Learning:
+class ObservationWriter:
     """Of one repository. What cannot be read of it is dropped first, and so learned anew."""
 
-    def __init__(self, connection: AsyncConnection, readers: Readers, findings: Findings) -> None:
+    def __init__(self, connection: AsyncConnection, readers: Readers, findings: Observation) -> None:
         self._connection = connection
         self._readers = readers
         self._findings = findings
 
-    async def learn(self) -> Learned:
+    async def learn(self) -> ObservationResult:
         before, stored = await self._facts(), await self._listing()
         listing = newest_listing(stored, self._findings.listing)
         gone = self._gone(before, listing)
@@ -73,13 +73,13 @@ class Learning:
                 await self._store_listing(listing)
             if listing.complete_at:
                 changed = await self._renew(listing, known) or changed
-        return Learned(changed, listing)
+        return ObservationResult(changed, listing)
 
     async def _facts(self) -> dict[str, TagFact]:
         found = await self._readers.facts.mend(self._connection, repository=self._findings.repository)
         return {fact.tag: fact for fact in found}
 
-    async def _listing(self) -> Listing | None:
+    async def _listing(self) -> TagListing | None:
         found = await self._readers.listings.mend(self._connection, repository=self._findings.repository)
         return found[0] if found else None
 
@@ -93,13 +93,13 @@ class Learning:
             if (old := before.get(fact.tag)) is None or old.seen_at <= fact.seen_at
         }
 
-    def _gone(self, before: Mapping[str, TagFact], listing: Listing | None) -> set[str]:
+    def _gone(self, before: Mapping[str, TagFact], listing: TagListing | None) -> set[str]:
         """What was asked for in vain, and what the tag list does not hold any more."""
         gone = set(self._findings.gone) | (missing(listing, before) if listing else set())
         return gone - {fact.tag for fact in self._findings.facts}
 
     @staticmethod
-    def _without(listing: Listing, gone: Collection[str]) -> Listing:
+    def _without(listing: TagListing, gone: Collection[str]) -> TagListing:
         return replace(listing, names=tuple(name for name in listing.names if name not in gone))
 
     async def _store_facts(self, facts: Collection[TagFact], gone: Collection[str]) -> None:
@@ -114,7 +114,7 @@ class Learning:
                 [fact_row(fact) for fact in facts],
             )
 
-    async def _store_listing(self, listing: Listing) -> None:
+    async def _store_listing(self, listing: TagListing) -> None:
         values = listing_row(listing)
         await self._connection.execute(
             insert(repository_tags)
@@ -122,7 +122,7 @@ class Learning:
             .on_conflict_do_update(index_elements=["repository"], set_=values)
         )
 
-    async def _snapshots(self) -> list[Snapshot]:
+    async def _snapshots(self) -> list[DigestSnapshot]:
         return await self._readers.snapshots.mend(self._connection, repository=self._findings.repository)
 
     async def _retract(self, moved: Mapping[str, TagFact], gone: Collection[str]) -> bool:
@@ -142,7 +142,7 @@ class Learning:
                 changed = await self._store_snapshot(replace(snapshot, tags=kept, former=former))
         return changed
 
-    async def _renew(self, listing: Listing, known: Mapping[str, TagFact]) -> bool:
+    async def _renew(self, listing: TagListing, known: Mapping[str, TagFact]) -> bool:
         changed = False
         for before in await self._snapshots():
             now = renewed(before, listing, known)
@@ -150,7 +150,7 @@ class Learning:
                 changed = await self._store_snapshot(now) or changed
         return changed
 
-    async def _store_snapshot(self, snapshot: Snapshot) -> bool:
+    async def _store_snapshot(self, snapshot: DigestSnapshot) -> bool:
         same_digest = digest_snapshots.c.digest == snapshot.key.digest
         found = await self._readers.snapshots.read(self._connection, same_digest)
         before = next((one for one in found if one.key == snapshot.key), None)

@@ -19,7 +19,7 @@ _FRESH = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ServiceImage:
     """A service's image. `current` is what runs, `candidate` what its registry offers instead.
 
     `labels`: what the local image calls its own version (`org.opencontainers.image.version`).
@@ -52,11 +52,11 @@ class Wanted:
 class Demand(Protocol):
     """What the services of this host want to know, as of now."""
 
-    async def all(self) -> Sequence[Wanted]:
+    async def all(self) -> Sequence[ServiceImage]:
         """Every service whose image reference can be read, archived and unchecked ones too."""
         ...
 
-    async def of_service(self, service_id: str) -> Wanted:
+    async def of_service(self, service_id: str) -> ServiceImage:
         """Raises NotFound for an unknown service, InvalidArgument when its image reference is unusable."""
         ...
 
@@ -64,7 +64,7 @@ class Demand(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DigestContext:
     """A digest to be looked into, with all that may help. `raw_tags`: what the services are configured to.
 
     `runs`: it does everywhere, and is news nowhere. `required`: some service shows no version without it.
@@ -77,9 +77,9 @@ class Target:
     required: bool
 
 
-def targets(wanted: Iterable[Wanted], platform: Platform) -> dict[DigestKey, Target]:
+def targets(wanted: Iterable[ServiceImage], platform: Platform) -> dict[DigestKey, DigestContext]:
     """Services that share a digest share its target."""
-    grouped: defaultdict[DigestKey, list[tuple[Wanted, bool]]] = defaultdict(list)
+    grouped: defaultdict[DigestKey, list[tuple[ServiceImage, bool]]] = defaultdict(list)
     for one in wanted:
         for digest in one.digests:
             key = DigestKey(one.ref.repository, digest, platform)
@@ -87,9 +87,9 @@ def targets(wanted: Iterable[Wanted], platform: Platform) -> dict[DigestKey, Tar
     return {key: _target(found) for key, found in grouped.items()}
 
 
-def _target(found: Sequence[tuple[Wanted, bool]]) -> Target:
+def _target(found: Sequence[tuple[ServiceImage, bool]]) -> DigestContext:
     labels = (label for one, runs in found if runs for label in one.labels)
-    return Target(
+    return DigestContext(
         ref=found[0][0].ref,
         raw_tags=tuple(dict.fromkeys(one.tag for one, _ in found if one.tag)),
         labels=tuple(dict.fromkeys(labels)),
@@ -104,16 +104,16 @@ class DemandBook:
     def __init__(self, demand: Demand, clock: Clock) -> None:
         self._demand = demand
         self._clock = clock
-        self._targets: Mapping[DigestKey, Target] = {}
+        self._targets: Mapping[DigestKey, DigestContext] = {}
         self._read_at: datetime | None = None
 
-    async def find(self, key: DigestKey) -> Target | None:
+    async def find(self, key: DigestKey) -> DigestContext | None:
         """None: no service runs or is offered this digest any more."""
         if key not in self._targets:
             self._read_at = None
         return (await self.all()).get(key)
 
-    async def all(self) -> Mapping[DigestKey, Target]:
+    async def all(self) -> Mapping[DigestKey, DigestContext]:
         now = self._clock.now()
         if self._read_at is None or now - self._read_at >= _FRESH:
             self._targets = targets(await self._demand.all(), await self._demand.platform())

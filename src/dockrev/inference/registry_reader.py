@@ -8,8 +8,8 @@ from typing import Protocol, assert_never
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.images.models import ImageFacts, TagState
-from dockrev.inference.infer import AskHeads, AskList, AskPage, Question
-from dockrev.inference.picture import Answer
+from dockrev.inference.evidence import InferenceAnswer
+from dockrev.inference.infer import AskHeads, AskList, AskPage, InferenceQuestion
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.budget import RegistryBudget
@@ -25,7 +25,7 @@ _OF_ONE_TAG = {
 """Failures that say nothing about the next tag; after any other one the registry is left alone."""
 
 
-class Registry(Protocol):
+class InferenceRegistry(Protocol):
     """What is asked of the registry client here."""
 
     async def head(self, ref: ImageRef) -> Digest: ...
@@ -39,7 +39,7 @@ class Registry(Protocol):
     def budgets(self) -> Sequence[RegistryBudget]: ...
 
 
-class Images(Protocol):
+class CheckedImages(Protocol):
     """What checks have learned of images."""
 
     async def tags_of(self, repository: str) -> list[TagState]: ...
@@ -47,7 +47,7 @@ class Images(Protocol):
     async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]: ...
 
 
-class Asker:
+class RegistryReader:
     """One look at one repository: its bulk API is read on from where it was left.
 
     Raises RegistryError when the registry as a whole refuses, or has no tag list; then `saved` is what the
@@ -56,9 +56,9 @@ class Asker:
 
     def __init__(
         self,
-        registry: Registry,
+        registry: InferenceRegistry,
         ref: ImageRef,
-        images: Images,
+        images: CheckedImages,
         clock: Clock,
         known: Mapping[str, TagFact] = MappingProxyType({}),
     ) -> None:
@@ -74,19 +74,21 @@ class Asker:
         if isinstance(self._pages, AsyncGenerator):
             await self._pages.aclose()
 
-    async def answer(self, question: Question, answered: Callable[[bool], None] | None = None) -> Answer:
+    async def answer(
+        self, question: InferenceQuestion, answered: Callable[[bool], None] | None = None
+    ) -> InferenceAnswer:
         """`answered` hears of each tag whether its HEAD had an answer."""
         match question:
             case AskHeads():
                 return await self._heads(question.tags, answered or _nobody)
             case AskList():
-                return Answer(names=await self._registry.tags(self._ref))
+                return InferenceAnswer(names=await self._registry.tags(self._ref))
             case AskPage():
                 return await self._page()
             case _:
                 assert_never(question)
 
-    async def _heads(self, tags: Sequence[str], answered: Callable[[bool], None]) -> Answer:
+    async def _heads(self, tags: Sequence[str], answered: Callable[[bool], None]) -> InferenceAnswer:
         found: dict[str, Digest] = {}
         failed: dict[str, RegistryError] = {}
 
@@ -106,22 +108,22 @@ class Asker:
                 raise error
         gone = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.NOT_FOUND}
         late = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.TIMEOUT}
-        return Answer(facts, gone=gone, timeouts=late, errors=failed.keys() - gone - late)
+        return InferenceAnswer(facts, gone=gone, timeouts=late, errors=failed.keys() - gone - late)
 
-    async def _page(self) -> Answer:
+    async def _page(self) -> InferenceAnswer:
         if self._pages is None:
             bulk = self._registry.bulk(self._ref)
             if bulk is None:
-                return Answer()
+                return InferenceAnswer()
             self._pages = bulk.pages(self._ref)
         try:
             page = await anext(self._pages, None)
         except BulkUnavailable:
-            return Answer()
+            return InferenceAnswer()
         if page is None:
-            return Answer(end=True)
+            return InferenceAnswer(end=True)
         children = {one.digest: tuple(child.digest for child in one.children) for one in page}
-        return Answer(await self._facts({one.tag: one.digest for one in page}, children), more=True)
+        return InferenceAnswer(await self._facts({one.tag: one.digest for one in page}, children), more=True)
 
     async def _facts(
         self, found: Mapping[str, Digest], children: Mapping[Digest, tuple[Digest, ...]]

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dockrev.inference.demand import Target
-from dockrev.inference.picture import tells
+from dockrev.inference.evidence import is_version
+from dockrev.inference.service_images import DigestContext
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import DigestKey, VersionKnowledge
@@ -21,8 +21,8 @@ class Unfinished:
     unknown: int
 
 
-def in_turn(
-    targets: Mapping[DigestKey, Target],
+def backfill_order(
+    targets: Mapping[DigestKey, DigestContext],
     unknown: Mapping[str, int],
     knowledge: VersionKnowledge,
     lists: Mapping[str, TagList],
@@ -32,7 +32,7 @@ def in_turn(
     `unknown`: how many tags of a repository are; one whose tag list was never read is not in it, and costs
     one request to tell. `lists`: the tag lists of `listed_to_tell`, as far as they are known.
     """
-    grouped: defaultdict[str, list[tuple[DigestKey, Target]]] = defaultdict(list)
+    grouped: defaultdict[str, list[tuple[DigestKey, DigestContext]]] = defaultdict(list)
     for key, target in targets.items():
         if target.required and unknown.get(key.repository) != 0:
             grouped[key.repository].append((key, target))
@@ -47,7 +47,7 @@ def in_turn(
     return sorted(unfinished, key=lambda one: (not one.unnamed, one.unknown, one.ref.repository))
 
 
-def listed_to_tell(targets: Mapping[DigestKey, Target]) -> set[str]:
+def listed_to_tell(targets: Mapping[DigestKey, DigestContext]) -> set[str]:
     """The repositories whose tag list tells whether a service names its version itself.
 
     17.2-alpine does so and 17-alpine does not, which neither shows by itself.
@@ -61,13 +61,13 @@ def listed_to_tell(targets: Mapping[DigestKey, Target]) -> set[str]:
 
 
 def _unnamed(
-    key: DigestKey, target: Target, knowledge: VersionKnowledge, lists: Mapping[str, TagList]
+    key: DigestKey, target: DigestContext, knowledge: VersionKnowledge, lists: Mapping[str, TagList]
 ) -> bool:
     tags, tag_list = knowledge.tags_of(key.repository, key.digest), lists.get(key.repository)
-    return any(not tells(tag, tag_list) and not resolved(tags, tag) for tag in target.raw_tags)
+    return any(not is_version(tag, tag_list) and not resolved(tags, tag) for tag in target.raw_tags)
 
 
-def of_each_registry(unfinished: Iterable[Unfinished]) -> list[Unfinished]:
+def first_of_each_registry(unfinished: Iterable[Unfinished]) -> list[Unfinished]:
     """The first of each."""
     first: dict[str, Unfinished] = {}
     for one in unfinished:

@@ -10,7 +10,7 @@ from tests.inference.building import AMD64, APP, Engine, digest, release
 async def complete(engine: Engine, most: int = 100) -> int:
     """Steps until there is nothing left to do; returns how many."""
     for done in range(most):
-        if not await engine.completion.step():
+        if not await engine.backfill.step():
             return done
     raise AssertionError("it does not come to an end")
 
@@ -19,7 +19,7 @@ async def test_the_whole_repository_is_known_in_the_end(engine: Engine, registry
     made = release(registry, *(f"1.{minor}.0" for minor in range(9)))
     registry.push(APP, "nightly")
     engine.services.run(f"{registry.host}/{APP}", made[-1])
-    await engine.look(APP, made[-1])
+    await engine.run(APP, made[-1])
     assert await complete(engine) == 3
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
     assert set(await engine.versions.facts(engine.repository(APP))) == {
@@ -36,7 +36,7 @@ async def test_the_whole_repository_is_known_in_the_end(engine: Engine, registry
 async def test_a_version_beyond_the_budget_of_a_look_is_found(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(60)))
     engine.services.run(f"{registry.host}/{APP}", made[0])
-    assert (await engine.look(APP, made[0])).tags == ()
+    assert (await engine.run(APP, made[0])).tags == ()
     await complete(engine)
     found = await engine.versions.snapshot(engine.key(APP, made[0]))
     assert found is not None
@@ -49,8 +49,8 @@ async def test_the_next_process_goes_on_where_the_last_one_stopped(
     made = release(registry, *(f"1.{minor}.0" for minor in range(20)))
     async with Engine.open(tmp_path, clock, registry) as engine:
         engine.services.run(f"{registry.host}/{APP}", made[-1])
-        await engine.look(APP, made[-1])
-        await engine.completion.step()
+        await engine.run(APP, made[-1])
+        await engine.backfill.step()
         services = engine.services
     registry.forget_counts()
     async with Engine.open(tmp_path, clock, registry, services) as again:
@@ -65,7 +65,7 @@ async def test_a_repository_whose_label_told_everything_is_listed_too(
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, None, "1.4.0")
-    await engine.look(APP, old)
+    await engine.run(APP, old)
     await complete(engine)
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
 
@@ -73,20 +73,20 @@ async def test_a_repository_whose_label_told_everything_is_listed_too(
 async def test_nothing_is_done_while_somebody_waits(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", made[0])
-    await engine.look(APP, made[0])
+    await engine.run(APP, made[0])
     await engine.enqueue(APP, made[1])
     registry.forget_counts()
-    assert await engine.completion.step() == 0
+    assert await engine.backfill.step() == 0
     assert engine.asked == 0
 
 
 async def test_repositories_that_nobody_uses_are_left_alone(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
     engine.services.run(f"{registry.host}/{APP}", made[-1])
-    await engine.look(APP, made[-1])
+    await engine.run(APP, made[-1])
     engine.services.wanted.clear()
     engine.clock.advance(60)
-    assert await engine.completion.step() == 0
+    assert await engine.backfill.step() == 0
 
 
 async def test_repositories_whose_services_show_their_version_themselves_are_left_alone(
@@ -94,19 +94,19 @@ async def test_repositories_whose_services_show_their_version_themselves_are_lef
 ) -> None:
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
     engine.services.run(f"{registry.host}/{APP}:1.4.1", made[1])
-    assert await engine.completion.step() == 0
+    assert await engine.backfill.step() == 0
     assert engine.asked == 0
 
 
 async def test_a_registry_in_cool_down_is_not_asked(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(9)))
     engine.services.run(f"{registry.host}/{APP}", made[-1])
-    await engine.look(APP, made[-1])
+    await engine.run(APP, made[-1])
     registry.faults.status, registry.limits.retry_after = 429, "600"
-    assert await engine.completion.step() == 1
+    assert await engine.backfill.step() == 1
     registry.heal()
     registry.forget_counts()
-    assert await engine.completion.step() == 0
+    assert await engine.backfill.step() == 0
     assert engine.asked == 0
     engine.clock.advance(601)
     await complete(engine)
@@ -123,7 +123,7 @@ async def test_a_repository_that_fails_rests_and_the_others_go_on(
     await complete(engine)
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
     registry.forget_counts()
-    assert await engine.completion.step() == 0
+    assert await engine.backfill.step() == 0
 
 
 async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
@@ -131,7 +131,7 @@ async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
 ) -> None:
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
     engine.services.run(f"{registry.host}/{APP}", made[-1])
-    await engine.look(APP, made[-1])
+    await engine.run(APP, made[-1])
     registry.delete_tag(APP, "1.4.0")
     await complete(engine)
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
@@ -158,12 +158,12 @@ async def test_a_small_repository_without_a_version_does_not_wait_for_a_large_on
     large = release(registry, *(f"1.{minor}.0" for minor in range(60)), path="acme/a-large")
     small = release(registry, *(f"2.{minor}.0" for minor in range(45)), path="acme/b-small")
     engine.services.run(f"{registry.host}/acme/a-large", large[-1])
-    await engine.look("acme/a-large", large[-1])
+    await engine.run("acme/a-large", large[-1])
     engine.services.run(f"{registry.host}/acme/b-small", small[0], service_id="svc_small")
-    assert (await engine.look("acme/b-small", small[0])).tags == ()
+    assert (await engine.run("acme/b-small", small[0])).tags == ()
     registry.forget_counts()
-    await engine.completion.step()
-    await engine.completion.step()
+    await engine.backfill.step()
+    await engine.backfill.step()
     heads = [line.split("/")[3] for line in registry.requests if line.startswith("HEAD")]
     assert set(heads) == {"b-small"}
     known = await engine.versions.known([(engine.repository("acme/b-small"), small[0])], AMD64)
@@ -175,11 +175,11 @@ async def test_a_search_goes_on_until_the_version_is_found_and_no_further(
 ) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
     engine.services.run(f"{registry.host}/{APP}", made[40])
-    assert (await engine.look(APP, made[40])).tags == ()
+    assert (await engine.run(APP, made[40])).tags == ()
     registry.forget_counts()
-    await engine.completion.find({engine.repository(APP)}, 25)
+    await engine.backfill.find({engine.repository(APP)}, 25)
     assert registry.counts["head"] == 20, "1.59.0 down to 1.40.0"
-    await engine.completion.find({engine.repository(APP)}, 25)
+    await engine.backfill.find({engine.repository(APP)}, 25)
     assert registry.counts["head"] == 20
 
 
@@ -189,18 +189,18 @@ async def test_nothing_is_searched_for_a_service_that_names_its_version_itself(
     made = [registry.push(APP, f"16.{minor}-alpine") for minor in range(60)]
     engine.services.run(f"{registry.host}/{APP}:16.9-alpine", made[9])
     await engine.checked(APP, "16.9-alpine", made[9])
-    await engine.look(APP, made[9])
+    await engine.run(APP, made[9])
     registry.forget_counts()
-    await engine.completion.find({engine.repository(APP)}, 25)
+    await engine.backfill.find({engine.repository(APP)}, 25)
     assert engine.asked == 0
 
 
 async def test_a_search_has_an_end_and_its_repositories(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
     engine.services.run(f"{registry.host}/{APP}", made[0])
-    await engine.look(APP, made[0])
+    await engine.run(APP, made[0])
     registry.forget_counts()
-    await engine.completion.find({engine.repository("acme/other")}, 25)
+    await engine.backfill.find({engine.repository("acme/other")}, 25)
     assert engine.asked == 0
-    await engine.completion.find({engine.repository(APP)}, 3)
+    await engine.backfill.find({engine.repository(APP)}, 3)
     assert registry.counts["head"] == 12
