@@ -1,4 +1,7 @@
-"""How fast the list of stacks is served, against a raw ASGI server that sends the same bytes."""
+"""How fast the list of stacks is served: read and evaluated anew, and where nothing changed (304).
+
+A raw ASGI server that sends the same bytes runs beside it, for comparison.
+"""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterable
@@ -13,7 +16,8 @@ from bench.registry_options import Behaviour
 from bench.scenario import Scenario
 
 _SERVICES = 1_000
-_SHARE = 0.75
+_SLOWEST_MS = 400
+_SHARE_UNCHANGED = 0.1
 _PATH = "/api/stacks"
 _ROUNDS = 5
 _SECONDS = 1.0
@@ -33,8 +37,14 @@ async def measure() -> list[Figure]:
         Figure("list: bytes", len(body)),
         Figure("list: answers/s", full.per_second),
         Figure("list, raw ASGI: answers/s", raw.per_second),
-        Figure("list: share of raw ASGI", full.per_second / raw.per_second, _SHARE, bound=Bound.AT_LEAST),
+        Figure("list: time for an answer", 1000 / full.per_second, _SLOWEST_MS, "ms"),
         Figure("list unchanged (304): answers/s", unchanged.per_second),
+        Figure(
+            "list unchanged (304): share of raw ASGI",
+            unchanged.per_second / raw.per_second,
+            _SHARE_UNCHANGED,
+            bound=Bound.AT_LEAST,
+        ),
         count("list: answers other than 200", _others(full, 200), 0),
         count("list unchanged: answers other than 304", _others(unchanged, 304), 0),
     ]

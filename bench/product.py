@@ -83,7 +83,7 @@ class Product:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def body(self, path: str) -> tuple[bytes, str]:
-        """Not compressed, with its ETag."""
+        """The body as it is without compression, and its ETag."""
         async with self._api.get(path, headers={"accept-encoding": "identity"}) as answer:
             answer.raise_for_status()
             return await answer.read(), answer.headers["etag"]

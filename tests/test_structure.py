@@ -15,6 +15,8 @@ import dockrev
 from dockrev.app import open_server
 from dockrev.clock import SystemClock
 from dockrev.config import Config
+from dockrev.web.access import Access
+from dockrev.web.router import ApiRoute
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(Path(dockrev.__file__).parent.rglob("*.py"))
@@ -90,16 +92,34 @@ def documented_routes() -> set[tuple[str, str]]:
     return set(re.findall(row, text_of(ROOT / "docs" / "api.md"), re.MULTILINE))
 
 
-async def served_routes(directory: Path) -> set[tuple[str, str]]:
-    environment = {"DOCKREV_DB_PATH": str(directory / "dockrev.sqlite3"), "DOCKER_HOST": "unix:///nowhere"}
+@pytest.fixture
+async def served_routes(tmp_path: Path) -> dict[tuple[str, str], Route]:
+    environment = {"DOCKREV_DB_PATH": str(tmp_path / "dockrev.sqlite3"), "DOCKER_HOST": "unix:///nowhere"}
     async with open_server(Config.from_env(environment), SystemClock()) as server:
         return {
-            (method, route.path_format)
+            (method, route.path_format): route
             for route in server.web.routes
             if isinstance(route, Route)
             for method in (route.methods or set()) - {"HEAD"}
         }
 
 
-async def test_the_api_reference_lists_exactly_the_routes_that_the_server_has(tmp_path: Path) -> None:
-    assert await served_routes(tmp_path) == documented_routes()
+async def test_the_api_reference_lists_exactly_the_routes_that_the_server_has(
+    served_routes: dict[tuple[str, str], Route],
+) -> None:
+    assert set(served_routes) == documented_routes()
+
+
+OTHER_ACCESS = {
+    ("GET", "/api/health"): Access.PUBLIC,
+    ("GET", "/api/version"): Access.PUBLIC,
+    ("GET", "/api/ready"): Access.PUBLIC,
+}
+"""The routes that a caller without an identity can reach."""
+
+
+async def test_every_route_declares_its_access(served_routes: dict[tuple[str, str], Route]) -> None:
+    routes = {key: route for key, route in served_routes.items() if key != ("GET", "/api/openapi.json")}
+    assert all(isinstance(route, ApiRoute) for route in routes.values())
+    access = {key: route.access for key, route in routes.items() if isinstance(route, ApiRoute)}
+    assert access == dict.fromkeys(routes, Access.IDENTITY) | OTHER_ACCESS

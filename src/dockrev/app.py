@@ -39,8 +39,8 @@ from dockrev.update_checks.jobs import CheckJobs
 from dockrev.update_checks.routes import CheckRoutes
 from dockrev.updates.routes import UpdateRoutes
 from dockrev.web.application import create_web_app
-from dockrev.web.body import ApiRouter
 from dockrev.web.listen import listen
+from dockrev.web.router import ApiRouter
 from dockrev.web.server import WebServer, cancelled_by_signals
 from dockrev.web.shutdown import Shutdown
 from dockrev.works import Works, assemble_works

@@ -83,6 +83,15 @@ class AuthConfig:
     trusted_proxies: tuple[Network, ...] | None = None
     """Peers whose identity headers are believed; None: any peer."""
 
+    @property
+    def has_allow_list(self) -> bool:
+        return self.allowed_user is not None or self.allowed_group is not None
+
+    @property
+    def admits_anonymous(self) -> bool:
+        """An allow-list, once set, ends anonymous access."""
+        return self.allow_anonymous and not self.has_allow_list
+
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryConfig:

@@ -13,8 +13,10 @@ from starlette.types import ASGIApp
 
 from dockrev.config import AuthConfig
 from dockrev.errors import InvalidArgument
+from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
-from dockrev.web.body import MAX_BODY_BYTES, ApiRouter, parse_json
+from dockrev.web.body import MAX_BODY_BYTES, parse_json
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import SafeInteger, Wire, WireResponse
 from tests.web.asgi import ask
 from tests.web.serving import serving
@@ -38,7 +40,7 @@ JSON = {"content-type": "application/json"}
 
 
 def app() -> ASGIApp:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.post("/api/updates", response_model=Update)
     async def update(update: Update) -> WireResponse:
@@ -150,7 +152,7 @@ class Reasoned(Wire):
     ],
 )
 async def test_what_is_expected_is_said_in_the_words_of_the_api(body: object, message: str) -> None:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.post("/api/reasons")
     async def reasons(given: Reasoned) -> WireResponse:

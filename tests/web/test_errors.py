@@ -18,9 +18,10 @@ from dockrev.errors import (
     NotFound,
     StorageError,
 )
+from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
-from dockrev.web.body import ApiRouter
 from dockrev.web.errors import field_path
+from dockrev.web.router import ApiRouter
 from tests.web.asgi import ask
 
 RAISED: list[AppError] = [
@@ -34,7 +35,7 @@ RAISED: list[AppError] = [
 
 
 def app_of(endpoint: Callable[[], Coroutine[None, None, Response]]) -> ASGIApp:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
     router.get("/api/things")(endpoint)
     return create_web_app([router], AuthConfig(), "1.2.3")
 
@@ -120,7 +121,7 @@ async def test_there_is_nothing_beside_the_routes(target: str) -> None:
 
 
 def two_methods() -> ASGIApp:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.get("/api/ignores")
     async def listed() -> PlainTextResponse:
@@ -159,7 +160,7 @@ async def test_head_is_no_method_of_a_path_without_get() -> None:
     ],
 )
 async def test_a_route_that_only_explains_its_refusal_is_not_named_as_allowed(method: str, code: str) -> None:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.get("/api/stacks")
     async def listed() -> PlainTextResponse:
@@ -175,7 +176,7 @@ async def test_a_route_that_only_explains_its_refusal_is_not_named_as_allowed(me
 
 
 async def test_query_errors_name_the_parameters() -> None:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.get("/api/pages/{page}")
     async def page(page: int, limit: int = Query(ge=1, le=200, alias="perPage")) -> PlainTextResponse:

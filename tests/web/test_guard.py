@@ -1,14 +1,19 @@
+import hmac
 from ipaddress import ip_network
 
 import aiohttp
 import pytest
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from dockrev.config import AuthConfig
+from dockrev.errors import AuthRequired
+from dockrev.web.access import Access, Secret, Signature
 from dockrev.web.application import create_web_app
-from dockrev.web.body import ApiRouter
-from dockrev.web.identity import CurrentPrincipal, OptionalPrincipal
+from dockrev.web.headers import RawHeaders, header
+from dockrev.web.identity import CurrentPrincipal, OptionalPrincipal, Principal
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import SafeInteger, Wire
 from tests.web.asgi import ask
 from tests.web.serving import serving
@@ -21,16 +26,39 @@ class Order(Wire):
     amount: SafeInteger
 
 
-def guarded(auth: AuthConfig = AUTH) -> ASGIApp:
-    router = ApiRouter()
+async def knows_secret(secret: str | None) -> Principal:
+    if secret != "hunter2":
+        raise AuthRequired("wrong secret")
+    return Principal("webhook")
 
-    @router.get("/api/health")
+
+async def is_signed(headers: RawHeaders, body: bytes) -> Principal:
+    signature = hmac.new(b"key", body, "sha256").hexdigest()
+    if header(headers, b"x-signature") != signature:
+        raise AuthRequired("wrong signature")
+    return Principal("github")
+
+
+def guarded(auth: AuthConfig = AUTH) -> ASGIApp:
+    router = ApiRouter(access=Access.IDENTITY)
+
     async def health() -> PlainTextResponse:
         return PlainTextResponse("ok")
 
-    @router.get("/api/ready")
     async def ready(principal: OptionalPrincipal) -> PlainTextResponse:
         return PlainTextResponse(principal.name if principal else "a stranger")
+
+    async def file(name: str) -> PlainTextResponse:
+        return PlainTextResponse(name)
+
+    async def hook(request: Request, principal: CurrentPrincipal) -> PlainTextResponse:
+        return PlainTextResponse(f"{principal.name}: {(await request.body()).decode()}")
+
+    router.add_api_route("/api/health", health, methods=["GET"], access=Access.PUBLIC)
+    router.add_api_route("/api/ready", ready, methods=["GET"], access=Access.PUBLIC)
+    router.add_api_route("/files/{name}", file, methods=["GET"], access=Access.PUBLIC)
+    router.add_api_route("/api/trigger", hook, methods=["POST"], access=Secret("X-Secret", knows_secret))
+    router.add_api_route("/api/hook", hook, methods=["POST"], access=Signature("X-Signature", is_signed))
 
     @router.get("/api/me")
     async def me(principal: CurrentPrincipal) -> PlainTextResponse:
@@ -47,7 +75,7 @@ async def test_routes_learn_who_is_asking() -> None:
     assert (await ask(guarded(), "GET", "/api/me", headers=IVAN)).body == b"ivan"
 
 
-@pytest.mark.parametrize("path", ["/api/health", "/api/ready"])
+@pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/files/app.js"])
 async def test_public_paths_answer_strangers(path: str) -> None:
     assert (await ask(guarded(), "GET", path)).status == 200
 
@@ -74,6 +102,9 @@ async def test_a_public_route_can_tell_a_stranger_from_a_friend() -> None:
         ("GET", "//api/health", b""),
         ("GET", "/api/health%2f..%2fme", b""),
         ("GET", "/API/health", b""),
+        ("POST", "/api/health", b""),
+        ("GET", "/files/../api/me", b""),
+        ("GET", "/api/trigger", b""),
         ("OPTIONS", "/api/me", b""),
     ],
 )
@@ -81,6 +112,27 @@ async def test_a_stranger_hears_nothing_but_401(method: str, target: str, body: 
     answer = await ask(guarded(), method, target, body=body, headers={"content-type": "application/json"})
     assert answer.status == 401
     assert answer.json()["error"]["details"]["reason"] == "identity_missing"
+
+
+async def test_a_route_with_a_secret_takes_the_secret_and_nothing_else() -> None:
+    assert (await ask(guarded(), "POST", "/api/trigger", headers=IVAN)).status == 401
+    assert (await ask(guarded(), "POST", "/api/trigger", headers={"x-secret": "wrong"})).status == 401
+    answer = await ask(guarded(), "POST", "/api/trigger", headers={"x-secret": "hunter2"}, body=b"{}")
+    assert answer.body == b"webhook: {}"
+
+
+async def test_a_signature_is_verified_over_the_raw_body_and_the_route_reads_the_same_body() -> None:
+    signature = hmac.new(b"key", b'{"a": 1 }', "sha256").hexdigest()
+    signed = {"x-signature": signature}
+    answer = await ask(guarded(), "POST", "/api/hook", headers=signed, body=b'{"a": 1 }')
+    assert answer.body == b'github: {"a": 1 }'
+    assert (await ask(guarded(), "POST", "/api/hook", headers=signed, body=b'{"a":1}')).status == 401
+    assert (await ask(guarded(), "POST", "/api/hook", headers=IVAN, body=b'{"a": 1 }')).status == 401
+
+
+async def test_a_body_that_is_too_long_is_refused_before_its_signature_is_verified() -> None:
+    answer = await ask(guarded(), "POST", "/api/hook", body=b"x" * (2 * 1024 * 1024))
+    assert answer.status == 400
 
 
 async def test_identity_headers_of_an_untrusted_peer_count_for_nothing() -> None:

@@ -5,9 +5,11 @@ from starlette.responses import PlainTextResponse
 
 from dockrev.config import AuthConfig
 from dockrev.errors import Conflict
+from dockrev.web.access import Access, Secret
 from dockrev.web.application import create_web_app
-from dockrev.web.body import ApiRouter
+from dockrev.web.identity import Principal
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.sse import EventStream
 from dockrev.web.wire import Nullable, Wire, WireResponse
 from tests.web.asgi import ask
@@ -26,12 +28,17 @@ class Started(Wire):
     previous: Nullable[str]
 
 
-def document() -> dict[str, Any]:
-    router = ApiRouter(tags=["checks"])
+def document(auth: AuthConfig = AuthConfig()) -> dict[str, Any]:  # noqa: B008 -- frozen
+    router = ApiRouter(access=Access.IDENTITY, tags=["checks"])
 
-    @router.get("/api/health")
     async def health() -> PlainTextResponse:
         return PlainTextResponse("ok")
+
+    async def trusted(secret: str | None) -> Principal:
+        return Principal(secret or "nobody")
+
+    router.add_api_route("/api/health", health, methods=["GET"], access=Access.PUBLIC)
+    router.add_api_route("/api/hook", health, methods=["POST"], access=Secret("X-Secret", trusted))
 
     @router.post("/api/checks", response_model=Started, responses=responses(409))
     async def check(check: Check) -> WireResponse:
@@ -45,7 +52,7 @@ def document() -> dict[str, Any]:
     async def events() -> EventStream:
         raise Conflict("closed")
 
-    return create_web_app([router], AuthConfig(), "1.2.3").openapi()
+    return create_web_app([router], auth, "1.2.3").openapi()
 
 
 def declared(path: str, method: str) -> set[str]:
@@ -62,6 +69,25 @@ def declared(path: str, method: str) -> set[str]:
 )
 def test_every_status_is_declared(path: str, method: str, statuses: set[str]) -> None:
     assert declared(path, method) == statuses
+
+
+def test_each_route_says_which_credentials_it_takes() -> None:
+    whole = document(AuthConfig(allowed_user="ivan"))
+    security = {
+        path: operation["security"] for path, item in whole["paths"].items() for operation in item.values()
+    }
+    assert security["/api/health"] == []
+    assert security["/api/checks"] == [{"ForwardAuth": []}]
+    assert security["/api/hook"] == [{"X-Secret": []}]
+    assert whole["components"]["securitySchemes"] == {
+        "ForwardAuth": {"type": "apiKey", "in": "header", "name": "x-forwarded-user"},
+        "X-Secret": {"type": "apiKey", "in": "header", "name": "X-Secret"},
+    }
+
+
+def test_credentials_are_optional_where_anonymous_access_is_on() -> None:
+    assert document()["paths"]["/api/checks"]["post"]["security"] == [{}, {"ForwardAuth": []}]
+    assert document()["paths"]["/api/hook"]["post"]["security"] == [{"X-Secret": []}]
 
 
 def test_every_error_is_the_envelope() -> None:
@@ -109,7 +135,7 @@ def test_answers_leave_out_and_requests_accept_null() -> None:
 
 
 async def test_the_document_is_served_below_api_and_only_once_built() -> None:
-    app = create_web_app([ApiRouter()], AuthConfig(), "1.2.3")
+    app = create_web_app([ApiRouter(access=Access.IDENTITY)], AuthConfig(), "1.2.3")
     answer = await ask(app, "GET", "/api/openapi.json")
     assert answer.json()["info"] == {"title": "Dockrev", "version": "1.2.3"}
     assert app.openapi() is app.openapi()

@@ -5,14 +5,15 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from dockrev.config import AuthConfig
+from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
-from dockrev.web.body import ApiRouter
+from dockrev.web.router import ApiRouter
 from dockrev.web.shutdown import Shutdown
 from tests.web.serving import serving
 
 
 def app() -> ASGIApp:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.get("/api/health")
     async def health() -> PlainTextResponse:

@@ -9,8 +9,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from dockrev.config import AuthConfig
+from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
-from dockrev.web.body import ApiRouter
+from dockrev.web.router import ApiRouter
 from dockrev.web.server_event import ServerEvent
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
@@ -45,7 +46,7 @@ def streaming(
     keep_alive_seconds: float = 15,
     life_seconds: float = 600,
 ) -> ASGIApp:
-    router = ApiRouter()
+    router = ApiRouter(access=Access.IDENTITY)
 
     @router.get("/api/events", response_class=EventStream)
     async def events() -> EventStream:

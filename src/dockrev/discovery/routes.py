@@ -7,9 +7,10 @@ from dockrev.discovery.models import DiscoveredProject, ProjectStatus
 from dockrev.discovery.store import ProjectStore
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.wire import Archived
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, Timestamp, Wire, WireResponse
 
 
@@ -36,7 +37,7 @@ class DiscoveryRoutes:
     def __init__(self, projects: ProjectStore, jobs: DiscoveryJobs) -> None:
         self._projects = projects
         self._jobs = jobs
-        self.router = ApiRouter(tags=["discovery"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["discovery"])
         add, errors = self.router.add_api_route, responses(503)
         add("/api/discovery/scan", self.scan, methods=["POST"], responses=errors)
         add(

@@ -16,8 +16,9 @@ from dockrev.ignores.wire import (
     RuleScope,
     rule_out,
 )
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import WireResponse
 
 _PATH = "/api/ignores"
@@ -26,7 +27,7 @@ _PATH = "/api/ignores"
 class IgnoreRoutes:
     def __init__(self, store: IgnoreStore) -> None:
         self._store = store
-        self.router = ApiRouter(tags=["ignores"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["ignores"])
         add, errors = self.router.add_api_route, responses(503)
         add(_PATH, self.list, methods=["GET"], response_model=RulesAnswer, responses=errors)
         add(_PATH, self.create, methods=["POST"], response_model=CreatedRule, responses=errors)

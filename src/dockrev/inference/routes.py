@@ -27,10 +27,11 @@ from dockrev.oci.digest import FORMS, Digest
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.errors import invalid
 from dockrev.web.openapi import responses
 from dockrev.web.query import blank_means
+from dockrev.web.router import ApiRouter
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import WireResponse
@@ -63,7 +64,7 @@ class InferenceRoutes:
         self._events = events
         self._shutdown = shutdown
         self._clock = clock
-        self.router = ApiRouter(tags=["versions"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["versions"])
         self._declare()
 
     def _declare(self) -> None:

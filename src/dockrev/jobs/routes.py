@@ -12,9 +12,10 @@ from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.jobs.wire import JobAnswer, JobListAnswer, job_detail_out, job_out
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.openapi import responses
 from dockrev.web.query import blank_means
+from dockrev.web.router import ApiRouter
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import Done, WireResponse
@@ -32,7 +33,7 @@ class JobRoutes:
         self._runner = runner
         self._streams = streams
         self._shutdown = shutdown
-        self.router = ApiRouter(tags=["jobs"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["jobs"])
         add = self.router.add_api_route
         errors = responses(503)
         add("/api/jobs", self.list, methods=["GET"], response_model=JobListAnswer, responses=errors)

@@ -5,9 +5,10 @@ from typing import Literal
 from dockrev.jobs.models import Reason, Scope
 from dockrev.jobs.targets import require_target
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire
 
 
@@ -25,7 +26,7 @@ class RuntimeScanAnswer(Wire):
 class RuntimeScanRoutes:
     def __init__(self, scans: RuntimeScanJobs) -> None:
         self._scans = scans
-        self.router = ApiRouter(tags=["runtime scans"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["runtime scans"])
         self.router.add_api_route(
             "/api/runtime-scans",
             self.create,

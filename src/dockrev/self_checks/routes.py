@@ -6,8 +6,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from dockrev.self_checks.check import SelfCheck
 from dockrev.self_checks.readiness import readiness
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.identity import OptionalPrincipal
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire, WireResponse
 
 
@@ -33,7 +34,7 @@ class MonitoringRoutes:
         """`checks` decide about readiness; their names are the parts that the answer lists."""
         self._version = version
         self._checks = checks
-        self.router = ApiRouter(tags=["system"])
+        self.router = ApiRouter(access=Access.PUBLIC, tags=["system"])
         add = self.router.add_api_route
         add("/api/health", self.health, methods=["GET"], response_class=PlainTextResponse)
         add("/api/version", self.version, methods=["GET"], response_model=VersionAnswer)

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from dockrev.errors import ManualRegistrationDisabled
 from dockrev.stacks.models import ArchivedFilter
@@ -18,10 +17,11 @@ from dockrev.stacks.wire import (
     stack_list_item,
 )
 from dockrev.versions.state import Need
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
+from dockrev.web.etag import caching, etag_of, not_modified
 from dockrev.web.openapi import responses
-from dockrev.web.rendered import Prepared, RenderedCache
-from dockrev.web.wire import Done, WireResponse, dump
+from dockrev.web.router import ApiRouter
+from dockrev.web.wire import Done, WireResponse
 
 LookInto = Callable[[Sequence[Need]], Awaitable[object]]
 
@@ -33,8 +33,7 @@ class StackRoutes:
         self._stacks = stacks
         self._look_into = look_into
         self._appraiser = appraiser
-        self._rendered = RenderedCache()
-        self.router = ApiRouter(tags=["stacks"], lanes={"/api/stacks": self._list_at_once})
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["stacks"])
         add, missing = self.router.add_api_route, responses(404, 503)
         add(
             "/api/stacks",
@@ -56,18 +55,12 @@ class StackRoutes:
             add(f"/api/services/{{service_id}}/{verb}", service, methods=["POST"], responses=missing)
 
     async def list(self, request: Request, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
-        async def render() -> bytes:
-            found = await self._appraiser.all()
-            shown = [stack_list_item(one) for one in found if archived.admits(one.stack.archived)]
-            return dump(StackListAnswer(stacks=shown))
-
-        return await self._rendered.respond(request, self._appraiser.revision, archived, render)
-
-    def _list_at_once(self, scope: Scope) -> Prepared | None:
-        """The list that everybody asks for, when it has been rendered already."""
-        if scope["query_string"]:
-            return None
-        return self._rendered.ready(scope, self._appraiser.revision, ArchivedFilter.EXCLUDE)
+        etag = etag_of(self._appraiser.revision, archived)
+        if known := not_modified(request, etag):
+            return known
+        views = await self._appraiser.all()
+        shown = [stack_list_item(view) for view in views if archived.admits(view.stack.archived)]
+        return WireResponse(StackListAnswer(stacks=shown), headers=caching(etag))
 
     async def register(self) -> None:
         raise ManualRegistrationDisabled(

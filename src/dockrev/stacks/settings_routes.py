@@ -11,9 +11,10 @@ from dockrev.errors import InvalidArgument
 from dockrev.stacks.models import BackupChoice, ServiceSettings
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.wire import SettingsOut, settings_out
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, Wire
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class SettingsIn(Wire):
 class SettingsRoutes:
     def __init__(self, stacks: StackStore) -> None:
         self._stacks = stacks
-        self.router = ApiRouter(tags=["stacks"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["stacks"])
         add, path, errors = (
             self.router.add_api_route,
             "/api/services/{service_id}/settings",

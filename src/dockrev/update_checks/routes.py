@@ -3,9 +3,10 @@
 from dockrev.jobs.models import Reason, Scope
 from dockrev.jobs.targets import require_target
 from dockrev.update_checks.jobs import CheckJobs
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire
 
 
@@ -23,7 +24,7 @@ class CheckAnswer(Wire):
 class CheckRoutes:
     def __init__(self, jobs: CheckJobs) -> None:
         self._jobs = jobs
-        self.router = ApiRouter(tags=["checks"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["checks"])
         self.router.add_api_route(
             "/api/checks",
             self.create,

@@ -2,9 +2,10 @@
 
 from dockrev.updates.jobs import UpdateJobs
 from dockrev.updates.request import UpdateIn, parse_request
-from dockrev.web.body import ApiRouter
+from dockrev.web.access import Access
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.openapi import responses
+from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire
 
 
@@ -15,7 +16,7 @@ class UpdateAnswer(Wire):
 class UpdateRoutes:
     def __init__(self, jobs: UpdateJobs) -> None:
         self._jobs = jobs
-        self.router = ApiRouter(tags=["updates"])
+        self.router = ApiRouter(access=Access.IDENTITY, tags=["updates"])
         self.router.add_api_route(
             "/api/updates",
             self.create,

@@ -34,19 +34,15 @@ class _Identity:
 
 
 def authorize(headers: RawHeaders, peer: str | None, config: AuthConfig) -> Principal:
-    """The principal of a request, or AuthRequired with the reason in its details.
-
-    Names compare exactly. An allow-list, once set, ends anonymous access.
-    """
+    """Who sends the request. Raises AuthRequired with the reason in its details. Names compare exactly."""
     identity = _identity(headers, config) if is_trusted(peer, config.trusted_proxies) else _Identity()
     if config.allowed_user is not None and identity.user == config.allowed_user:
         return Principal(config.allowed_user)
     if config.allowed_group is not None and config.allowed_group in identity.groups:
         return Principal(identity.user or f"group:{config.allowed_group}")
-    listed = config.allowed_user is not None or config.allowed_group is not None
-    if config.allow_anonymous and not listed:
+    if config.admits_anonymous:
         return Principal(identity.user) if identity.user else ANONYMOUS
-    raise AuthRequired("auth required", _details(_reason(identity, listed), identity, config))
+    raise AuthRequired("auth required", _details(_reason(identity, config), identity, config))
 
 
 def _identity(headers: RawHeaders, config: AuthConfig) -> _Identity:
@@ -57,8 +53,8 @@ def _identity(headers: RawHeaders, config: AuthConfig) -> _Identity:
     )
 
 
-def _reason(identity: _Identity, listed: bool) -> str:
-    if not listed:
+def _reason(identity: _Identity, config: AuthConfig) -> str:
+    if not config.has_allow_list:
         return "authz_config_missing"
     return "authz_no_match" if identity.user or identity.groups else "identity_missing"
 
@@ -80,7 +76,7 @@ def _details(
 
 
 def masked(name: str | None) -> str | None:
-    """Enough of a name to recognise a typing error, not enough to learn it."""
+    """Shows enough of a name to recognise a typing error, and too little to learn the name."""
     name = (name or "").strip()
     if not name:
         return None
@@ -102,7 +98,7 @@ async def optional_principal(request: Request) -> Principal | None:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
-"""For protected routes: the guard has let somebody in, this says whom."""
+"""For routes that need an identity: the caller that the guard let in."""
 
 OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
-"""For public routes that tell more to those who would be let in."""
+"""For public routes that tell more to a caller with an identity; None for a stranger."""

@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from dockrev.config import AuthConfig
+from dockrev.web.access import Access, RouteAccess
 from dockrev.web.errors import ErrorEnvelope
-from dockrev.web.guard import PUBLIC_PATHS
+from dockrev.web.router import ApiRoute
 
 _MEANINGS: Final = {
     400: "The request is malformed or breaks a rule",
@@ -35,13 +37,26 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class DocumentedApi(FastAPI):
+    def __init__(self, *, auth: AuthConfig, **options: Any) -> None:
+        super().__init__(**options)
+        self._auth = auth
+
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            _declare_refusals(super().openapi())
+            document = super().openapi()
+            _describe_envelope(document)
+            for route in self.routes:
+                if isinstance(route, ApiRoute):
+                    for method in route.methods:
+                        operation = document["paths"][route.path_format][method.lower()]
+                        _declare(operation["responses"], _refusals(method, route.access))
+                        _describe_events(operation["responses"])
+                        operation["security"] = _security(route.access, self._auth)
+                    _declare_scheme(document, route.access, self._auth.user_header)
         return super().openapi()
 
 
-def _declare_refusals(document: dict[str, Any]) -> None:
+def _describe_envelope(document: dict[str, Any]) -> None:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -50,18 +65,34 @@ def _declare_refusals(document: dict[str, Any]) -> None:
     )
     schemas.update(envelope.pop("$defs"))
     schemas["ErrorEnvelope"] = envelope
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            _declare(operation["responses"], _refusals(path, method))
-            _describe_events(operation["responses"])
 
 
-def _refusals(path: str, method: str) -> list[int]:
-    """What the machinery may answer before a route runs."""
+def _security(access: RouteAccess, auth: AuthConfig) -> list[dict[str, list[str]]]:
+    """`{}` stands for no credentials."""
+    if access is Access.PUBLIC:
+        return []
+    needed: list[dict[str, list[str]]] = [{_scheme(access): []}]
+    return [{}, *needed] if access is Access.IDENTITY and auth.admits_anonymous else needed
+
+
+def _declare_scheme(document: dict[str, Any], access: RouteAccess, identity_header: str) -> None:
+    """OpenAPI's closest word for all of these is an API key in a header."""
+    if access is not Access.PUBLIC:
+        header = identity_header if isinstance(access, Access) else access.header
+        scheme = {"type": "apiKey", "in": "header", "name": header}
+        document["components"].setdefault("securitySchemes", {})[_scheme(access)] = scheme
+
+
+def _scheme(access: RouteAccess) -> str:
+    return "ForwardAuth" if isinstance(access, Access) else access.header
+
+
+def _refusals(method: str, access: RouteAccess) -> list[int]:
+    """What the guard and the parser may answer before a route runs."""
     statuses = [400]
-    if path not in PUBLIC_PATHS:
+    if access is not Access.PUBLIC:
         statuses.append(401)
-    if method != "get":
+    if method != "GET":
         statuses.append(403)
     return statuses
 
