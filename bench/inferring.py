@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.control import RegistryControl
+from bench.traffic import Kind
 from dockrev.clock import SystemClock
 from dockrev.config import RegistryConfig
 from dockrev.db.database import Database
@@ -19,8 +21,7 @@ from dockrev.inference.worker import InferenceWorker
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.client import RegistryClient
-from dockrev.registry.transport import RequestKind
+from dockrev.registry.client import RegistryClient, open_http
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
@@ -28,7 +29,7 @@ from dockrev.versions.tags import resolved
 from dockrev.versions.tasks import TaskStore
 
 _HOST = Platform("linux", "amd64")
-_ONCE_PER_HOST = {RequestKind.TOKEN, RequestKind.PING}
+_ONCE_PER_HOST = (Kind.TOKEN, Kind.PING)
 
 
 @dataclass
@@ -52,8 +53,9 @@ class Services:
 class Inference:
     """Over a database file."""
 
-    def __init__(self, host: str, client: RegistryClient, database: Database) -> None:
-        self._host, self._client, self._database, self._services = host, client, database, Services()
+    def __init__(self, control: RegistryControl, client: RegistryClient, database: Database) -> None:
+        self._control, self._host = control, control.host
+        self._database, self._services = database, Services()
         self._clock = SystemClock()
         self._images, self._versions = ImageStore(database, self._clock), VersionStore(database)
         events = EventBuffer(self._clock)
@@ -69,13 +71,13 @@ class Inference:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, host: str, directory: Path) -> AsyncIterator["Inference"]:
+    async def open(cls, control: RegistryControl, directory: Path) -> AsyncIterator["Inference"]:
         config = RegistryConfig(directory / "config.json")
         async with (
             Database.open(directory / "versions.sqlite3") as database,
-            RegistryClient.open(config, SystemClock()) as client,
+            open_http(config, SystemClock()) as http,
         ):
-            yield cls(host, client, database)
+            yield cls(control, RegistryClient(config, SystemClock(), http), database)
 
     async def checked(self, repository: str, tag: str, digest: str) -> None:
         """A check saw what the tag names, as one always has before an update is shown."""
@@ -106,10 +108,10 @@ class Inference:
     async def look(self, repository: str, digest: str) -> int:
         """Has the digest looked into; how many requests that cost."""
         key = DigestKey(self._full(repository), Digest(digest), _HOST)
-        before = self._requests()
+        before = await self._requests()
         await self._queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
         await self._worker.work_once()
-        return self._requests() - before
+        return await self._requests() - before
 
     async def tags(self, repository: str, digest: str) -> tuple[str, ...]:
         """Those that are known to name the digest."""
@@ -124,5 +126,6 @@ class Inference:
     def _full(self, repository: str) -> str:
         return f"{self._host}/{repository}"
 
-    def _requests(self) -> int:
-        return sum(n for kind, n in self._client.requests_made.items() if kind not in _ONCE_PER_HOST)
+    async def _requests(self) -> int:
+        report = await self._control.stats()
+        return report.requests - report.count(*_ONCE_PER_HOST)

@@ -68,10 +68,10 @@ async def _measured(
     title: str, behaviour: Behaviour, *, both: bool, limits: _Limits = _Limits()
 ) -> list[Figure]:
     async with _registry(behaviour) as (control, directory):
-        async with Inference.open(control.host, directory) as inference:
+        async with Inference.open(control, directory) as inference:
             await _warm(inference, control)
             first = await _name_all(inference, _usable(control), both=both)
-        async with Inference.open(control.host, directory) as inference:
+        async with Inference.open(control, directory) as inference:
             again = await _name_all(inference, _usable(control), both=both)
             await _warm(inference, control)
             moved = await _after_a_release(inference, control) if both else []
@@ -100,7 +100,7 @@ async def _references(title: str, behaviour: Behaviour, limits: _Limits) -> list
         for number, truth in enumerate(await control.references()):
             place = directory / str(number)
             place.mkdir()
-            async with Inference.open(control.host, place) as inference:
+            async with Inference.open(control, place) as inference:
                 await _warm(inference, control)
                 named.append(await _name_reference(inference, truth))
     return [*_spent(title, named, limits), _right(title, named)]

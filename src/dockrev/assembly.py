@@ -18,7 +18,7 @@ from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.stack_demand import StackDemand
 from dockrev.inference.version_inference import VersionInference
-from dockrev.registry.client import RegistryClient
+from dockrev.registry.client import RegistryClient, open_http
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackViews
@@ -56,8 +56,9 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
     async with (
         Database.open(db_path) as database,
         Host.open(LOCAL, config.docker, clock, own_image=config.updates.own_image) as host,
-        RegistryClient.open(config.registry, clock) as registry,
+        open_http(config.registry, clock) as http,
     ):
+        registry = RegistryClient(config.registry, clock, http)
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
@@ -78,7 +79,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             appraiser=appraiser,
             demand=demand,
             inference=VersionInference.assemble(
-                database, registry, images, versions, appraiser, demand, clock
+                database, registry, http.limits.counter, images, versions, appraiser, demand, clock
             ),
             scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, appraiser, clock),

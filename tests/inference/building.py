@@ -9,6 +9,7 @@ from typing import Self
 from dockrev.config import RegistryConfig
 from dockrev.db.database import Database
 from dockrev.errors import NotFound
+from dockrev.http.client import Timeouts
 from dockrev.images.models import ImageFacts, TagState
 from dockrev.images.store import ImageStore
 from dockrev.inference.backfill import Backfill
@@ -20,8 +21,7 @@ from dockrev.inference.worker import InferenceWorker
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.client import RegistryClient
-from dockrev.registry.transport import Timeouts
+from dockrev.registry.client import RegistryClient, open_http
 from dockrev.versions.models import DigestKey, DigestSnapshot, InferenceReason, InferenceTask
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
@@ -115,8 +115,9 @@ class Engine:
         patience = Timeouts(connect_seconds=1, total_seconds=1)
         async with (
             Database.open(migrated(directory / "dockrev.sqlite3")) as database,
-            RegistryClient.open(config, clock, timeouts=patience) as client,
+            open_http(config, clock, timeouts=patience) as http,
         ):
+            client = RegistryClient(config, clock, http)
             images, versions, events = ImageStore(database, clock), VersionStore(database), EventBuffer(clock)
             queue = TaskQueue(TaskStore(database), events, clock)
             await queue.load()

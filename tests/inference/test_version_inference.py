@@ -121,10 +121,10 @@ async def test_what_a_registry_was_asked_is_still_counted_after_a_restart(
         await whole.names()
     asked = len(registry.requests)
     async with Whole.open(tmp_path, clock, registry) as whole:
-        spent = {one.host: one.requests_24h for one in whole.core.registry.budgets()}
+        spent = {one.host: one.requests_24h for one in whole.core.registry.usage()}
         assert spent == {registry.host: asked}
         clock.advance(25 * 3600)
-        assert whole.core.registry.spent.last_24h(clock.now()) == {}
+        assert whole.core.registry.usage() == []
 
 
 async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(

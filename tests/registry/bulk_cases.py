@@ -1,7 +1,7 @@
 """One case for each bulk API: a fake server, and the registry whose images are asked of it."""
 
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.bulk.models import Bulk, BulkUnavailable, TagDigest
+from dockrev.registry.bulk.models import BulkUnavailable, TagDigest
 from dockrev.registry.client import RegistryClient
 from tests.fakes.bulk import FakeBulk
 from tests.fakes.bulk_apis import FakeDockerHub, FakeGitHub, FakeGitLab, FakeGoogle, FakeHarbor, FakeQuay
@@ -47,19 +47,16 @@ class Opened:
     client: RegistryClient
     ref: ImageRef
 
-    @property
-    def bulk(self) -> Bulk:
-        found = self.client.bulk(self.ref)
-        assert found
-        return found
-
     def repository(self, name: str) -> ImageRef:
         return ImageRef.parse(f"{self.ref.registry}/{name}:latest")
 
+    def pages(self, ref: ImageRef | None = None) -> AsyncIterator[Sequence[TagDigest]]:
+        pages = self.client.bulk_pages(ref or self.ref)
+        assert pages
+        return pages
+
     async def all(self, ref: ImageRef | None = None) -> list[TagDigest]:
-        bulk = self.client.bulk(ref or self.ref)
-        assert bulk
-        return [tag async for page in bulk.pages(ref or self.ref) for tag in page]
+        return [tag async for page in self.pages(ref) for tag in page]
 
 
 @asynccontextmanager

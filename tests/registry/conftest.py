@@ -2,24 +2,21 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 import pytest
 
 from dockrev.config import RegistryConfig
-from dockrev.registry.client import RegistryClient
-from dockrev.registry.transport import Timeouts
+from dockrev.http.client import Timeouts
+from dockrev.registry.client import RegistryClient, open_http
 from tests.fakes.clock import MovableClock
 
 IMPATIENT = Timeouts(connect_seconds=1.5, total_seconds=1.5)
 
 OpenClient = Callable[..., AbstractAsyncContextManager[RegistryClient]]
-
-
-@pytest.fixture
-def clock() -> MovableClock:
-    return MovableClock()
 
 
 @pytest.fixture
@@ -52,8 +49,8 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
             quay_api_url=api_url,
             github_api_url=api_url,
         )
-        async with RegistryClient.open(config, clock, timeouts=timeouts, helper_seconds=0.5) as client:
-            yield client
+        async with open_http(config, clock, timeouts=timeouts) as http:
+            yield RegistryClient(config, clock, http, helper_seconds=0.5)
 
     return opened
 
@@ -62,6 +59,20 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
 async def client(open_client: OpenClient) -> AsyncIterator[RegistryClient]:
     async with open_client() as opened:
         yield opened
+
+
+class Server(Protocol):
+    @property
+    def host(self) -> str: ...
+
+
+def cool_down_of(client: RegistryClient, server: Server) -> datetime | None:
+    return next((usage.cool_down_until for usage in client.usage() if usage.host == server.host), None)
+
+
+def requests_to(client: RegistryClient, server: Server) -> int:
+    """How many requests the client counted."""
+    return sum(usage.requests_24h for usage in client.usage() if usage.host == server.host)
 
 
 def write_auths(path: Path, **entries: object) -> None:

@@ -8,12 +8,11 @@ import pytest
 from dockrev.oci.manifest import Child
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.bulk.choice import KNOWN, api_behind, api_of
+from dockrev.registry.bulk.apis import WITHOUT_API, api_behind, api_of, is_named
 from dockrev.registry.bulk.gitlab import GitLab
 from dockrev.registry.bulk.google import Google
 from dockrev.registry.challenge import Basic, Bearer
 from dockrev.registry.client import RegistryClient
-from dockrev.registry.transport import RequestKind
 from tests.fakes.bulk_apis import FakeDockerHub, FakeGitHub, FakeGitLab, FakeHarbor
 from tests.registry.bulk_cases import CASES, Case, Opened, log_in, opened
 from tests.registry.conftest import OpenClient
@@ -40,7 +39,6 @@ async def test_one_request_names_what_each_tag_points_at(api: Opened) -> None:
     assert [(tag.tag, tag.digest) for tag in tags] == [("latest", new), ("1.0.0", old)]
     assert [tag.updated_at for tag in tags] == [one.at for one in api.server.newest_first("acme/app")]
     assert len(api.server.listings) <= 2
-    assert api.client.requests_made[RequestKind.BULK] <= 2
 
     api.server.forget_requests()
     await api.all()
@@ -67,7 +65,7 @@ async def test_no_further_page_is_asked_for_when_the_first_is_enough(api: Opened
     await api.all()
     api.server.forget_requests()
 
-    async for page in api.bulk.pages(api.ref):
+    async for page in api.pages():
         assert page[0].digest == newest
         break
 
@@ -80,8 +78,7 @@ async def test_nothing_but_this_server_is_asked(api: Opened) -> None:
 
     await api.all()
 
-    assert sum(api.client.requests_made.values()) == len(api.server.requests)
-    assert sum(budget.requests_24h for budget in api.client.budgets()) == len(api.server.requests)
+    assert sum(usage.requests_24h for usage in api.client.usage()) == len(api.server.requests)
 
 
 @pytest.mark.parametrize("case", [each for each in CASES if each.name in {"docker hub", "harbor"}], ids=str)
@@ -238,8 +235,9 @@ def test_a_realm_tells_who_made_the_registry() -> None:
 
 
 async def test_registries_without_a_bulk_api_are_known_without_a_request(client: RegistryClient) -> None:
-    without = [name for name, api in KNOWN.items() if api is None and not name.startswith(".")]
+    without = [name for name in WITHOUT_API if not name.startswith(".")]
 
     for registry in [*without, "1.dkr.ecr.eu-west-1.amazonaws.com", "acme.azurecr.io"]:
-        assert client.bulk(ImageRef.parse(f"{registry}/acme/app")) is None
-    assert sum(client.requests_made.values()) == 0
+        ref = ImageRef.parse(f"{registry}/acme/app")
+        assert (is_named(registry), client.has_bulk_api(ref), client.bulk_pages(ref)) == (True, False, None)
+    assert client.usage() == []

@@ -13,7 +13,7 @@ from tests.fakes.bulk_apis import FakeGitLab, FakeHarbor
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.registry.bulk_cases import Case, Opened, failure, opened
-from tests.registry.conftest import OpenClient
+from tests.registry.conftest import OpenClient, cool_down_of
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -23,15 +23,14 @@ async def test_a_plain_registry_is_looked_at_once_a_day(client: RegistryClient, 
         ref = ImageRef.parse(f"{registry.host}/app:1")
         registry.push("app", "1")
         for _ in range(3):
-            bulk = client.bulk(ref)
-            if bulk:
+            if pages := client.bulk_pages(ref):
                 with pytest.raises(BulkUnavailable, match="no bulk API"):
-                    await anext(aiter(bulk.pages(ref)))
+                    await anext(pages)
 
         assert registry.requests == ["GET /v2/"]
-        assert client.bulk(ImageRef.parse(f"{registry.host}/other")) is None
+        assert not client.has_bulk_api(ImageRef.parse(f"{registry.host}/other"))
         clock.advance(DAY.total_seconds() + 1)
-        assert client.bulk(ref) is not None
+        assert client.has_bulk_api(ref)
 
 
 async def test_a_registry_that_challenged_before_is_not_looked_at(client: RegistryClient) -> None:
@@ -41,7 +40,7 @@ async def test_a_registry_that_challenged_before_is_not_looked_at(client: Regist
         await client.head(ref)
         registry.forget_counts()
 
-        assert client.bulk(ref) is None
+        assert not client.has_bulk_api(ref)
         assert registry.requests == []
 
 
@@ -70,18 +69,18 @@ async def test_an_api_that_hangs_does_not_make_its_registry_dead(
         failures = await asyncio.gather(*(failure(api, api.repository(f"acme/{name}")) for name in "abc"))
 
         assert len(failures) == 3
-        assert api.client.spare(api.ref)
+        assert api.client.has_spare_quota(api.ref)
 
 
 async def test_the_failure_of_an_api_is_no_failure_of_its_registry(client: RegistryClient) -> None:
     async with FakeRegistry("bearer", realm="http://127.0.0.1:9/service/token") as registry:
         registry.push("app", "1")
         ref = ImageRef.parse(f"{registry.host}/app:1")
-        bulk = client.bulk(ref)
-        assert bulk
+        pages = client.bulk_pages(ref)
+        assert pages
 
         with pytest.raises(BulkUnavailable, match="denies access"):
-            await anext(aiter(bulk.pages(ref)))
+            await anext(pages)
 
-        assert client.cool_down(ref) is None
-        assert client.spare(ref)
+        assert cool_down_of(client, registry) is None
+        assert client.has_spare_quota(ref)

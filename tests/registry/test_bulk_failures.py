@@ -60,8 +60,8 @@ async def test_a_registry_whose_api_fails_is_left_alone_and_then_tried_again(
     assert failed.until == clock.now() + lasts
     api.server.faults = BulkFaults()
     api.server.forget_requests()
-    assert api.client.bulk(api.ref) is None
-    assert api.client.bulk(api.repository("acme/other")) is None
+    assert not api.client.has_bulk_api(api.ref)
+    assert not api.client.has_bulk_api(api.repository("acme/other"))
     assert api.server.requests == []
 
     clock.advance(lasts.total_seconds() + 1)
@@ -79,7 +79,7 @@ async def test_a_repository_that_is_refused_does_not_stand_for_others(
 
     assert failed.until == clock.now() + DAY
     api.server.faults = BulkFaults()
-    assert api.client.bulk(api.ref) is None
+    assert not api.client.has_bulk_api(api.ref)
     assert await api.all(api.repository("acme/other"))
     clock.advance(DAY.total_seconds() + 1)
     assert await api.all()
@@ -95,7 +95,7 @@ async def test_a_repository_for_those_who_log_in_does_not_stand_for_others(api: 
     await failure(api)
 
     api.server.faults = BulkFaults()
-    assert api.client.bulk(api.ref) is None
+    assert not api.client.has_bulk_api(api.ref)
     assert await api.all(api.repository("acme/other"))
 
 
@@ -147,7 +147,7 @@ async def test_a_repository_that_does_not_exist_costs_no_second_request(api: Ope
 
     await failure(api, api.repository("acme/missing"))
 
-    assert api.client.bulk(api.repository("acme/missing")) is None
+    assert not api.client.has_bulk_api(api.repository("acme/missing"))
     assert await api.all()
 
 
@@ -155,14 +155,14 @@ async def test_a_repository_that_does_not_exist_costs_no_second_request(api: Ope
 async def test_what_came_before_a_failure_is_given(api: Opened) -> None:
     for number in range(150):
         newest = api.server.push("acme/app", f"1.{number}")
-    pages = api.bulk.pages(api.ref)
+    pages = api.pages()
 
     assert (await anext(pages))[0].digest == newest
     api.server.faults = BulkFaults(status=500)
     with pytest.raises(BulkUnavailable, match="500"):
         await anext(pages)
 
-    assert api.client.bulk(api.ref) is None
+    assert not api.client.has_bulk_api(api.ref)
 
 
 @pytest.mark.parametrize("digest", [None, "", "sha256:short", "sha512:" + "a" * 64, 7, {"a": 1}])
@@ -207,7 +207,7 @@ async def test_a_repository_without_tags_is_an_answer(open_client: OpenClient, d
         api.server.faults.text = '{"count": 0, "next": null, "results": null}'
 
         assert await api.all() == []
-        assert api.client.bulk(api.ref) is not None
+        assert api.client.has_bulk_api(api.ref)
 
 
 async def test_a_list_that_repeats_itself_ends(open_client: OpenClient, docker_config: Path) -> None:
@@ -264,10 +264,9 @@ async def test_docker_hubs_own_limit_is_heeded_and_the_registry_still_asked(
         failed = await failure(api)
 
         assert failed.until == api.server.resets_at
-        assert api.client.cool_down(api.ref) is None
-        assert api.client.spare(api.ref)
-        (budget,) = api.client.budgets()
-        assert (budget.host, budget.cool_down_until) == (api.server.host, api.server.resets_at)
+        assert api.client.has_spare_quota(api.ref)
+        (usage,) = api.client.usage()
+        assert (usage.host, usage.cool_down_until) == (api.server.host, api.server.resets_at)
 
 
 async def test_githubs_limit_is_heeded_until_it_resets(open_client: OpenClient, docker_config: Path) -> None:
@@ -288,7 +287,7 @@ async def test_ghcr_without_a_login_is_not_asked(
         failed = await failure(api)
 
         assert "personal access token" in failed.why
-        assert api.client.bulk(api.ref) is None
+        assert not api.client.has_bulk_api(api.ref)
         assert api.server.requests == []
 
         log_in(docker_config, "ghcr.io", "ann", "ghp_good")

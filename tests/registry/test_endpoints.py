@@ -4,7 +4,7 @@ import pytest
 
 from dockrev.config import RegistryConfig
 from dockrev.registry.credentials import Credential
-from dockrev.registry.endpoints import endpoints_for, redirect_target, same_origin, target_of
+from dockrev.registry.endpoints import endpoints_for, redirect_target, target_of
 
 CONFIG = RegistryConfig(
     Path("config.json"),
@@ -56,17 +56,3 @@ def test_a_redirect_leads_to_an_anonymous_endpoint_without_userinfo() -> None:
 
 def test_a_signed_target_is_kept_byte_for_byte() -> None:
     assert target_of("https://s.example/b/x%2F?sig=a%2Fb+c&d=e=") == "/b/x%2F?sig=a%2Fb+c&d=e="
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("https://a/x", "https://A:443/y", True),
-        ("http://a", "http://a:80", True),
-        ("http://a", "https://a", False),
-        ("https://a", "https://a:8443", False),
-        ("https://a", "https://b", False),
-    ],
-)
-def test_an_origin_is_scheme_host_and_port(one: str, other: str, same: bool) -> None:
-    assert same_origin(one, other) is same

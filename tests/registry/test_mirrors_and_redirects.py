@@ -12,7 +12,7 @@ from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
 from tests.fakes.registry import FakeRegistry
-from tests.registry.conftest import OpenClient, write_auths
+from tests.registry.conftest import OpenClient, cool_down_of, write_auths
 
 ALICE = {"auth": base64.b64encode(b"alice:wonderland").decode()}
 
@@ -61,7 +61,7 @@ async def test_a_mirror_that_does_not_help_is_passed_over(
 
         async with open_client(mirrors={origin.host: (mirror.url,)}) as client:
             assert await client.head(image) == digest
-            assert client.cool_down(image) is None
+            assert cool_down_of(client, origin) is None
 
 
 async def test_mirrors_are_asked_in_order_and_the_registry_has_the_last_word(open_client: OpenClient) -> None:
@@ -86,22 +86,6 @@ async def test_a_mirror_has_its_own_login(open_client: OpenClient, docker_config
             assert await client.head(ImageRef.parse(f"{origin.host}/app:1")) == digest
 
         assert f"Basic {ALICE['auth']}" not in mirror.authorizations
-
-
-async def test_all_cooling_down_means_the_earliest_end(open_client: OpenClient) -> None:
-    async with FakeRegistry() as mirror, FakeRegistry() as origin:
-        image = ImageRef.parse(f"{origin.host}/app:1")
-        for registry, seconds in ((mirror, "100"), (origin, "200")):
-            registry.limits.burst, registry.limits.retry_after = 0, seconds
-
-        async with open_client(mirrors={origin.host: (mirror.url,)}) as client:
-            with pytest.raises(RegistryError) as caught:
-                await client.head(image)
-            until = client.cool_down(image)
-
-        assert until is not None
-        assert caught.value.retry_at is not None
-        assert (caught.value.retry_at - until).total_seconds() == 100
 
 
 async def test_a_config_blob_is_fetched_from_storage_without_credentials(

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
-from dockrev.registry.links import next_page
+from dockrev.registry.links import next_link
 from dockrev.registry.tag_pages import MAX_TAGS
 from tests.fakes.registry import FakeRegistry
 
@@ -104,11 +104,11 @@ async def test_the_tags_of_an_unknown_repository_are_not_found(client: RegistryC
     ],
 )
 def test_where_the_next_page_is(header: str, target: str | None) -> None:
-    assert next_page([header], ASKED) == target
+    assert next_link([header], ASKED) == target
 
 
 @pytest.mark.parametrize("link", ["https://evil.example/v2/app/tags/list?last=b", "//evil.example/x"])
 def test_a_next_page_on_another_host_is_refused(link: str) -> None:
     with pytest.raises(RegistryError, match="another host") as caught:
-        next_page([f'<{link}>; rel="next"'], ASKED)
+        next_link([f'<{link}>; rel="next"'], ASKED)
     assert caught.value.reason is RegistryErrorCode.BAD_ANSWER

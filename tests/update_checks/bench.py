@@ -13,11 +13,11 @@ from dockrev.clock import Clock, SystemClock
 from dockrev.config import DockerConfig, RegistryConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
+from dockrev.http.client import Timeouts
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.oci.digest import Digest
-from dockrev.registry.client import RegistryClient
-from dockrev.registry.transport import Timeouts
+from dockrev.registry.client import RegistryClient, open_http
 from dockrev.stacks.models import ObservedService, Service
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.update_state import UpdateState
@@ -77,8 +77,9 @@ class Bench:
             FakeRegistry() as registry,
             CountingDatabase.open(migrated(directory / "dockrev.sqlite3")) as database,
             Engine.open(docker) as engine,
-            RegistryClient.open(config, clock, timeouts=patience) as client,
+            open_http(config, clock, timeouts=patience) as http,
         ):
+            client = RegistryClient(config, clock, http)
             stacks, images = StackStore(database, clock), ImageStore(database, clock)
             versions = VersionStore(database)
             appraiser = StackViews(

@@ -1,14 +1,13 @@
 """A row that cannot be read: told once, unknown, learned anew; everything else is served."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from dockrev.db.database import Database
-from dockrev.registry.spending import Spend
+from dockrev.http.request_counter import RequestCounter
 from dockrev.versions.models import InferenceReason, InferenceTask, RetentionRun, TagListing
 from dockrev.versions.observe import Observation
 from dockrev.versions.spend import SpendStore
@@ -196,9 +195,13 @@ async def test_a_report_of_retention_that_cannot_be_read_is_none(
 
 async def test_counts_that_cannot_be_read_are_not_counted(database: Database, clock: MovableClock) -> None:
     counts, now = SpendStore(database), clock.now()
-    await counts.save([Spend("ghcr.io", now, 7), Spend("quay.io", now, 2)])
+    before, after = RequestCounter(), RequestCounter()
+    for host in ("ghcr.io", "quay.io", "quay.io"):
+        before.add(host, now)
+    await counts.save(before)
     await spoil(database, "UPDATE registry_spend SET hour = 'yesterday' WHERE host = 'ghcr.io'")
     with capture_logs() as lines:
-        for _ in range(2):
-            assert await counts.load(now - timedelta(hours=24)) == [Spend("quay.io", now, 2)]
+        await counts.restore(RequestCounter(), now)
+        await counts.restore(after, now)
+    assert after.last_24h(now) == {"quay.io": 2}
     assert unreadable(lines) == ["registry_spend"]

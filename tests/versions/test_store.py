@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import text
+
 from dockrev.db.database import Database
+from dockrev.http.request_counter import RequestCounter
 from dockrev.oci.platform import Platform
-from dockrev.registry.spending import Spend, Spending
 from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
@@ -200,21 +203,50 @@ async def test_the_last_retention_is_reported(store: VersionStore, clock: Movabl
     assert await store.last_retention() == failed
 
 
-async def test_what_registries_were_asked_survives_a_restart(database: Database, clock: MovableClock) -> None:
-    log, before, after = SpendStore(database), Spending(), Spending()
+async def test_request_counts_survive_a_restart(database: Database, clock: MovableClock) -> None:
+    store, before, after = SpendStore(database), RequestCounter(), RequestCounter()
     for _ in range(3):
         before.add("ghcr.io", clock.now())
-    await before.flush(log)
+    await store.save(before)
     before.add("ghcr.io", clock.now())
-    await before.flush(log)
-    await after.restore(log, clock.now())
+    await store.save(before)
+    await store.restore(after, clock.now())
     assert after.last_24h(clock.now()) == {"ghcr.io": 4}
 
 
-async def test_what_was_asked_days_ago_is_forgotten(database: Database, clock: MovableClock) -> None:
-    log, start = SpendStore(database), clock.now()
-    await log.save([Spend("ghcr.io", start, 7)])
+async def test_counts_that_cannot_be_saved_are_saved_later(database: Database, clock: MovableClock) -> None:
+    store, counter, restored = SpendStore(database), RequestCounter(), RequestCounter()
+    counter.add("ghcr.io", clock.now())
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE registry_spend RENAME TO elsewhere"))
+    with pytest.raises(Exception, match="registry_spend"):
+        await store.save(counter)
+
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE elsewhere RENAME TO registry_spend"))
+    await store.save(counter)
+    await store.restore(restored, clock.now())
+    assert restored.last_24h(clock.now()) == {"ghcr.io": 1}
+
+
+async def test_counts_older_than_a_day_are_not_restored(database: Database, clock: MovableClock) -> None:
+    store, before, after = SpendStore(database), RequestCounter(), RequestCounter()
+    before.add("ghcr.io", clock.now())
+    clock.advance(3600)
+    before.add("ghcr.io", clock.now())
+    await store.save(before)
+    clock.advance(23 * 3600)
+    await store.restore(after, clock.now())
+    assert after.last_24h(clock.now() - timedelta(hours=23)) == {"ghcr.io": 1}
+
+
+async def test_counts_older_than_two_days_are_deleted(database: Database, clock: MovableClock) -> None:
+    store, start = SpendStore(database), clock.now()
+    counter, restored = RequestCounter(), RequestCounter()
+    counter.add("quay.io", start)
+    await store.save(counter)
     clock.advance(3 * 86_400)
-    await log.save([Spend("ghcr.io", clock.now(), 1)])
-    await log.save([])
-    assert [one.requests for one in await log.load(start)] == [1]
+    counter.add("ghcr.io", clock.now())
+    await store.save(counter)
+    await store.restore(restored, start)
+    assert restored.last_24h(start) == {"ghcr.io": 1}

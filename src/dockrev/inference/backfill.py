@@ -18,10 +18,11 @@ from dockrev.inference.backfill_order import (
 from dockrev.inference.evidence import InferenceAnswer
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry, RegistryReader
+from dockrev.inference.registry_reader import CheckedImages, RegistryReader
 from dockrev.inference.service_images import DemandBook
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import TagListing
 from dockrev.versions.observe import Observation
 from dockrev.versions.state import RETRY_AFTER
@@ -73,7 +74,7 @@ class Backfill:
 
     def __init__(
         self,
-        registry: InferenceRegistry,
+        registry: RegistryClient,
         versions: VersionStore,
         images: CheckedImages,
         queue: TaskQueue,
@@ -119,7 +120,7 @@ class Backfill:
             await self._close()
 
     async def _advance(self, unfinished: Iterable[Unfinished]) -> int:
-        chosen = first_of_each_registry(one for one in unfinished if self._registry.spare(one.ref))
+        chosen = first_of_each_registry(one for one in unfinished if self._registry.has_spare_quota(one.ref))
         for one in chosen:
             await self._go_on(one.ref)
         return len(chosen)
@@ -164,7 +165,7 @@ class Backfill:
     def _cursor(self, ref: ImageRef) -> _RepositoryCursor:
         if ref.repository not in self._cursors:
             reader = RegistryReader(self._registry, ref, self._images, self._clock)
-            self._cursors[ref.repository] = _RepositoryCursor(reader, self._registry.bulk(ref) is not None)
+            self._cursors[ref.repository] = _RepositoryCursor(reader, self._registry.has_bulk_api(ref))
         return self._cursors[ref.repository]
 
     async def _store(self, repository: str, answer: InferenceAnswer) -> bool:

@@ -11,10 +11,11 @@ from dockrev.errors import AppError, RegistryError, RegistryErrorCode
 from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence
 from dockrev.inference.infer import AGAIN_AT_MOST, AskHeads, AskPage, seen_before
 from dockrev.inference.lookup import LIST_FRESH, MOVING_FRESH
-from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry, RegistryReader
+from dockrev.inference.registry_reader import CheckedImages, RegistryReader
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import ScanCounts, TagListing
 from dockrev.versions.observe import Observation
 from dockrev.versions.state import STALE_AFTER
@@ -46,7 +47,7 @@ class FullScan:
 
     def __init__(
         self,
-        registry: InferenceRegistry,
+        registry: RegistryClient,
         versions: VersionStore,
         images: CheckedImages,
         clock: Clock,
@@ -71,7 +72,7 @@ class FullScan:
         scan = _Scan(evidence, reader, self._patience.manifest_seconds)
         try:
             async with asyncio.timeout(self._patience.scan_seconds):
-                await scan.run(listing.names, paged=self._registry.bulk(ref) is not None)
+                await scan.run(listing.names, paged=self._registry.has_bulk_api(ref))
                 await scan.again(began, ref.tag or "latest")
         except TimeoutError:
             evidence.add(InferenceAnswer(timeouts=evidence.unknown(listing.names)))

@@ -8,9 +8,10 @@ from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence, is_version
 from dockrev.inference.infer import AskHeads, InferenceQuestion, LookupInput, infer
-from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry, RegistryReader, children_of
+from dockrev.inference.registry_reader import CheckedImages, RegistryReader, children_of
 from dockrev.inference.service_images import DigestContext
 from dockrev.inference.tag_list import TagList
+from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import (
     DigestKey,
     DigestSnapshot,
@@ -53,7 +54,7 @@ OnProgress = Callable[[InferenceProgress], None]
 
 class DigestLookup:
     def __init__(
-        self, registry: InferenceRegistry, versions: VersionStore, images: CheckedImages, clock: Clock
+        self, registry: RegistryClient, versions: VersionStore, images: CheckedImages, clock: Clock
     ) -> None:
         self._registry = registry
         self._versions = versions
@@ -66,7 +67,7 @@ class DigestLookup:
         stored = await self._versions.facts(repository)
         known = stored | await self._seen_by_checks(repository, stored)
         listing = await self._versions.listing(repository)
-        bulk = self._registry.bulk(target.ref) is not None
+        bulk = self._registry.has_bulk_api(target.ref)
         given = build_input(task, target, known, listing, self._clock.now(), bulk=bulk)
         evidence = given.evidence()
         reader = RegistryReader(self._registry, target.ref, self._images, self._clock, known)

@@ -12,8 +12,8 @@ from dockrev.inference.evidence import InferenceAnswer
 from dockrev.inference.infer import AskHeads, AskList, AskPage, InferenceQuestion
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.budget import RegistryBudget
-from dockrev.registry.bulk.models import Bulk, BulkUnavailable, TagDigest
+from dockrev.registry.bulk.models import BulkUnavailable, TagDigest
+from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import TagFact
 
 _OF_ONE_TAG = {
@@ -23,20 +23,6 @@ _OF_ONE_TAG = {
     RegistryErrorCode.BAD_ANSWER,
 }
 """Failures that say nothing about the next tag; after any other one the registry is left alone."""
-
-
-class InferenceRegistry(Protocol):
-    """What is asked of the registry client here."""
-
-    async def head(self, ref: ImageRef) -> Digest: ...
-
-    async def tags(self, ref: ImageRef) -> list[str]: ...
-
-    def bulk(self, ref: ImageRef) -> Bulk | None: ...
-
-    def spare(self, ref: ImageRef) -> bool: ...
-
-    def budgets(self) -> Sequence[RegistryBudget]: ...
 
 
 class CheckedImages(Protocol):
@@ -56,7 +42,7 @@ class RegistryReader:
 
     def __init__(
         self,
-        registry: InferenceRegistry,
+        registry: RegistryClient,
         ref: ImageRef,
         images: CheckedImages,
         clock: Clock,
@@ -112,10 +98,9 @@ class RegistryReader:
 
     async def _page(self) -> InferenceAnswer:
         if self._pages is None:
-            bulk = self._registry.bulk(self._ref)
-            if bulk is None:
+            self._pages = self._registry.bulk_pages(self._ref)
+            if self._pages is None:
                 return InferenceAnswer()
-            self._pages = bulk.pages(self._ref)
         try:
             page = await anext(self._pages, None)
         except BulkUnavailable:

@@ -11,7 +11,6 @@ from dockrev.inference.events import EventBuffer
 from dockrev.inference.full_scan import FullScan
 from dockrev.inference.overview import OverviewFilter, OverviewStatus, page, rows
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.registry_reader import InferenceRegistry
 from dockrev.inference.service_images import Demand
 from dockrev.inference.wire import (
     DigestTagsAnswer,
@@ -24,6 +23,7 @@ from dockrev.inference.wire import (
     scan_out,
 )
 from dockrev.oci.digest import FORMS, Digest
+from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
@@ -51,7 +51,7 @@ class InferenceRoutes:
         versions: VersionStore,
         demand: Demand,
         full_scan: FullScan,
-        registry: InferenceRegistry,
+        registry: RegistryClient,
         events: EventBuffer,
         shutdown: Shutdown,
         clock: Clock,
@@ -173,7 +173,7 @@ class InferenceRoutes:
                 tasks=tasks,
                 dropped=self._queue.dropped,
                 retention=retention,
-                registries=self._registry.budgets(),
+                registries=self._registry.usage(),
                 rows=found,
                 page=page(found, wanted, page_number, per_page),
             )

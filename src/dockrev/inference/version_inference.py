@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import structlog
 
@@ -11,18 +11,19 @@ from dockrev.background import every
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.errors import StorageError
+from dockrev.http.request_counter import RequestCounter
 from dockrev.inference.backfill import Backfill
 from dockrev.inference.display_versions import DisplayVersions
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.full_scan import FullScan
 from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.registry_reader import CheckedImages, InferenceRegistry
+from dockrev.inference.registry_reader import CheckedImages
 from dockrev.inference.retention import SnapshotRetention
 from dockrev.inference.service_images import Demand, DemandBook
 from dockrev.inference.triggers import Triggers
 from dockrev.inference.worker import InferenceWorker
-from dockrev.registry.spending import Spending
+from dockrev.registry.client import RegistryClient
 from dockrev.stacks.views import StackViews
 from dockrev.versions.spend import SpendStore
 from dockrev.versions.state import Need
@@ -36,14 +37,9 @@ _CLOCK_SECONDS = 600.0
 """How often the retention looks at the clock: machines sleep."""
 
 
-class SpendingRegistry(InferenceRegistry, Protocol):
-    @property
-    def spent(self) -> Spending: ...
-
-
 @dataclass(frozen=True, slots=True)
 class VersionInference:
-    registry: SpendingRegistry
+    requests: RequestCounter
     events: EventBuffer
     queue: TaskQueue
     triggers: Triggers
@@ -59,7 +55,8 @@ class VersionInference:
     def assemble(
         cls,
         database: Database,
-        registry: SpendingRegistry,
+        registry: RegistryClient,
+        requests: RequestCounter,
         images: CheckedImages,
         versions: VersionStore,
         appraiser: StackViews,
@@ -72,7 +69,7 @@ class VersionInference:
         triggers = Triggers(queue, demand, versions, clock)
         lookup = DigestLookup(registry, versions, images, clock)
         return cls(
-            registry=registry,
+            requests=requests,
             events=events,
             queue=queue,
             triggers=triggers,
@@ -91,7 +88,7 @@ class VersionInference:
     async def load(self) -> None:
         """First of all: what an earlier process left to do, and had spent. Raises StorageError."""
         await self.queue.load()
-        await self.registry.spent.restore(self.spend, self.clock.now())
+        await self.spend.restore(self.requests, self.clock.now())
         await self.triggers.warm_up()
 
     async def run(self) -> None:
@@ -107,6 +104,6 @@ class VersionInference:
 
     async def _save_spend(self) -> None:
         try:
-            await self.registry.spent.flush(self.spend)
+            await self.spend.save(self.requests)
         except StorageError as error:
             log.warning("Request counts not saved", action="inference.spend_unsaved", cause=error.message)

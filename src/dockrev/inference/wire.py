@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
+from dockrev.http.rate_limit import HostUsage
 from dockrev.inference.overview import OverviewPage, OverviewRow, OverviewStatus
 from dockrev.inference.queue import CONCURRENCY
 from dockrev.inference.retention import EVERY, KEPT
-from dockrev.registry.budget import RegistryBudget
 from dockrev.versions.models import (
     InferencePhase,
     InferenceProgress,
@@ -196,7 +196,7 @@ def overview_answer(
     tasks: Iterable[InferenceTask],
     dropped: int,
     retention: RetentionRun | None,
-    registries: Iterable[RegistryBudget],
+    registries: Iterable[HostUsage],
     rows: Sequence[OverviewRow],
     page: OverviewPage,
 ) -> OverviewAnswer:
@@ -244,7 +244,7 @@ def _retention(run: RetentionRun | None) -> RetentionOut:
     )
 
 
-def _registry(budget: RegistryBudget) -> RegistryOut:
+def _registry(budget: HostUsage) -> RegistryOut:
     return RegistryOut(
         host=budget.host,
         remaining=budget.remaining,

@@ -1,111 +1,141 @@
-"""What to send as Authorization to one endpoint, learnt once from its challenge."""
+"""How requests to one endpoint log in. The flows do no I/O: `EndpointClient` carries their steps out."""
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.http.messages import HttpResponse
 from dockrev.registry.challenge import Basic, Bearer, Challenge, parse_challenge
-from dockrev.registry.credentials import Credential, CredentialStore
+from dockrev.registry.credentials import Credential
 from dockrev.registry.endpoints import Endpoint
+from dockrev.registry.flow import FindCredential, Flow, SendRequest
 from dockrev.registry.tokens import LoginRefused, Tokens
-from dockrev.registry.transport import Answer, WireRequest
-
-TokenFetch = Callable[[WireRequest, str], Awaitable[Answer]]
 
 
 class EndpointAuth:
-    """The credentials for an endpoint go to it and to the realm it names, nowhere else."""
+    """What one endpoint taught about logging in. Its login goes to it and to the realm it names only."""
 
-    def __init__(
-        self, endpoint: Endpoint, credentials: CredentialStore, fetch: TokenFetch, clock: Clock
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         self._endpoint = endpoint
-        self._credentials = credentials
-        self._fetch = fetch
         self._clock = clock
-        self._challenge: Challenge | None = None
         self._announced: dict[str, None] = {}
         self._tokens: Tokens | None = None
         self._refused: Credential | None = None
-
-    @property
-    def challenge(self) -> Challenge | None:
-        return self._challenge
-
-    @property
-    def token_host(self) -> str | None:
-        return self._challenge.host if isinstance(self._challenge, Bearer) else None
-
-    @property
-    def sends_logins(self) -> bool:
-        """Every question carries the login itself."""
-        return isinstance(self._challenge, Basic)
+        self._first_request = asyncio.Lock()
+        self._answered = False
+        self.challenge: Challenge | None = None
+        """As the endpoint named it; None until a request was refused."""
 
     def announce(self, paths: Iterable[str]) -> None:
         self._announced.update(dict.fromkeys(paths))
 
-    def learn(self, answer: Answer) -> None:
-        """Takes the challenge out of a 401. Raises RegistryError when it cannot be met."""
-        challenge = parse_challenge(answer.headers.getall("WWW-Authenticate", []))
+    def learn(self, response: HttpResponse) -> None:
+        """Takes the challenge out of a 401. Raises RegistryError when the client cannot meet it."""
+        challenge = parse_challenge(response.headers.getall("WWW-Authenticate", []))
         if challenge is None:
             raise self._unauthorized("refuses access and does not say how to log in")
         if isinstance(challenge, Bearer):
             self._check_realm(challenge.realm)
-        self._challenge = challenge
+        self.challenge = challenge
 
-    async def authorization(self, path: str) -> str | None:
-        """The header for a question about `path`; None while nothing is known to be needed."""
-        challenge = self._challenge
+    def request(self, path: str) -> Flow[HttpResponse]:
+        """Sends a request about the repository `path`, logging in if the endpoint wants that."""
+        first = None if self._answered else (yield from self._introduce(path))
+        response, used = first or (yield from self._send(path))
+        return (yield from self._after_challenge(path, response, used))
+
+    def authorization(self, path: str) -> Flow[str | None]:
+        """The header for a request about `path`; None while no login is known to be needed."""
+        challenge = self.challenge
         if challenge is None:
             return None
-        credential = await self._credential()
+        credential: Credential | None = yield FindCredential()
         if credential and credential == self._refused:
             raise self._login_refused(credential)
         if isinstance(challenge, Basic):
             if credential is None:
                 raise self._unauthorized("needs a login")
             return credential.basic
-        return await self._bearer(challenge, credential, lambda tokens: tokens.token(path))
+        return (yield from self._bearer(challenge, credential, lambda tokens: tokens.token(path)))
 
-    async def renewed(self, answer: Answer, path: str, used: str | None) -> str | None:
-        """What to send after `answer`, a 401 to a question that carried `used`."""
-        self.learn(answer)
-        challenge = self._challenge
-        if used is None or not (isinstance(challenge, Bearer) and used.startswith("Bearer ")):
-            header = await self.authorization(path)
-            if header == used:
-                raise self._refuse(await self._credential())
-            return header
-        refused, alone = used.removeprefix("Bearer "), challenge.error != "invalid_token"
-        return await self._bearer(
-            challenge, await self._credential(), lambda tokens: tokens.instead_of(refused, path, alone=alone)
-        )
+    def is_valid(self, authorization: str | None, path: str) -> bool:
+        """Whether a request that waited for its turn may still go out with this header."""
+        if authorization is None:
+            return self.challenge is None
+        if self._refused and authorization == self._refused.basic:
+            return False
+        token = authorization.removeprefix("Bearer ")
+        return token == authorization or bool(self._tokens and self._tokens.is_valid(token, path))
 
-    async def settle(self, path: str, used: str | None, before: Answer, after: Answer) -> None:
-        """Learns from a question asked twice, first with `used`. Raises RegistryError if both failed."""
-        bearer = isinstance(self._challenge, Bearer)
-        if after.status == 401:
-            raise (
-                self._tokens.deny(path) if bearer and self._tokens else self._refuse(await self._credential())
-            )
-        challenge = parse_challenge(before.headers.getall("WWW-Authenticate", []))
+    def _introduce(self, path: str) -> Flow[tuple[HttpResponse, str | None] | None]:
+        """Sends the first request alone, so that only one of many runs into the challenge.
+
+        None: another request went first, and this one is not sent yet.
+        """
+        yield self._first_request
+        try:
+            if self._answered:
+                return None
+            response, used = yield from self._send(path)
+            self._answered = True
+            if response.status == 401:
+                self.learn(response)
+            if isinstance(self.challenge, Basic):
+                # Every request carries the login. This one proves it before the others send it.
+                response = yield from self._after_challenge(path, response, used)
+            return response, used
+        finally:
+            self._first_request.release()
+
+    def _send(self, path: str) -> Flow[tuple[HttpResponse, str | None]]:
+        """The response, and the Authorization header it answers."""
+        while True:
+            header = yield from self.authorization(path)
+            response: HttpResponse | None = yield SendRequest(header)
+            if response is not None:
+                return response, header
+
+    def _after_challenge(self, path: str, response: HttpResponse, used: str | None) -> Flow[HttpResponse]:
+        if response.status != 401:
+            return response
+        header = yield from self._renewed(response, path, used)
+        second: HttpResponse = yield SendRequest(header, renewed=True)
+        if second.status == 401:
+            if isinstance(self.challenge, Bearer) and self._tokens:
+                raise self._tokens.deny(path)
+            raise self._refuse((yield FindCredential()))
+        challenge = parse_challenge(response.headers.getall("WWW-Authenticate", []))
         partly_granted = isinstance(challenge, Bearer) and challenge.error != "invalid_token"
         if used and partly_granted and self._tokens:
             self._tokens.stop_merging()
+        return second
 
-    async def _credential(self) -> Credential | None:
-        if self._endpoint.anonymous:
-            return None
-        return self._endpoint.credential or await self._credentials.find(self._endpoint.host)
+    def _renewed(self, response: HttpResponse, path: str, used: str | None) -> Flow[str | None]:
+        """The header to send after `response`, a 401 to a request that carried `used`."""
+        self.learn(response)
+        challenge = self.challenge
+        if used is None or not (isinstance(challenge, Bearer) and used.startswith("Bearer ")):
+            header = yield from self.authorization(path)
+            if header == used:
+                raise self._refuse((yield FindCredential()))
+            return header
+        refused, alone = used.removeprefix("Bearer "), challenge.error != "invalid_token"
+        credential: Credential | None = yield FindCredential()
+        return (
+            yield from self._bearer(
+                challenge, credential, lambda tokens: tokens.replacement(refused, path, alone=alone)
+            )
+        )
 
-    async def _bearer(
-        self, bearer: Bearer, credential: Credential | None, ask: Callable[[Tokens], Awaitable[str]]
-    ) -> str:
+    def _bearer(
+        self, bearer: Bearer, credential: Credential | None, take: Callable[[Tokens], Flow[str]]
+    ) -> Flow[str]:
         if self._tokens is None or not self._tokens.belongs_to(bearer, credential):
-            self._tokens = Tokens(bearer, credential, self._announced, self._fetch, self._clock)
+            self._tokens = Tokens(bearer, credential, self._announced, self._clock)
         try:
-            return f"Bearer {await ask(self._tokens)}"
+            return f"Bearer {yield from take(self._tokens)}"
         except LoginRefused as error:
             raise self._refuse(credential) from error
 

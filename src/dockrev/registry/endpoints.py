@@ -51,10 +51,6 @@ def target_of(url: str) -> str:
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
-def same_origin(one: str, other: str) -> bool:
-    return _origin_of(one) == _origin_of(other)
-
-
 def _origin(registry: str, insecure: frozenset[str]) -> Endpoint:
     if registry == DOCKER_HUB:
         return Endpoint(_HUB_BASE, DOCKER_HUB)
@@ -84,8 +80,3 @@ def _is_loopback(registry: str) -> bool:
 def _host_port(parts: SplitResult) -> str:
     """The authority without userinfo."""
     return parts.netloc.rpartition("@")[2].lower()
-
-
-def _origin_of(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -11,10 +11,10 @@ _LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^,;\"]+(?:\"[^\"]*\")?)*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*\"?next\"?\s*(?:;|$)", re.IGNORECASE)
 
 
-def next_page(headers: Iterable[str], asked: str) -> str | None:
-    """Path and query of the `rel=next` link on the server of the URL `asked`.
+def next_link(headers: Iterable[str], asked: str) -> str | None:
+    """Path and query of the `rel=next` link in the response to the URL `asked`.
 
-    Scheme and port of the link are not believed: registries behind a proxy do not know theirs. Raises
+    The client ignores scheme and port of the link: registries behind a proxy do not know theirs. Raises
     RegistryError when the link leads to another host.
     """
     for header in headers:

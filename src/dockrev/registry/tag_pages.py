@@ -1,17 +1,14 @@
 """A tag list, collected page by page until it ends (distribution spec, "Content Discovery")."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
-import orjson
 import structlog
 
 from dockrev.errors import InvalidArgument
 from dockrev.oci.ref import ImageRef, is_tag
-from dockrev.registry.answers import parsed, raise_for_status, whole_body
-from dockrev.registry.endpoints import Endpoint
-from dockrev.registry.links import next_page
-from dockrev.registry.questions import TAGS_PER_PAGE, Question, tags_page
-from dockrev.registry.transport import Answer
+from dockrev.registry.endpoint_client import EndpointClient
+from dockrev.registry.requests import TAGS_PER_PAGE, tags_page
+from dockrev.registry.responses import parse_json
 
 log = structlog.get_logger()
 
@@ -19,41 +16,35 @@ MAX_PAGES = 1000
 MAX_TAGS = 200_000
 _PAGE_SIZE_REFUSED = {400, 405, 416, 422}
 
-Ask = Callable[[Question], Awaitable[Answer]]
 
+async def collect_tags(ref: ImageRef, endpoint: EndpointClient) -> list[str]:
+    """In the order of the registry, each once, without names that are no tags: they become part of a path.
 
-async def collect_tags(ref: ImageRef, endpoint: Endpoint, ask: Ask) -> list[str]:
-    """In the order of the registry, each once, without what can be no tag: names become part of a path.
-
-    `ask` gives the registry's answer whatever its status. A list without end is cut, and logged.
+    A list without end is cut, and the cut is logged.
     """
-    host = endpoint.host
     first = f"/v2/{ref.path}/tags/list"
-    question = tags_page(ref, f"{first}?n={TAGS_PER_PAGE}")
-    answer = await ask(question)
-    if answer.status in _PAGE_SIZE_REFUSED:
-        question = tags_page(ref, first)
-        answer = await ask(question)
+    response = await endpoint.fetch(tags_page(ref, f"{first}?n={TAGS_PER_PAGE}"))
+    if response.status in _PAGE_SIZE_REFUSED:
+        response = await endpoint.fetch(tags_page(ref, first))
     names: dict[str, None] = {}
     asked: set[str] = set()
     while True:
-        raise_for_status(answer, host, question.what)
-        page = parsed(_names, whole_body(answer, host, question), host, question)
+        page = response.raise_for_status().parsed(_names)
         nothing_new = names.keys() >= set(page)
         names.update(dict.fromkeys(page))
-        asked.add(question.target)
-        target = next_page(answer.headers.getall("Link", []), answer.url)
+        asked.add(response.request.target)
+        target = response.next_page()
         if target is None:
             return _tags(names)
-        target = target.removeprefix(endpoint.path)
+        target = target.removeprefix(endpoint.endpoint.path)
         if nothing_new or target in asked or len(asked) >= MAX_PAGES or len(names) >= MAX_TAGS:
             log.warning(
-                f"{host} does not end the tag list of {ref.repository}; it is cut after {len(names)} tags",
+                f"{endpoint.endpoint.host} does not end the tag list of {ref.repository}; "
+                f"Dockrev cuts it after {len(names)} tags",
                 action="registry.tags_cut",
             )
             return _tags(names)
-        question = tags_page(ref, target)
-        answer = await ask(question)
+        response = await endpoint.fetch(tags_page(ref, target))
 
 
 def _tags(names: Iterable[str]) -> list[str]:
@@ -62,10 +53,7 @@ def _tags(names: Iterable[str]) -> list[str]:
 
 def _names(body: bytes) -> list[str]:
     """Raises InvalidArgument when the body is no tag list; `null` is an empty one."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidArgument("not JSON") from error
+    document = parse_json(body)
     names = document.get("tags", False) if isinstance(document, dict) else False
     if names is None:
         return []

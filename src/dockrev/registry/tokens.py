@@ -1,18 +1,18 @@
-"""Bearer tokens of one token server for one login: asked for once, for many repositories at a time."""
+"""Bearer tokens of one token server for one login. One token serves many repositories."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
-import orjson
-
 from dockrev.clock import Clock
-from dockrev.errors import Json, RegistryError, RegistryErrorCode
+from dockrev.errors import InvalidArgument, Json, RegistryError, RegistryErrorCode
+from dockrev.http.messages import HttpRequest, HttpResponse
 from dockrev.registry.challenge import Bearer
 from dockrev.registry.credentials import Credential
-from dockrev.registry.transport import Answer, RequestKind, WireRequest
+from dockrev.registry.flow import FetchToken, Flow
+from dockrev.registry.responses import parse_json
 
 MAX_SCOPES = 20
 MAX_URL_BYTES = 4096
@@ -23,11 +23,9 @@ _DEFAULT_LIFE = timedelta(seconds=60)
 _MARGIN = timedelta(seconds=10)
 _TOKEN_BYTES = 256 * 1024
 
-Fetch = Callable[[WireRequest, str], Awaitable[Answer]]
-
 
 class LoginRefused(Exception):
-    """The token server does not know this login: another try could get the address banned."""
+    """The token server does not accept this login. Another try could get the address banned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Token:
 
 @dataclass(slots=True, eq=False)
 class _Batch:
-    """Repositories that share a token."""
+    """Repositories that share a token. Whoever holds `lock` fetches it."""
 
     paths: tuple[str, ...]
     token: Token | None = None
@@ -46,20 +44,14 @@ class _Batch:
 
 
 class Tokens:
-    """`announced` holds repositories that will be asked for; they join the next token that is fetched."""
+    """`announced` holds repositories that will be asked for. They join the next token that is fetched."""
 
     def __init__(
-        self,
-        bearer: Bearer,
-        credential: Credential | None,
-        announced: dict[str, None],
-        fetch: Fetch,
-        clock: Clock,
+        self, bearer: Bearer, credential: Credential | None, announced: dict[str, None], clock: Clock
     ) -> None:
         self._bearer = bearer
         self._credential = credential
         self._announced = announced
-        self._fetch = fetch
         self._clock = clock
         self._batches: dict[str, _Batch] = {}
         self._denied: dict[str, datetime] = {}
@@ -71,22 +63,30 @@ class Tokens:
     def belongs_to(self, bearer: Bearer, credential: Credential | None) -> bool:
         return (bearer, credential) == (self._bearer, self._credential)
 
-    async def token(self, path: str) -> str:
-        """A token that lets `path` be pulled. Raises RegistryError, or LoginRefused."""
+    def is_valid(self, token: str, path: str) -> bool:
+        """Whether `token` still lets `path` be pulled, as far as this client knows."""
+        batch = self._batches.get(path)
+        return bool(batch and batch.token and batch.token.value == token and self._lasts(batch))
+
+    def token(self, path: str) -> Flow[str]:
+        """A token that lets `path` be pulled. Raises RegistryError or LoginRefused."""
         while True:
             batch = self._batch_of(path)
-            async with batch.lock:
+            yield batch.lock
+            try:
                 self._raise_if_denied(path)
                 if self._batches.get(path) is not batch:
                     continue
-                token = batch.token if self._lasts(batch) else await self._fill(batch)
-                if token:
-                    return token.value
+                token = batch.token if self._lasts(batch) else (yield from self._fill(batch))
+            finally:
+                batch.lock.release()
+            if token:
+                return token.value
 
-    async def instead_of(self, refused: str, path: str, *, alone: bool) -> str:
-        """Another token than the one the registry refused.
+    def replacement(self, refused: str, path: str, *, alone: bool) -> Flow[str]:
+        """Another token than the one that the registry refused.
 
-        `alone`: for this repository only, because the refused one was lacking and not just too old.
+        `alone`: a token for this repository only, because the refused one did not cover it.
         """
         batch = self._batches.get(path)
         if batch and batch.token and batch.token.value == refused:
@@ -94,10 +94,10 @@ class Tokens:
                 self._batches[path] = _Batch((path,))
             else:
                 batch.token = None
-        return await self.token(path)
+        return self.token(path)
 
     def stop_merging(self) -> None:
-        """The server grants less than it was asked for: from now on one repository a token."""
+        """From now on each repository gets its own token: the server grants less than it was asked for."""
         self._merging = False
         for path, batch in list(self._batches.items()):
             if len(batch.paths) > 1:
@@ -118,6 +118,7 @@ class Tokens:
         return batch
 
     def _gathered(self, path: str) -> tuple[str, ...]:
+        """`path`, and announced repositories as far as one request has room for them."""
         paths = [path]
         if not self._merging:
             return (path,)
@@ -132,32 +133,36 @@ class Tokens:
             paths.append(other)
         return tuple(paths)
 
-    async def _fill(self, batch: _Batch) -> Token | None:
-        """None: the server wants fewer scopes; the batch is dissolved."""
+    def _fill(self, batch: _Batch) -> Flow[Token | None]:
+        """None: the server refused several scopes in one token, so the batch no longer exists."""
         if self._login_accepted:
-            return await self._request(batch)
-        # One login at a time until the first is accepted: servers ban addresses for refused ones.
-        async with self._login_lock:
+            return (yield from self._fetch(batch))
+        # Until the server accepts the login, one request carries it at a time: servers ban addresses that
+        # send refused logins.
+        yield self._login_lock
+        try:
             if self._login_refused:
                 raise LoginRefused
             dissolved = self._batches.get(batch.paths[0]) is not batch
-            return None if dissolved else await self._request(batch)
+            return None if dissolved else (yield from self._fetch(batch))
+        finally:
+            self._login_lock.release()
 
-    async def _request(self, batch: _Batch) -> Token | None:
+    def _fetch(self, batch: _Batch) -> Flow[Token | None]:
         asked_at = self._clock.now()
-        what = f"a token for {batch.paths[0]}"
-        answer = await self._fetch(token_request(self._bearer, self._credential, batch.paths), what)
-        if answer.status == 200:
-            batch.token = self._granted(answer, asked_at)
+        request = token_request(self._bearer, self._credential, batch.paths)
+        response: HttpResponse = yield FetchToken(request, f"a token for {batch.paths[0]}")
+        if response.status == 200:
+            batch.token = self._granted(response, asked_at)
             self._login_accepted = True
             return batch.token
-        if len(batch.paths) > 1 and answer.status in _MERGE_REFUSED:
+        if len(batch.paths) > 1 and response.status in _MERGE_REFUSED:
             self.stop_merging()
             return None
-        raise self._refusal(answer, batch.paths[0])
+        raise self._refusal(response, batch.paths[0])
 
-    def _granted(self, answer: Answer, asked_at: datetime) -> Token:
-        token = parse_token(answer.body, asked_at)
+    def _granted(self, response: HttpResponse, asked_at: datetime) -> Token:
+        token = parse_token(response.body, asked_at)
         if token is None:
             raise RegistryError(
                 RegistryErrorCode.BAD_ANSWER,
@@ -165,16 +170,16 @@ class Tokens:
             )
         return token
 
-    def _refusal(self, answer: Answer, path: str) -> Exception:
-        if answer.status == 401 and self._credential:
+    def _refusal(self, response: HttpResponse, path: str) -> Exception:
+        if response.status == 401 and self._credential:
             self._login_refused = True
             return LoginRefused()
-        if answer.status in {401, 403}:
+        if response.status in {401, 403}:
             return self.deny(path)
-        reason = RegistryErrorCode.SERVER_ERROR if answer.status >= 500 else RegistryErrorCode.BAD_ANSWER
+        reason = RegistryErrorCode.SERVER_ERROR if response.status >= 500 else RegistryErrorCode.BAD_ANSWER
         return RegistryError(
             reason,
-            f"The token server {self._bearer.host} answered HTTP {answer.status} "
+            f"The token server {self._bearer.host} answered HTTP {response.status} "
             f"when asked for a token for {path}; check that server, or try again later",
         )
 
@@ -199,8 +204,8 @@ class Tokens:
         )
 
 
-def token_request(bearer: Bearer, credential: Credential | None, paths: Sequence[str]) -> WireRequest:
-    """A GET, with the login if there is one; an identity token needs the OAuth2 form of the request."""
+def token_request(bearer: Bearer, credential: Credential | None, paths: Sequence[str]) -> HttpRequest:
+    """A GET, with the login if there is one. An identity token needs the OAuth2 form of the request."""
     if credential and credential.identity:
         form = {
             "grant_type": "refresh_token",
@@ -209,9 +214,14 @@ def token_request(bearer: Bearer, credential: Credential | None, paths: Sequence
             "client_id": "dockrev",
             "refresh_token": credential.secret,
         }
-        return WireRequest(RequestKind.TOKEN, "POST", bearer.realm, {}, _TOKEN_BYTES, form)
-    headers = {"Authorization": credential.basic} if credential else {}
-    return WireRequest(RequestKind.TOKEN, "GET", token_url(bearer, paths), headers, _TOKEN_BYTES)
+        return HttpRequest("POST", bearer.realm, form=form, max_body_bytes=_TOKEN_BYTES, service="tokens")
+    return HttpRequest(
+        "GET",
+        token_url(bearer, paths),
+        headers={"Authorization": credential.basic} if credential else {},
+        max_body_bytes=_TOKEN_BYTES,
+        service="tokens",
+    )
 
 
 def token_url(bearer: Bearer, paths: Sequence[str]) -> str:
@@ -221,10 +231,10 @@ def token_url(bearer: Bearer, paths: Sequence[str]) -> str:
 
 
 def parse_token(body: bytes, asked_at: datetime) -> Token | None:
-    """None when there is no token in it. A life of under 20 s is used for half of it."""
+    """None when there is no token in it. A token that lives less than 20 s is used for half of its life."""
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = parse_json(body)
+    except InvalidArgument:
         return None
     if not isinstance(document, dict):
         return None

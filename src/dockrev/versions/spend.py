@@ -1,6 +1,5 @@
 """Requests that each registry was sent, by the hour: the only SQL for this table."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from dockrev.clock import parse_timestamp
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
-from dockrev.registry.spending import Spend
+from dockrev.http.request_counter import HourlyRequests, RequestCounter, first_hour
 from dockrev.versions.rows import RowReader
 
 registry_spend = Table(
@@ -25,21 +24,27 @@ _KEPT = timedelta(days=2)
 
 
 class SpendStore:
-    """A SpendLog: what registries were asked in the last day is still known after a restart."""
+    """Keeps the counts of a RequestCounter, so that they are still there after a restart."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reader = RowReader(registry_spend, _spend)
+        self._reader = RowReader(registry_spend, _hourly_requests)
 
-    async def load(self, since: datetime) -> list[Spend]:
+    async def restore(self, counter: RequestCounter, now: datetime) -> None:
+        """Adds the counts of the last 24 hours to `counter`. Call it once."""
         async with self._database.write() as connection:
-            return [spend for spend in await self._reader.mend(connection) if spend.hour >= since]
+            saved = await self._reader.mend(connection)
+        counter.restore(count for count in saved if count.hour >= first_hour(now))
 
-    async def save(self, spends: Sequence[Spend]) -> None:
-        """Forgets what is more than two days older than the newest of them."""
-        if not spends:
+    async def save(self, counter: RequestCounter) -> None:
+        """Writes what changed since the last save. Deletes what is more than two days older than that.
+
+        When it raises StorageError, the next call saves the same counts again.
+        """
+        counts = counter.unsaved()
+        if not counts:
             return
-        oldest = max(spend.hour for spend in spends) - _KEPT
+        oldest = max(count.hour for count in counts) - _KEPT
         statement = insert(registry_spend)
         async with self._database.write() as connection:
             await connection.execute(delete(registry_spend).where(registry_spend.c.hour < oldest))
@@ -47,9 +52,10 @@ class SpendStore:
                 statement.on_conflict_do_update(
                     index_elements=["host", "hour"], set_={"requests": statement.excluded.requests}
                 ),
-                [{"host": one.host, "hour": one.hour, "requests": one.requests} for one in spends],
+                [{"host": each.host, "hour": each.hour, "requests": each.requests} for each in counts],
             )
+        counter.mark_saved(counts)
 
 
-def _spend(row: Row[Any]) -> Spend:
-    return Spend(row.host, parse_timestamp(row.hour), int(row.requests))
+def _hourly_requests(row: Row[Any]) -> HourlyRequests:
+    return HourlyRequests(row.host, parse_timestamp(row.hour), int(row.requests))

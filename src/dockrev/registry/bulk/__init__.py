@@ -1,1 +1,1 @@
-"""What some registries answer beyond the distribution spec: many tags with their digests at once."""
+"""APIs that some registries offer beside the distribution spec: many tags with their digests at once."""

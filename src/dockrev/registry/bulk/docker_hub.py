@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from dockrev.errors import Json
 from dockrev.oci.manifest import Child
-from dockrev.oci.ref import ImageRef
-from dockrev.registry.bulk.api import Page, numbered_after
+from dockrev.oci.ref import DOCKER_HUB, ImageRef
+from dockrev.registry.bulk.api import BulkPage, Fetch, RegistryAccess, numbered_after
 from dockrev.registry.bulk.fields import (
     Object,
     child_of,
@@ -17,18 +17,26 @@ from dockrev.registry.bulk.fields import (
     tag_digest,
 )
 from dockrev.registry.bulk.models import TagDigest
-from dockrev.registry.transport import Answer
+from dockrev.registry.challenge import Bearer
+from dockrev.registry.responses import RegistryResponse
 
 _PAGE_SIZE = 100
 
 
 class DockerHub:
-    newest_first: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = (DOCKER_HUB,)
     accept: ClassVar[str] = "application/json"
-    another_way: ClassVar[frozenset[int]] = frozenset({401, 403})
+    next_way_on: ClassVar[frozenset[int]] = frozenset({401, 403})
+
+    def is_behind(self, challenge: Bearer) -> bool:
+        del challenge
+        return False  # Docker Hub has one name
+
+    def connect(self, access: RegistryAccess) -> Fetch:
+        return access.other_server(access.config.docker_hub_api_url).fetch
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
-        """The documented path is one for logins, though it answers without; the older one wants none."""
+        """The documented path may want a login. The older one does not."""
         namespace, _, repository = ref.path.partition("/")
         query = f"page_size={_PAGE_SIZE}&ordering=last_updated&page=1"
         return (
@@ -36,12 +44,12 @@ class DockerHub:
             f"/v2/repositories/{ref.path}/tags?{query}",
         )
 
-    def page(self, content: Json, answer: Answer) -> Page:
-        # `next` is an absolute URL of Docker's; only that there is one counts, so nothing else is ever asked.
+    def page(self, content: Json, response: RegistryResponse) -> BulkPage:
+        # `next` is an absolute URL. The client only looks whether there is one, and never follows it.
         listing = mapping(content)
         results = entries(listing, "results")
-        following = numbered_after(answer) if listing.get("next") else None
-        return Page.of(map(_tag, results), following)
+        next_page = numbered_after(response) if listing.get("next") else None
+        return BulkPage.of(map(_tag, results), next_page)
 
 
 def _tag(entry: Object) -> TagDigest | None:
@@ -50,6 +58,6 @@ def _tag(entry: Object) -> TagDigest | None:
 
 
 def _children(entry: Object) -> tuple[Child, ...]:
-    """`images` lists a single-platform image as its own child, which is left out."""
+    """`images` lists a single-platform image as its own child. It is none."""
     images = (child_of(image.get("digest"), image) for image in objects(entry.get("images")))
     return tuple(child for child in images if child and child.digest != entry.get("digest"))

@@ -1,13 +1,12 @@
-"""Values out of bulk answers.
+"""Reads values out of JSON.
 
-What has the wrong shape as a whole raises InvalidArgument; a part is None or left out, never guessed.
+A document of the wrong shape raises InvalidArgument. A part of the wrong shape is None or left out, never
+guessed.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-import orjson
 
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.digest import Digest
@@ -17,14 +16,6 @@ from dockrev.oci.ref import is_tag
 from dockrev.registry.bulk.models import TagDigest
 
 Object = Mapping[str, Json]
-
-
-def document(body: bytes) -> Json:
-    try:
-        parsed: Json = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidArgument("not JSON") from error
-    return parsed
 
 
 def mapping(value: Json) -> Object:

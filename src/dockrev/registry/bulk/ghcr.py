@@ -5,21 +5,40 @@ from itertools import chain
 from typing import ClassVar
 from urllib.parse import quote
 
-from dockrev.errors import Json
+from dockrev.errors import Json, RegistryError, RegistryErrorCode
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.bulk.api import Page
+from dockrev.registry.bulk.api import BulkPage, Fetch, RegistryAccess
 from dockrev.registry.bulk.fields import Object, every, mapping, moment_of, tag_digest
 from dockrev.registry.bulk.models import TagDigest
-from dockrev.registry.links import next_page
-from dockrev.registry.transport import Answer
+from dockrev.registry.challenge import Bearer
+from dockrev.registry.responses import RegistryResponse
+
+GHCR = "ghcr.io"
 
 _PAGE_SIZE = 100
 
 
 class Ghcr:
-    newest_first: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = (GHCR, "lscr.io")
+    """lscr.io redirects everything to ghcr.io."""
     accept: ClassVar[str] = "application/vnd.github+json"
-    another_way: ClassVar[frozenset[int]] = frozenset({404})
+    next_way_on: ClassVar[frozenset[int]] = frozenset({404})
+
+    def is_behind(self, challenge: Bearer) -> bool:
+        del challenge
+        return False  # no other registry keeps its packages at GitHub
+
+    def connect(self, access: RegistryAccess) -> Fetch:
+        async def personal_token(_: str) -> str:
+            credential = await access.credentials.find(GHCR)
+            if credential is None or credential.identity:
+                raise RegistryError(
+                    RegistryErrorCode.CREDENTIALS,
+                    f"{GHCR} needs a login with a personal access token to list what tags name.",
+                )
+            return f"Bearer {credential.secret}"
+
+        return access.other_server(access.config.github_api_url, personal_token).fetch
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
         """An owner is an organisation or a user, and only one of the two has packages there."""
@@ -28,11 +47,11 @@ class Ghcr:
         query = f"per_page={_PAGE_SIZE}&state=active"
         return (f"/orgs/{versions}?{query}", f"/users/{versions}?{query}")
 
-    def page(self, content: Json, answer: Answer) -> Page:
+    def page(self, content: Json, response: RegistryResponse) -> BulkPage:
         """Untagged versions, the images of each index among them, are listed too."""
         versions = every(content)
-        following = next_page(answer.headers.getall("Link", []), answer.url)
-        return Page.of(chain.from_iterable(map(_tags, versions)), following)
+        next_page = response.next_page()
+        return BulkPage.of(chain.from_iterable(map(_tags, versions)), next_page)
 
 
 def _tags(version: Object) -> Iterator[TagDigest | None]:

@@ -9,29 +9,36 @@ from typing import ClassVar
 
 from dockrev.errors import Json
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.bulk.api import Page
+from dockrev.registry.bulk.api import BulkPage, Fetch, RegistryAccess, realm_path
 from dockrev.registry.bulk.fields import Object, every, moment_of, tag_digest
 from dockrev.registry.bulk.models import TagDigest
-from dockrev.registry.links import next_page
-from dockrev.registry.transport import Answer
+from dockrev.registry.challenge import Bearer
+from dockrev.registry.responses import RegistryResponse
 
 _PAGE_SIZE = 1000
 
 
 class GitLab:
-    newest_first: ClassVar[bool] = False
-    """Releases that cannot sort by time refuse to (400), and older ones to sort at all."""
+    hosts: ClassVar[tuple[str, ...]] = ()
     accept: ClassVar[str] = "application/json"
-    another_way: ClassVar[frozenset[int]] = frozenset({400})
+    next_way_on: ClassVar[frozenset[int]] = frozenset({400})
+    """Releases that cannot sort by time answer 400, and so do older ones that cannot sort at all."""
+
+    def is_behind(self, challenge: Bearer) -> bool:
+        return realm_path(challenge) == "/jwt/auth"
+
+    def connect(self, access: RegistryAccess) -> Fetch:
+        # Only the token is shared: what this API refuses must not count as refused by `/v2/`.
+        return access.own_server(access.endpoint.authorization, login_per_repository=True).fetch
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
         listing = f"/gitlab/v1/repositories/{ref.path}/tags/list/?n={_PAGE_SIZE}"
         return (f"{listing}&sort=-published_at", f"{listing}&sort=desc", listing)
 
-    def page(self, content: Json, answer: Answer) -> Page:
+    def page(self, content: Json, response: RegistryResponse) -> BulkPage:
         tags = every(content)
-        following = next_page(answer.headers.getall("Link", []), answer.url)
-        return Page.of(map(_tag, tags), following)
+        next_page = response.next_page()
+        return BulkPage.of(map(_tag, tags), next_page)
 
 
 def _tag(entry: Object) -> TagDigest | None:

@@ -7,19 +7,29 @@ from urllib.parse import quote
 
 from dockrev.errors import Json
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.bulk.api import Page, numbered_after
+from dockrev.registry.bulk.api import BulkPage, Fetch, RegistryAccess, numbered_after, realm_path
 from dockrev.registry.bulk.fields import Object, child_of, every, moment_of, objects, tag_digest
 from dockrev.registry.bulk.models import TagDigest
-from dockrev.registry.links import next_page
-from dockrev.registry.transport import Answer
+from dockrev.registry.challenge import Bearer
+from dockrev.registry.responses import RegistryResponse
 
 _PAGE_SIZE = 100
 
 
 class Harbor:
-    newest_first: ClassVar[bool] = True
+    hosts: ClassVar[tuple[str, ...]] = ()
     accept: ClassVar[str] = "application/json"
-    another_way: ClassVar[frozenset[int]] = frozenset()
+    next_way_on: ClassVar[frozenset[int]] = frozenset()
+
+    def is_behind(self, challenge: Bearer) -> bool:
+        return realm_path(challenge) == "/service/token"
+
+    def connect(self, access: RegistryAccess) -> Fetch:
+        async def password(_: str) -> str | None:
+            credential = await access.credentials.find(access.registry)
+            return credential.basic if credential and not credential.identity else None
+
+        return access.own_server(password).fetch
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
         project, _, repository = ref.path.partition("/")
@@ -28,11 +38,11 @@ class Harbor:
         query = f"with_tag=true&page_size={_PAGE_SIZE}&page=1&sort=-push_time"
         return (f"/api/v2.0/projects/{project}/repositories/{repository}/artifacts?{query}",)
 
-    def page(self, content: Json, answer: Answer) -> Page:
+    def page(self, content: Json, response: RegistryResponse) -> BulkPage:
         artifacts = every(content)
-        more = next_page(answer.headers.getall("Link", []), answer.url)
-        following = numbered_after(answer) if more else None
-        return Page.of(chain.from_iterable(map(_tags, artifacts)), following)
+        more = response.next_page()
+        next_page = numbered_after(response) if more else None
+        return BulkPage.of(chain.from_iterable(map(_tags, artifacts)), next_page)
 
 
 def _tags(artifact: Object) -> Iterator[TagDigest | None]:

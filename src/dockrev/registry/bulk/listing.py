@@ -1,125 +1,118 @@
-"""A bulk API in use: page after page while they are wanted, and every failure remembered."""
+"""Reads the pages of one bulk API as long as the caller wants more, and remembers every failure."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import structlog
 
 from dockrev.clock import Clock
 from dockrev.errors import InvalidArgument, RegistryError, RegistryErrorCode
+from dockrev.http.quota import retry_after
 from dockrev.oci.ref import ImageRef
-from dockrev.registry.answers import REDIRECTS, bad, parsed, raise_for_status, whole_body
-from dockrev.registry.bulk.api import Api, Page
-from dockrev.registry.bulk.fields import document, mapping
-from dockrev.registry.bulk.memory import DAY, Memory, NoSuchApi
+from dockrev.registry.bulk.api import BulkApi, BulkPage, Fetch
+from dockrev.registry.bulk.failures import DAY, FailureCache, NoSuchApi
+from dockrev.registry.bulk.fields import mapping
 from dockrev.registry.bulk.models import TagDigest
-from dockrev.registry.limits import retry_after
-from dockrev.registry.questions import Question, bulk_page
-from dockrev.registry.transport import Answer
+from dockrev.registry.requests import bulk_page
+from dockrev.registry.responses import RegistryResponse, parse_json
 
 log = structlog.get_logger()
 
 MAX_PAGES = 500
 
-Ask = Callable[[Question], Awaitable[Answer]]
-
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Listing:
-    """`ask` gives the answer of `host` whatever its status."""
+class BulkListing:
+    """The API of one registry. `fetch` asks its server."""
 
-    def __init__(self, api: Api, ask: Ask, host: str, memory: Memory, clock: Clock) -> None:
+    def __init__(self, api: BulkApi, fetch: Fetch, failures: FailureCache, clock: Clock) -> None:
         self._api = api
-        self._ask = ask
-        self._host = host
-        self._memory = memory
+        self._fetch = fetch
+        self._failures = failures
         self._clock = clock
         self._ways: dict[str, int] = {}
-        """Which of the first pages an owner's repositories have."""
-
-    @property
-    def newest_first(self) -> bool:
-        return self._api.newest_first
+        """Which of the first pages the repositories of an owner have."""
 
     async def pages(self, ref: ImageRef) -> AsyncIterator[Sequence[TagDigest]]:
+        """Raises BulkUnavailable."""
         try:
             async for page in self._pages(ref):
                 yield sorted(page.tags, key=_age, reverse=True)
         except RegistryError as error:
-            raise self._memory.failed(ref, error) from error
+            raise self._failures.add(ref, error) from error
 
-    async def _pages(self, ref: ImageRef) -> AsyncIterator[Page]:
+    async def _pages(self, ref: ImageRef) -> AsyncIterator[BulkPage]:
         seen: set[str] = set()
-        question, answer = await self._first(ref)
+        response = await self._first_page(ref)
         for number in itertools.count(1):
-            page = self._read(question, answer)
+            page = self._read(response)
             yield page
             nothing_new = bool(page.tags) and seen.issuperset(tag.tag for tag in page.tags)
             seen.update(tag.tag for tag in page.tags)
-            if page.next is None or page.next == question.target or nothing_new:
+            if page.next is None or page.next == response.request.target or nothing_new:
                 return
             if number == MAX_PAGES:
                 log.warning(
-                    f"{self._host} does not end the tags of {ref.repository}; they are cut at page {number}",
+                    f"{response.host} does not end the tags of {ref.repository}; "
+                    f"Dockrev cuts them at page {number}",
                     action="registry.tags_cut",
                 )
                 return
-            question = bulk_page(ref, page.next, self._api.accept)
-            answer = await self._ask(question)
+            response = await self._fetch(bulk_page(ref, page.next, self._api.accept))
 
-    async def _first(self, ref: ImageRef) -> tuple[Question, Answer]:
+    async def _first_page(self, ref: ImageRef) -> RegistryResponse:
         owner = ref.path.partition("/")[0]
         usual = self._ways.get(owner, 0)
-        pages = self._api.first_pages(ref)
-        for way in sorted(range(len(pages)), key=lambda way: way != usual):
-            question = bulk_page(ref, pages[way], self._api.accept)
-            answer = await self._ask(question)
-            if answer.status not in self._api.another_way:
+        targets = self._api.first_pages(ref)
+        for way in sorted(range(len(targets)), key=lambda way: way != usual):
+            response = await self._fetch(bulk_page(ref, targets[way], self._api.accept))
+            if response.status not in self._api.next_way_on:
                 break
-        if answer.status == 200:
+        if response.status == 200:
             self._ways[owner] = way
-        return question, answer
+        return response
 
-    def _read(self, question: Question, answer: Answer) -> Page:
-        self._raise_unless_good(answer, question)
-        content = parsed(document, whole_body(answer, self._host, question), self._host, question)
+    def _read(self, response: RegistryResponse) -> BulkPage:
+        self._raise_for_status(response)
+        content = response.parsed(parse_json)
         try:
-            page = self._api.page(content, answer)
+            page = self._api.page(content, response)
         except InvalidArgument as error:
-            raise self._no_such_api(question, error.message) from error
+            raise _no_such_api(response, error.message) from error
         if page.unusable and not page.tags:
-            raise bad(self._host, "named tags without digests", question.what, permanent=True)
+            raise response.bad("named tags without digests", permanent=True)
         return page
 
-    def _raise_unless_good(self, answer: Answer, question: Question) -> None:
+    def _raise_for_status(self, response: RegistryResponse) -> None:
         now = self._clock.now()
-        wait = retry_after(answer, now) if answer.status == 403 else None
+        wait = retry_after(response.http.headers, now) if response.status == 403 else None
         if wait is not None:
-            # GitHub's way to say 429.
+            # GitHub answers 403 where others answer 429.
             raise RegistryError(
                 RegistryErrorCode.RATE_LIMITED,
-                f"{self._host} limits how often it may be asked for {question.what}.",
+                f"{response.host} limits how often it may be asked for {response.request.what}.",
                 retry_at=now + min(wait, DAY),
             )
-        missing = answer.status in REDIRECTS | {405, 410, 501}
-        if missing or (answer.status == 404 and not _is_object(answer.body)):
-            raise self._no_such_api(question, f"HTTP {answer.status}")
-        raise_for_status(answer, self._host, question.what)
-
-    def _no_such_api(self, question: Question, sign: str) -> NoSuchApi:
-        return NoSuchApi(
-            RegistryErrorCode.NOT_FOUND,
-            f"{self._host} has no API that is known here for {question.what} ({sign}).",
-            permanent=True,
-        )
+        missing = response.is_redirect or response.status in {405, 410, 501}
+        if missing or (response.status == 404 and not _is_json_object(response.http.body)):
+            raise _no_such_api(response, f"HTTP {response.status}")
+        response.raise_for_status()
 
 
-def _is_object(body: bytes) -> bool:
-    """An API says 404 in JSON; a page of text says that there is no API."""
+def _no_such_api(response: RegistryResponse, sign: str) -> NoSuchApi:
+    return NoSuchApi(
+        RegistryErrorCode.NOT_FOUND,
+        f"{response.host} has no API that is known here for {response.request.what} ({sign}).",
+        permanent=True,
+    )
+
+
+def _is_json_object(body: bytes) -> bool:
+    """An API answers 404 with JSON. A page of text shows that there is no API."""
     try:
-        mapping(document(body))
+        mapping(parse_json(body))
     except InvalidArgument:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Where a bulk API failed, and how long it is left alone for that."""
+"""Which bulk APIs failed, and until when the client does not ask them again."""
 
 from datetime import datetime, timedelta
 
@@ -14,40 +14,41 @@ _LOGIN = timedelta(minutes=5)
 
 
 class NoSuchApi(RegistryError):
-    """The server has no such API at all, whatever the repository."""
+    """The server does not have the API at all, whatever the repository."""
 
 
-class Memory:
-    """Remembers by registry and by repository."""
+class FailureCache:
+    """Holds failures of whole registries and of single repositories."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._failures: dict[str, tuple[str, datetime]] = {}
 
-    def recall(self, ref: ImageRef) -> BulkUnavailable | None:
+    def find(self, ref: ImageRef) -> BulkUnavailable | None:
+        """The failure that still counts for this repository."""
         for key in (ref.registry, ref.repository):
             why, until = self._failures.get(key, ("", self._clock.now()))
             if until > self._clock.now():
                 return BulkUnavailable(why, until)
         return None
 
-    def failed(self, ref: ImageRef, error: RegistryError) -> BulkUnavailable:
+    def add(self, ref: ImageRef, error: RegistryError) -> BulkUnavailable:
         now = self._clock.now()
-        whole, until = _verdict(error, now)
-        self._failures = {key: kept for key, kept in self._failures.items() if kept[1] > now}
-        self._failures[ref.registry if whole else ref.repository] = (error.message, until)
+        whole_registry, until = _extent(error, now)
+        self._failures = {key: failure for key, failure in self._failures.items() if failure[1] > now}
+        self._failures[ref.registry if whole_registry else ref.repository] = (error.message, until)
         return BulkUnavailable(error.message, until)
 
 
-def _verdict(error: RegistryError, now: datetime) -> tuple[bool, datetime]:
-    """Whether the registry failed and not only the repository, and until when that is believed."""
+def _extent(error: RegistryError, now: datetime) -> tuple[bool, datetime]:
+    """Whether the failure counts for the whole registry, and until when it counts."""
     if isinstance(error, NoSuchApi):
         return True, now + DAY
     match error.reason:
         case RegistryErrorCode.NOT_FOUND | RegistryErrorCode.UNAUTHORIZED:
             return False, now + DAY
         case RegistryErrorCode.BAD_ANSWER:
-            # Permanent is what is wrong with one answer: too large, or continued elsewhere.
+            # A permanent one is about this answer only: it is too large, or continues on another host.
             return not error.permanent, now + (DAY if error.permanent else _HOUR)
         case RegistryErrorCode.RATE_LIMITED if error.retry_at:
             return True, error.retry_at
