@@ -25,10 +25,8 @@ MOST_LINES = 400
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "core"}
 TWINS = {
     "Answer",
-    "Backups",
     "Host",
     "Mode",
-    "Place",
     "Question",
     "Registries",
     "Registry",

@@ -129,7 +129,8 @@ async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIt
         every("deferred checks", _CLOCK_SECONDS, deferred.tick),
         every("runtime scans", core.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
         every("job retention", _JOB_RETENTION_SECONDS, retention.purge),
-        every("backups", _BACKUPS_SECONDS, works.backups.maintain),
+        every("held containers", _BACKUPS_SECONDS, works.backup_recovery.release_rest),
+        every("old backups", _BACKUPS_SECONDS, works.backup_retention.purge),
         every("versions", _RESTART_SECONDS, core.inference.run),
     ):
         yield

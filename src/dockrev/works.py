@@ -5,7 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from dockrev.assembly import Core, Registries
-from dockrev.backups.backups import Backups
+from dockrev.backups.create import BackupCreator
+from dockrev.backups.recovery import BackupRecovery
+from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.retention import BackupRetention
+from dockrev.backups.store import BackupStore
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
@@ -28,12 +32,13 @@ class Works:
     feed: LogFeed
     jobs: JobStore
     runner: JobRunner
-    backups: Backups
+    backup_recovery: BackupRecovery
+    backup_retention: BackupRetention
     updates: UpdateJobs
 
     async def repair(self) -> None:
         """Before the runner starts: what a crash left half done goes, but for what a job goes on with."""
-        await self.backups.repair()
+        await self.backup_recovery.recover()
         await self.updates.repair()
 
 
@@ -41,7 +46,8 @@ def assemble_works(core: Core, db_path: Path) -> Works:
     feed = LogFeed()
     jobs = JobStore(core.database, feed, core.clock)
     runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
-    backups = Backups.of(core.host, core.database, core.settings, core.clock)
+    backups = BackupStore(core.database, core.clock)
+    retention = BackupRetention(backups, core.settings, core.clock)
     updates = UpdateJobs(
         runner,
         jobs,
@@ -49,9 +55,16 @@ def assemble_works(core: Core, db_path: Path) -> Works:
         Reservations(core.database),
         core.appraiser,
         _tools(core),
-        UpdateBackups(backups, core.stacks, core.settings),
+        UpdateBackups(
+            BackupCreator(core.host, backups, core.settings, core.clock),
+            BackupRestorer(core.host, backups),
+            retention,
+            backups,
+            core.stacks,
+            core.settings,
+        ),
     )
-    return Works(feed, jobs, runner, backups, updates)
+    return Works(feed, jobs, runner, BackupRecovery(core.host, backups), retention, updates)
 
 
 def _tools(core: Core) -> Tools:

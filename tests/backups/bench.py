@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dockrev.backups.backups import Backups
+from dockrev.backups.create import BackupCreator
 from dockrev.backups.models import BackupResult, BackupStatus, OnProgress
+from dockrev.backups.recovery import BackupRecovery
+from dockrev.backups.restore import BackupRestorer
 from dockrev.backups.store import BackupStore
+from dockrev.backups.verify import BackupVerification
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
@@ -24,7 +27,10 @@ from tests.testbed.projects import Project
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    backups: Backups
+    creator: BackupCreator
+    restorer: BackupRestorer
+    verification: BackupVerification
+    recovery: BackupRecovery
     settings: SettingsStore
     store: BackupStore
     base_dir: Path
@@ -36,7 +42,16 @@ class Bench:
         settings = SettingsStore(database, clock)
         await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
         store = BackupStore(database, clock)
-        return cls(Backups(host_of(engine), store, settings, clock), settings, store, base_dir)
+        host = host_of(engine)
+        return cls(
+            BackupCreator(host, store, settings, clock),
+            BackupRestorer(host, store),
+            BackupVerification(host, store),
+            BackupRecovery(host, store),
+            settings,
+            store,
+            base_dir,
+        )
 
     async def change(self, **changes: Any) -> None:
         await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")
@@ -48,7 +63,7 @@ class Bench:
         mode: BackupMode = BackupMode.INHERIT,
         on_progress: OnProgress = lambda _: None,
     ) -> BackupResult:
-        return await self.backups.back_up(None, stack_of(project), services or (web(),), mode, on_progress)
+        return await self.creator.create(None, stack_of(project), services or (web(),), mode, on_progress)
 
     async def made(self, project: Project, *services: Service) -> str:
         """The id of a backup that succeeded."""

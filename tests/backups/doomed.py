@@ -28,9 +28,9 @@ async def main(host: str, database_path: str, base_dir: str, what: str, subject:
     ):
         bench = await Bench.prepare(engine, database, SystemClock(), Path(base_dir), mode=mode)
         if what == "restore":
-            await bench.backups.restore(subject, stop_users=True, on_progress=stay)
+            await bench.restorer.restore(subject, stop_containers=True, on_progress=stay)
         else:
-            await bench.backups.back_up(None, stack_named(subject), (web(),), BackupMode.INHERIT, stay)
+            await bench.creator.create(None, stack_named(subject), (web(),), BackupMode.INHERIT, stay)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_a_backup_that_does_not_finish_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_stream_without_the_target_itself_is_no_backup_of_it(tmp_path: Path) -> None:
-    with pytest.raises(BrokenTar, match="volume data is not there any more"):
+    with pytest.raises(BrokenTar, match="volume data does not exist any more"):
         begin(tmp_path / "x.tar.zst", packed((member("0", b"5"), b"")))
 
 
@@ -150,7 +150,9 @@ def test_an_archive_of_other_content_is_noticed_although_it_is_sound(backup: Pat
         writer.end()
         archive.finish()
     other.replace(backup)
-    with pytest.raises(BackupError, match="has an entry that its manifest has not: 0-volume-data/_data/b"):
+    with pytest.raises(
+        BackupError, match="has an entry that its manifest does not have: 0-volume-data/_data/b"
+    ):
         check(backup)
 
 
@@ -200,10 +202,10 @@ def test_differences_are_told_and_many_are_counted() -> None:
     archived = {name: entry(name) for name in "abcdef"}
     assert not Differences.between(archived, dict(archived))
     found = {"a": entry("a", 0o600), "z": entry("z")}
-    assert Differences.between(archived, found).told(3) == (
+    assert Differences.between(archived, found).lines(3) == (
         "b is missing",
         "c is missing",
         "d is missing",
         "and 4 more",
     )
-    assert Differences.between(found, {**found, "a": entry("a")}).told() == ("a: other mode",)
+    assert Differences.between(found, {**found, "a": entry("a")}).lines() == ("a: other mode",)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.backups.models import BackupStatus, DataProgress, RecordStatus, Skipped
+from dockrev.backups.models import BackupStatus, DataProgress, RecordStatus, TargetSkipReason
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
@@ -52,7 +52,7 @@ async def test_containers_are_held_while_their_data_is_read_and_go_on_afterwards
     assert seen == {STATES[mode]}
     (after,) = blog.containers("web")
     assert (after.container_id, after.state) == (before.container_id, "running")
-    assert await bench.store.suspended() == []
+    assert await bench.store.held_containers() == []
 
 
 async def test_only_who_may_write_to_the_data_is_held(
@@ -140,7 +140,7 @@ async def test_a_cancelled_backup_leaves_no_archive(bench: Bench, blog: Project,
     (record,) = await bench.store.all()
     assert (record.status, record.error) == (RecordStatus.FAILED, "cancelled")
     assert [one.state for one in blog.containers("web")] == ["running"]
-    assert await bench.store.suspended() == []
+    assert await bench.store.held_containers() == []
 
 
 async def test_an_engine_that_dies_in_the_middle_leaves_no_archive(
@@ -184,7 +184,10 @@ async def test_data_that_cannot_be_read_is_left_out_and_named_when_a_backup_may_
 
     (missing,) = [one for one in result.targets if one.skipped]
     assert result.status is BackupStatus.SUCCESS
-    assert (missing.target, missing.skipped) == (bind(tmp_path / "settings.ini"), Skipped.PROBE_ERROR)
+    assert (missing.target, missing.skipped) == (
+        bind(tmp_path / "settings.ini"),
+        TargetSkipReason.PROBE_ERROR,
+    )
     assert missing.error
 
 
@@ -208,7 +211,7 @@ async def test_a_container_that_cannot_be_started_again_is_told_and_tried_again_
     with suppress(FileNotFoundError):
         settings.rmdir()  # some engines make a directory in place of what is not there
     hidden.rename(settings)
-    await bench.backups.repair()
+    await bench.recovery.recover()
 
     assert [one.state for one in blog.containers("web")] == ["running"]
-    assert await bench.store.suspended() == []
+    assert await bench.store.held_containers() == []

@@ -10,7 +10,7 @@ import pytest
 
 from dockrev.background import every
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Manner, RecordStatus, Suspension
+from dockrev.backups.models import HeldContainer, Manner, RecordStatus
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
@@ -60,7 +60,7 @@ async def test_a_killed_backup_is_cleared_away_and_its_containers_go_on(
         assert [one.state for one in blog.containers("web")] == [state]
         assert [name.endswith(".partial") for name in bench.files()] == [True, True]
 
-    await bench.backups.repair()
+    await bench.recovery.recover()
 
     assert [one.state for one in blog.containers("web")] == ["running"]
     assert bench.files() == []
@@ -80,14 +80,14 @@ async def test_a_killed_restore_leaves_its_containers_stopped_until_it_is_done_a
     async with killed(engine, database, bench, "restore", backup_id, "live"):
         pass
 
-    await bench.backups.repair()
+    await bench.recovery.recover()
     assert [one.state for one in blog.containers("web")] == ["exited"]
     assert helpers(engine, blog) == []
 
-    await bench.backups.restore(backup_id, stop_users=False)
+    await bench.restorer.restore(backup_id, stop_containers=False)
     assert [one.state for one in blog.containers("web")] == ["running"]
     assert tree(data) == before
-    assert await bench.store.suspended() == []
+    assert await bench.store.held_containers() == []
 
 
 async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for_ever(
@@ -102,14 +102,14 @@ async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for
     async with Engine.open(DockerConfig(host=private_engine.host)) as client:
         bench = await Bench.prepare(client, database, clock, tmp_path / "backups")
         await bench.store.begin(Head("bkp_1", None, "stk_1", blog.name, clock.now(), ()), "/nowhere/x", [])
-        await bench.store.suspend("bkp_1", Suspension(held.container_id, held.name, Manner.STOPPED))
+        await bench.store.record_hold("bkp_1", HeldContainer(held.container_id, held.name, Manner.STOPPED))
         await asyncio.to_thread(private_engine.stop)
-        await bench.backups.repair()
+        await bench.recovery.recover()
         await asyncio.to_thread(private_engine.start)
-        assert await bench.store.suspended() != []
+        assert await bench.store.held_containers() != []
 
         async with asyncio.TaskGroup() as group:
-            background = group.create_task(every("backups", 0.2, bench.backups.maintain))
+            background = group.create_task(every("held containers", 0.2, bench.recovery.release_rest))
             await asyncio.to_thread(blog.until, "web", lambda one: one.state == "running")
             background.cancel()
 

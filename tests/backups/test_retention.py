@@ -96,7 +96,7 @@ class Shelf:
         await self.store.begin(head, str(path), [DATA])
         await self.store.succeed(head.backup_id, 10)
         if stable:
-            await self.store.settle(job.id, self.clock.now())
+            await self.store.set_cleanup_after(job.id, self.clock.now())
         return path
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.backups.models import BackupStatus, Skipped, SkipReason
+from dockrev.backups.models import BackupSkipReason, BackupStatus, TargetSkipReason
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
@@ -68,7 +68,7 @@ async def test_everything_comes_back_as_it_was(
     settings.write_text("a = 2\n")
     assert [tree(root) for root in roots] != before
 
-    restored = await bench.backups.restore(backup_id, stop_users=False)
+    restored = await bench.restorer.restore(backup_id, stop_containers=False)
 
     assert [tree(root) for root in roots] == before
     assert settings.read_text() == "a = 1\n"
@@ -86,7 +86,7 @@ async def test_one_target_comes_back_and_the_others_stay(
     spoil(uploads)
     spoiled = tree(uploads)
 
-    await bench.backups.restore(backup_id, [volume(blog, "data")], stop_users=False)
+    await bench.restorer.restore(backup_id, [volume(blog, "data")], stop_containers=False)
 
     assert tree(data) == before
     assert tree(uploads) == spoiled
@@ -121,7 +121,7 @@ async def test_nothing_is_left_on_the_engine(bench: Bench, blog: Project, engine
 
     before = volumes()
     backup_id = await bench.made(blog)
-    await bench.backups.restore(backup_id, stop_users=False)
+    await bench.restorer.restore(backup_id, stop_containers=False)
 
     assert {name for name in before if name.startswith(blog.name)} <= volumes()
     mounting = {"all": True, "filters": {"volume": [f"{blog.name}_data"]}}
@@ -139,7 +139,7 @@ async def test_a_restore_refuses_while_containers_use_the_data(
     blog.up()
 
     with pytest.raises(Conflict, match=f"running containers use this data: {blog.name}"):
-        await bench.backups.restore(backup_id, stop_users=False)
+        await bench.restorer.restore(backup_id, stop_containers=False)
 
     assert tree(data) == spoiled
 
@@ -154,7 +154,7 @@ async def test_users_are_stopped_for_a_restore_and_started_again(
     blog.up()
     (running,) = blog.containers("web")
 
-    await bench.backups.restore(backup_id, stop_users=True)
+    await bench.restorer.restore(backup_id, stop_containers=True)
 
     assert tree(data) == before
     (again,) = blog.containers("web")
@@ -167,7 +167,7 @@ async def test_what_was_restored_into_is_what_the_container_sees(
     bench: Bench, blog: Project, engine: RealEngine
 ) -> None:
     backup_id = await bench.made(blog)
-    await bench.backups.restore(backup_id, stop_users=False)
+    await bench.restorer.restore(backup_id, stop_containers=False)
     blog.up()
 
     assert blog.compose("exec", "-T", "web", "cat", "/data/plain.txt", "/settings.ini") == "hello\na = 1\n"
@@ -186,7 +186,7 @@ async def test_a_symlinked_path_is_restored_where_it_leads(
     backup_id = await bench.made(blog)
     spoil(tmp_path / "real")
 
-    await bench.backups.restore(backup_id, stop_users=False)
+    await bench.restorer.restore(backup_id, stop_containers=False)
 
     assert tree(tmp_path / "real") == before
     assert (tmp_path / "link").is_symlink()
@@ -197,15 +197,15 @@ async def test_a_volume_that_is_gone_is_said_to_be(bench: Bench, blog: Project, 
     blog.down()
 
     with pytest.raises(BackupError, match=f"volume {blog.name}_data does not exist"):
-        await bench.backups.restore(backup_id, [volume(blog, "data")], stop_users=False)
+        await bench.restorer.restore(backup_id, [volume(blog, "data")], stop_containers=False)
 
 
 async def test_data_of_a_running_container_is_copied_too(
     bench: Bench, blog: Project, engine: RealEngine
 ) -> None:
     blog.up()
-    verified = await bench.backups.verify(await bench.made(blog), live=True)
-    assert [one.deviations for one in verified] == [(), (), (), ()]
+    verified = await bench.verification.verify(await bench.made(blog), live=True)
+    assert [one.differences for one in verified] == [(), (), (), ()]
 
 
 async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, engine: RealEngine) -> None:
@@ -215,13 +215,13 @@ async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, 
     (data / "plain.txt").chmod(0o600)
     (data / "big").unlink()
 
-    (changed,) = [one for one in await bench.backups.verify(backup_id, live=True) if one.deviations]
+    (changed,) = [one for one in await bench.verification.verify(backup_id, live=True) if one.differences]
 
     assert changed.target == volume(blog, "data")
-    assert changed.deviations is not None
-    assert changed.deviations == (
+    assert changed.differences is not None
+    assert changed.differences == (
         "/big is missing",
-        "/extra is there and was not",
+        "/extra is not in the backup",
         "/: other mtime",
         "/plain.txt: other mode",
     )
@@ -237,7 +237,7 @@ async def test_big_data_is_left_out_unless_forced(bench: Bench, blog: Project, c
     told = {one.target: one for one in result.targets}
     data = told[volume(blog, "data")]
     assert result.status is BackupStatus.SUCCESS
-    assert data.skipped is (Skipped.BY_SIZE if choice is BackupChoice.INHERIT else None)
+    assert data.skipped is (TargetSkipReason.BY_SIZE if choice is BackupChoice.INHERIT else None)
     assert (data.size_bytes or 0) > 1_000_000
 
 
@@ -252,12 +252,12 @@ async def test_without_data_or_consent_there_is_nothing_to_back_up(
     limit = BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=-1)
     await bench.settings.save_backup(limit, "test")
 
-    assert (await bench.back_up(bare)).reason is SkipReason.NO_TARGETS
-    assert (await bench.back_up(blog, unwanted)).reason is SkipReason.NO_INCLUDED_TARGETS
-    assert (await bench.back_up(blog, mode=BackupMode.SKIP)).reason is SkipReason.DISABLED
+    assert (await bench.back_up(bare)).reason is BackupSkipReason.NO_TARGETS
+    assert (await bench.back_up(blog, unwanted)).reason is BackupSkipReason.NO_INCLUDED_TARGETS
+    assert (await bench.back_up(blog, mode=BackupMode.SKIP)).reason is BackupSkipReason.DISABLED
     assert (
-        await bench.backups.back_up(None, stack_of(blog), (), BackupMode.FORCE)
-    ).reason is SkipReason.NO_SERVICES
+        await bench.creator.create(None, stack_of(blog), (), BackupMode.FORCE)
+    ).reason is BackupSkipReason.NO_SERVICES
     assert not bench.base_dir.exists()
 
 
@@ -286,7 +286,7 @@ async def test_a_volume_that_is_a_directory_elsewhere_is_restored_there(
     backup_id = await bench.made(blog)
     spoil(elsewhere)
 
-    await bench.backups.restore(backup_id, stop_users=False)
+    await bench.restorer.restore(backup_id, stop_containers=False)
 
     assert tree(elsewhere) == before
 
@@ -310,7 +310,7 @@ async def test_a_directory_with_a_file_system_of_its_own_is_restored(
                 before = tree(disk.directory)
                 backup_id = await bench.made(blog)
                 spoil(disk.directory)
-                await bench.backups.restore(backup_id, stop_users=False)
+                await bench.restorer.restore(backup_id, stop_containers=False)
             assert tree(disk.directory) == before
         finally:
             private.discard()
@@ -333,6 +333,6 @@ async def test_an_image_with_nothing_in_it_is_enough(
     backup_id = await bench.made(blog)
     spoil(data)
 
-    await bench.backups.restore(backup_id, stop_users=False)
+    await bench.restorer.restore(backup_id, stop_containers=False)
 
     assert tree(data) == before

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.backups.models import Skipped, TargetResult
-from dockrev.backups.targets import FoundTarget, targets_of
+from dockrev.backups.models import TargetResult, TargetSkipReason
+from dockrev.backups.targets import CandidateTarget, candidate_targets
 from dockrev.docker.data import BackupTarget, TargetKind, overlap, target_of
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.mounts import Mount
@@ -48,9 +48,9 @@ def choosing(
     return ServiceSettings(True, paths or {}, volumes or {}, None)
 
 
-def found(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, FoundTarget]:
+def found(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, CandidateTarget]:
     given = [(settings, [container(*mounts)]) for settings, mounts in services]
-    return {one.target.source: one for one in targets_of(given, OWN)}
+    return {one.target.source: one for one in candidate_targets(given, OWN)}
 
 
 @pytest.mark.parametrize(
@@ -121,14 +121,14 @@ def test_a_choice_is_for_its_kind_of_target() -> None:
     [
         (INHERIT, True, None),
         (FORCE, True, None),
-        (SKIP, True, Skipped.BY_USER),
-        (INHERIT, False, Skipped.READ_ONLY),
+        (SKIP, True, TargetSkipReason.BY_USER),
+        (INHERIT, False, TargetSkipReason.READ_ONLY),
         (FORCE, False, None),
-        (SKIP, False, Skipped.BY_USER),
+        (SKIP, False, TargetSkipReason.BY_USER),
     ],
 )
 def test_what_nobody_can_change_is_left_out_unless_forced(
-    choice: BackupChoice, writable: bool, skipped: Skipped | None
+    choice: BackupChoice, writable: bool, skipped: TargetSkipReason | None
 ) -> None:
     one = found((choosing({"data": choice}), [mount("data", writable=writable)]))["data"]
     assert one.skipped is skipped
@@ -177,7 +177,7 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
             },
         ),
         (
-            TargetResult(BackupTarget(TargetKind.BIND, "/srv"), Skipped.BY_SIZE, size_bytes=8),
+            TargetResult(BackupTarget(TargetKind.BIND, "/srv"), TargetSkipReason.BY_SIZE, size_bytes=8),
             {
                 "target": {"kind": "bind-mount", "path": "/srv"},
                 "status": "skipped",
@@ -186,7 +186,7 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
             },
         ),
         (
-            TargetResult(BackupTarget(TargetKind.BIND, "/srv"), Skipped.PROBE_ERROR, error="gone"),
+            TargetResult(BackupTarget(TargetKind.BIND, "/srv"), TargetSkipReason.PROBE_ERROR, error="gone"),
             {
                 "target": {"kind": "bind-mount", "path": "/srv"},
                 "status": "skipped",

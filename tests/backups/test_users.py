@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.backups.users import suffers
+from dockrev.backups.users import uses
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.docker.mounts import Mount
 from tests.discovery.containers import container
@@ -38,4 +38,4 @@ def volume(name: str, *, read_write: bool) -> Mount:
 )
 def test_who_writes_or_would_keep_the_old_directory(mount: Mount, expected: bool) -> None:
     user = replace(container(), mounts=(mount,))
-    assert suffers(user, [DATA, VOLUME]) is expected
+    assert uses(user, [DATA, VOLUME]) is expected

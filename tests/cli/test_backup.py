@@ -58,7 +58,7 @@ async def backup_id(cli: Cli, blog: Project, engine: RealEngine) -> str:
         synced = await stacks.sync(observed(blog.name, web="backups/web:1"))
         stack = await stacks.get(synced.stack_id)
         bench = await Bench.prepare(client, database, SystemClock(), cli.directory / "backups")
-        result = await bench.backups.back_up(None, stack, stack.services, BackupMode.INHERIT)
+        result = await bench.creator.create(None, stack, stack.services, BackupMode.INHERIT)
     assert result.status is BackupStatus.SUCCESS
     assert result.backup_id is not None
     return result.backup_id

@@ -1,1 +1,1 @@
-"""Copies of the data of services, made before an update, and brought back when it has to be."""
+"""Backups of the data of services: created before an update, restored on a rollback or by an operator."""

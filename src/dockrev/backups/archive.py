@@ -1,8 +1,8 @@
 """
-The file of a backup: one tar archive of all its targets, compressed with zstd, and its manifest.
+The files of a backup: one tar archive of all targets, compressed with zstd, and its manifest.
 
-Both have temporary names until they are complete and on the disk; the archive gets its name last. All of this
-blocks and is called in threads.
+Both have temporary names until they are complete and synced to the disk; the archive is renamed last. All
+functions here block: call them in threads.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _PARTIAL = ".partial"
 
 
 class ArchiveWriter:
-    """Use it as a context: a block that does not reach `finish` leaves no file behind."""
+    """A context manager: a block that ends without `finish` leaves no file behind."""
 
     def __init__(self, path: Path, head: Head) -> None:
         self._path = path
@@ -74,7 +74,7 @@ class ArchiveWriter:
         return self._position
 
     def finish(self) -> int:
-        """The size of the archive, which from now on is there whatever happens."""
+        """Returns the size of the archive, which from now on survives any crash."""
         self.write(END)
         self._archive.write(self._compressor.flush())
         self._manifest.write(lines.end_line(self._archive.sha256))
@@ -85,7 +85,7 @@ class ArchiveWriter:
 
 
 class TargetWriter:
-    """Takes a tar stream of the target as it comes, and keeps its entries without the closing blocks."""
+    """Writes the tar stream of one target to the archive, without the closing blocks."""
 
     def __init__(self, archive: ArchiveWriter, target: ArchivedTarget) -> None:
         self._archive = archive
@@ -108,10 +108,10 @@ class TargetWriter:
         self._written += certain
 
     def end(self) -> ArchivedTarget:
-        """Raises BrokenTar when the stream was cut off, or had nothing of the target."""
+        """Raises BrokenTar when the stream was cut off, or did not contain the target."""
         self._scanner.close()
         if self._root_offset is None:
-            raise BrokenTar(f"{self._target.target} is not there any more")
+            raise BrokenTar(f"{self._target.target} does not exist any more")
         done = replace(
             self._target,
             entries=self._entries,
@@ -136,21 +136,21 @@ def manifest_path(archive: Path) -> Path:
 
 
 def remove_files(archive: Path) -> None:
-    """The archive, its manifest, and what is unfinished of them."""
+    """Removes the archive and its manifest, finished or not."""
     for path in (archive, manifest_path(archive)):
         path.unlink(missing_ok=True)
         _partial(path).unlink(missing_ok=True)
 
 
 def check_archive(path: Path) -> Iterator[int]:
-    """Compares the archive with its manifest, bit by bit; gives how far it is, in bytes of the unpacked tar.
+    """Compares the archive with its manifest. Yields the position, in bytes of the uncompressed archive.
 
     Raises BackupError for any difference.
     """
     manifest = read_manifest(manifest_path(path))
     expected = iter(Entries(manifest_path(path)))
     digest, scanner, position = hashlib.sha256(), TarScanner(), 0
-    with _told_as_damage(path):
+    with _reported_as_damage(path):
         for piece in _unpacked(path, digest):
             for entry in scanner.feed(piece):
                 _require_equal(path, next(expected, None), entry)
@@ -164,9 +164,9 @@ def check_archive(path: Path) -> Iterator[int]:
 
 
 def tree_of(path: Path, target: ArchivedTarget) -> Iterator[bytes]:
-    """The target's entries, its own one first, without the closing blocks. Raises BackupError."""
+    """The tar entries of the target, without the closing blocks. Raises BackupError."""
     skip, left = target.offset, target.length
-    with _told_as_damage(path):
+    with _reported_as_damage(path):
         for piece in _unpacked(path, hashlib.sha256()):
             part = piece[skip : skip + left]
             skip, left = max(skip - len(piece), 0), left - len(part)
@@ -174,7 +174,7 @@ def tree_of(path: Path, target: ArchivedTarget) -> Iterator[bytes]:
                 yield part
             if not left:
                 return
-        raise BrokenTar(f"{target.target} is not in it as its manifest says")
+        raise BrokenTar(f"{target.target} does not match its manifest")
 
 
 def read_backup(path: Path) -> Manifest:
@@ -182,7 +182,7 @@ def read_backup(path: Path) -> Manifest:
 
 
 def _unpacked(path: Path, digest: "hashlib._Hash") -> Iterator[bytes]:
-    """In pieces of bounded size, however well they were packed. `digest` learns the packed bytes."""
+    """Yields pieces of limited size, however well they compress. `digest` gets the compressed bytes."""
     with path.open("rb", buffering=0) as file:
         source = io.BufferedReader(_Digested(file, digest), PIECE)
         reader = zstandard.ZstdDecompressor().stream_reader(source, closefd=False)
@@ -193,7 +193,7 @@ def _unpacked(path: Path, digest: "hashlib._Hash") -> Iterator[bytes]:
 
 
 class _Digested(io.RawIOBase):
-    """Every byte that is read has been seen by the digest."""
+    """Adds every byte that is read to the digest."""
 
     def __init__(self, file: io.FileIO, digest: "hashlib._Hash") -> None:
         self._file = file
@@ -208,15 +208,15 @@ class _Digested(io.RawIOBase):
         return size
 
 
-def _require_equal(path: Path, expected: Entry | None, found: Entry) -> None:
-    if expected is None or expected.path != found.path:
-        raise BackupError(f"the archive {path} has an entry that its manifest has not: {found.path}")
-    if what := changes(expected, found):
-        raise BackupError(f"the archive {path} is damaged: {found.path} has other {what}")
+def _require_equal(path: Path, expected: Entry | None, entry: Entry) -> None:
+    if expected is None or expected.path != entry.path:
+        raise BackupError(f"the archive {path} has an entry that its manifest does not have: {entry.path}")
+    if what := changes(expected, entry):
+        raise BackupError(f"the archive {path} is damaged: {entry.path} has other {what}")
 
 
 @contextmanager
-def _told_as_damage(path: Path) -> Iterator[None]:
+def _reported_as_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (zstandard.ZstdError, BrokenTar) as error:
@@ -226,7 +226,7 @@ def _told_as_damage(path: Path) -> Iterator[None]:
 
 
 class _Output:
-    """Of its own user only: a backup holds whatever secrets the data has."""
+    """Only its owner can read the file: the data may contain secrets."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -256,7 +256,7 @@ class _Output:
             os.close(directory)
 
     def close(self) -> None:
-        with suppress(OSError):  # what a full disk did not take is thrown away anyhow
+        with suppress(OSError):  # the disk is full, and the file is thrown away anyway
             self._file.close()
 
 

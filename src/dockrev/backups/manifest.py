@@ -1,8 +1,8 @@
 """
-What a backup holds, as a file of JSON lines beside its archive.
+The manifest: a file of JSON lines beside the archive that says what the archive holds.
 
-The first line tells what the backup is of. Then, for each target, a line for every entry and one that closes
-the target. The last line has the digest of the archive; without it the manifest is cut off.
+The first line describes the backup. Then each target has one line for every entry and one line that closes
+the target. The last line has the digest of the archive; without that line the manifest is cut off.
 """
 
 import json
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BackedUpService:
-    """The images that ran: ids of the engine, and digests in the registry where they are known."""
+    """The images that ran: their ids in the engine, and their digests in the registry if known."""
 
     service_id: str
     name: str
@@ -44,7 +44,7 @@ class Head:
 class ArchivedTarget:
     """`label/root` is the name of the target's own entry in the archive.
 
-    `offset` and `length`: where it and what is below it are in the unpacked archive.
+    `offset` and `length`: where that entry and all below it are in the uncompressed archive.
     """
 
     target: BackupTarget
@@ -87,7 +87,7 @@ def end_line(sha256: str) -> bytes:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Everything but the entries. Raises BackupError."""
+    """Reads all but the entries. Raises BackupError."""
     head, targets, sha256 = None, [], ""
     for document in _documents(path):
         match document:
@@ -103,7 +103,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 class Entries:
-    """All entries of the targets in the order of the archive, read from the file one by one."""
+    """Reads the entries from the file one by one, in the order of the archive."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -114,22 +114,22 @@ class Entries:
                 yield _entry(document["entry"])
 
     def of(self, target: BackupTarget) -> dict[str, Entry]:
-        """Those of one target by their names, which for a big tree takes memory."""
-        found: dict[str, Entry] = {}
+        """The entries of one target by name. A big tree takes much memory."""
+        entries: dict[str, Entry] = {}
         for document in _documents(self._path):
             if "entry" in document:
                 entry = _entry(document["entry"])
-                found[entry.path] = entry
+                entries[entry.path] = entry
             elif "target" in document:
                 if BackupTarget.from_json(document["target"]["target"]) == target:
-                    return found
-                found = {}
+                    return entries
+                entries = {}
         raise BackupError(f"the manifest {self._path} has no {target}")
 
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Names of entries; `changed` with what of them is not as it was."""
+    """Names of entries. Each line of `changed` also says what differs."""
 
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
@@ -138,31 +138,31 @@ class Differences:
     def __bool__(self) -> bool:
         return bool(self.missing or self.extra or self.changed)
 
-    def told(self, limit: int = 5) -> tuple[str, ...]:
-        lines = (
+    def lines(self, limit: int = 5) -> tuple[str, ...]:
+        described = (
             *(f"{name} is missing" for name in self.missing),
-            *(f"{name} is there and was not" for name in self.extra),
+            *(f"{name} is not in the backup" for name in self.extra),
             *self.changed,
         )
-        left_out = len(lines) - limit
-        return (*lines[:limit], f"and {left_out} more") if left_out > 0 else lines
+        left_out = len(described) - limit
+        return (*described[:limit], f"and {left_out} more") if left_out > 0 else described
 
     @classmethod
-    def between(cls, archived: Mapping[str, Entry], found: Mapping[str, Entry]) -> Self:
-        both = sorted(archived.keys() & found.keys())
+    def between(cls, archived: Mapping[str, Entry], current: Mapping[str, Entry]) -> Self:
+        both = sorted(archived.keys() & current.keys())
         return cls(
-            missing=tuple(sorted(archived.keys() - found.keys())),
-            extra=tuple(sorted(found.keys() - archived.keys())),
+            missing=tuple(sorted(archived.keys() - current.keys())),
+            extra=tuple(sorted(current.keys() - archived.keys())),
             changed=tuple(
-                f"{name}: other {what}" for name in both if (what := changes(archived[name], found[name]))
+                f"{name}: other {what}" for name in both if (what := changes(archived[name], current[name]))
             ),
         )
 
 
-def changes(archived: Entry, found: Entry) -> str:
-    """Names what differs; empty when nothing does."""
+def changes(archived: Entry, current: Entry) -> str:
+    """The names of the fields that differ; empty when none does."""
     names = (name for name in Entry.__slots__ if name not in ("path", "offset"))
-    return ", ".join(name for name in names if getattr(archived, name) != getattr(found, name))
+    return ", ".join(name for name in names if getattr(archived, name) != getattr(current, name))
 
 
 def _documents(path: Path) -> Iterator[Any]:
@@ -177,7 +177,7 @@ def _documents(path: Path) -> Iterator[Any]:
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
-    """Plain ASCII, since only escapes can carry names that are no UTF-8."""
+    """Plain ASCII: only escapes can represent names that are not valid UTF-8."""
     return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
 
 

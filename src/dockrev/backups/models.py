@@ -1,4 +1,4 @@
-"""What a backup is made of, what became of it, and how the API tells it."""
+"""The values of backups: targets, results, records, and their JSON in the summary of an update."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from dockrev.docker.data import BackupTarget
 from dockrev.errors import Json
 
 
-class Skipped(StrEnum):
-    """Why a target is not in a backup. The first three are the API's, the others our own."""
+class TargetSkipReason(StrEnum):
+    """Why a target is not in a backup. The contract has the first three values; the others are ours."""
 
     BY_USER = "skipped_by_user"
     PROBE_ERROR = "skipped_by_probe_error"
@@ -21,13 +21,13 @@ class Skipped(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """`skipped` None: it is included, as `effective` (`inherit` or `force`) says.
+    """`skipped` None: the target is included, and `effective` is `inherit` or `force`.
 
-    `size_bytes` of one that was left out for its size is where counting stopped.
+    For a target that is too big, `size_bytes` is where measuring stopped.
     """
 
     target: BackupTarget
-    skipped: Skipped | None = None
+    skipped: TargetSkipReason | None = None
     size_bytes: int | None = None
     effective: str | None = None
     error: str | None = None
@@ -52,7 +52,7 @@ class BackupStatus(StrEnum):
     FAILED = "failed"
 
 
-class SkipReason(StrEnum):
+class BackupSkipReason(StrEnum):
     """Why there is no backup at all."""
 
     DISABLED = "disabled"
@@ -65,22 +65,22 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """Failed: `error` tells why. Skipped: `reason` does."""
+    """Failed: `error` tells why. TargetSkipReason: `reason` does."""
 
     status: BackupStatus
     backup_id: str | None = None
-    reason: SkipReason | None = None
+    reason: BackupSkipReason | None = None
     error: str | None = None
     artifact_path: str | None = None
     size_bytes: int | None = None
     targets: tuple[TargetResult, ...] = ()
 
     @classmethod
-    def skip(cls, reason: SkipReason, targets: tuple[TargetResult, ...] = ()) -> "BackupResult":
+    def skip(cls, reason: BackupSkipReason, targets: tuple[TargetResult, ...] = ()) -> "BackupResult":
         return cls(BackupStatus.SKIPPED, reason=reason, targets=targets)
 
     def as_json(self) -> dict[str, Json]:
-        """As the summary of an update shows it."""
+        """The document in the summary of an update."""
         fields: Mapping[str, Json] = {
             "status": self.status.value,
             "backupId": self.backup_id,
@@ -95,7 +95,7 @@ class BackupResult:
 
 @dataclass(frozen=True, slots=True)
 class DataProgress:
-    """`bytes_total`: as measured before; data that is being written to may grow beyond it."""
+    """`bytes_total` was measured before; data that is written to meanwhile may grow beyond it."""
 
     activity: str
     bytes_done: int
@@ -113,7 +113,7 @@ class RecordStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """As recorded. `cleanup_after` None: the update that it was made for has not succeeded."""
+    """The record of a backup. `cleanup_after` None: its update has not succeeded."""
 
     id: str
     stack_id: str
@@ -137,8 +137,8 @@ class Manner(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Suspension:
-    """A container that has to be woken again."""
+class HeldContainer:
+    """A container that is paused or stopped until it is released."""
 
     container_id: str
     name: str
@@ -146,8 +146,8 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
-    """It was read back and is as it was archived."""
+class RestoredTarget:
+    """Restored, read again, and identical to the archive."""
 
     target: BackupTarget
     entries: int
@@ -156,9 +156,9 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedTarget:
-    """`deviations`: how the data as it is now differs; None when nobody asked."""
+    """`differences`: how the current data differs; None when it was not compared."""
 
     target: BackupTarget
     entries: int
     size_bytes: int
-    deviations: tuple[str, ...] | None = None
+    differences: tuple[str, ...] | None = None

@@ -1,10 +1,10 @@
-"""Backups that are no longer wanted are deleted, a few at a time."""
+"""Deletes old backups, a few at a time."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -24,7 +24,7 @@ _BATCH = 50
 class Purged:
     backups: int = 0
     bytes: int = 0
-    """Freed."""
+    """How much disk space was freed."""
 
 
 class BackupRetention:
@@ -33,13 +33,19 @@ class BackupRetention:
         self._settings = settings
         self._clock = clock
 
+    async def update_succeeded(self, job_id: str) -> None:
+        """From now on the backups of this update grow old."""
+        settings = await self._settings.backup()
+        stable = timedelta(seconds=settings.delete_after_stable_seconds)
+        await self._store.set_cleanup_after(job_id, self._clock.now() + stable)
+
     async def purge(self) -> Purged:
         settings = await self._settings.backup()
         due = deletable(await self._store.kept(), settings.keep_last, self._clock.now())[:_BATCH]
         purged = Purged()
         for backup in due:
             if await asyncio.to_thread(_remove, Path(backup.artifact_path)):
-                await self._store.delete(backup.id)
+                await self._store.mark_deleted(backup.id)
                 purged = Purged(purged.backups + 1, purged.bytes + (backup.size_bytes or 0))
         if purged.backups:
             log.info("Old backups deleted", action="backups.purged", count=purged.backups, bytes=purged.bytes)
@@ -47,29 +53,29 @@ class BackupRetention:
 
 
 def deletable(kept: Sequence[Backup], keep_last: int, now: datetime) -> list[Backup]:
-    """The oldest first. `kept` is newest first; the newest `keep_last` of each stack stay in any case.
+    """Oldest first. `kept` is newest first; the newest `keep_last` backups of each stack always stay.
 
-    One whose update did not succeed stays until one of a later, successful update has had its time.
+    The backup of a failed update stays until the backup of a later, successful update is due.
     """
     stacks: dict[str, list[Backup]] = defaultdict(list)
     for backup in kept:
         stacks[backup.stack_id].append(backup)
-    due = [backup for one in stacks.values() for backup in _deletable(one, keep_last, now)]
+    due = [backup for backups in stacks.values() for backup in _deletable(backups, keep_last, now)]
     return sorted(due, key=lambda backup: backup.created_at)
 
 
 def _deletable(newest_first: Sequence[Backup], keep_last: int, now: datetime) -> list[Backup]:
-    due, settled = [], False
+    due, later_one_is_due = [], False
     for index, backup in enumerate(newest_first):
-        own = backup.cleanup_after is not None and backup.cleanup_after <= now
-        if index >= keep_last and (own or (settled and backup.cleanup_after is None)):
+        is_due = backup.cleanup_after is not None and backup.cleanup_after <= now
+        if index >= keep_last and (is_due or (later_one_is_due and backup.cleanup_after is None)):
             due.append(backup)
-        settled = settled or own
+        later_one_is_due = later_one_is_due or is_due
     return due
 
 
 def _remove(path: Path) -> bool:
-    """False: its disk is not there, or refuses; then the record has to stay."""
+    """False when the directory is missing or the files cannot be removed. Then the record has to stay."""
     if not path.parent.is_dir():
         return False
     try:

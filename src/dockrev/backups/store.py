@@ -1,4 +1,4 @@
-"""The backups and the containers that wait for one to end: the only SQL for these tables."""
+"""The records of backups and of held containers: the only SQL for these tables."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, Manner, RecordStatus, Suspension
+from dockrev.backups.models import Backup, HeldContainer, Manner, RecordStatus
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
@@ -48,7 +48,7 @@ backups = Table(
     Column("deleted_at", Moment),
     Index(None, "stack_id", "created_at"),
 )
-"""A backup outlives the record of its stack and of its job: the file is there, and may be wanted."""
+"""A record outlives its stack and its job, since the archive is still there."""
 
 suspended_containers = Table(
     "suspended_containers",
@@ -68,7 +68,7 @@ class BackupStore:
         self._clock = clock
 
     async def begin(self, head: Head, artifact_path: str, targets: Sequence[BackupTarget]) -> None:
-        """Before the first byte is written, so that a crash leaves no file that nobody knows."""
+        """Call it before the first byte is written, so that a crash leaves no file without a record."""
         values = {
             "id": head.backup_id,
             "stack_id": head.stack_id,
@@ -93,14 +93,14 @@ class BackupStore:
         async with self._database.write(durable=True) as connection:
             await connection.execute(statement.values(finished_at=self._clock.now(), **values))
 
-    async def settle(self, job_id: str, cleanup_after: datetime) -> None:
+    async def set_cleanup_after(self, job_id: str, cleanup_after: datetime) -> None:
         async with self._database.write() as connection:
             await connection.execute(
                 update(backups).where(backups.c.job_id == job_id).values(cleanup_after=cleanup_after)
             )
 
-    async def delete(self, backup_id: str) -> None:
-        """Of the file; the record stays."""
+    async def mark_deleted(self, backup_id: str) -> None:
+        """Records that the file was deleted. The record stays."""
         async with self._database.write() as connection:
             await connection.execute(
                 update(backups).where(backups.c.id == backup_id).values(deleted_at=self._clock.now())
@@ -122,7 +122,7 @@ class BackupStore:
         return await self._list(backups.c.status == RecordStatus.RUNNING)
 
     async def kept(self) -> list[Backup]:
-        """Newest first: those whose file should be there."""
+        """Those whose file should exist, newest first."""
         return await self._list(*_KEPT)
 
     async def _list(self, *conditions: Any) -> list[Backup]:
@@ -130,28 +130,28 @@ class BackupStore:
         async with self._database.read() as connection:
             return [_backup(row) for row in await connection.execute(query)]
 
-    async def suspend(self, backup_id: str, suspension: Suspension) -> None:
-        """Written before it is done. The first word counts for a container that is named twice."""
+    async def record_hold(self, backup_id: str, container: HeldContainer) -> None:
+        """Call it before the container is held. A second hold of the same container changes nothing."""
         values = {
-            "container_id": suspension.container_id,
-            "name": suspension.name,
-            "manner": suspension.manner,
+            "container_id": container.container_id,
+            "name": container.name,
+            "manner": container.manner,
             "backup_id": backup_id,
         }
         statement = upsert(suspended_containers).values(values).on_conflict_do_nothing()
         async with self._database.write(durable=True) as connection:
             await connection.execute(statement)
 
-    async def suspended(self, backup_id: str | None = None) -> list[Suspension]:
-        """In the order in which they were suspended."""
+    async def held_containers(self, backup_id: str | None = None) -> list[HeldContainer]:
+        """In the order in which they were held."""
         query = select(suspended_containers).order_by(text("rowid"))
         if backup_id:
             query = query.where(suspended_containers.c.backup_id == backup_id)
         async with self._database.read() as connection:
             rows = await connection.execute(query)
-            return [Suspension(row.container_id, row.name, Manner(row.manner)) for row in rows]
+            return [HeldContainer(row.container_id, row.name, Manner(row.manner)) for row in rows]
 
-    async def wake(self, container_id: str) -> None:
+    async def forget_hold(self, container_id: str) -> None:
         async with self._database.write(durable=True) as connection:
             await connection.execute(
                 delete(suspended_containers).where(suspended_containers.c.container_id == container_id)

@@ -1,5 +1,5 @@
 """
-Reads a tar stream in pieces of any size and says what is in it. No I/O.
+Reads a tar stream in chunks of any size and yields its entries. No I/O.
 
 The formats are those that an engine writes: ustar with PAX records (POSIX.1-2017, pax) and GNU's long names.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 BLOCK = 512
 END = b"\0" * 2 * BLOCK
-"""What closes an archive."""
+"""The closing blocks of an archive."""
 
 _LONG_NAME, _LONG_LINK = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
 _DESCRIBING = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, _LONG_NAME, _LONG_LINK})
@@ -30,12 +30,12 @@ _TYPES = {
 
 
 class BrokenTar(ValueError):
-    """Cut off, damaged, or no tar at all."""
+    """The stream is cut off, damaged, or not a tar stream at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Bytes of a name that are no UTF-8 are lone surrogates in `path` and `link` (PEP 383)."""
+    """In `path` and `link`, bytes that are not UTF-8 are lone surrogates (PEP 383)."""
 
     path: str
     type: str
@@ -46,17 +46,17 @@ class Entry:
     mtime: int
     link: str = ""
     sha256: str = ""
-    """Of a file's content."""
+    """The digest of a file's content."""
     xattrs: str = ""
-    """A digest of all extended attributes that the archive has."""
+    """A digest of all extended attributes in the archive."""
     device: str = ""
 
     offset: int = 0
-    """Where it begins in the stream, its PAX records included."""
+    """Where the entry begins in the stream, its PAX records included."""
 
 
 class TarScanner:
-    """Feed it all the bytes; it gives each entry once its content has passed.
+    """Feed it all the bytes. It yields each entry after the entry's content.
 
     Without `hashing` it is fast, and the digests mean nothing.
     """
@@ -78,12 +78,12 @@ class TarScanner:
 
     @property
     def ended(self) -> bool:
-        """The closing blocks have passed."""
+        """Whether the closing blocks were read."""
         return self._zero_blocks >= 2
 
     @property
     def certain(self) -> int:
-        """How many of the bytes so far belong to entries for certain, and not to the closing blocks."""
+        """How many of the bytes so far certainly belong to entries and not to the closing blocks."""
         return self._position - len(self._block) - self._zero_blocks * BLOCK
 
     def feed(self, chunk: bytes) -> Iterator[Entry]:
@@ -95,7 +95,7 @@ class TarScanner:
                 yield entry
 
     def close(self) -> None:
-        """Raises BrokenTar when the archive is not whole."""
+        """Raises BrokenTar when the archive is not complete."""
         if not self.ended:
             raise BrokenTar("the archive ends too early")
 
@@ -178,13 +178,13 @@ class TarScanner:
             header.uid, header.gid = int(pax.get("uid", header.uid)), int(pax.get("gid", header.gid))
             header.mtime = int(float(pax.get("mtime", header.mtime)))
         except ValueError as error:
-            raise BrokenTar(f"a PAX record is no number ({error})") from error
+            raise BrokenTar(f"a PAX record is not a number ({error})") from error
         header.name, header.linkname = pax.get("path", header.name), pax.get("linkpath", header.linkname)
         return header
 
 
 def _has_content(header: tarfile.TarInfo) -> bool:
-    """Whatever size the headers of other types tell, nothing follows them."""
+    """No content follows the headers of other types, whatever size they state."""
     return _TYPES.get(header.type, "file") == "file"
 
 
@@ -216,7 +216,7 @@ def _xattrs(pax: Mapping[str, str]) -> str:
 
 
 def _pax_records(text: bytes) -> Iterator[tuple[str, str]]:
-    """`LENGTH key=value\\n`, the length in bytes and counting itself."""
+    """`LENGTH key=value\\n`. The length is in bytes and includes itself."""
     while text:
         length_text, space, _ = text.partition(b" ")
         if not space or not length_text.isdigit() or not len(length_text) + 1 < int(length_text) <= len(text):

@@ -1,4 +1,4 @@
-"""Who has the data mounted, and has to be held or stopped while it is read or replaced."""
+"""Which containers use the data, and have to be held while it is read or replaced."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -11,79 +11,89 @@ from dockrev.hosts.host import Host
 
 
 class DataUsers:
-    """Without Dockrev itself: if its own containers were held, its own work would end."""
+    """Dockrev's own containers are never held: its work would end with them."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    async def writers(self, project: str, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
-        """Running containers of the project that may change the data."""
+    async def containers_writing(
+        self, project: str, targets: Collection[BackupTarget]
+    ) -> tuple[Container, ...]:
+        """Running containers of the project that can change the data."""
         running = await self._host.containers.running()
-        return await self._others(
-            one for one in running if one.project == project and writes_to(one, targets)
+        return await self._without_own(
+            container
+            for container in running
+            if container.project == project and writes_to(container, targets)
         )
 
-    async def sufferers(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
-        """Running containers, of whatever project, that have to stop before the data can be replaced."""
-        return await self._others(
-            one for one in await self._host.containers.running() if suffers(one, targets)
-        )
+    async def containers_to_stop(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
+        """Running containers, of any project, that must not run while the data is replaced."""
+        running = await self._host.containers.running()
+        return await self._without_own(container for container in running if uses(container, targets))
 
-    async def having(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
-        """Whether they run or not, and Dockrev itself too."""
-        everybody = await self._host.containers.all()
-        return tuple(one for one in everybody if suffers(one, targets))
+    async def containers_mounting(self, targets: Collection[BackupTarget]) -> tuple[Container, ...]:
+        """Running and stopped containers that use the data, Dockrev's own included."""
+        containers = await self._host.containers.all()
+        return tuple(container for container in containers if uses(container, targets))
 
-    async def with_companions(self, containers: Sequence[Container]) -> tuple[Container, ...]:
-        """All that has to be stopped with them, in that order: who lives in a namespace before its owner.
+    async def in_stop_order(self, containers: Sequence[Container]) -> tuple[Container, ...]:
+        """These containers and those that share a namespace of theirs, in the order in which to stop them.
 
-        It would lose its network for good, and can be started only when the owner runs.
+        A container in the network namespace of another one loses its network for good when the owner stops,
+        and can start only while the owner runs. So it stops before the owner.
         """
-        running = await self._others(await self._host.containers.running())
-        owners = {one.id: await self._namespace_owners(one) for one in running}
+        running = await self._without_own(await self._host.containers.running())
+        owners = {container.id: await self._namespace_owners(container) for container in running}
         seen: set[str] = set()
 
-        def led_by(one: Container) -> list[Container]:
-            if one.id in seen:
+        def with_dependents(owner: Container) -> list[Container]:
+            if owner.id in seen:
                 return []
-            seen.add(one.id)
-            riders = (rider for rider in running if not owners[rider.id].isdisjoint((one.id, one.name)))
-            return [*(each for rider in riders for each in led_by(rider)), one]
+            seen.add(owner.id)
+            dependents = (
+                container
+                for container in running
+                if not owners[container.id].isdisjoint((owner.id, owner.name))
+            )
+            return [*(each for dependent in dependents for each in with_dependents(dependent)), owner]
 
-        return tuple(each for one in containers for each in led_by(one))
+        return tuple(each for container in containers for each in with_dependents(container))
 
-    async def _namespace_owners(self, one: Container) -> frozenset[str]:
+    async def _namespace_owners(self, container: Container) -> frozenset[str]:
         try:
-            return (await self._host.containers.inspect(one.id)).namespace_owners
+            return (await self._host.containers.inspect(container.id)).namespace_owners
         except DockerNotFound:
             return frozenset()
 
-    async def _others(self, found: Iterable[Container]) -> tuple[Container, ...]:
+    async def _without_own(self, containers: Iterable[Container]) -> tuple[Container, ...]:
         own = await self._host.own_service()
-        return tuple([one for one in found if not own.is_container(await self._as_configured(one))])
+        return tuple([each for each in containers if not own.is_container(await self._with_image_name(each))])
 
-    async def _as_configured(self, one: Container) -> Container:
-        """A list shows an id for the image once its tag has moved; the container still knows the name."""
-        if not one.image_id.removeprefix("sha256:").startswith(one.image.removeprefix("sha256:")):
-            return one
+    async def _with_image_name(self, container: Container) -> Container:
+        """Once a tag has moved, the list of containers shows an image id; inspecting still shows the name."""
+        image_id = container.image_id.removeprefix("sha256:")
+        if not image_id.startswith(container.image.removeprefix("sha256:")):
+            return container
         try:
-            return replace(one, image=(await self._host.containers.inspect(one.id)).image)
+            return replace(container, image=(await self._host.containers.inspect(container.id)).image)
         except DockerNotFound:
-            return one
+            return container
 
 
 def writes_to(container: Container, targets: Collection[BackupTarget]) -> bool:
-    own = _targets(mount for mount in container.mounts if mount.read_write)
-    return any(overlap(one, other) for one in own for other in targets)
+    writable = _targets(mount for mount in container.mounts if mount.read_write)
+    return any(overlap(mounted, target) for mounted in writable for target in targets)
 
 
-def suffers(container: Container, targets: Collection[BackupTarget]) -> bool:
-    """Would it write to the data while it is replaced, or keep the directory that is gone?
+def uses(container: Container, targets: Collection[BackupTarget]) -> bool:
+    """Whether it can write to the data, or has mounted the data itself or a part of it.
 
-    A directory above that is mounted read-only, as monitors and Dockrev have it, shows the new one by itself.
+    Replacing the data replaces its directory, and a running container keeps the old one. A read-only mount of
+    a directory above it, as monitoring tools and Dockrev have it, shows the new directory at once.
     """
-    own = _targets(container.mounts)
-    return any(holds(target, one) for one in own for target in targets) or writes_to(container, targets)
+    mounted = _targets(container.mounts)
+    return any(holds(target, each) for each in mounted for target in targets) or writes_to(container, targets)
 
 
 def _targets(mounts: Iterable[Mount]) -> list[BackupTarget]:

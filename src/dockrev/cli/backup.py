@@ -9,8 +9,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from dockrev.backups.backups import Backups
-from dockrev.backups.models import Backup, DataProgress, RecordStatus, Restored, VerifiedTarget
+from dockrev.backups.models import Backup, DataProgress, RecordStatus, RestoredTarget, VerifiedTarget
+from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.store import BackupStore
+from dockrev.backups.users import DataUsers
+from dockrev.backups.verify import BackupVerification
 from dockrev.clock import Clock, timestamp
 from dockrev.config import Config
 from dockrev.db.database import Database
@@ -18,7 +21,6 @@ from dockrev.docker.data import BackupTarget
 from dockrev.errors import InvalidArgument, Json, NotFound
 from dockrev.hosts.host import LOCAL, Host
 from dockrev.stacks.store import StackStore
-from dockrev.system.settings import SettingsStore
 from dockrev.updates.reservations import Reservations
 from dockrev.wording import counted
 
@@ -38,7 +40,10 @@ class RestorePlan:
 class BackupCommands:
     """On the server's own database, beside a running server too."""
 
-    backups: Backups
+    backups: BackupStore
+    restorer: BackupRestorer
+    verification: BackupVerification
+    users: DataUsers
     stacks: StackStore
     reservations: Reservations
 
@@ -52,9 +57,12 @@ class BackupCommands:
             Database.open(config.db_path) as database,
             Host.open(LOCAL, config.docker, clock, own_image=config.updates.own_image) as host,
         ):
-            settings = SettingsStore(database, clock)
+            backups = BackupStore(database, clock)
             yield cls(
-                Backups.of(host, database, settings, clock),
+                backups,
+                BackupRestorer(host, backups),
+                BackupVerification(host, backups),
+                DataUsers(host),
                 StackStore(database, clock),
                 Reservations(database),
             )
@@ -64,16 +72,16 @@ class BackupCommands:
         backup = await self.backups.get(backup_id)
         targets = _named(backup, names)
         await self.reservations.require_free(await self._services(backup, targets))
-        users = await self.backups.users(targets)
+        users = await self.users.containers_to_stop(targets)
         return RestorePlan(backup, targets, tuple(one.name for one in users))
 
-    async def restore(self, plan: RestorePlan, console: Console) -> tuple[Restored, ...]:
+    async def restore(self, plan: RestorePlan, console: Console) -> tuple[RestoredTarget, ...]:
         """No update can begin there meanwhile. Raises Conflict as `plan` does."""
         services = await self._services(plan.backup, plan.targets)
         async with self.reservations.for_restore(plan.backup.id, services):
             return await self._restore(plan, console)
 
-    async def _restore(self, plan: RestorePlan, console: Console) -> tuple[Restored, ...]:
+    async def _restore(self, plan: RestorePlan, console: Console) -> tuple[RestoredTarget, ...]:
         with _progress(console) as progress:
             task = progress.add_task("checking the archive", total=None)
 
@@ -82,13 +90,13 @@ class BackupCommands:
                     task, description=escape(done.activity), completed=done.bytes_done, total=done.bytes_total
                 )
 
-            return await self.backups.restore(
-                plan.backup.id, plan.targets, stop_users=bool(plan.users), on_progress=show
+            return await self.restorer.restore(
+                plan.backup.id, plan.targets, stop_containers=bool(plan.users), on_progress=show
             )
 
     async def _services(self, backup: Backup, targets: Sequence[BackupTarget]) -> list[str]:
         """Those of the backup's stack, and of others whose containers have the data."""
-        having = {(one.project, one.service) for one in await self.backups.having(targets)}
+        having = {(one.project, one.service) for one in await self.users.containers_mounting(targets)}
         return [
             service.id
             for stack in await self.stacks.all()
@@ -163,17 +171,17 @@ def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None
     for one in verified:
         line = f"{one.target}: {_extent(one)}: sound"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-        for deviation in one.deviations or ():
-            console.print(f"  now: {deviation}", markup=False, highlight=False, soft_wrap=True)
+        for difference in one.differences or ():
+            console.print(f"  now: {difference}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_restored(restored: Sequence[Restored], console: Console) -> None:
+def print_restored(restored: Sequence[RestoredTarget], console: Console) -> None:
     for one in restored:
         line = f"{one.target}: {_extent(one)}, restored and read again"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _extent(one: VerifiedTarget | Restored) -> str:
+def _extent(one: VerifiedTarget | RestoredTarget) -> str:
     return f"{counted(one.entries, 'entry', 'entries')}, {_size(one.size_bytes)}"
 
 

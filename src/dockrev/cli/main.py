@@ -164,7 +164,7 @@ def backup_verify(
     async def run(config: Config) -> None:
         async with commands.BackupCommands.open(config, SystemClock()) as opened:
             end_with_readers()
-            commands.print_verified(await opened.backups.verify(backup_id, live=live), _console())
+            commands.print_verified(await opened.verification.verify(backup_id, live=live), _console())
 
     _run_backup_command(run)
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from dockrev.backups.models import BackupResult, SkipReason
+from dockrev.backups.models import BackupResult, BackupSkipReason
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import AppError, DockerError, JobCancelled, Json, UpstreamError
 from dockrev.jobs.models import BackupMode, Level
@@ -185,7 +185,7 @@ class StackUpdate:
             return _SAVED.validate_python(known)
         if not ready:
             all_left_alone = self._stack.skipped_downgrades and not self._stack.services
-            reason = SkipReason.NO_SERVICES_LEFT if all_left_alone else SkipReason.NO_SERVICES
+            reason = BackupSkipReason.NO_SERVICES_LEFT if all_left_alone else BackupSkipReason.NO_SERVICES
             return Saved(None, BackupResult.skip(reason).as_json(), False, False)
         await self._report.backup("started", "volumes and directories of what is updated")
         saving = self._backups.save(

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from sqlalchemy import CheckConstraint, Column, ForeignKey, String, Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dockrev.backups.shielding import to_the_end
 from dockrev.db.database import Database
 from dockrev.db.lock import only_restore
 from dockrev.db.lock_owner import restore_under_way
 from dockrev.db.schema import metadata
 from dockrev.errors import Conflict
 from dockrev.jobs.store import jobs
+from dockrev.uncancellable import uncancellable
 
 reservations = Table(
     "reservations",
@@ -66,7 +66,7 @@ class Reservations:
             try:
                 yield
             finally:
-                await to_the_end(self._end_restore())
+                await uncancellable(self._end_restore())
 
     async def require_free(self, service_ids: Collection[str]) -> None:
         """Raises Conflict when an update has one of them now: for those who still have to ask somebody."""

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Sequence
 
-from dockrev.backups.backups import Backups
+from dockrev.backups.create import BackupCreator
 from dockrev.backups.models import BackupStatus
+from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.retention import BackupRetention
+from dockrev.backups.store import BackupStore
 from dockrev.docker.data import BackupTarget
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.store import StackStore
@@ -13,7 +16,18 @@ from dockrev.wording import counted
 
 
 class UpdateBackups:
-    def __init__(self, backups: Backups, stacks: StackStore, settings: SettingsStore) -> None:
+    def __init__(
+        self,
+        creator: BackupCreator,
+        restorer: BackupRestorer,
+        retention: BackupRetention,
+        backups: BackupStore,
+        stacks: StackStore,
+        settings: SettingsStore,
+    ) -> None:
+        self._creator = creator
+        self._restorer = restorer
+        self._retention = retention
         self._backups = backups
         self._stacks = stacks
         self._settings = settings
@@ -22,7 +36,7 @@ class UpdateBackups:
         stack = await self._stacks.get(stack_id)
         services = [one for one in stack.services if one.id in service_ids]
         settings = await self._settings.backup()
-        result = await self._backups.back_up(job_id, stack, services, mode)
+        result = await self._creator.create(job_id, stack, services, mode)
         failed = result.status is BackupStatus.FAILED
         return Saved(
             id=result.backup_id if result.status is BackupStatus.SUCCESS else None,
@@ -36,8 +50,8 @@ class UpdateBackups:
         own = [target for target in backup.targets if target in data]
         if not own:
             return "no data of it was saved"
-        restored = await self._backups.restore(backup_id, own, stop_users=True)
+        restored = await self._restorer.restore(backup_id, own, stop_containers=True)
         return f"{counted(sum(one.entries for one in restored), 'file is', 'files are')} as saved"
 
     async def settled(self, job_id: str) -> None:
-        await self._backups.settle(job_id)
+        await self._retention.update_succeeded(job_id)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from dockrev.backups.shielding import to_the_end
+from dockrev.uncancellable import uncancellable
 
 
 async def test_a_cancellation_waits_until_the_work_is_done() -> None:
@@ -14,7 +14,7 @@ async def test_a_cancellation_waits_until_the_work_is_done() -> None:
         done.append(True)
 
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(to_the_end(work()))
+        task = group.create_task(uncancellable(work()))
         await begun.wait()
         for _ in range(3):
             task.cancel()
@@ -33,6 +33,6 @@ async def test_what_the_work_gives_and_raises_comes_out() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
-    assert await to_the_end(give()) == 7
+    assert await uncancellable(give()) == 7
     with pytest.raises(ZeroDivisionError):
-        await to_the_end(fail())
+        await uncancellable(fail())

@@ -1,4 +1,4 @@
-"""What has to be put back in order is, also when the one who does it is being cancelled."""
+"""Work that must be finished even when the task that does it is cancelled."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 Value = TypeVar("Value")
 
 
-async def to_the_end(work: Coroutine[Any, Any, Value]) -> Value:
-    """A cancellation waits until the work is done, and then counts."""
+async def uncancellable(work: Coroutine[Any, Any, Value]) -> Value:
+    """Runs the work to its end. A cancellation that comes meanwhile is raised after that."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

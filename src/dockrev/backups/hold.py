@@ -1,0 +1,84 @@
+"""
+Holds containers that must not write while their data is read or replaced, and releases them afterwards.
+
+The store records each hold before the container is paused or stopped, so the next start releases the
+containers that a crash left held. Containers stopped for a restore are different: they must not run on data
+that is half restored, so they stay stopped until a restore succeeds.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from dockrev.backups.models import HeldContainer, Manner
+from dockrev.backups.store import BackupStore
+from dockrev.docker.snapshot import Container, ContainerState
+from dockrev.errors import BackupError, DockerError, DockerNotFound
+from dockrev.hosts.host import Host
+from dockrev.uncancellable import uncancellable
+
+log = structlog.get_logger()
+
+
+class ContainerHolds:
+    def __init__(self, host: Host, store: BackupStore) -> None:
+        self._containers = host.containers
+        self._store = store
+
+    @asynccontextmanager
+    async def held(
+        self, backup_id: str, containers: Sequence[Container], manner: Manner
+    ) -> AsyncIterator[None]:
+        """Releases the containers whatever happens. Raises BackupError when one cannot be released."""
+        try:
+            await self.hold(backup_id, containers, manner)
+            yield
+        finally:
+            await uncancellable(self.release(backup_id))
+
+    async def hold(self, backup_id: str, containers: Sequence[Container], manner: Manner) -> None:
+        """A container that somebody else has paused already is left alone, and so stays paused."""
+        for container in containers:
+            if not (container.state is ContainerState.PAUSED and manner is Manner.PAUSED):
+                await self._hold(backup_id, HeldContainer(container.id, container.name, manner))
+
+    async def release(self, backup_id: str) -> None:
+        """Tries each container. Raises BackupError naming those that are still held."""
+        await self.release_all(await self._store.held_containers(backup_id))
+
+    async def release_all(self, held: Sequence[HeldContainer]) -> None:
+        """In the reverse order of holding them. Raises as `release` does."""
+        failures = []
+        for container in reversed(held):
+            try:
+                await self._release(container)
+            except DockerError as error:
+                failures.append(
+                    f"container {container.name} is still {container.manner.value}: {error.message}"
+                )
+        if failures:
+            raise BackupError("; ".join(failures))
+
+    async def _hold(self, backup_id: str, container: HeldContainer) -> None:
+        await self._store.record_hold(backup_id, container)
+        log.info(
+            "Container is held", action="backup.held", container=container.name, manner=container.manner.value
+        )
+        stop = self._containers.pause if container.manner is Manner.PAUSED else self._containers.stop
+        await uncancellable(stop(container.container_id))  # the engine would finish it anyway
+
+    async def _release(self, container: HeldContainer) -> None:
+        try:
+            if container.manner is Manner.PAUSED:
+                await self._containers.unpause(container.container_id)
+            else:
+                # After a crash the engine may still be stopping it: `start` alone would take it for running.
+                await self._containers.stop(container.container_id)
+                await self._containers.start(container.container_id)
+        except DockerNotFound:
+            log.warning(
+                "A held container does not exist any more", action="backup.vanished", container=container.name
+            )
+        await self._store.forget_hold(container.container_id)
+        log.info("Container is released", action="backup.released", container=container.name)

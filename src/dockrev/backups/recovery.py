@@ -1,0 +1,69 @@
+"""Cleans up what backups left half done when the process was killed."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from dockrev.backups.archive import remove_files
+from dockrev.backups.create import describe_failure
+from dockrev.backups.hold import ContainerHolds
+from dockrev.backups.models import HeldContainer, Manner
+from dockrev.backups.store import BackupStore
+from dockrev.errors import BackupError, DockerError
+from dockrev.hosts.host import Host
+
+log = structlog.get_logger()
+
+
+class BackupRecovery:
+    def __init__(self, host: Host, store: BackupStore) -> None:
+        self._containers = host.containers
+        self._holds = ContainerHolds(host, store)
+        self._store = store
+        self._to_release: list[HeldContainer] = []
+
+    async def recover(self) -> None:
+        """At start, before any job runs: removes unfinished archives and releases held containers.
+
+        An engine that does not answer yet does not keep the server from starting: see `release_rest`.
+        """
+        for backup in await self._store.unfinished():
+            await asyncio.to_thread(_remove_unfinished, Path(backup.artifact_path))
+            await self._store.fail(backup.id, "the server ended in the middle of it")
+            log.warning("Unfinished backup removed", action="backup.removed", backup_id=backup.id)
+        held = await self._store.held_containers()
+        waiting = [one.name for one in held if one.manner is Manner.STOPPED_FOR_RESTORE]
+        if waiting:
+            log.warning(
+                "Containers stay stopped because a restore of their data has not succeeded; restore again",
+                action="backup.restore_pending",
+                containers=waiting,
+            )
+        self._to_release = [one for one in held if one.manner is not Manner.STOPPED_FOR_RESTORE]
+        await self.release_rest()
+        try:
+            for helper in await self._containers.helpers():
+                await self._containers.remove_helper(helper.id)
+        except DockerError as error:
+            log.warning("Helper containers may be left", action="backup.helpers_left", cause=error.message)
+
+    async def release_rest(self) -> None:
+        """Tries again to release the containers that `recover` could not release."""
+        try:
+            await self._holds.release_all(self._to_release)
+            self._to_release = []
+        except BackupError as error:
+            log.error(
+                "Containers of an interrupted backup are still held",
+                action="backup.still_held",
+                cause=error.message,
+            )
+
+
+def _remove_unfinished(path: Path) -> None:
+    try:
+        remove_files(path)
+    except OSError as error:
+        cause = describe_failure(error)
+        log.warning("Unfinished backup not removed", action="backup.remains", path=str(path), cause=cause)

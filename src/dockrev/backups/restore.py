@@ -1,0 +1,154 @@
+"""Restores data: exactly the archived tree and nothing else, read again afterwards to be sure."""
+
+import asyncio
+import tarfile
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from dockrev.backups.access import DataAccess, MountedTarget
+from dockrev.backups.archive import tree_of
+from dockrev.backups.hold import ContainerHolds
+from dockrev.backups.manifest import ArchivedTarget, Differences, Manifest
+from dockrev.backups.models import DataProgress, Manner, OnProgress, RestoredTarget
+from dockrev.backups.store import BackupStore
+from dockrev.backups.tar_scanner import END
+from dockrev.backups.users import DataUsers
+from dockrev.backups.verify import BackupVerification, read_checked, usable_archive
+from dockrev.docker.data import BackupTarget
+from dockrev.errors import BackupError, Conflict, DockerError, InvalidArgument
+from dockrev.hosts.host import Host
+
+log = structlog.get_logger()
+
+_SECOND_TRY_SECONDS = 3.0
+
+
+class BackupRestorer:
+    def __init__(self, host: Host, store: BackupStore) -> None:
+        self._users = DataUsers(host)
+        self._access = DataAccess(host)
+        self._holds = ContainerHolds(host, store)
+        self._verification = BackupVerification(host, store)
+        self._store = store
+
+    async def restore(
+        self,
+        backup_id: str,
+        targets: Collection[BackupTarget] | None = None,
+        *,
+        stop_containers: bool,
+        on_progress: OnProgress = lambda _: None,
+    ) -> tuple[RestoredTarget, ...]:
+        """`targets` None: all of them. Raises Conflict when containers use the data and may not be stopped.
+
+        Nothing is touched before the archive has proved to be whole. On a failure the stopped containers stay
+        stopped, until the same backup is restored successfully.
+        """
+        path = usable_archive(await self._store.get(backup_id))
+        manifest = await read_checked(path)
+        chosen = _chosen(manifest, targets)
+        images = await self._verification.helper_images(manifest)
+        users = await self._users.containers_to_stop([archived.target for archived in chosen])
+        if users and not stop_containers:
+            names = [container.name for container in users]
+            raise Conflict(f"running containers use this data: {', '.join(names)}", {"containers": names})
+        await self._holds.hold(backup_id, await self._users.in_stop_order(users), Manner.STOPPED_FOR_RESTORE)
+        restored = tuple([await self._restore(path, archived, images, on_progress) for archived in chosen])
+        await self._holds.release(backup_id)
+        return restored
+
+    async def _restore(
+        self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
+    ) -> RestoredTarget:
+        differences = await self._write(path, archived, images, on_progress)
+        if differences:
+            # While an engine shuts down, it accepts an archive for a target that it has unmounted already.
+            await asyncio.sleep(_SECOND_TRY_SECONDS)
+            differences = await self._write(path, archived, images, on_progress)
+        if differences:
+            lines = "; ".join(differences.lines())
+            raise BackupError(f"{archived.target} was restored, but is not as it was archived: {lines}")
+        target, entries = archived.target, archived.entries
+        log.info("Data restored", action="backup.restored", target=str(target), entries=entries)
+        return RestoredTarget(target, entries, archived.size_bytes)
+
+    async def _write(
+        self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
+    ) -> Differences:
+        """Returns how the data differs from the archive after writing it."""
+        mounted = MountedTarget.of_archived(archived)
+        if not await self._replace(path, archived, mounted, images[0], on_progress):
+            await self._rewrite(path, archived, mounted, images, on_progress)
+        return await self._verification.differences(path, archived, images[0])
+
+    async def _replace(
+        self,
+        path: Path,
+        archived: ArchivedTarget,
+        mounted: MountedTarget,
+        image_id: str,
+        on_progress: OnProgress,
+    ) -> bool:
+        """Replaces the target as a whole. False: that is not possible; the old data may be gone already."""
+        async with self._access.open_parent(mounted, image_id) as parent:
+            if parent is None:
+                return False
+            try:
+                await self._access.write(parent, _tar(path, archived, on_progress, replacing=True))
+            except DockerError as error:
+                # Another file system is mounted at the target: it can be emptied, but not removed.
+                log.info(
+                    "The target is restored in place", action="backup.restore_in_place", cause=error.message
+                )
+                return False
+            return True
+
+    async def _rewrite(
+        self,
+        path: Path,
+        archived: ArchivedTarget,
+        mounted: MountedTarget,
+        images: Sequence[str],
+        on_progress: OnProgress,
+    ) -> None:
+        """Writes into the existing target, which is emptied before if it has files of its own."""
+        if (await self._verification.differences(path, archived, images[0])).extra:
+            await self._empty(mounted, images)
+        async with self._access.open_target(mounted, images[0]) as target:
+            await self._access.write(target, _tar(path, archived, on_progress, replacing=False))
+
+    async def _empty(self, mounted: MountedTarget, images: Sequence[str]) -> None:
+        for image_id in images:
+            with suppress(DockerError):  # this image has no shell
+                await self._access.empty(mounted, image_id)
+                return
+        raise BackupError(
+            f"{mounted.target} has files that the backup does not have, and no image on this engine has a"
+            " shell to remove them; pull one that has, such as busybox, and restore again"
+        )
+
+
+def _chosen(manifest: Manifest, targets: Collection[BackupTarget] | None) -> list[ArchivedTarget]:
+    in_backup = {archived.target: archived for archived in manifest.targets}
+    for target in targets or ():
+        if target not in in_backup:
+            names = ", ".join(str(each) for each in in_backup)
+            raise InvalidArgument(f"the backup does not hold {target}; it holds: {names}")
+    return [archived for archived in manifest.targets if targets is None or archived.target in targets]
+
+
+async def _tar(
+    path: Path, archived: ArchivedTarget, on_progress: OnProgress, *, replacing: bool
+) -> AsyncGenerator[bytes, None]:
+    """`replacing`: the first entry is a file in the target's place, so the engine removes the old target."""
+    if replacing:
+        yield tarfile.TarInfo(archived.path).tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    written, pieces = 0, tree_of(path, archived)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
+        written += len(piece)
+        on_progress(DataProgress(f"restoring {archived.target}", written, archived.length))
+    yield END
