@@ -60,7 +60,7 @@ async def _check(core: Core) -> Mapping[str, object]:
         **_memory(),
         "stacks": [
             stack_detail(one).model_dump(mode="json", by_alias=True, exclude_none=True)
-            for one in await core.appraiser.all()
+            for one in await core.views.all()
         ],
     }
 

@@ -43,7 +43,7 @@ class Core:
     images: ImageStore
     versions: VersionStore
     ignores: IgnoreStore
-    appraiser: StackViews
+    views: StackViews
     demand: StackDemand
     inference: VersionInference
     scanner: Scanner
@@ -62,8 +62,8 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
-        appraiser = StackViews(stacks, images, versions, ignores, host, clock)
-        demand = StackDemand(stacks, appraiser, host)
+        views = StackViews(stacks, images, versions, ignores, host, clock)
+        demand = StackDemand(stacks, views, host)
         yield Core(
             config=config,
             clock=clock,
@@ -76,13 +76,13 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             images=images,
             versions=versions,
             ignores=ignores,
-            appraiser=appraiser,
+            views=views,
             demand=demand,
             inference=VersionInference.assemble(
-                database, registry, http.limits.counter, images, versions, appraiser, demand, clock
+                database, registry, http.limits.counter, images, versions, views, demand, clock
             ),
             scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
-            checker=Checker(registry, database, stacks, images, appraiser, clock),
+            checker=Checker(registry, database, stacks, images, views, clock),
         )
 
 

@@ -53,7 +53,7 @@ def assemble_works(core: Core, db_path: Path) -> Works:
         jobs,
         UpdateStore(core.database, core.clock),
         Reservations(core.database),
-        core.appraiser,
+        core.views,
         _tools(core),
         UpdateBackups(
             BackupCreator(core.host, backups, core.settings, core.clock),
@@ -83,9 +83,9 @@ def _tools(core: Core) -> Tools:
 
 async def _seen_anew(core: Core, stack_id: str, service_id: str) -> ServiceView | None:
     """As its registry says now; a registry that does not answer leaves what was known."""
-    if known := await core.appraiser.service(stack_id, service_id):
+    if known := await core.views.service(stack_id, service_id):
         await Registries(core.checker).check([known.service])
-    return await core.appraiser.service(stack_id, service_id)
+    return await core.views.service(stack_id, service_id)
 
 
 async def _patience(settings: SettingsStore) -> HealthLimits:

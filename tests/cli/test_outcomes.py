@@ -12,7 +12,7 @@ from dockrev.images.models import CheckError, TagState
 from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import StackView, appraise
+from dockrev.stacks.views import StackView, views_of
 from dockrev.updates.models import Mode
 from tests.stacks.building import (
     AMD64,
@@ -35,14 +35,14 @@ def outdated(name: str = "web", *, stack_id: str = "stk_blog") -> Service:
     return replace(service(runtime=running(OLD), name=name), stack_id=stack_id)
 
 
-def appraised(
+def views(
     *stacks: Stack,
     state: TagState = TagState(WEB, "latest", NEW, NOON),  # noqa: B008 -- frozen
     rules: Sequence[IgnoreRule] = (),
 ) -> list[StackView]:
     facts = {NEW: index(NEW, amd64=NEW), OLD: index(OLD, amd64=OLD)}
     images = RegistryFacts({(state.repository, state.tag): state}, facts, AMD64)
-    return appraise(stacks, context(images, rules=rules))
+    return views_of(stacks, context(images, rules=rules))
 
 
 def services_in(stacks: list[StackView]) -> list[Service]:
@@ -50,7 +50,7 @@ def services_in(stacks: list[StackView]) -> list[Service]:
 
 
 def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
-    stacks = appraised(stack(outdated("web"), outdated("other"), service(runtime=running(NEW), name="db")))
+    stacks = views(stack(outdated("web"), outdated("other"), service(runtime=running(NEW), name="db")))
 
     selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"])
 
@@ -60,7 +60,7 @@ def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
 
 
 def test_what_the_registry_did_not_answer_for_is_left_alone_although_an_update_was_seen_before() -> None:
-    stacks = appraised(stack(outdated()), state=TagState(WEB, "latest", NEW, NOON, ERROR))
+    stacks = views(stack(outdated()), state=TagState(WEB, "latest", NEW, NOON, ERROR))
 
     selection = choose(stacks, services_in(stacks))
 
@@ -71,7 +71,7 @@ def test_what_the_registry_did_not_answer_for_is_left_alone_although_an_update_w
 def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
     own = replace(outdated(), image_ref=f"{OWN_IMAGE}:latest")
     state = TagState(OWN_IMAGE, "latest", NEW, NOON)
-    stacks = appraised(stack(own), state=state)
+    stacks = views(stack(own), state=state)
 
     selection = choose(stacks, services_in(stacks))
 
@@ -93,7 +93,7 @@ RULE = IgnoreRule("ign_1", "svc_web", True, MatchKind.EXACT, "latest", None, NOO
 def test_what_is_archived_or_ignored_is_left_alone_unless_it_is_named(
     found: Stack, rules: Sequence[IgnoreRule], why: str
 ) -> None:
-    stacks = appraised(found, rules=rules)
+    stacks = views(found, rules=rules)
     names: list[str]
     for names in ([], ["blog"], ["web"]):
         selection = choose(stacks, services_in(stacks), names)
@@ -104,7 +104,7 @@ def test_what_is_archived_or_ignored_is_left_alone_unless_it_is_named(
 def test_an_image_for_other_platforms_is_left_alone() -> None:
     facts = {NEW: index(NEW, arm64=NEW)}
     state = TagState(WEB, "latest", NEW, NOON)
-    stacks = appraise([stack(outdated())], context(RegistryFacts({(WEB, "latest"): state}, facts, AMD64)))
+    stacks = views_of([stack(outdated())], context(RegistryFacts({(WEB, "latest"): state}, facts, AMD64)))
 
     (sentence,) = choose(stacks, services_in(stacks)).left_out
 
@@ -128,7 +128,7 @@ def other_stack(*services: Service) -> Stack:
 def test_the_request_is_about_the_smallest_target_that_has_them_all(
     stacks: list[Stack], target: JobTarget
 ) -> None:
-    found = appraised(*stacks)
+    found = views(*stacks)
 
     request = request_for(choose(found, services_in(found)).chosen, dry_run=False)
 

@@ -96,7 +96,7 @@ class Whole:
 
     async def get(self, path: str, status: int = 200) -> dict[str, Any]:
         core, inference = self.core, self.core.inference
-        stacks = StackRoutes(core.stacks, core.appraiser, inference.look_into)
+        stacks = StackRoutes(core.stacks, core.views, inference.look_into)
         versions = InferenceRoutes(
             inference.queue,
             core.versions,

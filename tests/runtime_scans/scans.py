@@ -62,7 +62,7 @@ class Scans:
                 runner,
                 own.store,
                 bench.stacks,
-                bench.appraiser,
+                bench.views,
                 host_of(engine, docker.platform),
                 look_around,
                 Registries(bench.checker),

@@ -5,12 +5,12 @@ import pytest
 from dockrev.runtime_scans.drift import Drift, drifted, seen_in
 from dockrev.stacks.models import Runtime
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import StackView, appraise
+from dockrev.stacks.views import StackView, views_of
 from tests.stacks.building import AMD64, NEW, OLD, context, running, service, stack, stopped
 
 
-def appraised(runtime: Runtime) -> list[StackView]:
-    return appraise([stack(service(runtime=runtime))], context(RegistryFacts({}, {}, AMD64)))
+def views(runtime: Runtime) -> list[StackView]:
+    return views_of([stack(service(runtime=runtime))], context(RegistryFacts({}, {}, AMD64)))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def appraised(runtime: Runtime) -> list[StackView]:
     ],
 )
 def test_the_same_content_or_none_is_no_drift(before: Runtime, now: Runtime) -> None:
-    assert drifted(seen_in(appraised(before)), appraised(now)) == ()
+    assert drifted(seen_in(views(before)), views(now)) == ()
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_the_same_content_or_none_is_no_drift(before: Runtime, now: Runtime) -> 
     ],
 )
 def test_other_content_is(before: Runtime, now: Runtime, digests: tuple[str | None, str]) -> None:
-    (drift,) = drifted(seen_in(appraised(before)), appraised(now))
+    (drift,) = drifted(seen_in(views(before)), views(now))
 
     assert ((drift.before, drift.now), drift.changed) == (digests, True)
 
 
 def test_a_replica_that_does_not_stand_for_its_service_changes_nothing_that_is_shown() -> None:
-    (drift,) = drifted(seen_in(appraised(running(OLD))), appraised(running(OLD, NEW)))
+    (drift,) = drifted(seen_in(views(running(OLD))), views(running(OLD, NEW)))
 
     assert drift == Drift(drift.service, "latest", OLD, OLD, drift.version)
     assert not drift.changed
 
 
 def test_a_service_that_was_not_on_record_has_not_changed() -> None:
-    assert drifted({}, appraised(running(NEW))) == ()
+    assert drifted({}, views(running(NEW))) == ()

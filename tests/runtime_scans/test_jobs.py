@@ -93,11 +93,11 @@ async def test_a_service_that_runs_something_else_is_looked_up_and_told(scans: S
         "inferenceOk": True,
     }
     assert (job.summary["servicesDrifted"], job.summary["servicesUpdated"]) == (1, 1)
-    verdicts = await bench.verdicts()
-    candidate = verdicts["web"].candidate
+    states = await bench.states()
+    candidate = states["web"].candidate
     assert candidate is not None
     assert candidate.digest == newest
-    assert verdicts["db"].checked_at is None
+    assert states["db"].checked_at is None
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ async def test_a_change_that_is_on_record_already_is_drift_once(scans: Scans) ->
     first, second = await scans.run(ALL), await scans.run(ALL)
 
     assert (first.summary["servicesDrifted"], second.summary["servicesDrifted"]) == (1, 0)
-    assert (await bench.verdicts())["web"].candidate is None
+    assert (await bench.states())["web"].candidate is None
 
 
 async def test_what_was_updated_by_hand_does_not_show_the_old_content_as_an_update(scans: Scans) -> None:
@@ -180,13 +180,13 @@ async def test_what_was_updated_by_hand_does_not_show_the_old_content_as_an_upda
     await bench.check()
     newest = bench.registry.push("app", "1", revision="2")
     await bench.stack("blog", bench.runs("web", "app", "1", newest))
-    stale = (await bench.verdicts())["web"].candidate
+    stale = (await bench.states())["web"].candidate
 
     await scans.run(ALL)
 
     assert stale is not None
     assert stale.digest == known
-    assert (await bench.verdicts())["web"].candidate is None
+    assert (await bench.states())["web"].candidate is None
 
 
 async def test_only_what_was_asked_about_is_scanned_and_looked_up(scans: Scans) -> None:

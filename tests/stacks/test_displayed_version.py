@@ -7,7 +7,7 @@ import pytest
 from dockrev.ignores.models import IgnoreMatch, MatchKind
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import Context, ServiceView, appraise
+from dockrev.stacks.views import Context, ServiceView, views_of
 from dockrev.versions.models import DigestSnapshot, InferenceReason, InferenceTask, ScanCounts
 from tests.ignores.building import rule
 from tests.stacks.building import (
@@ -31,8 +31,8 @@ FAILED = ScanCounts(total=4, considered=4, error=4)
 LONG_AGO = NOON - timedelta(days=8)
 
 
-def appraised(one: Service, known: Context) -> ServiceView:
-    (shown,) = appraise([stack(one)], known)[0].services
+def view_of(one: Service, known: Context) -> ServiceView:
+    (shown,) = views_of([stack(one)], known)[0].services
     return shown
 
 
@@ -47,31 +47,31 @@ def appraised(one: Service, known: Context) -> ServiceView:
     ],
 )
 def test_whole_versions_are_shown_the_highest_first(tags: tuple[str, ...], current: tuple[str, ...]) -> None:
-    assert appraised(BEHIND, context(MOVED, snapshot(OLD, *tags))).version.current == current
+    assert view_of(BEHIND, context(MOVED, snapshot(OLD, *tags))).version.current == current
 
 
 def test_what_runs_and_what_is_offered_have_their_own_versions() -> None:
-    shown = appraised(BEHIND, context(MOVED, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1"))).version
+    shown = view_of(BEHIND, context(MOVED, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1"))).version
     assert (shown.current, shown.candidate) == (("1.4.0",), ("1.5.1",))
     assert (shown.of_current("latest"), shown.of_candidate("latest")) == ("1.4.0", "1.5.1")
 
 
 def test_without_a_version_a_service_goes_by_its_tag() -> None:
-    shown = appraised(BEHIND, context(MOVED)).version
+    shown = view_of(BEHIND, context(MOVED)).version
     assert (shown.of_current("latest"), shown.of_candidate("latest")) == ("latest", "latest")
 
 
 def test_a_tag_that_is_a_whole_version_stands_for_itself() -> None:
     one = service("web:1.4.0", running(OLD))
     known = knowledge(tag(NEW, name="1.4.0"), facts=[index(NEW, amd64=NEW)])
-    shown = appraised(one, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
+    shown = view_of(one, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
     assert (shown.version.current, shown.version.candidate, shown.version.needs) == ((), (), ())
     assert (shown.version.inference.status, shown.version.inference.reason) == ("ready", "not_required")
 
 
 def test_versions_of_another_repository_do_not_count() -> None:
     elsewhere = snapshot(OLD, "9.9.9", repository="ghcr.io/acme/web")
-    assert appraised(BEHIND, context(MOVED, elsewhere)).version.current == ()
+    assert view_of(BEHIND, context(MOVED, elsewhere)).version.current == ()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_versions_of_another_repository_do_not_count() -> None:
     ],
 )
 def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
-    shown = appraised(one, context(knowledge())).version
+    shown = view_of(one, context(knowledge())).version
     assert (shown.inference.status, shown.inference.reason, shown.needs) == ("ready", "not_required", ())
 
 
@@ -139,7 +139,7 @@ def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
     reason: str | None,
     needed: list[str],
 ) -> None:
-    shown = appraised(BEHIND, context(MOVED, *snapshots, tasks=tasks)).version
+    shown = view_of(BEHIND, context(MOVED, *snapshots, tasks=tasks)).version
     assert (shown.inference.status, shown.inference.reason) == (status, reason)
     assert [need.key.digest for need in shown.needs] == needed
 
@@ -147,11 +147,11 @@ def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
 def test_the_newest_look_is_the_one_that_is_dated() -> None:
     older = snapshot(OLD, "1.4.0", checked_at=NOON - timedelta(hours=2))
     newer = snapshot(NEW, "1.5.1", checked_at=NOON - timedelta(hours=1))
-    assert appraised(BEHIND, context(MOVED, older, newer)).version.inference.checked_at == newer.checked_at
+    assert view_of(BEHIND, context(MOVED, older, newer)).version.inference.checked_at == newer.checked_at
 
 
 def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None:
-    (shown,) = appraise([stack(BEHIND, service(name="twin", runtime=running(OLD)))], context(MOVED))
+    (shown,) = views_of([stack(BEHIND, service(name="twin", runtime=running(OLD)))], context(MOVED))
     assert [need.key.digest for need in shown.needs] == [NEW, OLD, NEW, OLD], "the queue takes each once"
 
 
@@ -164,7 +164,7 @@ def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None
 )
 def test_only_a_candidate_can_be_silenced(known: RegistryFacts, silenced: bool) -> None:
     latest = rule(MatchKind.EXACT, "latest")
-    shown = appraised(BEHIND, context(known, rules=[latest]))
+    shown = view_of(BEHIND, context(known, rules=[latest]))
     assert shown.ignored_by == (IgnoreMatch(latest, "latest") if silenced else None)
     assert not shown.counts_as_update
 
@@ -173,11 +173,11 @@ def test_a_rule_matches_every_version_of_the_candidate_and_none_of_what_runs() -
     known = (snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1", "v1.5.1"))
     for value, silenced in (("1.5.1", True), ("v1.5.1", True), ("1.4.0", False), ("1.5", False)):
         exact = rule(MatchKind.EXACT, value)
-        shown = appraised(BEHIND, context(MOVED, *known, rules=[exact]))
+        shown = view_of(BEHIND, context(MOVED, *known, rules=[exact]))
         assert shown.ignored_by == (IgnoreMatch(exact, value) if silenced else None)
         assert shown.counts_as_update is not silenced
 
 
 def test_a_rule_is_for_its_own_service() -> None:
     other = service(name="other", runtime=running(OLD))
-    assert appraised(other, context(MOVED, rules=[rule(MatchKind.EXACT, "latest")])).counts_as_update
+    assert view_of(other, context(MOVED, rules=[rule(MatchKind.EXACT, "latest")])).counts_as_update

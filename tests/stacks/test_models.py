@@ -3,7 +3,7 @@
 import pytest
 
 from dockrev.stacks.models import ArchivedFilter, Runtime, Stack, StackStatus
-from dockrev.stacks.views import appraise
+from dockrev.stacks.views import views_of
 from tests.stacks.building import NEW, OLD, context, index, knowledge, running, service, stack, stopped, tag
 
 
@@ -48,4 +48,4 @@ def test_only_updates_for_this_host_are_counted_archived_services_included() -> 
         service("web", running(OLD), removed=True),
         service("web", running(NEW)),
     )
-    assert [appraise([one], context(known))[0].updates for known in (matching, mismatching)] == [2, 0]
+    assert [views_of([one], context(known))[0].updates for known in (matching, mismatching)] == [2, 0]

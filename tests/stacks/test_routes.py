@@ -39,7 +39,7 @@ class Api:
     images: ImageStore
     versions: VersionStore
     ignores: IgnoreStore
-    appraiser: StackViews
+    views: StackViews
     routes: StackRoutes
     wanted: list[Need]
     """What readers of the details would have looked into."""
@@ -71,9 +71,9 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
 
     async with Engine.open(config) as engine:
         host = host_of(engine, config.platform)
-        appraiser = StackViews(stacks, images, versions, ignores, host, clock)
-        routes = StackRoutes(stacks, appraiser, look_into)
-        yield Api(database, stacks, images, versions, ignores, appraiser, routes, wanted)
+        views = StackViews(stacks, images, versions, ignores, host, clock)
+        routes = StackRoutes(stacks, views, look_into)
+        yield Api(database, stacks, images, versions, ignores, views, routes, wanted)
 
 
 @pytest.fixture

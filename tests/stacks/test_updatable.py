@@ -9,7 +9,7 @@ from dockrev.docker.self_service import OwnService
 from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.stacks.models import Runtime, Service
 from dockrev.stacks.updatable import refusals
-from dockrev.stacks.views import appraise
+from dockrev.stacks.views import views_of
 from tests.stacks.building import (
     NEW,
     NOON,
@@ -34,7 +34,7 @@ def blockers(
     of: Service, *, archived: bool = False, foreign: bool = False, rules: tuple[IgnoreRule, ...] = ()
 ) -> tuple[Blocker, ...]:
     known = context(FOREIGN if foreign else OFFERED, rules=rules)
-    [view] = appraise([stack(of, archived=archived)], known)
+    [view] = views_of([stack(of, archived=archived)], known)
     return view.services[0].blockers
 
 
@@ -75,7 +75,7 @@ def test_the_stack_the_platform_and_the_rules_count_too() -> None:
 
 def test_dockrev_is_known_by_its_container_too() -> None:
     known = context(OFFERED, own=OwnService(OWN_IMAGE, "c1", "blog", "web"))
-    [view] = appraise([stack(BEHIND)], known)
+    [view] = views_of([stack(BEHIND)], known)
     assert codes(*view.services[0].blockers) == ["own_service"]
 
 

@@ -96,9 +96,9 @@ def test_an_update_waits_when_what_runs_here_would_change(
 )
 def test_some_services_are_never_asked_about(one: Service, why: NotCheckedReason) -> None:
     assert question_of(one) is why
-    verdict = evaluate(one, knowledge(tag(NEW)))
-    assert verdict.unchecked is why
-    assert verdict.candidate is None
+    state = evaluate(one, knowledge(tag(NEW)))
+    assert state.unchecked is why
+    assert state.candidate is None
 
 
 def test_a_service_that_builds_but_runs_a_pulled_image_is_asked_about() -> None:
@@ -114,8 +114,8 @@ def test_the_question_names_the_repository_and_the_tag() -> None:
 
 
 def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
-    verdict = evaluate(service("web", Runtime()), knowledge(tag(NEW)))
-    assert (verdict.unchecked, verdict.candidate, verdict.check_error) == (
+    state = evaluate(service("web", Runtime()), knowledge(tag(NEW)))
+    assert (state.unchecked, state.candidate, state.check_error) == (
         NotCheckedReason.NOTHING_RUNS,
         None,
         None,
@@ -123,16 +123,16 @@ def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
 
 
 def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
-    verdict = evaluate(service("web:${TAG}", running(OLD)), knowledge())
-    assert verdict.unchecked is NotCheckedReason.INVALID
-    assert verdict.check_error is not None
-    assert (verdict.check_error.code, verdict.check_error.at) == ("invalid_image_reference", NOON)
-    assert "web:${TAG}" in verdict.check_error.message
+    state = evaluate(service("web:${TAG}", running(OLD)), knowledge())
+    assert state.unchecked is NotCheckedReason.INVALID
+    assert state.check_error is not None
+    assert (state.check_error.code, state.check_error.at) == ("invalid_image_reference", NOON)
+    assert "web:${TAG}" in state.check_error.message
 
 
 def test_an_unwatched_service_is_no_failure_whatever_its_reference() -> None:
-    verdict = evaluate(service("web:${TAG}", running(OLD), watched=False), knowledge())
-    assert (verdict.unchecked, verdict.check_error) == (NotCheckedReason.NOT_WATCHED, None)
+    state = evaluate(service("web:${TAG}", running(OLD), watched=False), knowledge())
+    assert (state.unchecked, state.check_error) == (NotCheckedReason.NOT_WATCHED, None)
 
 
 def test_a_reference_without_a_tag_means_latest() -> None:
@@ -155,10 +155,10 @@ def test_a_candidate_says_whether_it_runs_on_this_host(
     host: Platform, platforms: dict[str, Digest], match: ArchMatch
 ) -> None:
     known = knowledge(tag(NEW), facts=[index(NEW, **platforms)], host=host)
-    verdict = evaluate(service("web", running(OLD)), known)
-    assert verdict.candidate is not None
-    assert verdict.candidate.arch_match is match
-    assert verdict.counts_as_update is (match is ArchMatch.MATCH)
+    state = evaluate(service("web", running(OLD)), known)
+    assert state.candidate is not None
+    assert state.candidate.arch_match is match
+    assert state.counts_as_update is (match is ArchMatch.MATCH)
 
 
 def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
@@ -194,12 +194,12 @@ def test_the_digest_shown_is_the_one_that_runs_or_the_registrys_where_that_canno
 
 
 def test_a_pinned_service_shows_its_tag_and_the_digest_that_runs() -> None:
-    verdict = evaluate(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
-    assert (verdict.tag, verdict.digest) == ("1.2", OLD)
+    state = evaluate(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
+    assert (state.tag, state.digest) == ("1.2", OLD)
 
 
 def test_a_failed_check_keeps_the_candidate_seen_before_and_its_age() -> None:
     error = CheckError("registry_timeout", "no answer", NOON + timedelta(hours=1))
-    verdict = evaluate(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
-    assert verdict.candidate is not None
-    assert (verdict.checked_at, verdict.check_error) == (NOON, error)
+    state = evaluate(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
+    assert state.candidate is not None
+    assert (state.checked_at, state.check_error) == (NOON, error)

@@ -62,7 +62,7 @@ class Bench:
     stacks: StackStore
     images: ImageStore
     versions: VersionStore
-    appraiser: StackViews
+    views: StackViews
     checker: Checker
     watcher: Recorder = field(default_factory=Recorder)
 
@@ -82,7 +82,7 @@ class Bench:
             client = RegistryClient(config, clock, http)
             stacks, images = StackStore(database, clock), ImageStore(database, clock)
             versions = VersionStore(database)
-            appraiser = StackViews(
+            views = StackViews(
                 stacks,
                 images,
                 versions,
@@ -90,8 +90,8 @@ class Bench:
                 host_of(engine, docker.platform),
                 clock,
             )
-            checker = Checker(client, database, stacks, images, appraiser, clock)
-            yield cls(registry, database, stacks, images, versions, appraiser, checker)
+            checker = Checker(client, database, stacks, images, views, clock)
+            yield cls(registry, database, stacks, images, versions, views, checker)
 
     def runs(self, name: str, repository: str, tag: str, *digests: Digest) -> ObservedService:
         return observed_service(name, f"{self.registry.host}/{repository}:{tag}", running(*digests))
@@ -106,8 +106,6 @@ class Bench:
     async def check(self, selected: Sequence[Service] | None = None) -> CheckReport:
         return await self.checker.check(await self.services() if selected is None else selected, self.watcher)
 
-    async def verdicts(self) -> dict[str, UpdateState]:
+    async def states(self) -> dict[str, UpdateState]:
         """By the name of the service."""
-        return {
-            one.service.name: one.verdict for stack in await self.appraiser.all() for one in stack.services
-        }
+        return {one.service.name: one.state for stack in await self.views.all() for one in stack.services}

@@ -28,7 +28,7 @@ async def test_an_update_is_found_and_remembered(bench: Bench) -> None:
     new = bench.registry.push("web", "1", revision="new")
     report = await bench.check()
     assert (report.checked, report.with_candidate, len(report.new_versions)) == (1, 1, 1)
-    candidate = (await bench.verdicts())["web"].candidate
+    candidate = (await bench.states())["web"].candidate
     assert candidate is not None
     assert (candidate.digest, candidate.arch_match) == (new, ArchMatch.MATCH)
     assert [str(platform) for platform in candidate.platforms] == ["linux/amd64", "linux/arm64"]
@@ -39,7 +39,7 @@ async def test_what_is_up_to_date_costs_one_head(bench: Bench) -> None:
     await bench.stack("blog", bench.runs("web", "web", "1", digest))
     report = await bench.check()
     assert report.with_candidate == 0
-    assert (await bench.verdicts())["web"].candidate is None
+    assert (await bench.states())["web"].candidate is None
     assert bench.registry.counts == {"head": 1}
 
 
@@ -72,7 +72,7 @@ async def test_a_tag_that_moves_back_to_what_it_was_costs_one_head(bench: Bench)
     bench.registry.forget_counts()
     await bench.check()
     assert bench.registry.counts == {"head": 1}
-    candidate = (await bench.verdicts())["web"].candidate
+    candidate = (await bench.states())["web"].candidate
     assert candidate is not None
     assert (candidate.digest, candidate.arch_match) == (first, ArchMatch.MATCH)
 
@@ -89,14 +89,14 @@ async def test_a_move_of_other_platforms_alone_is_no_update_once_the_old_image_i
     moved = bench.registry.push_image("web", "1", more)
     assert moved != installed
     assert (await bench.check()).with_candidate == 0
-    assert (await bench.verdicts())["web"].candidate is None
+    assert (await bench.states())["web"].candidate is None
 
 
 async def test_a_single_platform_image_shows_its_platform(bench: Bench) -> None:
     bench.registry.push_single("web", "1", platform="linux/arm64")
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
     await bench.check()
-    candidate = (await bench.verdicts())["web"].candidate
+    candidate = (await bench.states())["web"].candidate
     assert candidate is not None
     assert candidate.arch_match is ArchMatch.MISMATCH
     assert bench.registry.counts == {"head": 1, "get_manifest": 1, "blob": 1}
@@ -143,7 +143,7 @@ async def test_a_failure_belongs_to_its_service_and_keeps_what_was_known(bench: 
         bench.registry.push(name, "1")
     await bench.stack("blog", *(bench.runs(name, name, "1", OLD) for name in ("good", "bad", "gone")))
     await bench.check()
-    before = (await bench.verdicts())["bad"]
+    before = (await bench.states())["bad"]
     bench.registry.fail("bad").status = 500
     report = await bench.check()
     assert (report.checked, report.with_candidate) == (3, 2)
@@ -151,11 +151,11 @@ async def test_a_failure_belongs_to_its_service_and_keeps_what_was_known(bench: 
         "bad": "registry_server_error",
         "gone": "image_not_found",
     }
-    after = (await bench.verdicts())["bad"]
+    after = (await bench.states())["bad"]
     assert (after.candidate, after.checked_at) == (before.candidate, before.checked_at)
     assert after.check_error is not None
     assert after.check_error.at >= (before.checked_at or after.check_error.at)
-    assert (await bench.verdicts())["good"].check_error is None
+    assert (await bench.states())["good"].check_error is None
 
 
 async def test_a_check_that_works_again_ends_the_error(bench: Bench) -> None:
@@ -163,10 +163,10 @@ async def test_a_check_that_works_again_ends_the_error(bench: Bench) -> None:
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
     bench.registry.fail("web").status = 500
     await bench.check()
-    assert (await bench.verdicts())["web"].check_error is not None
+    assert (await bench.states())["web"].check_error is not None
     bench.registry.heal()
     await bench.check()
-    assert (await bench.verdicts())["web"].check_error is None
+    assert (await bench.states())["web"].check_error is None
 
 
 async def test_a_short_silence_is_waited_for_within_the_check(bench: Bench) -> None:
@@ -237,9 +237,9 @@ async def test_a_check_of_nothing_is_a_check(bench: Bench) -> None:
 async def test_the_list_of_stacks_is_rendered_anew_after_a_check(bench: Bench) -> None:
     bench.registry.push("web", "1")
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
-    before = bench.appraiser.revision
+    before = bench.views.revision
     await bench.check()
-    assert bench.appraiser.revision > before
+    assert bench.views.revision > before
 
 
 async def test_an_image_pulled_by_its_platforms_digest_is_up_to_date(bench: Bench) -> None:

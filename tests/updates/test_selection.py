@@ -13,7 +13,7 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
 from dockrev.stacks.models import Runtime, Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import StackView, appraise
+from dockrev.stacks.views import StackView, views_of
 from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
 from dockrev.updates.selection import plan_update
 from dockrev.versions.models import DigestSnapshot
@@ -53,7 +53,7 @@ def host(
         (WEB, "latest"): TagState(WEB, "latest", NEW, NOON),
         (FOREIGN, "latest"): TagState(FOREIGN, "latest", OLD, NOON),
     }
-    return appraise(
+    return views_of(
         [stack(*services, archived=archived)],
         context(RegistryFacts(tags, facts, AMD64), *snapshots, rules=rules, own=own),
     )
@@ -233,5 +233,5 @@ def test_stacks_of_a_request_for_one_stack_are_only_that_stack() -> None:
     other = Stack("stk_other", "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),))
     facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
     known = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts, AMD64)
-    both = appraise([stack(BEHIND), other], context(known))
+    both = views_of([stack(BEHIND), other], context(known))
     assert plan(request(wish(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)

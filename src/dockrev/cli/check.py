@@ -79,7 +79,7 @@ async def _check(core: Core, names: Sequence[str], bar: "ProgressBar") -> Findin
     report = await core.checker.check(selected.services, bar)
     bar.say("finding out versions")
     await _name(core, [service.id for service in selected.services])
-    rows = rows_of(await core.appraiser.all(), selected.services, report.host)
+    rows = rows_of(await core.views.all(), selected.services, report.host)
     problems = [
         Problem(one.project, one.last_error, fatal=one.status is ProjectStatus.INVALID)
         for one in await core.projects.all()

@@ -48,10 +48,10 @@ def choose(
         for one in stack.services:
             if one.service.id not in selected_ids:
                 continue
-            name, candidate = f"{stack.stack.name}/{one.service.name}", one.verdict.candidate
+            name, candidate = f"{stack.stack.name}/{one.service.name}", one.state.candidate
             blockers = refusals(one.blockers, by_name=name in names, allow_arch_mismatch=False)
-            if one.verdict.check_error:
-                unanswered.append(f"{name} is left alone: {one.verdict.check_error.message}")
+            if one.state.check_error:
+                unanswered.append(f"{name} is left alone: {one.state.check_error.message}")
             elif candidate and blockers:
                 left_out.append(f"{name} is left alone: {blockers[0].text}")
             elif candidate:

@@ -61,12 +61,12 @@ class Row:
         }
 
 
-def rows_of(appraised: Iterable[StackView], selected: Iterable[Service], host: Platform) -> list[Row]:
+def rows_of(stack_views: Iterable[StackView], selected: Iterable[Service], host: Platform) -> list[Row]:
     """The selected services by stack and name; those that left their project are not shown."""
     wanted = {service.id for service in selected}
     rows = (
         _row(stack.stack, one, host)
-        for stack in sorted(appraised, key=lambda stack: stack.stack.name)
+        for stack in sorted(stack_views, key=lambda stack: stack.stack.name)
         for one in stack.services
         if one.service.id in wanted and not one.service.removed
     )
@@ -74,14 +74,14 @@ def rows_of(appraised: Iterable[StackView], selected: Iterable[Service], host: P
 
 
 def _row(stack: Stack, one: ServiceView, host: Platform) -> Row:
-    verdict = one.verdict
-    candidate = verdict.candidate
+    state = one.state
+    candidate = state.candidate
     return Row(
         stack=stack.name,
         service=one.service.name,
         image=one.service.image_ref or "(built here)",
-        tag=verdict.tag,
-        running=verdict.digest if one.service.runtime.digests else None,
+        tag=state.tag,
+        running=state.digest if one.service.runtime.digests else None,
         running_version=_running_version(one),
         available=candidate.digest if candidate else None,
         available_version=one.version.candidate[0] if candidate and one.version.candidate else None,
@@ -98,39 +98,39 @@ def _running_version(one: ServiceView) -> str | None:
         return None
     if one.version.resolved_tag:
         return one.version.resolved_tag
-    label, tag = one.version.label, one.verdict.tag
+    label, tag = one.version.label, one.state.tag
     return f"{label}?" if label and label != tag and not is_strict_semver(tag) else None
 
 
 def _status(one: ServiceView) -> RowStatus:
-    verdict = one.verdict
-    if verdict.check_error:
-        return RowStatus.DEFERRED if verdict.check_error.deferred else RowStatus.FAILED
-    if verdict.unchecked:
+    state = one.state
+    if state.check_error:
+        return RowStatus.DEFERRED if state.check_error.deferred else RowStatus.FAILED
+    if state.unchecked:
         return RowStatus.UNCHECKED
-    if verdict.candidate:
+    if state.candidate:
         if one.ignored_by:
             return RowStatus.IGNORED
-        mismatch = verdict.candidate.arch_match is ArchMatch.MISMATCH
+        mismatch = state.candidate.arch_match is ArchMatch.MISMATCH
         return RowStatus.ELSEWHERE if mismatch else RowStatus.UPDATE
     return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
 
 
 def _note(one: ServiceView) -> str:
-    verdict, runtime = one.verdict, one.service.runtime
+    state, runtime = one.state, one.service.runtime
     notes = []
-    if verdict.check_error:
-        notes.append(verdict.check_error.message)
-    elif verdict.unchecked:
-        notes.append(verdict.unchecked.value)
-    if verdict.candidate and verdict.candidate.arch_match is ArchMatch.MISMATCH:
+    if state.check_error:
+        notes.append(state.check_error.message)
+    elif state.unchecked:
+        notes.append(state.unchecked.value)
+    if state.candidate and state.candidate.arch_match is ArchMatch.MISMATCH:
         notes.append("not offered for this host's platform")
     if one.ignored_by:
         rule = one.ignored_by.rule
         notes.append(f'ignored by the rule {rule.kind} "{rule.value}"')
     if runtime.total and not runtime.running:
         notes.append("stopped")
-    elif runtime.total and not runtime.digests and not verdict.unchecked:
+    elif runtime.total and not runtime.digests and not state.unchecked:
         notes.append("what runs did not come from this registry")
     if len(runtime.images) > 1:
         notes.append("containers run different images")

@@ -98,9 +98,9 @@ class _Command:
             bar.say("asking the registries")
             report = await core.checker.check(selected, bar)
         await core.host.own_service()  # without the engine nothing tells which service is Dockrev itself
-        appraised = await core.appraiser.all()
-        print_rows(rows_of(appraised, selected, report.host), self._out)
-        return choose(appraised, selected, self._wanted.names)
+        stack_views = await core.views.all()
+        print_rows(rows_of(stack_views, selected, report.host), self._out)
+        return choose(stack_views, selected, self._wanted.names)
 
     def _agreed(self, chosen: Sequence[Chosen]) -> bool:
         wanted = self._wanted

@@ -18,10 +18,10 @@ PATIENCE_SECONDS = 10.0
 class DisplayVersions:
     """For each service: what runs, and what its registry offers, as people call it."""
 
-    def __init__(self, triggers: Triggers, queue: TaskQueue, appraiser: StackViews) -> None:
+    def __init__(self, triggers: Triggers, queue: TaskQueue, views: StackViews) -> None:
         self._triggers = triggers
         self._queue = queue
-        self._appraiser = appraiser
+        self._views = views
 
     async def of(
         self, service_ids: Collection[str], patience_seconds: float = PATIENCE_SECONDS
@@ -36,10 +36,10 @@ class DisplayVersions:
             log.info("Some versions take longer to find out", action="inference.names_late")
         return {
             one.service.id: (
-                one.version.of_current(one.verdict.tag),
-                one.version.of_candidate(one.verdict.tag),
+                one.version.of_current(one.state.tag),
+                one.version.of_candidate(one.state.tag),
             )
-            for stack in await self._appraiser.all()
+            for stack in await self._views.all()
             for one in stack.services
             if one.service.id in service_ids
         }

@@ -1,4 +1,4 @@
-"""What the services of this host want to know, read from the appraisal of their stacks."""
+"""What the services of this host want to know, read from the views of their stacks."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,18 @@ from dockrev.stacks.views import ServiceView, StackViews
 
 
 class StackDemand:
-    def __init__(self, stacks: StackStore, appraiser: StackViews, host: Host) -> None:
+    def __init__(self, stacks: StackStore, views: StackViews, host: Host) -> None:
         self._stacks = stacks
-        self._appraiser = appraiser
+        self._views = views
         self._host = host
 
     async def all(self) -> Sequence[ServiceImage]:
-        services = [one for stack in await self._appraiser.all() for one in stack.services]
+        services = [one for stack in await self._views.all() for one in stack.services]
         return [wanted for one in services if (wanted := _wanted(one))]
 
     async def of_service(self, service_id: str) -> ServiceImage:
         service = await self._stacks.service(service_id)
-        stack = await self._appraiser.one(service.stack_id)
+        stack = await self._views.one(service.stack_id)
         wanted = next((_wanted(one) for one in stack.services if one.service.id == service_id), None)
         if wanted is None:
             raise InvalidArgument(f"the service has no usable image reference ({service.image_ref!r})")
@@ -35,7 +35,7 @@ class StackDemand:
 
 def _wanted(one: ServiceView) -> ServiceImage | None:
     """None when its image reference cannot be read."""
-    service, verdict = one.service, one.verdict
+    service, state = one.service, one.state
     try:
         ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
@@ -43,10 +43,10 @@ def _wanted(one: ServiceView) -> ServiceImage | None:
     return ServiceImage(
         service_id=service.id,
         ref=ref,
-        tag=verdict.tag,
-        current=verdict.digest,
-        candidate=verdict.candidate.digest if verdict.candidate else None,
+        tag=state.tag,
+        current=state.digest,
+        candidate=state.candidate.digest if state.candidate else None,
         labels=tuple(image.version for image in service.runtime.images if image.version),
         archived=service.archived or service.removed,
-        checked=verdict.unchecked is None,
+        checked=state.unchecked is None,
     )

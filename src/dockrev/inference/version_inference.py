@@ -59,7 +59,7 @@ class VersionInference:
         requests: RequestCounter,
         images: CheckedImages,
         versions: VersionStore,
-        appraiser: StackViews,
+        views: StackViews,
         demand: Demand,
         clock: Clock,
     ) -> Self:
@@ -73,7 +73,7 @@ class VersionInference:
             events=events,
             queue=queue,
             triggers=triggers,
-            names=DisplayVersions(triggers, queue, appraiser),
+            names=DisplayVersions(triggers, queue, views),
             full_scan=FullScan(registry, versions, images, clock),
             worker=InferenceWorker(queue, lookup, versions, book, events, clock),
             backfill=Backfill(registry, versions, images, queue, book, clock),

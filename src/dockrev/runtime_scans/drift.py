@@ -35,7 +35,7 @@ class Drift:
 
 def running_digest(one: ServiceView) -> Digest | None:
     """None while it has no container, or what runs came from no registry."""
-    return one.verdict.digest if one.service.runtime.digests else None
+    return one.state.digest if one.service.runtime.digests else None
 
 
 def seen_in(stacks: Iterable[StackView]) -> Mapping[str, Seen]:
@@ -48,7 +48,7 @@ def drifted(before: Mapping[str, Seen], now: Iterable[StackView]) -> tuple[Drift
     """Services that run other content than when they were seen; one that was not seen has not changed."""
     services = (one for stack in now for one in stack.services)
     return tuple(
-        Drift(one.service, one.verdict.tag, before[one.service.id].shown, running_digest(one), one.version)
+        Drift(one.service, one.state.tag, before[one.service.id].shown, running_digest(one), one.version)
         for one in services
         if one.service.id in before and _differs(before[one.service.id], one.service)
     )

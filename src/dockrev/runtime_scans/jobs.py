@@ -55,7 +55,7 @@ class RuntimeScanJobs:
         runner: JobRunner,
         jobs: JobStore,
         stacks: StackStore,
-        appraiser: StackViews,
+        views: StackViews,
         host: Host,
         look_around: LookAround,
         registries: Registries,
@@ -63,7 +63,7 @@ class RuntimeScanJobs:
         self._runner = runner
         self._jobs = jobs
         self._stacks = stacks
-        self._appraiser = appraiser
+        self._views = views
         self._host = host
         self._look_around = look_around
         self._registries = registries
@@ -72,7 +72,7 @@ class RuntimeScanJobs:
 
     async def remember(self) -> None:
         """What is on record now is what the next scan compares with. Before anything looks at the host."""
-        self._seen.update(seen_in(await self._appraiser.all()))
+        self._seen.update(seen_in(await self._views.all()))
 
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same scan runs, InvalidArgument for an id that does not exist."""
@@ -111,7 +111,7 @@ class RuntimeScanJobs:
         context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
         troubles = await self._look_around()
         chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
-        after = [stack for stack in await self._appraiser.all() if _has(stack, chosen)]
+        after = [stack for stack in await self._views.all() if _has(stack, chosen)]
         drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]
         complaints = await self._registries.check([one.service for one in drifts]) if drifts else ()
         self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})

@@ -47,29 +47,29 @@ class DisplayedVersion:
 
 
 def version_of(
-    service: Service, verdict: UpdateState, knowledge: VersionKnowledge, now: datetime
+    service: Service, state: UpdateState, knowledge: VersionKnowledge, now: datetime
 ) -> DisplayedVersion:
-    subject = subject_of(service, verdict)
+    subject = subject_of(service, state)
     inference, needs = inference_of(subject, knowledge, now)
     label = next((image.version for image in service.runtime.images if image.version), None)
     if subject is None or subject.tag_is_version:
         return DisplayedVersion((), (), label, inference, needs)
-    candidate = verdict.candidate.digest if verdict.candidate else None
-    current, offered = (_tags(subject, digest, knowledge) for digest in (verdict.digest, candidate))
+    candidate = state.candidate.digest if state.candidate else None
+    current, offered = (_tags(subject, digest, knowledge) for digest in (state.digest, candidate))
     return DisplayedVersion(current, offered, label, inference, needs)
 
 
-def subject_of(service: Service, verdict: UpdateState) -> Subject | None:
+def subject_of(service: Service, state: UpdateState) -> Subject | None:
     """None: there is nothing in a registry to look into."""
-    if verdict.unchecked or service.image_ref is None:
+    if state.unchecked or service.image_ref is None:
         return None
     try:
         repository = ImageRef.parse(service.image_ref).repository
     except InvalidArgument:
         return None
-    candidate = verdict.candidate.digest if verdict.candidate else None
-    digests = tuple(digest for digest in (candidate, verdict.digest) if digest)
-    return Subject(repository, verdict.tag, digests, is_strict_semver(verdict.tag))
+    candidate = state.candidate.digest if state.candidate else None
+    digests = tuple(digest for digest in (candidate, state.digest) if digest)
+    return Subject(repository, state.tag, digests, is_strict_semver(state.tag))
 
 
 def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) -> tuple[str, ...]:
@@ -79,9 +79,9 @@ def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) 
 
 
 def ignored_by(
-    verdict: UpdateState, version: DisplayedVersion, rules: Sequence[IgnoreRule]
+    state: UpdateState, version: DisplayedVersion, rules: Sequence[IgnoreRule]
 ) -> IgnoreMatch | None:
     """The rule that silences the candidate, and the raw tag or the version that it fits."""
-    if verdict.candidate is None:
+    if state.candidate is None:
         return None
-    return first_match(rules, verdict.candidate.tag, version.candidate)
+    return first_match(rules, state.candidate.tag, version.candidate)

@@ -29,10 +29,10 @@ LookInto = Callable[[Sequence[Need]], Awaitable[object]]
 class StackRoutes:
     """`look_into` is told what a reader would like to know; it must be cheap and ask no registry itself."""
 
-    def __init__(self, stacks: StackStore, appraiser: StackViews, look_into: LookInto) -> None:
+    def __init__(self, stacks: StackStore, views: StackViews, look_into: LookInto) -> None:
         self._stacks = stacks
         self._look_into = look_into
-        self._appraiser = appraiser
+        self._views = views
         self.router = ApiRouter(access=Access.IDENTITY, tags=["stacks"])
         add, missing = self.router.add_api_route, responses(404, 503)
         add(
@@ -55,10 +55,10 @@ class StackRoutes:
             add(f"/api/services/{{service_id}}/{verb}", service, methods=["POST"], responses=missing)
 
     async def list(self, request: Request, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
-        etag = etag_of(self._appraiser.revision, archived)
+        etag = etag_of(self._views.revision, archived)
         if known := not_modified(request, etag):
             return known
-        views = await self._appraiser.all()
+        views = await self._views.all()
         shown = [stack_list_item(view) for view in views if archived.admits(view.stack.archived)]
         return WireResponse(StackListAnswer(stacks=shown), headers=caching(etag))
 
@@ -68,9 +68,9 @@ class StackRoutes:
         )
 
     async def get(self, stack_id: str) -> Response:
-        appraised = await self._appraiser.one(stack_id)
-        await self._look_into(appraised.needs)
-        return WireResponse(StackAnswer(stack=stack_detail(appraised)))
+        view = await self._views.one(stack_id)
+        await self._look_into(view.needs)
+        return WireResponse(StackAnswer(stack=stack_detail(view)))
 
     async def archive(self, stack_id: str) -> Done:
         await self._stacks.archive(stack_id, archived=True)

@@ -1,4 +1,4 @@
-"""Puts stacks, registry knowledge, versions and rules side by side, for everyone who needs verdicts."""
+"""A stack as readers see it: its record, and what follows from registry facts, versions and ignore rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ from dockrev.versions.store import VersionStore
 @dataclass(frozen=True, slots=True)
 class ServiceView:
     service: Service
-    verdict: UpdateState
+    state: UpdateState
     version: DisplayedVersion
     ignored_by: IgnoreMatch | None = None
     blockers: tuple[Blocker, ...] = ()
 
     @property
     def counts_as_update(self) -> bool:
-        return self.verdict.counts_as_update and self.ignored_by is None
+        return self.state.counts_as_update and self.ignored_by is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class StackView:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """What has to be looked into so that every version of the stack is known."""
+        """What has to be looked up so that every version of the stack is known."""
         return tuple(need for one in self.services for need in one.version.needs)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything beside the stacks themselves that an appraisal rests on. `rules` by service."""
+    """What a view rests on, apart from the stack itself. `rules`: by the id of their service."""
 
     images: RegistryFacts
     versions: VersionKnowledge
@@ -62,7 +62,7 @@ class Context:
 
 
 class StackViews:
-    """`revision` grows whenever an appraisal may turn out differently."""
+    """`revision` grows with every write that may change a view."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class StackViews:
         return sum(store.revision for store in stores)
 
     async def knowledge(self, stacks: Iterable[Stack]) -> RegistryFacts:
-        """As much as it takes to judge these stacks."""
+        """What `evaluate` needs for these stacks."""
         tags = await self._images.tags()
         digests = {state.digest for state in tags.values() if state.digest}
         for stack in stacks:
@@ -101,7 +101,7 @@ class StackViews:
         return (await self.of([await self._stacks.get(stack_id)]))[0]
 
     async def service(self, stack_id: str, service_id: str) -> ServiceView | None:
-        """None: it, or its stack, is not on record any more."""
+        """None when the record has no such service any more."""
         try:
             stack = await self.one(stack_id)
         except NotFound:
@@ -118,19 +118,19 @@ class StackViews:
         }
         versions = await self._versions.known(wanted, images.host)
         rules, own = await self._ignores.by_service(), await self._host.likely_own_service()
-        return appraise(stacks, Context(images, versions, rules, self._clock.now(), own))
+        return views_of(stacks, Context(images, versions, rules, self._clock.now(), own))
 
 
-def appraise(stacks: Iterable[Stack], context: Context) -> list[StackView]:
+def views_of(stacks: Iterable[Stack], context: Context) -> list[StackView]:
     return [
-        StackView(stack, tuple(_appraised(stack, service, context) for service in stack.services))
+        StackView(stack, tuple(_service_view(stack, service, context) for service in stack.services))
         for stack in stacks
     ]
 
 
-def _appraised(stack: Stack, service: Service, context: Context) -> ServiceView:
-    verdict = evaluate(service, context.images)
-    version = version_of(service, verdict, context.versions, context.now)
-    match = ignored_by(verdict, version, context.rules.get(service.id, ()))
-    blockers = blockers_of(stack, service, verdict, match, context.own)
-    return ServiceView(service, verdict, version, match, blockers)
+def _service_view(stack: Stack, service: Service, context: Context) -> ServiceView:
+    state = evaluate(service, context.images)
+    version = version_of(service, state, context.versions, context.now)
+    match = ignored_by(state, version, context.rules.get(service.id, ()))
+    blockers = blockers_of(stack, service, state, match, context.own)
+    return ServiceView(service, state, version, match, blockers)

@@ -137,66 +137,66 @@ class StackAnswer(Wire):
     stack: StackDetail
 
 
-def stack_list_item(appraised: StackView) -> StackListItem:
-    stack = appraised.stack
+def stack_list_item(view: StackView) -> StackListItem:
+    stack = view.stack
     return StackListItem(
         id=stack.id,
         name=stack.name,
         status=stack.status,
         services=len(stack.services),
-        updates=appraised.updates,
+        updates=view.updates,
         last_check_at=stack.last_check_at,
         archived=stack.archived,
         archived_services=sum(service.archived or service.removed for service in stack.services),
     )
 
 
-def stack_detail(appraised: StackView) -> StackDetail:
-    stack = appraised.stack
+def stack_detail(view: StackView) -> StackDetail:
+    stack = view.stack
     return StackDetail(
         id=stack.id,
         name=stack.name,
         status=stack.status,
         compose=ComposeOut(type="path", compose_files=list(stack.compose_files)),
-        services=[service_out(service) for service in appraised.services],
+        services=[service_out(service) for service in view.services],
         archived=stack.archived,
     )
 
 
-def service_out(appraised: ServiceView) -> ServiceOut:
-    service, verdict = appraised.service, appraised.verdict
+def service_out(view: ServiceView) -> ServiceOut:
+    service, state = view.service, view.state
     return ServiceOut(
         id=service.id,
         name=service.name,
-        image=_image(appraised),
-        candidate=_candidate(verdict.candidate, appraised.version),
-        ignore=_ignore(appraised),
-        version_inference=_inference(appraised.version.inference),
+        image=_image(view),
+        candidate=_candidate(state.candidate, view.version),
+        ignore=_ignore(view),
+        version_inference=_inference(view.version.inference),
         settings=settings_out(service.settings),
         archived=service.archived or service.removed,
         removed=service.removed,
         containers=_containers(service.runtime),
-        checked_at=verdict.checked_at,
-        check_error=_check_error(verdict.check_error),
-        note=verdict.unchecked.value if verdict.unchecked else None,
-        blockers=[blocker_out(blocker) for blocker in appraised.blockers],
+        checked_at=state.checked_at,
+        check_error=_check_error(state.check_error),
+        note=state.unchecked.value if state.unchecked else None,
+        blockers=[blocker_out(blocker) for blocker in view.blockers],
     )
 
 
-def _image(appraised: ServiceView) -> ImageOut:
-    verdict, version = appraised.verdict, appraised.version
+def _image(view: ServiceView) -> ImageOut:
+    state, version = view.state, view.version
     return ImageOut(
-        ref=appraised.service.image_ref or "",
-        tag=verdict.tag,
-        digest=verdict.digest,
+        ref=view.service.image_ref or "",
+        tag=state.tag,
+        digest=state.digest,
         resolved_tag=version.resolved_tag,
         resolved_tags=version.resolved_tags,
         label_version=version.label,
     )
 
 
-def _ignore(appraised: ServiceView) -> IgnoreOut | None:
-    match = appraised.ignored_by
+def _ignore(view: ServiceView) -> IgnoreOut | None:
+    match = view.ignored_by
     if match is None:
         return None
     rule = match.rule

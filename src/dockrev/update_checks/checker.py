@@ -39,20 +39,20 @@ class Checker:
         database: Database,
         stacks: StackStore,
         images: ImageStore,
-        appraiser: StackViews,
+        views: StackViews,
         clock: Clock,
     ) -> None:
         self._client = client
         self._database = database
         self._stacks = stacks
         self._images = images
-        self._appraiser = appraiser
+        self._views = views
         self._clock = clock
 
     async def check(self, selected: Sequence[Service], watcher: Watcher) -> CheckReport:
         """Failures of a registry are in the report; only a database that fails ends the check."""
         stacks = await self._stacks.all()
-        before = await self._appraiser.knowledge(stacks)
+        before = await self._views.knowledge(stacks)
         every = [service for stack in stacks for service in stack.services]
         plan = plan_check(selected, every, before)
         in_use = {planned.question.key for planned in plan_check(every, every, before).questions}
@@ -63,7 +63,7 @@ class Checker:
         in_use |= {answer.question.key for answer in answers}
         await self._store(selected, answers, unused=before.tags.keys() - in_use)
         await self._ask_the_patient(asking, selected, watcher)
-        return report_check(plan, before, await self._appraiser.knowledge(stacks))
+        return report_check(plan, before, await self._views.knowledge(stacks))
 
     async def _ask_the_patient(
         self, asking: "_Asking", selected: Sequence[Service], watcher: Watcher

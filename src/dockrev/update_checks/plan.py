@@ -67,7 +67,7 @@ def report_check(plan: CheckPlan, before: RegistryFacts, after: RegistryFacts) -
         for service in planned.services
     ]
     judged = [(service, evaluate(service, after)) for service in plan.unasked]
-    invalid = [Unanswered(service, verdict.check_error) for service, verdict in judged if verdict.check_error]
+    invalid = [Unanswered(service, state.check_error) for service, state in judged if state.check_error]
     deferred = tuple(one for one in unanswered if one.error.deferred)
     return CheckReport(
         host=after.host,
@@ -86,10 +86,10 @@ def _new_versions(
     asked: Iterable[Service], before: RegistryFacts, after: RegistryFacts
 ) -> Iterable[NewVersion]:
     for service in asked:
-        verdict, earlier = evaluate(service, after), evaluate(service, before).candidate
-        candidate = verdict.candidate
+        state, earlier = evaluate(service, after), evaluate(service, before).candidate
+        candidate = state.candidate
         if candidate and (earlier is None or earlier.digest != candidate.digest):
-            yield NewVersion(service, verdict.tag, verdict.digest, candidate)
+            yield NewVersion(service, state.tag, state.digest, candidate)
 
 
 def _deferrals(deferred: Iterable[Unanswered]) -> tuple[Deferral, ...]:

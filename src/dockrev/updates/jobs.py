@@ -41,7 +41,7 @@ class UpdateJobs:
         jobs: JobStore,
         updates: UpdateStore,
         reservations: Reservations,
-        appraiser: StackViews,
+        views: StackViews,
         tools: Tools,
         backups: Backups,
     ) -> None:
@@ -49,7 +49,7 @@ class UpdateJobs:
         self._jobs = jobs
         self._updates = updates
         self._reservations = reservations
-        self._appraiser = appraiser
+        self._views = views
         self._tools = tools
         self._backups = backups
         self._turns = Turns()
@@ -60,7 +60,7 @@ class UpdateJobs:
         await (
             self._tools.host.own_service()
         )  # without the engine nobody can say which service is Dockrev itself
-        plan = plan_update(request, await self._appraiser.all())
+        plan = plan_update(request, await self._views.all())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,
@@ -85,7 +85,7 @@ class UpdateJobs:
         await self._reservations.release_all_but(unfinished)
         try:
             if tags := await self._tools.host.images.rollback_tags():
-                known = {one.service.id for stack in await self._appraiser.all() for one in stack.services}
+                known = {one.service.id for stack in await self._views.all() for one in stack.services}
                 for tag in needless(tags, unfinished, known):
                     await self._tools.host.images.untag(tag)
         except AppError as error:

@@ -104,8 +104,8 @@ class StackReport:
                 "stackId": self._stack.stack_id,
                 "serviceId": service.service_id,
                 "serviceName": service.name,
-                "runtimeDigest": seen.verdict.digest,
-                "candidatePresent": seen.verdict.candidate is not None,
+                "runtimeDigest": seen.state.digest,
+                "candidatePresent": seen.state.candidate is not None,
                 "inferenceOk": seen.version.inference.ok,
             },
         )

@@ -58,8 +58,8 @@ def _downgrades(request: UpdateRequest, known: Mapping[str, ServiceView]) -> dic
 
 
 def _downgrade(one: ServiceView) -> Mapping[str, Json] | None:
-    current = one.version.of_current(one.verdict.tag)
-    candidate = one.version.of_candidate(one.verdict.tag)
+    current = one.version.of_current(one.state.tag)
+    candidate = one.version.of_candidate(one.state.tag)
     if not (is_strict_semver(current) and is_strict_semver(candidate)):
         return None
     now, then = parse_version(current), parse_version(candidate)
@@ -93,7 +93,7 @@ def _actionable(request: UpdateRequest, stacks: Iterable[StackView]) -> set[str]
         for stack in stacks
         if target.scope is Scope.ALL or target.stack_id == stack.stack.id
         for one in stack.services
-        if one.verdict.candidate and not _refusals(one, request, by_name=False)
+        if one.state.candidate and not _refusals(one, request, by_name=False)
     }
 
 
@@ -115,21 +115,21 @@ def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
 
 def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest) -> None:
     """A service that is named in the request may be archived or ignored: the operator has decided."""
-    service, verdict = one.service, one.verdict
+    service, state = one.service, one.state
     forbidding = {blocker.code: blocker for blocker in _refusals(one, request, by_name=True)}
     mismatch = forbidding.pop(PLATFORM_MISMATCH, None)
     if OWN_SERVICE in forbidding:
         raise _refused(
             service.name, forbidding[OWN_SERVICE], {"serviceId": service.id, "reason": OWN_SERVICE}
         )
-    if wish.tag != verdict.tag:
+    if wish.tag != state.tag:
         raise InvalidArgument(
-            f"{service.name} is on tag {verdict.tag}, and an update keeps the tag",
-            {"serviceId": service.id, "expectedTag": verdict.tag, "gotTag": wish.tag},
+            f"{service.name} is on tag {state.tag}, and an update keeps the tag",
+            {"serviceId": service.id, "expectedTag": state.tag, "gotTag": wish.tag},
         )
     for code, blocker in forbidding.items():
         raise _refused(service.name, blocker, {"serviceId": service.id, "reason": code})
-    candidate = verdict.candidate
+    candidate = state.candidate
     if candidate is None or candidate.digest != wish.digest:
         raise Conflict(
             f"what {service.name} was approved for is not what its tag names now; check again",
