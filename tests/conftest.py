@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.storage", "tests.fakes.fixtures", "tests.testbed.fixtures"]
+pytest_plugins = [
+    "tests.durations",
+    "tests.scheduling",
+    "tests.storage",
+    "tests.fakes.fixtures",
+    "tests.testbed.fixtures",
+]
 
 
 @pytest.fixture(scope="session")

@@ -19,19 +19,23 @@ from tests.testbed.requirements import BUSYBOX, require
 class Bed:
     """Parts start when they are first asked for, and stop when the last process that joined has left."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, engine_name: str = "engine") -> None:
         self.keeper = keeper
+        self._engine_name = engine_name
         self.docker_config = DockerConfig(keeper.directory / "docker-config")
         """Knows the accounts of those registries that have been asked for."""
 
     @classmethod
     @contextmanager
-    def open(cls, name: str, root: Path | None = None) -> Iterator[Self]:
-        """Processes that open the same name share one testbed. Raises NoTestbed where none can run."""
+    def open(cls, name: str, root: Path | None = None, *, engine: str = "engine") -> Iterator[Self]:
+        """Processes that open the same name share one testbed, and its engine if they name that alike too.
+
+        Raises NoTestbed where none can run.
+        """
         require()
         keeper = Keeper.join(root or default_root(), name)
         try:
-            yield cls(keeper)
+            yield cls(keeper, engine)
         finally:
             keeper.leave()
 
@@ -41,7 +45,7 @@ class Bed:
 
     @cached_property
     def engine(self) -> Engine:
-        engine = Engine(self.keeper)
+        engine = Engine(self.keeper, self._engine_name)
         engine.start()
         return engine
 

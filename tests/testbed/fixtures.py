@@ -30,11 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def bed(testrun_uid: str) -> Iterator[Bed]:
-    """One for the whole run: workers of pytest-xdist share it, and the last one out stops it."""
+def bed(testrun_uid: str, worker_id: str) -> Iterator[Bed]:
+    """Workers of pytest-xdist share the keeper and the registries; the last one out stops them.
+
+    Each worker has an engine of its own. A server that starts tidies up the engine that it finds, and would
+    remove what a server of another worker is just using.
+    """
     with ExitStack() as stack:
         try:
-            bed = stack.enter_context(Bed.open(testrun_uid[:12]))
+            bed = stack.enter_context(Bed.open(testrun_uid[:12], engine=f"engine-{worker_id}"))
             bed.engine.start()
         except NoTestbed as reason:
             _do_without(str(reason))
@@ -50,7 +54,7 @@ def _do_without(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def engine(bed: Bed) -> Engine:
-    """Shared: other tests' containers are there too, so look at your own project only."""
+    """Shared by the tests of a worker. Look at your own project only: servers of fixtures use it too."""
     return bed.engine
 
 

@@ -1,6 +1,4 @@
-import secrets
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +13,14 @@ from tests.updates.slow_front import SlowFront
 from tests.updates.story import Story, settle_for
 
 
-@pytest.fixture(scope="module")
-def module_engine(bed: Bed) -> Iterator[Engine]:
-    """Of one module alone: a server that starts tidies up all of its engine."""
-    engine = Engine(bed.keeper, f"engine-{secrets.token_hex(3)}")
-    engine.start()
-    yield engine
-    engine.discard()
+@pytest.fixture
+def module_engine(engine: Engine) -> Engine:
+    return engine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def update_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Shared by the stories of a module; they use projects of their own."""
+    """Shared by the stories of a worker; they use projects of their own."""
     with server_on_bed(bed, bed.engine, tmp_path_factory.mktemp("server")) as server:
         settle_for(server)
         yield server
@@ -62,25 +56,6 @@ async def front(story: Story) -> AsyncIterator[SlowFront]:
         yield front
 
 
-@pytest.fixture(scope="module")
-def server_alone(
-    bed: Bed, module_engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
-    with server_on_bed(bed, module_engine, tmp_path_factory.mktemp("server")) as server:
-        settle_for(server)
-        yield server
-
-
 @pytest.fixture
-def story_alone(
-    bed: Bed,
-    server_alone: ServerProcess,
-    module_engine: Engine,
-    registry: Registry,
-    images: Images,
-    tmp_path: Path,
-) -> Iterator[Story]:
-    """Where no other server takes its helpers, or the names of kept images, for needless."""
-    projects = Projects(module_engine, tmp_path / "projects", bed.docker_config)
-    yield Story(server_alone, module_engine, registry, images, projects)
-    projects.remove_all()
+def story_alone(story: Story) -> Story:
+    return story
