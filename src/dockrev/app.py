@@ -144,7 +144,7 @@ async def _check_plan(core: Core) -> Plan:
 def _web(core: Core, works: Works, looking: _Looking, shutdown: Shutdown) -> FastAPI:
     routers: Sequence[ApiRouter] = [
         MonitoringRoutes(core.config.version, _readiness_checks(core, works, looking)).router,
-        StackRoutes(core.stacks, core.views, core.inference.look_into).router,
+        StackRoutes(core.stacks, core.views, core.inference.queue.request).router,
         IgnoreRoutes(core.ignores).router,
         _inference_routes(core, shutdown).router,
         SettingsRoutes(core.stacks).router,

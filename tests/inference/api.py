@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import ClientResponse
 from fastapi import FastAPI
 
+from dockrev.inference.full_scan import FullScan
 from dockrev.oci.digest import Digest
 from dockrev.web.shutdown import Shutdown
 from tests.inference.building import Engine
@@ -18,13 +19,18 @@ from tests.web.serving import serving
 @dataclass
 class Api:
     engine: Engine
+    full_scan: FullScan
     app: FastAPI
     old: Digest
     new: Digest
     shutdown: Shutdown = field(default_factory=Shutdown)
 
     async def get(self, path: str) -> Answer:
-        return await ask(self.app, "GET", path)
+        """With what the background work does right after it."""
+        answer = await ask(self.app, "GET", path)
+        await self.engine.queue.enqueue_requested()
+        await self.full_scan.store_learned()
+        return answer
 
     async def refresh(self, body: object, service: str = "svc_web") -> Answer:
         return await ask(

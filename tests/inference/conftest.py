@@ -44,4 +44,4 @@ def api(engine: Engine, registry: FakeRegistry) -> Api:
         shutdown,
         engine.clock,
     )
-    return Api(engine, create_web_app([routes.router], AuthConfig(), "1.0"), old, new, shutdown)
+    return Api(engine, full_scan, create_web_app([routes.router], AuthConfig(), "1.0"), old, new, shutdown)

@@ -1,12 +1,15 @@
 """The queue: order of need, bounds, and what a restart finds."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import orjson
 import pytest
 
 from dockrev.db.database import Database
+from dockrev.errors import StorageError
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.queue import TaskQueue
 from dockrev.versions.models import InferenceReason, InferenceTask, TaskStatus
@@ -195,3 +198,26 @@ async def test_an_order_does_not_wait_for_the_time_of_what_was_put_off(
     await queue.enqueue([own("a", FORCE)])
     async with asyncio.timeout(5):
         assert (await queue.next()).reason is FORCE
+
+
+async def test_requests_that_cannot_be_stored_are_kept_for_the_next_try(
+    queue: TaskQueue, database: Database
+) -> None:
+    queue.request([own("a"), own("b"), own("a")])
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageError):
+            await queue.enqueue_requested()
+        assert not queue.tasks
+    await queue.enqueue_requested()
+    assert [task.key for task in queue.tasks] == [own("a").key, own("b").key]
+
+
+async def test_no_more_requests_are_kept_than_the_queue_can_hold(
+    database: Database, clock: MovableClock
+) -> None:
+    queue = await queue_of(database, clock, capacity=2)
+    for name in ("a", "b", "c"):
+        queue.request([own(name)])
+    await queue.enqueue_requested()
+    assert [task.key for task in queue.tasks] == [own("b").key, own("c").key]

@@ -96,7 +96,7 @@ class Whole:
 
     async def get(self, path: str, status: int = 200) -> dict[str, Any]:
         core, inference = self.core, self.core.inference
-        stacks = StackRoutes(core.stacks, core.views, inference.look_into)
+        stacks = StackRoutes(core.stacks, core.views, inference.queue.request)
         versions = InferenceRoutes(
             inference.queue,
             core.versions,
@@ -110,6 +110,7 @@ class Whole:
         app = create_web_app([stacks.router, versions.router], AuthConfig(), "1.0")
         answer = await ask(app, "GET", path)
         assert answer.status == status
+        await inference.queue.enqueue_requested()
         found: dict[str, Any] = answer.json()
         return found
 

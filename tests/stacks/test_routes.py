@@ -1,6 +1,6 @@
 """The stack routes over ASGI, with the exact JSON of their answers."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -66,13 +66,10 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
     versions, ignores = VersionStore(database), IgnoreStore(database, clock)
     wanted: list[Need] = []
 
-    async def look_into(needs: Sequence[Need]) -> None:
-        wanted.extend(needs)
-
     async with Engine.open(config) as engine:
         host = host_of(engine, config.platform)
         views = StackViews(stacks, images, versions, ignores, host, clock)
-        routes = StackRoutes(stacks, views, look_into)
+        routes = StackRoutes(stacks, views, wanted.extend)
         yield Api(database, stacks, images, versions, ignores, views, routes, wanted)
 
 

@@ -1,7 +1,9 @@
 """The tags of a repository and the ones that name a digest, asked while somebody waits for the answer."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -16,6 +18,7 @@ from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
+from dockrev.signals import Wakeup
 from dockrev.versions.models import ScanCounts, TagListing
 from dockrev.versions.observe import Observation
 from dockrev.versions.state import STALE_AFTER
@@ -26,6 +29,8 @@ LIST_SECONDS = 8.0
 MANIFEST_SECONDS = 6.0
 SCAN_SECONDS = 40.0
 AT_ONCE = 10
+_UNSTORED = 100
+"""Observations kept in memory while they cannot be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,10 @@ class ScanTimeouts:
 
 
 class FullScan:
-    """Asks only what is not known, or not for sure any more, and stores what it learns."""
+    """Asks only what is not known, or not for sure any more.
+
+    It keeps what it learns in memory until `store_learned` stores it: reading writes nothing.
+    """
 
     def __init__(
         self,
@@ -58,6 +66,21 @@ class FullScan:
         self._images = images
         self._clock = clock
         self._patience = patience
+        self._learned: deque[Observation] = deque(maxlen=_UNSTORED)
+        self.learned = Wakeup()
+        """Wakes when something was learned: `store_learned` has work."""
+
+    async def store_learned(self) -> None:
+        """Raises StorageError, and keeps what was learned for the next try."""
+        while self._learned:
+            observation = self._learned[0]
+            await self._versions.learn(observation)
+            with suppress(ValueError):  # the deque was full meanwhile and dropped it
+                self._learned.remove(observation)
+
+    def _learn(self, observation: Observation) -> None:
+        self._learned.append(observation)
+        self.learned.wake()
 
     async def names(self, ref: ImageRef) -> ScannedTags:
         listing = await self._listing(ref)
@@ -78,7 +101,8 @@ class FullScan:
             evidence.add(InferenceAnswer(timeouts=evidence.unknown(listing.names)))
         finally:
             await reader.close()
-        await self._store(listing, evidence, reader)
+        facts = tuple(reader.saved.values())
+        self._learn(Observation(ref.repository, facts, evidence.gone, listing))
         return ScannedTags(listing.names, tuple(display_order(evidence.matches)), evidence.scan())
 
     async def _listing(self, ref: ImageRef) -> TagListing:
@@ -86,7 +110,7 @@ class FullScan:
         if known is not None and now - known.listed_at < LIST_FRESH:
             return known
         listing = TagListing(ref.repository, await self._names(ref), now)
-        await self._versions.learn(Observation(ref.repository, listing=listing))
+        self._learn(Observation(ref.repository, listing=listing))
         return listing
 
     async def _names(self, ref: ImageRef) -> tuple[str, ...]:
@@ -110,10 +134,6 @@ class FullScan:
             and now - fact.seen_at < (STALE_AFTER if tag_list.is_version(tag) else MOVING_FRESH)
         }
         return RepositoryEvidence(digest, valid, tag_list, listed=True)
-
-    async def _store(self, listing: TagListing, evidence: RepositoryEvidence, reader: RegistryReader) -> None:
-        facts = tuple(reader.saved.values())
-        await self._versions.learn(Observation(listing.repository, facts, evidence.gone, listing))
 
 
 class _Scan:

@@ -47,6 +47,9 @@ class TaskQueue:
         """How urgent a task has become since it was enqueued; its reason stays, and a restart forgets it."""
         self._changing = asyncio.Lock()
         self._changed = Wakeup()
+        self._requested: dict[Need, None] = {}
+        self.requested = Wakeup()
+        """Wakes when `request` was called: `enqueue_requested` has work."""
         self.dropped = 0
         """How many tasks were given up since the start, because more urgent ones filled the queue."""
 
@@ -65,6 +68,26 @@ class TaskQueue:
 
     def get(self, key: DigestKey) -> InferenceTask | None:
         return self._tasks.get(key)
+
+    def request(self, needs: Iterable[Need]) -> None:
+        """Notes in memory alone what a reader would like to know, so that reading writes nothing.
+
+        When more is requested than the queue can hold, the oldest requests are forgotten.
+        """
+        for need in needs:
+            self._requested.setdefault(need)
+        while len(self._requested) > self._capacity:
+            del self._requested[next(iter(self._requested))]
+        if self._requested:
+            self.requested.wake()
+
+    async def enqueue_requested(self) -> None:
+        """Raises StorageError, and keeps the requests for the next try."""
+        needs = tuple(self._requested)
+        if needs:
+            await self.enqueue(needs)
+        for need in needs:
+            self._requested.pop(need, None)
 
     async def enqueue(self, needs: Iterable[Need]) -> set[DigestKey]:
         """Each digest once; what waits already goes as early as whoever needs it most may ask.

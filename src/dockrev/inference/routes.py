@@ -129,7 +129,7 @@ class InferenceRoutes:
         key = await self._key(service_id, parsed(digest))
         snapshot, task = await self._versions.snapshot(key), self._queue.get(key)
         if snapshot is None:
-            await self._queue.enqueue([Need(key, InferenceReason.API_SNAPSHOT_READ_MISS)])
+            self._queue.request([Need(key, InferenceReason.API_SNAPSHOT_READ_MISS)])
         if snapshot is None or (task and task.reason is InferenceReason.FORCE):
             return WireResponse(SnapshotPending(digest=key.digest), 202)
         return WireResponse(

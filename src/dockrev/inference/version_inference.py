@@ -1,7 +1,6 @@
 """All that finds versions, put together: one queue, its worker, and those who fill it."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,13 +25,14 @@ from dockrev.inference.worker import InferenceWorker
 from dockrev.registry.client import RegistryClient
 from dockrev.stacks.views import StackViews
 from dockrev.versions.spend import SpendStore
-from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 
 log = structlog.get_logger()
 
 _FLUSH_SECONDS = 60.0
+_RETRY_SECONDS = 30.0
+"""How soon what could not be stored is stored again, when nothing else is requested meanwhile."""
 _CLOCK_SECONDS = 600.0
 """How often the retention looks at the clock: machines sleep."""
 
@@ -82,9 +82,6 @@ class VersionInference:
             clock=clock,
         )
 
-    async def look_into(self, needs: Sequence[Need]) -> None:
-        await self.queue.enqueue(needs)
-
     async def load(self) -> None:
         """First of all: what an earlier process left to do, and had spent. Raises StorageError."""
         await self.queue.load()
@@ -96,6 +93,22 @@ class VersionInference:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.worker.run())
+                group.create_task(
+                    every(
+                        "requested versions",
+                        _RETRY_SECONDS,
+                        self.queue.enqueue_requested,
+                        self.queue.requested,
+                    )
+                )
+                group.create_task(
+                    every(
+                        "tags of full scans",
+                        _RETRY_SECONDS,
+                        self.full_scan.store_learned,
+                        self.full_scan.learned,
+                    )
+                )
                 group.create_task(self.backfill.run())
                 group.create_task(every("snapshot retention", _CLOCK_SECONDS, self.retention.tick))
                 group.create_task(every("request counts", _FLUSH_SECONDS, self._save_spend))

@@ -1,6 +1,6 @@
 """Reading, archiving and restoring stacks and services."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,15 +23,15 @@ from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, WireResponse
 
-LookInto = Callable[[Sequence[Need]], Awaitable[object]]
+RequestVersions = Callable[[Sequence[Need]], None]
 
 
 class StackRoutes:
-    """`look_into` is told what a reader would like to know; it must be cheap and ask no registry itself."""
+    """`request_versions` notes in memory which versions a reader would like to know."""
 
-    def __init__(self, stacks: StackStore, views: StackViews, look_into: LookInto) -> None:
+    def __init__(self, stacks: StackStore, views: StackViews, request_versions: RequestVersions) -> None:
         self._stacks = stacks
-        self._look_into = look_into
+        self._request_versions = request_versions
         self._views = views
         self.router = ApiRouter(access=Access.IDENTITY, tags=["stacks"])
         add, missing = self.router.add_api_route, responses(404, 503)
@@ -69,7 +69,7 @@ class StackRoutes:
 
     async def get(self, stack_id: str) -> Response:
         view = await self._views.one(stack_id)
-        await self._look_into(view.needs)
+        self._request_versions(view.needs)
         return WireResponse(StackAnswer(stack=stack_detail(view)))
 
     async def archive(self, stack_id: str) -> Done:
