@@ -28,7 +28,6 @@ TWINS = {
     "Host",
     "Mode",
     "Question",
-    "Registries",
     "Registry",
     "Schedule",
     "Selection",

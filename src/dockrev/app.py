@@ -9,7 +9,7 @@ import structlog
 import tzlocal
 from fastapi import FastAPI
 
-from dockrev.assembly import Core, Registries, open_core, troubles_seen
+from dockrev.assembly import Core, open_core, troubles_seen
 from dockrev.background import every, running
 from dockrev.clock import Clock
 from dockrev.config import Config
@@ -105,7 +105,7 @@ def _looking(core: Core, works: Works) -> _Looking:
             core.views,
             core.host,
             lambda: troubles_seen(core.scanner),
-            Registries(core.checker),
+            core.checker,
         ),
         watch=DiscoveryWatch(core.host.engine, core.scanner, config.discovery.interval_seconds),
     )

@@ -1,9 +1,8 @@
 """What finds, checks and names, put together without a server around it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from dockrev.clock import Clock
@@ -19,12 +18,10 @@ from dockrev.images.store import ImageStore
 from dockrev.inference.stack_demand import StackDemand
 from dockrev.inference.version_inference import VersionInference
 from dockrev.registry.client import RegistryClient, open_http
-from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackViews
 from dockrev.system.settings import SettingsStore
 from dockrev.update_checks.checker import Checker
-from dockrev.update_checks.models import CheckStep
 from dockrev.versions.store import VersionStore
 
 
@@ -84,26 +81,6 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, views, clock),
         )
-
-
-class Registries:
-    """A check without anybody watching, for those who need its answers only."""
-
-    def __init__(self, checker: Checker) -> None:
-        self._checker = checker
-
-    async def check(self, services: Sequence[Service]) -> Sequence[str]:
-        report = await self._checker.check(services, _Unwatched())
-        unanswered = (*report.failed, *report.deferred)
-        return [f"{one.service.name} ({one.service.image_ref}): {one.error.message}" for one in unanswered]
-
-
-class _Unwatched:
-    def step(self, step: CheckStep) -> None:
-        del step
-
-    async def pausing(self, until: datetime, services: int) -> None:
-        del until, services
 
 
 async def troubles_seen(scanner: Scanner) -> Mapping[str, str]:

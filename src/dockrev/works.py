@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from dockrev.assembly import Core, Registries
+from dockrev.assembly import Core
 from dockrev.backups.create import BackupCreator
 from dockrev.backups.recovery import BackupRecovery
 from dockrev.backups.restore import BackupRestorer
@@ -84,7 +84,7 @@ def _tools(core: Core) -> Tools:
 async def _seen_anew(core: Core, stack_id: str, service_id: str) -> ServiceView | None:
     """As its registry says now; a registry that does not answer leaves what was known."""
     if known := await core.views.service(stack_id, service_id):
-        await Registries(core.checker).check([known.service])
+        await core.checker.refresh([known.service])
     return await core.views.service(stack_id, service_id)
 
 

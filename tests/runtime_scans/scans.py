@@ -11,7 +11,6 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import delete
 
-from dockrev.assembly import Registries
 from dockrev.clock import SystemClock
 from dockrev.config import AuthConfig, DockerConfig
 from dockrev.docker.engine import Engine
@@ -65,7 +64,7 @@ class Scans:
                 bench.views,
                 host_of(engine, docker.platform),
                 look_around,
-                Registries(bench.checker),
+                bench.checker,
             )
             app = create_web_app([RuntimeScanRoutes(scan_jobs).router], AuthConfig(), "1.0")
             opened = cls(bench, own, scan_jobs, app)

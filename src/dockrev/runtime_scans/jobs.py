@@ -39,7 +39,7 @@ Raises DockerError when the engine cannot be asked.
 class Registries(Protocol):
     """Where the services that changed are looked up."""
 
-    async def check(self, services: Sequence[Service]) -> Sequence[str]:
+    async def refresh(self, services: Sequence[Service]) -> Sequence[str]:
         """Stores what was learned; answers one sentence for each service that could not be looked up."""
         ...
 
@@ -113,7 +113,7 @@ class RuntimeScanJobs:
         chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
         after = [stack for stack in await self._views.all() if _has(stack, chosen)]
         drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]
-        complaints = await self._registries.check([one.service for one in drifts]) if drifts else ()
+        complaints = await self._registries.refresh([one.service for one in drifts]) if drifts else ()
         self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})
         await _tell(context, after, drifts, troubles, complaints)
         return {

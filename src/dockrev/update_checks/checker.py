@@ -1,4 +1,4 @@
-"""A check: ask every registry at once, as far as each allows, and store all that was learned together."""
+"""A check asks all registries at the same time, as far as their limits allow, and stores the answers."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
@@ -7,69 +7,76 @@ from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
-from dockrev.images.resolve import Answer, Registry, Resolver
+from dockrev.images.resolve import Answer, Resolver
 from dockrev.images.store import ImageStore
-from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackViews
 from dockrev.update_checks.models import CheckPlan, CheckReport, CheckStep, PlannedQuestion
 from dockrev.update_checks.plan import plan_check, report_check
 
-PATIENCE = timedelta(seconds=30)
-"""A registry that asks for no longer a pause than this is waited for within the check."""
+LONGEST_PAUSE = timedelta(seconds=30)
+"""The check itself waits when a registry asks for a pause that is not longer than this."""
 
 
-class Client(Registry, Protocol):
-    async def prepare(self, refs: Iterable[ImageRef]) -> None: ...
-
-
-class Watcher(Protocol):
-    """Follows a check while it runs."""
+class CheckWatcher(Protocol):
+    """Shows a check while it runs: as a job's progress, or as a bar in a terminal."""
 
     def step(self, step: CheckStep) -> None: ...
 
     async def pausing(self, until: datetime, services: int) -> None: ...
 
 
+class _NoWatcher:
+    def step(self, step: CheckStep) -> None:
+        del step
+
+    async def pausing(self, until: datetime, services: int) -> None:
+        del until, services
+
+
 class Checker:
     def __init__(
         self,
-        client: Client,
+        registry: RegistryClient,
         database: Database,
         stacks: StackStore,
         images: ImageStore,
         views: StackViews,
         clock: Clock,
     ) -> None:
-        self._client = client
+        self._registry = registry
         self._database = database
         self._stacks = stacks
         self._images = images
         self._views = views
         self._clock = clock
 
-    async def check(self, selected: Sequence[Service], watcher: Watcher) -> CheckReport:
-        """Failures of a registry are in the report; only a database that fails ends the check."""
+    async def refresh(self, services: Sequence[Service]) -> list[str]:
+        """Checks these services. Returns one sentence for each service without an answer."""
+        report = await self.check(services, _NoWatcher())
+        unanswered = (*report.failed, *report.deferred)
+        return [f"{one.service.name} ({one.service.image_ref}): {one.error.message}" for one in unanswered]
+
+    async def check(self, selected: Sequence[Service], watcher: CheckWatcher) -> CheckReport:
+        """A registry that fails is part of the report. Raises StorageError."""
         stacks = await self._stacks.all()
         before = await self._views.knowledge(stacks)
-        every = [service for stack in stacks for service in stack.services]
-        plan = plan_check(selected, every, before)
-        in_use = {planned.question.key for planned in plan_check(every, every, before).questions}
-        resolver = Resolver(self._client, await self._images.learned(), self._clock)
-        await self._client.prepare(planned.question.ref for planned in plan.questions)
+        plan = plan_check(selected, [service for stack in stacks for service in stack.services], before)
+        resolver = Resolver(self._registry, await self._images.learned(), self._clock)
+        await self._registry.prepare(planned.question.ref for planned in plan.questions)
         asking = _Asking(plan, resolver, watcher)
         answers = await asking.ask(plan.questions)
-        in_use |= {answer.question.key for answer in answers}
-        await self._store(selected, answers, unused=before.tags.keys() - in_use)
-        await self._ask_the_patient(asking, selected, watcher)
+        await self._store(selected, answers, unused=before.tags.keys() - plan.tags_in_use)
+        await self._ask_deferred_questions(asking, selected, watcher)
         return report_check(plan, before, await self._views.knowledge(stacks))
 
-    async def _ask_the_patient(
-        self, asking: "_Asking", selected: Sequence[Service], watcher: Watcher
+    async def _ask_deferred_questions(
+        self, asking: "_Asking", selected: Sequence[Service], watcher: CheckWatcher
     ) -> None:
-        """Registries that want a short pause only; all other answers are stored and shown meanwhile."""
-        deadline = self._clock.now() + PATIENCE
+        """Waits for registries that asked for a short pause. All other answers are stored already."""
+        deadline = self._clock.now() + LONGEST_PAUSE
         while waiting := asking.deferred_until(deadline):
             until = max(retry_at for _, retry_at in waiting)
             again = [planned for planned, _ in waiting]
@@ -90,9 +97,9 @@ class Checker:
 
 
 class _Asking:
-    """The questions of one check under way."""
+    """Asks the questions of one check and counts what is done."""
 
-    def __init__(self, plan: CheckPlan, resolver: Resolver, watcher: Watcher) -> None:
+    def __init__(self, plan: CheckPlan, resolver: Resolver, watcher: CheckWatcher) -> None:
         self._plan = plan
         self._resolver = resolver
         self._watcher = watcher
@@ -116,7 +123,7 @@ class _Asking:
             self._report(planned)
 
     def deferred_until(self, deadline: datetime) -> list[tuple[PlannedQuestion, datetime]]:
-        """The questions that a registry put off to a moment before `deadline`."""
+        """The questions that a registry wants to hear again at a time before `deadline`."""
         deferred = []
         for planned in self._plan.questions:
             error = self.answers[planned.question.key].state.error

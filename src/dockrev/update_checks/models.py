@@ -1,4 +1,4 @@
-"""What a check asks and what it found."""
+"""What a check asks and what it learned."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from dockrev.stacks.update_state import Candidate
 
 @dataclass(frozen=True, slots=True)
 class PlannedQuestion:
-    """One question to a registry and the services that wait for its answer."""
+    """One question to a registry, and the services it is asked for."""
 
     question: Question
     services: tuple[Service, ...]
@@ -21,10 +21,14 @@ class PlannedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """`unasked`: services whose image is not a matter for a registry."""
+    """`unasked`: services whose image no registry is asked about.
+
+    `tags_in_use`: the repository and tag of every service of the host that a check can ask about.
+    """
 
     questions: tuple[PlannedQuestion, ...]
     unasked: tuple[Service, ...]
+    tags_in_use: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def services(self) -> int:
@@ -33,7 +37,7 @@ class CheckPlan:
 
 @dataclass(frozen=True, slots=True)
 class CheckStep:
-    """How far a check is. `target` is the service that was started or answered last."""
+    """The progress of a check. `target` is the service that was started or answered last."""
 
     started: int
     answered: int
@@ -43,7 +47,7 @@ class CheckStep:
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
-    """A candidate that this check was the first to see."""
+    """A candidate that no check saw before this one."""
 
     service: Service
     tag: str
@@ -59,7 +63,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """A registry that asked for silence, and how many services wait for the end of it."""
+    """A registry that allows no request before `until`, and the number of services that wait for it."""
 
     registry: str
     until: datetime
@@ -72,7 +76,7 @@ class CheckReport:
     services: int
     checked: int
     skipped: int
-    """Services that are not a matter for a registry."""
+    """Services whose image no registry is asked about."""
     with_candidate: int
     new_versions: tuple[NewVersion, ...] = ()
     failed: tuple[Unanswered, ...] = ()

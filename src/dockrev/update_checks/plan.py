@@ -1,4 +1,4 @@
-"""Deciding what to ask, and what the answers amount to. No I/O."""
+"""Decides what a check asks, and reports what the answers mean. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,9 +19,10 @@ from dockrev.update_checks.models import (
 
 
 def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge: RegistryFacts) -> CheckPlan:
-    """Each distinct image once, however many services use it.
+    """Asks for each image once, however many services use it.
 
-    `every` are all services of the host: a digest needs no further look only if all of them run it.
+    `every` holds all services of the host. When all of them run a digest already, the check does not read
+    its manifest.
     """
     waiting: defaultdict[tuple[ImageRef, str], list[Service]] = defaultdict(list)
     unasked = []
@@ -32,11 +33,11 @@ def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge:
         else:
             waiting[asked].append(service)
     running = _running(every)
-    questions = (
+    questions = tuple(
         PlannedQuestion(_question(ref, tag, knowledge, running[(ref.repository, tag)]), tuple(services))
         for (ref, tag), services in waiting.items()
     )
-    return CheckPlan(tuple(questions), tuple(unasked))
+    return CheckPlan(questions, tuple(unasked), frozenset(running))
 
 
 def _question(
@@ -47,6 +48,7 @@ def _question(
 
 
 def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[frozenset[str]]]:
+    """By repository and tag: for each image that runs under this tag, the digests it has."""
     running: defaultdict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
     for service in every:
         asked = question_of(service)
