@@ -77,9 +77,8 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("heavy", ["fastapi", "dbos"])
-def test_the_commands_that_only_read_do_not_load_what_serves_and_updates(heavy: str) -> None:
-    program = f"import sys, dockrev.cli.check, dockrev.cli.doctor; sys.exit({heavy!r} in sys.modules)"
+def test_the_commands_that_only_read_do_not_load_what_serves() -> None:
+    program = "import sys, dockrev.cli.check, dockrev.cli.doctor; sys.exit('fastapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

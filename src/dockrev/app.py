@@ -20,7 +20,7 @@ from dockrev.discovery.watch import DiscoveryWatch
 from dockrev.ignores.invalid_rules import log_invalid_rules
 from dockrev.ignores.routes import IgnoreRoutes
 from dockrev.inference.routes import InferenceRoutes
-from dockrev.jobs.retention import JobRetention
+from dockrev.jobs.retention import delete_old_jobs
 from dockrev.jobs.routes import JobRoutes
 from dockrev.jobs.schedule_runs import TickStore
 from dockrev.jobs.schedules import Plan, Schedule
@@ -78,14 +78,14 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
     """Closes or resumes what an earlier process left unfinished, and keeps the background work going."""
     with only_server(config.db_path):
         async with open_core(config, clock, config.db_path) as core:
-            works = assemble_works(core, config.db_path)
+            works = assemble_works(core)
             looking = _looking(core, works)
             await looking.scans.remember()
             await log_invalid_rules(core.ignores)
             await works.repair()
             await core.inference.load()
             try:
-                await works.runner.start()
+                await works.start()
                 async with _in_background(core, works, looking):
                     shutdown = Shutdown()
                     yield Dockrev(_web(core, works, looking, shutdown), shutdown)
@@ -122,13 +122,12 @@ async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIt
         zone=tzlocal.get_localzone(),
     )
     deferred = DeferredChecks(looking.checks, core.images, core.clock)
-    retention = JobRetention(works.jobs, works.runner, core.clock)
     async with running(
         every("discovery", _RESTART_SECONDS, looking.watch.run),
         every("scheduled checks", _CLOCK_SECONDS, scheduled.tick),
         every("deferred checks", _CLOCK_SECONDS, deferred.tick),
         every("runtime scans", core.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
-        every("job retention", _JOB_RETENTION_SECONDS, retention.purge),
+        every("job retention", _JOB_RETENTION_SECONDS, lambda: delete_old_jobs(works.jobs, core.clock)),
         every("held containers", _BACKUPS_SECONDS, works.backup_recovery.release_rest),
         every("old backups", _BACKUPS_SECONDS, works.backup_retention.purge),
         every("versions", _RESTART_SECONDS, core.inference.run),

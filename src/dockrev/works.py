@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from dockrev.assembly import Core
 from dockrev.backups.create import BackupCreator
@@ -10,7 +9,9 @@ from dockrev.backups.recovery import BackupRecovery
 from dockrev.backups.restore import BackupRestorer
 from dockrev.backups.retention import BackupRetention
 from dockrev.backups.store import BackupStore
+from dockrev.db.database import Database
 from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.old_workflows import delete_workflow_files
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.credentials import CredentialStore
@@ -29,6 +30,7 @@ from dockrev.updates.store import UpdateStore
 class Works:
     """Jobs, and updates as one kind of them."""
 
+    database: Database
     feed: LogFeed
     jobs: JobStore
     runner: JobRunner
@@ -36,16 +38,21 @@ class Works:
     backup_retention: BackupRetention
     updates: UpdateJobs
 
+    async def start(self) -> None:
+        """Resumes or ends what an earlier process left unfinished. Then jobs can start."""
+        await self.runner.start()
+        delete_workflow_files(self.database.path)
+
     async def repair(self) -> None:
         """Before the runner starts: what a crash left half done goes, but for what a job goes on with."""
         await self.backup_recovery.recover()
         await self.updates.repair()
 
 
-def assemble_works(core: Core, db_path: Path) -> Works:
+def assemble_works(core: Core) -> Works:
     feed = LogFeed()
     jobs = JobStore(core.database, feed, core.clock)
-    runner = JobRunner(jobs, core.clock, db_path.with_suffix(".workflows.sqlite3"))
+    runner = JobRunner(jobs, core.clock)
     backups = BackupStore(core.database, core.clock)
     retention = BackupRetention(backups, core.settings, core.clock)
     updates = UpdateJobs(
@@ -64,7 +71,7 @@ def assemble_works(core: Core, db_path: Path) -> Works:
             core.settings,
         ),
     )
-    return Works(feed, jobs, runner, BackupRecovery(core.host, backups), retention, updates)
+    return Works(core.database, feed, jobs, runner, BackupRecovery(core.host, backups), retention, updates)
 
 
 def _tools(core: Core) -> Tools:

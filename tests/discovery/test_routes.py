@@ -61,7 +61,7 @@ class Api:
 async def api(host: DiscoveryHost, tmp_path: Path) -> AsyncIterator[Api]:
     feed = LogFeed()
     jobs = JobStore(host.database, feed, host.clock)
-    runner = JobRunner(jobs, host.clock, tmp_path / "workflows.sqlite3")
+    runner = JobRunner(jobs, host.clock)
     discovery = DiscoveryJobs(runner, host.scanner, MAX_ACTIONS)
     app = create_web_app([DiscoveryRoutes(host.projects, discovery).router], AuthConfig(), "1.2.3")
     async with serving(app) as served:

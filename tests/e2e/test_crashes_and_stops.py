@@ -65,6 +65,38 @@ async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
     assert "Traceback" not in server.logs()
 
 
+async def test_an_upgrade_ends_or_resumes_the_jobs_of_the_release_that_kept_workflows(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
+    """That release kept a second database file, which held nothing that our own table does not say."""
+    await server.started()
+    async with server.api() as api:
+        await deployed(host, fake_registry, api)
+        check = await start_check_that_hangs(api, fake_registry)
+    server.kill()
+    fake_registry.heal()
+    with closing(sqlite3.connect(server.db_path)) as database, database:
+        database.execute(
+            "INSERT INTO jobs (id, type, scope, status, created_by, reason, created_at, started_at,"
+            " allow_arch_mismatch, backup_mode, summary) SELECT 'job_old', 'update', scope, 'running',"
+            " created_by, reason, created_at, started_at, 0, 'inherit', '{}' FROM jobs WHERE id = ?",
+            [check],
+        )
+    old = server.db_path.with_suffix(".workflows.sqlite3")
+    with closing(sqlite3.connect(old)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE workflow_status (workflow_uuid TEXT, status TEXT)")
+        await server.started()
+
+    async with server.api() as api:
+        assert terminated_by(await api.job(check)) == "server_restart"
+        resumed = await api.finished("job_old")
+        assert resumed["summary"]["error"] == "the job has no update plan", "its handler ran again"
+        assert (await api.check())["status"] == "success"
+    assert list(server.db_path.parent.glob("*.workflows*")) == []
+    assert "Traceback" not in server.logs()
+
+
 async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
@@ -90,7 +122,7 @@ async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("file", ["dockrev.sqlite3", "dockrev.workflows.sqlite3", "dockrev.sqlite3-wal"])
+@pytest.mark.parametrize("file", ["dockrev.sqlite3", "dockrev.sqlite3-wal"])
 async def test_a_first_start_that_was_killed_is_made_good_by_the_second(
     server: ServerProcess, file: str
 ) -> None:

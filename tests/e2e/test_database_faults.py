@@ -65,9 +65,8 @@ async def test_a_newer_schema_is_refused(server: ServerProcess) -> None:
     assert server.db_path.read_bytes() == before
 
 
-@pytest.mark.parametrize("suffix", [".sqlite3", ".workflows.sqlite3"])
-async def test_a_file_that_is_no_database_is_refused(server: ServerProcess, suffix: str) -> None:
-    file = server.db_path.with_suffix(suffix)
+async def test_a_file_that_is_no_database_is_refused(server: ServerProcess) -> None:
+    file = server.db_path
     file.parent.mkdir(parents=True)
     file.write_bytes(b"this is a letter to my aunt, not a database. " * 100)
     said = await refusal(server)
@@ -171,25 +170,6 @@ async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
     assert "Traceback" not in server.logs()
 
 
-async def test_jobs_that_cannot_be_made_durable_are_refused_and_end_as_failed(
-    server: ServerProcess, volume: Volume
-) -> None:
-    """The workflows' file is on another disk, and only that one is full."""
-    server.db_path.parent.mkdir()
-    workflows = server.db_path.with_suffix(".workflows.sqlite3")
-    workflows.symlink_to(volume.directory / workflows.name)
-    await server.started()
-    async with server.api() as api:
-        volume.fill()
-        said = await storage_refusal(api, "/api/discovery/scan")
-        assert said == f"database {workflows}: the disk is full; free some space, nothing was lost"
-        (job,) = await until(lambda: jobs_of(api), lambda jobs: jobs[0]["status"] == "failed")
-        assert job["summary"]["error"] == said
-        volume.empty()
-        assert (await api.check())["status"] == "success"
-    assert "Traceback" not in server.logs()
-
-
 async def jobs_of(api: Api) -> list[Document]:
     jobs: list[Document] = (await api.get("/api/jobs?type=discovery"))["jobs"]
     return jobs
@@ -219,24 +199,6 @@ async def test_a_lock_of_another_program_is_waited_for_then_told(
                 other.execute("ROLLBACK")
             assert waiting.result() == {"ok": True}
     assert "Traceback" not in server.logs()
-
-
-async def test_a_lost_workflow_file_loses_no_jobs(
-    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
-) -> None:
-    fake_registry.push("app", "1")
-    host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
-    await server.started()
-    async with server.api() as api:
-        await api.found("blog")
-        job = await api.check()
-    assert await server.stop() == 0
-    for file in server.db_path.parent.glob("*.workflows*"):
-        file.unlink()
-    await server.started()
-    async with server.api() as api:
-        assert await api.job(job["id"]) == job
-        assert (await api.check())["status"] == "success"
 
 
 async def test_a_copied_database_serves_elsewhere(

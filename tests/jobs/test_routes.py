@@ -50,7 +50,7 @@ class Api:
 @pytest.fixture
 def api(jobs: Jobs, clock: MovableClock, tmp_path: Path) -> Api:
     shutdown = Shutdown()
-    runner = JobRunner(jobs.store, clock, tmp_path / "workflows.sqlite3")
+    runner = JobRunner(jobs.store, clock)
     routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, shutdown)
     return Api(create_web_app([routes.router], AuthConfig(), "1.0"), shutdown)
 

@@ -11,10 +11,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from dockrev.errors import Conflict, NotFound, StorageError, UpstreamError
+from dockrev.errors import Conflict, NotFound, UpstreamError
 from dockrev.jobs.context import JobContext
-from dockrev.jobs.models import Exclusive, JobFilter, JobOutcome, JobProgress, JobStatus, Level
-from dockrev.jobs.retention import KEPT, JobRetention
+from dockrev.jobs.models import Exclusive, JobOutcome, JobProgress, JobStatus, Level
+from dockrev.jobs.retention import KEPT, delete_old_jobs
 from tests.fakes.clock import MovableClock
 from tests.jobs.building import new_job, success
 from tests.jobs.works import Endless, Works, logged
@@ -233,34 +233,11 @@ async def test_an_end_that_cannot_be_stored_is_stored_later_and_once(works: Work
     assert await messages(works, job_id) == [(Level.ERROR, "work failed: no")]
 
 
-async def test_a_job_whose_workflow_cannot_be_recorded_is_not_left_running(works: Works) -> None:
-    target = works.target()
-    with closing(sqlite3.connect(works.database.path.with_name("workflows.sqlite3"))) as workflows:
-        workflows.execute("ALTER TABLE workflow_status RENAME TO away")
-        with pytest.raises(StorageError, match="no such table"):
-            await works.submit(succeed, target)
-        workflows.execute("ALTER TABLE away RENAME TO workflow_status")
-    (job,) = await works.jobs.store.page(JobFilter(stack_id=target.stack_id), 1, None)
-    job = await works.ended(job.id)
-    assert job.status is JobStatus.FAILED
-    assert "no such table" in str(job.summary["error"])
-    assert (await works.run(succeed)).status is JobStatus.SUCCESS
-
-
 async def test_an_unknown_kind_of_job_fails_instead_of_staying(works: Works) -> None:
     new = new_job(works.target(), "unheard of")
     with logged("job.crashed"):
         await works.runner.submit(new)
         assert (await works.ended(new.id)).status is JobStatus.FAILED
-
-
-async def test_a_forgotten_job_leaves_no_workflow_behind(works: Works) -> None:
-    job = await works.run(succeed)
-    await works.runner.forget([job.id])
-    await works.runner.forget([])
-    with closing(sqlite3.connect(works.database.path.with_name("workflows.sqlite3"))) as connection:
-        query = "SELECT count(*) FROM workflow_status WHERE workflow_uuid = ?"
-        assert connection.execute(query, (job.id,)).fetchone() == (0,)
 
 
 async def test_it_says_how_many_jobs_run(works: Works) -> None:
@@ -270,15 +247,14 @@ async def test_it_says_how_many_jobs_run(works: Works) -> None:
 async def test_jobs_that_ended_long_ago_are_deleted_and_younger_ones_kept(
     works: Works, hands: MovableClock
 ) -> None:
-    retention = JobRetention(works.jobs.store, works.runner, hands)
     hands.advance(KEPT.total_seconds() + 1)
-    await retention.purge()
+    await delete_old_jobs(works.jobs.store, hands)
     old = [(await works.run(succeed)).id] + [(await works.jobs.finished()).id for _ in range(59)]
     hands.advance(KEPT.total_seconds())
     young = await works.run(succeed)
-    assert await retention.purge() == 0
+    assert await delete_old_jobs(works.jobs.store, hands) == 0
     hands.advance(1)
-    assert await retention.purge() == len(old)
+    assert await delete_old_jobs(works.jobs.store, hands) == len(old)
     assert await works.jobs.store.get(young.id) == young
     for job_id in old:
         with pytest.raises(NotFound):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.errors import StorageError, Unavailable
+from dockrev.errors import Unavailable
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobProgress, JobStatus
-from tests.jobs.building import EVERYTHING, success
-from tests.jobs.works import Endless, Works
+from tests.jobs.building import EVERYTHING, new_job, success
+from tests.jobs.works import RESUMING, Endless, Works
 
 ALONE = Exclusive()
 
@@ -46,7 +46,6 @@ async def test_a_stop_ends_every_job_truthfully_and_a_restart_goes_on(tmp_path: 
         await asyncio.gather(running.began.wait(), stubborn_began.wait())
         not_begun = await works.submit(succeed)
         await works.runner.stop()
-        assert await asyncio.to_thread(lambda: "threads still work") == "threads still work"
         ends = {job_id: await works.jobs.store.get(job_id) for job_id in (at_work, stubborn, not_begun)}
         with pytest.raises(Unavailable):
             await works.submit(succeed)
@@ -99,18 +98,44 @@ async def test_a_job_whose_server_was_killed_is_ended_at_the_next_start(tmp_path
         assert [row.level for row in await works.jobs.logs(job_id)] == ["info", "warn", "event"]
         again = await works.submit(succeed, EVERYTHING, ALONE)
         assert (await works.ended(again)).status is JobStatus.SUCCESS
-        assert await works.jobs.store.get(job_id) == job, "the workflow that came back did nothing"
+        assert await works.jobs.store.get(job_id) == job
 
 
-async def test_a_file_of_workflows_that_is_garbage_is_a_storage_error_and_can_be_replaced(
+async def test_a_job_that_resumes_is_left_open_by_a_stop_and_runs_again(
     tmp_path: Path,
 ) -> None:
-    garbage = tmp_path / "workflows.sqlite3"
-    garbage.write_bytes(b"certainly not a database" * 100)
-    with pytest.raises(StorageError, match="not an SQLite database"):
-        async with Works.open(tmp_path):
-            pass
-    elsewhere = tmp_path / "elsewhere"
-    async with Works.open(elsewhere) as works:
-        assert (await works.run(succeed)).status is JobStatus.SUCCESS
-    assert (elsewhere / "workflows.sqlite3").exists()
+    running = Endless()
+    async with Works.open(tmp_path, resumed=running) as works:
+        new = new_job(type=RESUMING)
+        await works.runner.submit(new)
+        await running.began.wait()
+    assert running.cancelled
+    async with Works.open(tmp_path, resumed=succeed) as works:
+        job = await works.ended(new.id)
+        assert (job.status, job.summary) == (JobStatus.SUCCESS, {})
+        events = [row.message for row in await works.jobs.logs(new.id) if "job_finished" in row.message]
+        assert len(events) == 1
+
+
+async def test_a_cancel_of_a_job_that_resumes_is_remembered_and_the_handler_ends_it(tmp_path: Path) -> None:
+    began = asyncio.Event()
+
+    async def undo_when_cancelled(context: JobContext) -> JobOutcome:
+        began.set()
+        await context.cancel_requested.wait()
+        return JobOutcome(JobStatus.ROLLED_BACK, {"undone": 1})
+
+    async with Works.open(tmp_path, resumed=Endless()) as works:
+        new = new_job(type=RESUMING)
+        await works.runner.submit(new)
+        await works.runner.cancel(new.id)
+    async with Works.open(tmp_path, resumed=undo_when_cancelled) as works:
+        job = await works.ended(new.id)
+        assert (job.status, job.summary) == (JobStatus.ROLLED_BACK, {"undone": 1})
+
+        another = new_job(type=RESUMING)
+        began.clear()
+        await works.runner.submit(another)
+        await began.wait()
+        await works.runner.cancel(another.id)
+        assert (await works.ended(another.id)).status is JobStatus.ROLLED_BACK

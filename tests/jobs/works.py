@@ -22,6 +22,7 @@ from tests.jobs.building import Jobs, new_job, stack
 from tests.storage import migrated
 
 WORK = "work"
+RESUMING = "resuming"
 QUICK = RetryPolicy(pauses=(0.05,), retries=lambda error: isinstance(error, StorageError), endless=True)
 
 
@@ -31,18 +32,23 @@ class Works:
         self.runner = runner
         self.database = database
         self._handlers: dict[str | None, Handler] = {}
+        self.resumed: Handler | None = None
+        """Handles the jobs of the kind that resumes."""
         self._numbers = count()
         runner.register(JobKind(WORK, self._handle))
+        runner.register(JobKind(RESUMING, self._resume, resumes=True))
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, directory: Path, clock: Clock | None = None) -> AsyncIterator[Self]:
+    async def open(
+        cls, directory: Path, clock: Clock | None = None, resumed: Handler | None = None
+    ) -> AsyncIterator[Self]:
         clock = clock or SystemClock()
         async with Database.open(migrated(directory / "dockrev.sqlite3"), busy_timeout_ms=50) as database:
             jobs = Jobs.of(database, clock)
-            workflows = directory / "workflows.sqlite3"
-            runner = JobRunner(jobs.store, clock, workflows, storage_retries=QUICK, start_seconds=3)
+            runner = JobRunner(jobs.store, clock, storage_retries=QUICK)
             works = cls(jobs, runner, database)
+            works.resumed = resumed
             await runner.start()
             try:
                 yield works
@@ -66,6 +72,10 @@ class Works:
 
     async def run(self, handler: Handler) -> Job:
         return await self.ended(await self.submit(handler))
+
+    async def _resume(self, context: JobContext) -> JobOutcome:
+        assert self.resumed
+        return await self.resumed(context)
 
     async def _handle(self, context: JobContext) -> JobOutcome:
         return await self._handlers[context.job.target.stack_id](context)

@@ -56,7 +56,7 @@ class Scans:
         clock, docker = SystemClock(), DockerConfig(host="unix:///nowhere", platform=AMD64)
         async with Bench.open(directory) as bench, Engine.open(docker) as engine:
             own = Jobs.of(bench.database, clock)
-            runner = JobRunner(own.store, clock, directory / "workflows.sqlite3")
+            runner = JobRunner(own.store, clock)
             scan_jobs = RuntimeScanJobs(
                 runner,
                 own.store,

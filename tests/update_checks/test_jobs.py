@@ -60,7 +60,7 @@ class Checks:
 
         async with Bench.open(directory) as bench:
             jobs = Jobs.of(bench.database, SystemClock())
-            runner = JobRunner(jobs.store, SystemClock(), directory / "workflows.sqlite3")
+            runner = JobRunner(jobs.store, SystemClock())
             check_jobs = CheckJobs(runner, bench.checker, bench.stacks, look_around, names)
             job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, Shutdown())
             routers = [CheckRoutes(check_jobs).router, job_routes.router]

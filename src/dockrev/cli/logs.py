@@ -42,8 +42,6 @@ def configure_logs(config: LogConfig) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # DBOS brings a handler and a format of its own unless its logger has a handler already.
-    logging.getLogger("dbos").handlers = [logging.NullHandler()]
     for name in ("aiosqlite", "alembic", "asyncio", "sqlalchemy", "uvicorn"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 

@@ -48,12 +48,12 @@ async def update(config: Config, clock: Clock, wanted: Wanted, out: Console, err
     with only_server(config.db_path, _USE_THE_SERVER):
         async with open_core(config, clock, config.db_path) as core:
             await core.host.engine.describe()  # what is repaired below would only log that the engine is away
-            works = assemble_works(core, config.db_path)
+            works = assemble_works(core)
             interrupted = [job for job in await works.jobs.unfinished() if job.type == JOB_TYPE]
             if interrupted and wanted.dry_run:
                 raise Conflict("an update was interrupted; `dockrev update` without --dry-run finishes it")
             await works.repair()
-            await works.runner.start()
+            await works.start()
             try:
                 return await _Command(core, works, wanted, out, err).run(interrupted)
             finally:

@@ -13,11 +13,11 @@ _PROGRESS_SECONDS = 0.5
 
 
 class JobContext:
-    def __init__(self, job: Job, store: JobStore, clock: Clock) -> None:
+    def __init__(self, job: Job, store: JobStore, clock: Clock, cancel_requested: asyncio.Event) -> None:
         self.job = job
         self._store = store
         self._clock = clock
-        self.cancel_requested = asyncio.Event()
+        self.cancel_requested = cancel_requested
         self._latest: Mapping[str, Json] | None = None
         self._changed = asyncio.Event()
 

@@ -1,17 +1,16 @@
-"""Starts jobs, runs the handler of their type, and ends each of them truthfully, whatever happens."""
+"""Starts jobs, runs the handler of their kind, and records how each of them ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import structlog
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, StorageError, Unavailable
 from dockrev.jobs.context import JobContext
-from dockrev.jobs.durable import START_SECONDS, DurableWorkflows
+from dockrev.jobs.dispatcher import Dispatcher
 from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import (
     Exclusive,
@@ -39,30 +38,18 @@ _UNTIL_STORED = RetryPolicy(pauses=(5.0,), retries=_is_storage_error, endless=Tr
 
 
 class JobRunner:
-    """The one place where jobs start and end. Types are registered before `start`."""
+    """The one place where jobs start and end. Kinds are registered before `start`."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        clock: Clock,
-        workflows_path: Path,
-        *,
-        storage_retries: RetryPolicy = _UNTIL_STORED,
-        start_seconds: float = START_SECONDS,
-    ) -> None:
+    def __init__(self, store: JobStore, clock: Clock, storage_retries: RetryPolicy = _UNTIL_STORED) -> None:
         self._store = store
         self._clock = clock
-        self._path = workflows_path
         self._storage_retries = storage_retries
-        self._start_seconds = start_seconds
         self._kinds: dict[str, JobKind] = {}
-        self._workflows: DurableWorkflows | None = None
-        self._working: set[asyncio.Task[None]] = set()
-        self._contexts: dict[str, JobContext] = {}
+        self._dispatcher = Dispatcher(self._run)
         self._handling: dict[str, asyncio.Task[JobOutcome]] = {}
-        self._ended_by: dict[str, Termination] = {}
-        self._cancelled_early: set[str] = set()
-        """Maybe after their job was read, and before it was handled."""
+        self._interrupted: dict[str, Termination] = {}
+        """Why the handler of a job was cancelled."""
+        self._started = False
         self._stopping = asyncio.Event()
 
     def register(self, kind: JobKind) -> None:
@@ -73,36 +60,33 @@ class JobRunner:
         return kind is not None and kind.resumes
 
     async def start(self) -> None:
-        """First closes or resumes what an earlier process left unfinished, then takes new jobs."""
-        await self._close_unfinished(Termination.SERVER_RESTART)
-        workflows = DurableWorkflows(self._path, self._run, self._start_seconds)
-        workflows.launch()
-        self._workflows = workflows
-        for job in await self._store.unfinished():
-            log.warning("Job goes on after a restart", action="job.resumed", job_id=job.id)
-            await workflows.ensure(job.id)
+        """Ends or resumes the jobs that an earlier process left unfinished. Then takes new jobs."""
+        await self._end_unfinished(Termination.SERVER_RESTART)
+        resumed = [job.id for job in await self._store.unfinished()]
+        for job_id in resumed:
+            log.warning("Job goes on after a restart", action="job.resumed", job_id=job_id)
+        self._started = True
+        await self._dispatcher.resume_unfinished(resumed)
 
     async def probe(self) -> str:
         """For readiness. Raises AppError while no job can run."""
-        self._require_workflows()
+        self._require_started()
         return f"{len(self._handling)} running"
 
-    def _require_workflows(self) -> DurableWorkflows:
-        if self._workflows is None or self._stopping.is_set():
+    def _require_started(self) -> None:
+        if not self._started or self._stopping.is_set():
             raise Unavailable("jobs are not running: the server is starting or stopping")
-        return self._workflows
 
     async def stop(self) -> None:
-        """Ends running jobs as `server_shutdown`; they are recorded before this returns."""
+        """Ends the running jobs as `server_shutdown`, or leaves them to the next start if they resume."""
         self._stopping.set()
         for job_id in list(self._handling):
             self._interrupt(job_id, Termination.SERVER_SHUTDOWN)
-        await asyncio.gather(*self._working, return_exceptions=True)
-        if self._workflows:
-            await self._workflows.close()
-            self._workflows = None
-            with suppress(StorageError):  # the next start closes them
-                await self._close_unfinished(Termination.SERVER_SHUTDOWN)
+        await self._dispatcher.stop()
+        if self._started:
+            self._started = False
+            with suppress(StorageError):  # the next start ends them
+                await self._end_unfinished(Termination.SERVER_SHUTDOWN)
 
     async def submit(
         self, new: NewJob, exclusive: Exclusive | None = None, within: Within | None = None
@@ -111,92 +95,69 @@ class JobRunner:
 
         `within`: see `JobStore.start`.
         """
-        workflows = self._require_workflows()
+        self._require_started()
         for stale in await self._store.start(new, exclusive, within):
             log.warning("Stale job closed", action="job.stale", job_id=stale)
             self._interrupt(stale, Termination.STALE_CHECK)
-        try:
-            await workflows.start(new.id)
-        except StorageError as error:
-            failed = JobOutcome(JobStatus.FAILED, {"error": error.message})
-            self._in_background(self._until_stored(partial(self._store.finish, new.id, failed)))
-            raise
+        await self._dispatcher.submit(new.id)
 
     async def cancel(self, job_id: str) -> None:
-        """Ends a job that only looks at once; one that changes things ends where it can end well."""
+        """Ends a job that only reads at once. A job that changes things ends where it can end well."""
         await self._store.request_cancel(job_id)
-        if context := self._contexts.get(job_id):
-            self._cancel(context)
-        else:
-            self._cancelled_early.add(job_id)
+        await self._dispatcher.cancel(job_id)
 
-    def _cancel(self, context: JobContext) -> None:
-        if self._resumes(context.job):
-            context.cancel_requested.set()
-        else:
-            self._interrupt(context.job.id, Termination.CANCELLED)
-
-    async def forget(self, job_ids: list[str]) -> None:
-        if self._workflows:
-            await self._workflows.forget(job_ids)
-
-    async def _close_unfinished(self, reason: Termination) -> None:
-        closed = [job for job in await self._store.unfinished() if not self._resumes(job)]
-        for job in closed:
-            log.warning("Job was interrupted", action="job.interrupted", job_id=job.id, reason=reason.value)
-            await self._store.terminate(job.id, reason)
+    async def _end_unfinished(self, reason: Termination) -> None:
+        for job in await self._store.unfinished():
+            if not self._resumes(job):
+                log.warning(
+                    "Job was interrupted", action="job.interrupted", job_id=job.id, reason=reason.value
+                )
+                await self._store.terminate(job.id, reason)
 
     def _interrupt(self, job_id: str, reason: Termination) -> None:
-        """Only while its handler is at work: what is being recorded already is true."""
+        """Only while the handler runs: an end that is being recorded stays as it is."""
         if handling := self._handling.get(job_id):
-            self._ended_by[job_id] = reason
+            self._interrupted.setdefault(job_id, reason)
             handling.cancel()
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """`stop` waits for it."""
-        task = asyncio.create_task(work)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-        return task
+    async def _run(self, job_id: str, cancelled: asyncio.Event) -> None:
+        jobs: list[Job] = []
 
-    async def _run(self, job_id: str) -> None:
-        await asyncio.wait([self._in_background(self._work(job_id))])
+        async def read() -> None:
+            jobs.append(await self._store.get(job_id))
 
-    async def _work(self, job_id: str) -> None:
-        """A workflow that DBOS recovers finds its job already ended, and has nothing left to do."""
-
-        async def find() -> None:
-            known.extend(job for job in await self._store.unfinished() if job.id == job_id)
-
-        known: list[Job] = []
-        await self._until_stored(find)
-        for job in known:
-            with structlog.contextvars.bound_contextvars(job_id=job_id):
-                await self._handle(JobContext(job, self._store, self._clock))
+        await self._until_stored(read)
+        for job in jobs:
+            if not job.status.terminal and not self._stopping.is_set():
+                if job.cancel_requested:
+                    cancelled.set()
+                with structlog.contextvars.bound_contextvars(job_id=job_id):
+                    await self._handle(JobContext(job, self._store, self._clock, cancelled))
 
     async def _handle(self, context: JobContext) -> None:
-        if self._stopping.is_set():
-            return
-        job_id = context.job.id
-        self._contexts[job_id] = context
-        handling = self._handling[job_id] = asyncio.create_task(self._outcome(context))
-        if context.job.cancel_requested or job_id in self._cancelled_early:
-            self._cancel(context)
-        self._cancelled_early.discard(job_id)
-        flushing = asyncio.create_task(context.keep_flushing())
+        job = context.job
+        handling = self._handling[job.id] = asyncio.create_task(self._outcome(context))
+        beside = [asyncio.create_task(context.keep_flushing())]
+        if not self._resumes(job):
+            beside.append(asyncio.create_task(self._interrupt_when_cancelled(context)))
         await asyncio.wait([handling])
-        del self._handling[job_id], self._contexts[job_id]
-        flushing.cancel()
-        await asyncio.gather(flushing, return_exceptions=True)
-        ended_by = self._ended_by.pop(job_id, Termination.SERVER_SHUTDOWN)
-        if handling.cancelled() and self._resumes(context.job):
+        del self._handling[job.id]
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        interrupted = self._interrupted.pop(job.id, Termination.SERVER_SHUTDOWN)
+        if handling.cancelled() and self._resumes(job):
             return  # the next start goes on with it
-        end = ended_by if handling.cancelled() else handling.result()
+        end = interrupted if handling.cancelled() else handling.result()
         await self._until_stored(partial(self._record_end, context, end))
+
+    async def _interrupt_when_cancelled(self, context: JobContext) -> None:
+        await context.cancel_requested.wait()
+        self._interrupt(context.job.id, Termination.CANCELLED)
 
     async def _outcome(self, context: JobContext) -> JobOutcome:
         try:
-            return await self._handled(context)
+            return await self._call_handler(context)
         except AppError as error:
             return JobOutcome(JobStatus.FAILED, {"error": error.message})
         except Exception as error:
@@ -205,15 +166,15 @@ class JobRunner:
             text = f"internal error: {type(error).__name__} (details are in the server's log)"
             return JobOutcome(JobStatus.FAILED, {"error": text})
 
-    async def _handled(self, context: JobContext) -> JobOutcome:
-        """A job that can be resumed is resumed as well when its database comes back."""
+    async def _call_handler(self, context: JobContext) -> JobOutcome:
+        """The handler of a job that resumes runs again when its database comes back."""
         handler = partial(self._kinds[context.job.type].handler, context)
         if not self._resumes(context.job):
             return await handler()
         return await retry(self._storage_retries, handler, on_failure=_log_wait)
 
     async def _until_stored(self, action: Callable[[], Awaitable[None]]) -> None:
-        """Gives up when the server stops; the next start closes the job."""
+        """Gives up when the server stops; the next start ends the job."""
 
         async def stop_or_wait(attempt: int, error: Exception) -> None:
             await _log_wait(attempt, error)
