@@ -1,6 +1,8 @@
 """The configuration: each variable, what it is without one, and every fault at once."""
 
 import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -347,3 +349,19 @@ def test_the_manual_explains_every_variable_that_is_read_and_no_other() -> None:
     manual = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP|XDG)_[A-Z_]+\b", manual))
     assert explained == env.names - {"HOME", "PATH"}
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_the_secret_key_is_32_bytes_in_base64(encode: Callable[[bytes], bytes]) -> None:
+    key = bytes(range(224, 256))
+    config = Config.from_env({"DOCKREV_SECRET_KEY": encode(key).decode(), "DOCKREV_DB_PATH": "/data/db"})
+    assert config.secret_key == urlsafe_b64encode(key)
+    assert config.secret_key.decode() not in repr(config)
+    assert config.secret_key_file == Path("/data/db.key")
+    assert Config.from_env({}).secret_key is None
+
+
+@pytest.mark.parametrize("text", ["hunter2", "aHVudGVyMg==", "\u00fc" * 44, "A" * 100])
+def test_a_wrong_secret_key_is_refused_without_showing_it(text: str) -> None:
+    (problem,) = problems(DOCKREV_SECRET_KEY=text)
+    assert problem == "DOCKREV_SECRET_KEY: not 32 bytes in base64; `openssl rand -base64 32` makes a key"

@@ -29,7 +29,6 @@ TWINS = {
     "Mode",
     "Question",
     "Registry",
-    "Schedule",
     "Selection",
 }
 """Class names that more than one module still defines. This list only gets shorter."""

@@ -37,6 +37,7 @@ from dockrev.stacks.settings_routes import SettingsRoutes
 from dockrev.update_checks.deferred import DeferredChecks
 from dockrev.update_checks.jobs import CheckJobs
 from dockrev.update_checks.routes import CheckRoutes
+from dockrev.update_checks.settings import Schedules
 from dockrev.updates.routes import UpdateRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.listen import listen
@@ -136,7 +137,7 @@ async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIt
 
 
 async def _check_plan(core: Core) -> Plan:
-    schedule = (await core.settings.schedules()).update_check
+    schedule = (await core.settings.section(Schedules)).update_check
     return Plan(schedule.enabled, schedule.cron)
 
 

@@ -18,9 +18,10 @@ from dockrev.images.store import ImageStore
 from dockrev.inference.stack_demand import StackDemand
 from dockrev.inference.version_inference import VersionInference
 from dockrev.registry.client import RegistryClient, open_http
+from dockrev.settings.cipher import SecretCipher
+from dockrev.settings.store import SettingsStore
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackViews
-from dockrev.system.settings import SettingsStore
 from dockrev.update_checks.checker import Checker
 from dockrev.versions.store import VersionStore
 
@@ -56,6 +57,8 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
         open_http(config.registry, clock) as http,
     ):
         registry = RegistryClient(config.registry, clock, http)
+        settings = SettingsStore(database, clock, SecretCipher(config.secret_key, config.secret_key_file))
+        await settings.check_key()
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
@@ -67,7 +70,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             database=database,
             registry=registry,
             host=host,
-            settings=SettingsStore(database, clock),
+            settings=settings,
             stacks=stacks,
             projects=projects,
             images=images,

@@ -6,6 +6,7 @@ The configuration: read once from the environment, refused loudly, every fault l
 
 import os.path
 import re
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -15,6 +16,8 @@ from pathlib import Path
 from dockrev.errors import ConfigError, InvalidArgument
 from dockrev.oci.platform import Platform
 from dockrev.variables import Variables
+
+_SECRET_KEY_BYTES = 32
 
 Network = IPv4Network | IPv6Network
 
@@ -126,6 +129,8 @@ class Config:
     version: str
     http: HttpAddress
     db_path: Path
+    secret_key: bytes | None = field(repr=False)
+    """Encrypts the secrets in the database. None: the key in `secret_key_file`."""
     docker: DockerConfig
     registry: RegistryConfig
     auth: AuthConfig
@@ -137,6 +142,10 @@ class Config:
     """Where `dockrev check` keeps what it learned, in a directory of its own."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def secret_key_file(self) -> Path:
+        return self.db_path.with_name(f"{self.db_path.name}.key")
+
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Config":
         """Raises ConfigError naming every fault at once."""
@@ -145,6 +154,7 @@ class Config:
             version=effective_version(env),
             http=read.parsed("DOCKREV_HTTP_ADDR", _http_address, HttpAddress("0.0.0.0", 50883)),  # noqa: S104 -- a server in a container listens on all its interfaces
             db_path=Path(read.text("DOCKREV_DB_PATH") or "data/dockrev.sqlite3").absolute(),
+            secret_key=_secret_key(read),
             docker=_docker(read),
             registry=_registry(read),
             auth=_auth(read),
@@ -213,6 +223,22 @@ def _auth(read: Variables) -> AuthConfig:
         allow_anonymous=read.flag("DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV", default=True),
         trusted_proxies=read.parsed("DOCKREV_TRUSTED_PROXIES", _networks, None),
     )
+
+
+def _secret_key(read: Variables) -> bytes | None:
+    """32 bytes in base64 of either alphabet. A fault does not repeat the key."""
+    text = read.secret("DOCKREV_SECRET_KEY")
+    if text is None:
+        return None
+    try:
+        key = b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != _SECRET_KEY_BYTES:
+        read.problems.append(
+            "DOCKREV_SECRET_KEY: not 32 bytes in base64; `openssl rand -base64 32` makes a key"
+        )
+    return urlsafe_b64encode(key)
 
 
 def _updates(read: Variables) -> UpdateConfig:

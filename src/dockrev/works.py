@@ -16,13 +16,14 @@ from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.credentials import CredentialStore
 from dockrev.replacement.health import HealthLimits
+from dockrev.settings.store import SettingsStore
 from dockrev.stacks.views import ServiceView
-from dockrev.system.settings import SettingsStore
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.jobs import UpdateJobs
 from dockrev.updates.logins import Logins
 from dockrev.updates.reservations import Reservations
 from dockrev.updates.saving import UpdateBackups
+from dockrev.updates.settings import UpdateSettings
 from dockrev.updates.store import UpdateStore
 
 
@@ -96,7 +97,7 @@ async def _seen_anew(core: Core, stack_id: str, service_id: str) -> ServiceView 
 
 
 async def _patience(settings: SettingsStore) -> HealthLimits:
-    chosen = await settings.updates()
+    chosen = await settings.section(UpdateSettings)
     return HealthLimits(
         stability=timedelta(seconds=chosen.stability_seconds),
         longest=timedelta(seconds=chosen.health_deadline_cap_seconds),

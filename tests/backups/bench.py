@@ -10,6 +10,7 @@ from dockrev.backups.create import BackupCreator
 from dockrev.backups.models import BackupResult, BackupStatus, OnProgress
 from dockrev.backups.recovery import BackupRecovery
 from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.settings import BackupSettings
 from dockrev.backups.store import BackupStore
 from dockrev.backups.verify import BackupVerification
 from dockrev.clock import Clock
@@ -17,9 +18,10 @@ from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.docker.engine import Engine
 from dockrev.jobs.models import BackupMode
+from dockrev.settings.store import SettingsStore
 from dockrev.stacks.models import BackupChoice, Service, ServiceSettings, Stack
-from dockrev.system.settings import BackupSettings, SettingsStore
 from tests.hosts.building import host_of
+from tests.settings.building import settings_store
 from tests.stacks.building import service, stack
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.projects import Project
@@ -39,8 +41,8 @@ class Bench:
     async def prepare(
         cls, engine: Engine, database: Database, clock: Clock, base_dir: Path, **changes: Any
     ) -> "Bench":
-        settings = SettingsStore(database, clock)
-        await settings.save_backup(BackupSettings(base_dir=str(base_dir), **changes), "test")
+        settings = settings_store(database, clock)
+        await settings.save(BackupSettings(base_dir=str(base_dir), **changes), changed_by="test")
         store = BackupStore(database, clock)
         host = host_of(engine)
         return cls(
@@ -54,7 +56,7 @@ class Bench:
         )
 
     async def change(self, **changes: Any) -> None:
-        await self.settings.save_backup(BackupSettings(base_dir=str(self.base_dir), **changes), "test")
+        await self.settings.save(BackupSettings(base_dir=str(self.base_dir), **changes), changed_by="test")
 
     async def back_up(
         self,

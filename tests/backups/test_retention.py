@@ -7,14 +7,15 @@ from dockrev.backups.archive import manifest_path
 from dockrev.backups.manifest import Head
 from dockrev.backups.models import Backup, RecordStatus
 from dockrev.backups.retention import BackupRetention, Purged, deletable
+from dockrev.backups.settings import BackupSettings
 from dockrev.backups.store import BackupStore
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import JobTarget, NewJob, Reason, Scope, Termination
 from dockrev.jobs.store import JobStore
-from dockrev.system.settings import BackupSettings, SettingsStore
 from tests.fakes.clock import MovableClock
+from tests.settings.building import settings_store
 from tests.stacks.building import NOON
 
 HOUR = timedelta(hours=1)
@@ -81,7 +82,7 @@ class Shelf:
         self.clock = clock
         self.directory = directory
         self.store = BackupStore(database, clock)
-        self.settings = SettingsStore(database, clock)
+        self.settings = settings_store(database, clock)
         self.jobs = JobStore(database, LogFeed(), clock)
         self.retention = BackupRetention(self.store, self.settings, clock)
 
@@ -121,7 +122,7 @@ async def test_old_backups_go_with_their_manifests_and_their_records_stay(shelf:
 
 
 async def test_more_are_kept_when_the_setting_says_so(shelf: Shelf) -> None:
-    await shelf.settings.save_backup(BackupSettings(keep_last=3), "ivan")
+    await shelf.settings.save(BackupSettings(keep_last=3), changed_by="ivan")
     for number in range(3):
         await shelf.add(number)
     assert await shelf.retention.purge() == Purged()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from dockrev.backups.models import BackupSkipReason, BackupStatus, TargetSkipReason
+from dockrev.backups.settings import BackupSettings
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.errors import BackupError, Conflict
 from dockrev.jobs.models import BackupMode
 from dockrev.stacks.models import BackupChoice
-from dockrev.system.settings import BackupSettings
 from tests.backups.bench import Bench, bind, directory_of, fill, stack_of, status_of, tree, volume, web
 from tests.e2e.volumes import Volume
 from tests.fakes.clock import MovableClock
@@ -229,8 +229,8 @@ async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, 
 
 @pytest.mark.parametrize("choice", [BackupChoice.INHERIT, BackupChoice.FORCE])
 async def test_big_data_is_left_out_unless_forced(bench: Bench, blog: Project, choice: BackupChoice) -> None:
-    await bench.settings.save_backup(
-        BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=1_000_000), "test"
+    await bench.settings.save(
+        BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=1_000_000), changed_by="test"
     )
     result = await bench.back_up(blog, web(volumes={volume(blog, "data").source: choice}))
 
@@ -250,7 +250,7 @@ async def test_without_data_or_consent_there_is_nothing_to_back_up(
         {str(tmp_path / "up loads"): BackupChoice.SKIP, str(tmp_path / "settings.ini"): BackupChoice.SKIP},
     )
     limit = BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=-1)
-    await bench.settings.save_backup(limit, "test")
+    await bench.settings.save(limit, changed_by="test")
 
     assert (await bench.back_up(bare)).reason is BackupSkipReason.NO_TARGETS
     assert (await bench.back_up(blog, unwanted)).reason is BackupSkipReason.NO_INCLUDED_TARGETS
@@ -262,7 +262,7 @@ async def test_without_data_or_consent_there_is_nothing_to_back_up(
 
 
 async def test_a_disabled_backup_is_made_only_when_forced(bench: Bench, blog: Project) -> None:
-    await bench.settings.save_backup(BackupSettings(base_dir=str(bench.base_dir), enabled=False), "test")
+    await bench.change(enabled=False)
     assert (await bench.back_up(blog)).as_json() == {"status": "skipped", "reason": "disabled"}
     assert (await bench.back_up(blog, mode=BackupMode.FORCE)).status is BackupStatus.SUCCESS
 

@@ -25,6 +25,7 @@ from dockrev.backups.models import (
     TargetResult,
     TargetSkipReason,
 )
+from dockrev.backups.settings import BackupSettings, HoldMode
 from dockrev.backups.store import BackupStore
 from dockrev.backups.tar_scanner import BrokenTar
 from dockrev.backups.targets import CandidateTarget, candidate_targets
@@ -36,8 +37,8 @@ from dockrev.errors import BackupError, DockerError
 from dockrev.hosts.host import Host
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.models import BackupMode
+from dockrev.settings.store import SettingsStore
 from dockrev.stacks.models import BackupChoice, Service, Stack
-from dockrev.system.settings import BackupSettings, SettingsStore, SuspendMode
 from dockrev.uncancellable import uncancellable
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ class BackupCreator:
         A cancellation removes the unfinished backup and releases every container. Raises StorageError when
         the database cannot be written.
         """
-        settings = await self._settings.backup()
+        settings = await self._settings.section(BackupSettings)
         if mode is BackupMode.SKIP or (mode is BackupMode.INHERIT and not settings.enabled):
             return BackupResult.skip(BackupSkipReason.DISABLED)
         if not services:
@@ -207,10 +208,10 @@ class BackupCreator:
         self, order: _Order, backup_id: str, targets: Sequence[BackupTarget]
     ) -> AsyncIterator[None]:
         """Holds the project's running containers that can change the data, as the settings say."""
-        if order.settings.mode is SuspendMode.LIVE:
+        if order.settings.mode is HoldMode.LIVE:
             yield
             return
-        manner = Manner.PAUSED if order.settings.mode is SuspendMode.PAUSE else Manner.STOPPED
+        manner = Manner.PAUSED if order.settings.mode is HoldMode.PAUSE else Manner.STOPPED
         writers = await self._users.containers_writing(order.stack.name, targets)
         if manner is Manner.STOPPED:
             writers = await self._users.in_stop_order(writers)

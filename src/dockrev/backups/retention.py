@@ -11,9 +11,10 @@ import structlog
 
 from dockrev.backups.archive import remove_files
 from dockrev.backups.models import Backup
+from dockrev.backups.settings import BackupSettings
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
-from dockrev.system.settings import SettingsStore
+from dockrev.settings.store import SettingsStore
 
 log = structlog.get_logger()
 
@@ -35,12 +36,12 @@ class BackupRetention:
 
     async def update_succeeded(self, job_id: str) -> None:
         """From now on the backups of this update grow old."""
-        settings = await self._settings.backup()
+        settings = await self._settings.section(BackupSettings)
         stable = timedelta(seconds=settings.delete_after_stable_seconds)
         await self._store.set_cleanup_after(job_id, self._clock.now() + stable)
 
     async def purge(self) -> Purged:
-        settings = await self._settings.backup()
+        settings = await self._settings.section(BackupSettings)
         due = deletable(await self._store.kept(), settings.keep_last, self._clock.now())[:_BATCH]
         purged = Purged()
         for backup in due:

@@ -6,11 +6,12 @@ from dockrev.backups.create import BackupCreator
 from dockrev.backups.models import BackupStatus
 from dockrev.backups.restore import BackupRestorer
 from dockrev.backups.retention import BackupRetention
+from dockrev.backups.settings import BackupSettings
 from dockrev.backups.store import BackupStore
 from dockrev.docker.data import BackupTarget
 from dockrev.jobs.models import BackupMode
+from dockrev.settings.store import SettingsStore
 from dockrev.stacks.store import StackStore
-from dockrev.system.settings import SettingsStore
 from dockrev.updates.one_stack import Saved
 from dockrev.wording import counted
 
@@ -35,7 +36,7 @@ class UpdateBackups:
     async def save(self, job_id: str, stack_id: str, service_ids: Sequence[str], mode: BackupMode) -> Saved:
         stack = await self._stacks.get(stack_id)
         services = [one for one in stack.services if one.id in service_ids]
-        settings = await self._settings.backup()
+        settings = await self._settings.section(BackupSettings)
         result = await self._creator.create(job_id, stack, services, mode)
         failed = result.status is BackupStatus.FAILED
         return Saved(

@@ -47,6 +47,15 @@ def invalid(field: str, message: str) -> InvalidArgument:
     return InvalidArgument(f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
 
 
+def invalid_fields(faults: Sequence[Mapping[str, Any]]) -> InvalidArgument:
+    """Names the fields and what is wrong with them; never repeats what was sent.
+
+    `faults` are pydantic's; their locations begin with `body`, `query` or `path`.
+    """
+    named = [_fault(fault) for fault in faults]
+    return InvalidArgument(f"{named[0]['field']}: {named[0]['message']}", {"errors": named})
+
+
 def install_error_handlers(app: FastAPI) -> None:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -87,10 +96,8 @@ def _cause(error: BaseException) -> str:
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    """Names the fields and what is wrong with them; never repeats what was sent."""
-    faults = [_fault(item) for item in cast(RequestValidationError, error).errors()]
-    first = faults[0]
-    return envelope(400, "invalid_argument", f"{first['field']}: {first['message']}", {"errors": faults})
+    invalid_request = invalid_fields(cast(RequestValidationError, error).errors())
+    return envelope(400, "invalid_argument", invalid_request.message, invalid_request.details)
 
 
 def _fault(item: Mapping[str, Any]) -> dict[str, str]:

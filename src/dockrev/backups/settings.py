@@ -1,0 +1,36 @@
+"""The settings of backups."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import StrictBool
+
+from dockrev.settings.section import Section
+from dockrev.web.wire import SafeInteger
+
+
+class HoldMode(StrEnum):
+    """What happens to the containers that write to the data while it is read."""
+
+    LIVE = "live"
+    PAUSE = "pause"
+    STOP = "stop"
+
+
+class BackupSettings(Section):
+    """`skip_targets_over_bytes` applies to targets whose choice is `inherit`.
+
+    `keep_last` counts for each stack. A backup is deleted at the earliest `delete_after_stable_seconds` after
+    its update succeeded.
+    """
+
+    section_name: ClassVar[str] = "backup"
+
+    enabled: StrictBool = True
+    require_success: StrictBool = True
+    base_dir: str = "/data/backups"
+    skip_targets_over_bytes: SafeInteger = 104857600
+    mode: HoldMode = HoldMode.LIVE
+    restore_data_on_rollback: StrictBool = False
+    keep_last: SafeInteger = 1
+    delete_after_stable_seconds: SafeInteger = 3600

@@ -1,0 +1,1 @@
+"""Settings that an operator may change while Dockrev runs. Each feature declares its own section."""

@@ -1,0 +1,82 @@
+"""The type of a setting that is a password or a token."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+MASK = "******"
+_MASKS = frozenset({MASK, "\u2022" * 16})
+"""Clients send back what an answer showed; the second is what the user interface of old clients shows."""
+
+ENCRYPT, DECRYPT = "encrypt", "decrypt"
+"""Keys of pydantic's context: the store passes the functions that it encrypts and decrypts secrets with."""
+
+_ENCRYPTED = "encrypted"
+"""The key of a secret's document in the database."""
+
+
+class Secret:
+    """A text that is encrypted in the database, and masked in answers, logs and everywhere else.
+
+    `reveal` gives the text: call it only where the secret is used.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        return core_schema.with_info_plain_validator_function(
+            _read,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                _write, info_arg=True, when_used="json"
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        del schema, handler
+        return {"type": "string", "format": "password"}
+
+
+def keeps_secret(sent: object) -> bool:
+    """Whether a text in a request stands for the secret that is stored already."""
+    return isinstance(sent, str) and (not sent.strip() or sent.strip() in _MASKS)
+
+
+def _read(value: Any, info: core_schema.ValidationInfo) -> Secret:
+    decrypt: Callable[[str], str] | None = (info.context or {}).get(DECRYPT)
+    if isinstance(value, Secret):
+        return value
+    if decrypt and isinstance(value, Mapping) and isinstance(value.get(_ENCRYPTED), str):
+        return Secret(decrypt(value[_ENCRYPTED]))
+    if isinstance(value, str) and not decrypt:
+        return Secret(value)
+    raise PydanticCustomError("string_type", "Input should be a valid string")
+
+
+def _write(secret: Secret, info: core_schema.SerializationInfo) -> str | dict[str, str]:
+    encrypt: Callable[[str], str] | None = (info.context or {}).get(ENCRYPT)
+    return {_ENCRYPTED: encrypt(secret.reveal())} if encrypt else MASK

@@ -1,0 +1,107 @@
+"""Stores the sections of the settings: the only SQL for this table."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy import JSON, Column, String, Table, select
+from sqlalchemy.dialects.sqlite import insert
+
+from dockrev.clock import Clock
+from dockrev.db.database import Database
+from dockrev.db.schema import Moment, metadata
+from dockrev.settings.cipher import SecretCipher
+from dockrev.settings.secret import DECRYPT, ENCRYPT
+from dockrev.settings.section import AnySection, Section
+
+log = structlog.get_logger()
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("section", String, primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("updated_by", String, nullable=False),
+)
+
+_KEY_CHECK = "secret_key_check"
+"""The row with a known text that is encrypted, from the first secret on: it shows whether a key fits."""
+
+_KNOWN_TEXT = "dockrev"
+
+
+class SettingsStore:
+    def __init__(self, database: Database, clock: Clock, cipher: SecretCipher) -> None:
+        self._database = database
+        self._clock = clock
+        self._cipher = cipher
+
+    async def check_key(self) -> None:
+        """At start. Raises StorageError when the database has secrets and the key does not fit them."""
+        token = await self._stored(_KEY_CHECK)
+        if token is not None:
+            await asyncio.to_thread(self._cipher.decrypt, str(token))
+
+    async def section(self, model: type[AnySection]) -> AnySection:
+        """The stored values over the defaults. Unknown stored fields are ignored.
+
+        The defaults alone when nothing is stored, or the stored section is invalid.
+        """
+        try:
+            stored = await self._stored(model.section_name)
+            if stored is None:
+                return model()
+            return model.model_validate(stored, context={DECRYPT: self._cipher.decrypt})
+        except ValueError as error:  # not JSON, or not valid
+            log.error(
+                f"The stored {model.section_name} settings are invalid, so the defaults apply; save again",
+                action="settings.invalid",
+                section=model.section_name,
+                fields=_wrong_fields(error),
+            )
+            return model()
+
+    async def save(self, *sections: Section, changed_by: str) -> None:
+        """Saves all of the sections or, when it raises, none."""
+        now = self._clock.now()
+        rows = await asyncio.to_thread(self._rows, sections, now, changed_by)
+        async with self._database.write() as connection:
+            for row in rows:
+                statement = insert(settings).values(row)
+                await connection.execute(
+                    statement.on_conflict_do_update(index_elements=["section"], set_=row)
+                )
+
+    def _rows(self, sections: tuple[Section, ...], now: datetime, changed_by: str) -> list[dict[str, Any]]:
+        """In a thread: the first secret makes the key file."""
+        encrypted = []
+
+        def encrypt(text: str) -> str:
+            encrypted.append(self._cipher.encrypt(text))
+            return encrypted[-1]
+
+        values: dict[str, Any] = {
+            section.section_name: section.model_dump(mode="json", by_alias=True, context={ENCRYPT: encrypt})
+            for section in sections
+        }
+        if encrypted:
+            values[_KEY_CHECK] = self._cipher.encrypt(_KNOWN_TEXT)
+        return [
+            {"section": name, "value": value, "updated_at": now, "updated_by": changed_by}
+            for name, value in values.items()
+        ]
+
+    async def _stored(self, name: str) -> Any:
+        """None when there is no such row. Raises ValueError when it is not JSON."""
+        async with self._database.read() as connection:
+            return await connection.scalar(select(settings.c.value).where(settings.c.section == name))
+
+
+def _wrong_fields(error: ValueError) -> list[str]:
+    """Without the values, which may be secret."""
+    if not isinstance(error, ValidationError):
+        return []
+    return sorted({".".join(str(part) for part in fault["loc"]) for fault in error.errors(include_url=False)})

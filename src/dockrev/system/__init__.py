@@ -1,1 +1,0 @@
-"""Dockrev itself: liveness, readiness, version, stored settings."""
