@@ -15,9 +15,9 @@ from pathlib import Path
 import orjson
 import uvloop
 
-from dockrev.assembly import Core, open_core
 from dockrev.cli.logs import configure_logs
 from dockrev.clock import SystemClock
+from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.config import Config
 from dockrev.stacks.wire import stack_detail
 from dockrev.update_checks.models import CheckReport, CheckStep
@@ -38,21 +38,21 @@ async def _run() -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
     )
-    async with open_core(config, SystemClock(), config.db_path) as core:
+    async with open_read_side(config, SystemClock(), config.db_path) as read:
         _tell({})
         async for _ in commands:
-            _tell(await _check(core))
+            _tell(await _check(read))
 
 
 def _tell(document: Mapping[str, object]) -> None:
     print(orjson.dumps(document).decode(), flush=True)
 
 
-async def _check(core: Core) -> Mapping[str, object]:
+async def _check(read: ReadSide) -> Mapping[str, object]:
     began = time.perf_counter()
-    await core.scanner.scan()
-    services = [service for stack in await core.stacks.all() for service in stack.services]
-    report = await core.checker.check(services, _Unwatched())
+    await read.scanner.scan()
+    services = [service for stack in await read.stacks.all() for service in stack.services]
+    report = await read.checker.check(services, _Unwatched())
     seconds = time.perf_counter() - began
     return {
         "seconds": seconds,
@@ -60,7 +60,7 @@ async def _check(core: Core) -> Mapping[str, object]:
         **_memory(),
         "stacks": [
             stack_detail(one).model_dump(mode="json", by_alias=True, exclude_none=True)
-            for one in await core.views.all()
+            for one in await read.views.all()
         ],
     }
 

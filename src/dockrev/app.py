@@ -9,9 +9,10 @@ import structlog
 import tzlocal
 from fastapi import FastAPI
 
-from dockrev.assembly import Core, open_core, troubles_seen
 from dockrev.background import every, running
 from dockrev.clock import Clock
+from dockrev.composition.read_side import ReadSide, open_read_side
+from dockrev.composition.write_side import WriteSide, build_write_side
 from dockrev.config import Config
 from dockrev.db.lock import only_server
 from dockrev.discovery.jobs import DiscoveryJobs
@@ -44,7 +45,6 @@ from dockrev.web.listen import listen
 from dockrev.web.router import ApiRouter
 from dockrev.web.server import WebServer, cancelled_by_signals
 from dockrev.web.shutdown import Shutdown
-from dockrev.works import Works, assemble_works
 
 log = structlog.get_logger()
 
@@ -78,104 +78,104 @@ class _Looking:
 async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
     """Closes or resumes what an earlier process left unfinished, and keeps the background work going."""
     with only_server(config.db_path):
-        async with open_core(config, clock, config.db_path) as core:
-            works = assemble_works(core)
-            looking = _looking(core, works)
+        async with open_read_side(config, clock, config.db_path) as read:
+            write = build_write_side(read)
+            looking = _looking(read, write)
             await looking.scans.remember()
-            await log_invalid_rules(core.ignores)
-            await works.repair()
-            await core.inference.load()
+            await log_invalid_rules(read.ignores)
+            await write.repair()
+            await read.inference.load()
             try:
-                await works.start()
-                async with _in_background(core, works, looking):
+                await write.start()
+                async with _in_background(read, write, looking):
                     shutdown = Shutdown()
-                    yield Dockrev(_web(core, works, looking, shutdown), shutdown)
+                    yield Dockrev(_web(read, write, looking, shutdown), shutdown)
             finally:
-                await works.runner.stop()
+                await write.runner.stop()
 
 
-def _looking(core: Core, works: Works) -> _Looking:
-    runner, config = works.runner, core.config
+def _looking(read: ReadSide, write: WriteSide) -> _Looking:
+    runner, config = write.runner, read.config
     return _Looking(
-        discovery=DiscoveryJobs(runner, core.scanner, config.discovery.max_actions),
-        checks=CheckJobs(runner, core.checker, core.stacks, core.scanner.scan, core.inference.names.of),
+        discovery=DiscoveryJobs(runner, read.scanner, config.discovery.max_actions),
+        checks=CheckJobs(runner, read.checker, read.stacks, read.scanner, read.inference.names.of),
         scans=RuntimeScanJobs(
             runner,
-            works.jobs,
-            core.stacks,
-            core.views,
-            core.host,
-            lambda: troubles_seen(core.scanner),
-            core.checker,
+            write.jobs,
+            read.stacks,
+            read.views,
+            read.host,
+            read.scanner,
+            read.checker,
         ),
-        watch=DiscoveryWatch(core.host.engine, core.scanner, config.discovery.interval_seconds),
+        watch=DiscoveryWatch(read.host.engine, read.scanner, config.discovery.interval_seconds),
     )
 
 
 @asynccontextmanager
-async def _in_background(core: Core, works: Works, looking: _Looking) -> AsyncIterator[None]:
+async def _in_background(read: ReadSide, write: WriteSide, looking: _Looking) -> AsyncIterator[None]:
     scheduled = Schedule(
         "update_check",
-        plan=lambda: _check_plan(core),
+        plan=lambda: _check_plan(read),
         action=looking.checks.start_scheduled,
-        ticks=TickStore(core.database),
-        clock=core.clock,
+        ticks=TickStore(read.database),
+        clock=read.clock,
         zone=tzlocal.get_localzone(),
     )
-    deferred = DeferredChecks(looking.checks, core.images, core.clock)
+    deferred = DeferredChecks(looking.checks, read.images, read.clock)
     async with running(
         every("discovery", _RESTART_SECONDS, looking.watch.run),
         every("scheduled checks", _CLOCK_SECONDS, scheduled.tick),
         every("deferred checks", _CLOCK_SECONDS, deferred.tick),
-        every("runtime scans", core.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
-        every("job retention", _JOB_RETENTION_SECONDS, lambda: delete_old_jobs(works.jobs, core.clock)),
-        every("held containers", _BACKUPS_SECONDS, works.backup_recovery.release_rest),
-        every("old backups", _BACKUPS_SECONDS, works.backup_retention.purge),
-        every("versions", _RESTART_SECONDS, core.inference.run),
+        every("runtime scans", read.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
+        every("job retention", _JOB_RETENTION_SECONDS, lambda: delete_old_jobs(write.jobs, read.clock)),
+        every("held containers", _BACKUPS_SECONDS, write.backup_recovery.release_rest),
+        every("old backups", _BACKUPS_SECONDS, write.backup_retention.purge),
+        every("versions", _RESTART_SECONDS, read.inference.run),
     ):
         yield
 
 
-async def _check_plan(core: Core) -> Plan:
-    schedule = (await core.settings.section(Schedules)).update_check
+async def _check_plan(read: ReadSide) -> Plan:
+    schedule = (await read.settings.section(Schedules)).update_check
     return Plan(schedule.enabled, schedule.cron)
 
 
-def _web(core: Core, works: Works, looking: _Looking, shutdown: Shutdown) -> FastAPI:
+def _web(read: ReadSide, write: WriteSide, looking: _Looking, shutdown: Shutdown) -> FastAPI:
     routers: Sequence[ApiRouter] = [
-        MonitoringRoutes(core.config.version, _readiness_checks(core, works, looking)).router,
-        StackRoutes(core.stacks, core.views, core.inference.queue.request).router,
-        IgnoreRoutes(core.ignores).router,
-        _inference_routes(core, shutdown).router,
-        SettingsRoutes(core.stacks).router,
-        DiscoveryRoutes(core.projects, looking.discovery).router,
+        MonitoringRoutes(read.config.version, _readiness_checks(read, write, looking)).router,
+        StackRoutes(read.stacks, read.views, read.inference.queue.request).router,
+        IgnoreRoutes(read.ignores).router,
+        _inference_routes(read, shutdown).router,
+        SettingsRoutes(read.stacks).router,
+        DiscoveryRoutes(read.projects, looking.discovery).router,
         CheckRoutes(looking.checks).router,
         RuntimeScanRoutes(looking.scans).router,
-        UpdateRoutes(works.updates).router,
-        JobRoutes(works.jobs, JobStreams(works.jobs, works.feed), works.runner, shutdown).router,
+        UpdateRoutes(write.updates).router,
+        JobRoutes(write.jobs, JobStreams(write.jobs, write.feed), write.runner, shutdown).router,
     ]
-    return create_web_app(routers, core.config.auth, core.config.version)
+    return create_web_app(routers, read.config.auth, read.config.version)
 
 
-def _inference_routes(core: Core, shutdown: Shutdown) -> InferenceRoutes:
-    inference = core.inference
+def _inference_routes(read: ReadSide, shutdown: Shutdown) -> InferenceRoutes:
+    inference = read.inference
     return InferenceRoutes(
         inference.queue,
-        core.versions,
-        core.demand,
+        read.versions,
+        read.demand,
         inference.full_scan,
-        core.registry,
+        read.registry,
         inference.events,
         shutdown,
-        core.clock,
+        read.clock,
     )
 
 
-def _readiness_checks(core: Core, works: Works, looking: _Looking) -> Mapping[str, SelfCheck]:
+def _readiness_checks(read: ReadSide, write: WriteSide, looking: _Looking) -> Mapping[str, SelfCheck]:
     return {
-        "engine": partial(check_engine, core.host.engine, core.config.docker.host),
-        "database": partial(check_database, core.database),
-        "jobs": partial(check_worker, works.runner.probe),
+        "engine": partial(check_engine, read.host.engine, read.config.docker.host),
+        "database": partial(check_database, read.database),
+        "jobs": partial(check_worker, write.runner.probe),
         "discovery": partial(check_worker, looking.watch.probe),
     }
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from dockrev.assembly import Core, open_core
 from dockrev.clock import Clock
+from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.config import AuthConfig, Config
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.oci.digest import Digest
@@ -34,7 +34,7 @@ class _Unwatched:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    core: Core
+    core: ReadSide
     registry: FakeRegistry
 
     @classmethod
@@ -44,7 +44,7 @@ class Whole:
         settings = {"DOCKER_HOST": "unix:///nowhere", "DOCKREV_HOST_PLATFORM": str(AMD64)}
         config = Config.from_env(settings | {"DOCKREV_DOCKER_CONFIG": str(directory / "config.json")})
         config = replace(config, registry=replace(config.registry, retry_base_ms=1, retry_max_ms=10))
-        async with open_core(config, clock, directory / "dockrev.sqlite3") as core:
+        async with open_read_side(config, clock, directory / "dockrev.sqlite3") as core:
             await core.inference.load()
             yield cls(core, registry)
 

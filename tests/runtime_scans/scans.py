@@ -24,6 +24,7 @@ from dockrev.runtime_scans.routes import RuntimeScanRoutes
 from dockrev.stacks.models import ObservedService
 from dockrev.stacks.store import stacks
 from dockrev.web.application import create_web_app
+from tests.discovery.scripted import ScriptedScanner
 from tests.hosts.building import host_of
 from tests.jobs.building import Jobs
 from tests.stacks.building import AMD64
@@ -50,8 +51,8 @@ class Scans:
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path) -> AsyncIterator[Self]:
-        async def look_around() -> Mapping[str, str]:
-            return await opened._look_around()
+        async def on_scan() -> Mapping[str, str]:
+            return await opened._on_scan()
 
         clock, docker = SystemClock(), DockerConfig(host="unix:///nowhere", platform=AMD64)
         async with Bench.open(directory) as bench, Engine.open(docker) as engine:
@@ -63,7 +64,7 @@ class Scans:
                 bench.stacks,
                 bench.views,
                 host_of(engine, docker.platform),
-                look_around,
+                ScriptedScanner(on_scan),
                 bench.checker,
             )
             app = create_web_app([RuntimeScanRoutes(scan_jobs).router], AuthConfig(), "1.0")
@@ -89,7 +90,7 @@ class Scans:
         await self.scan_jobs.remember()
         return stack_id
 
-    async def _look_around(self) -> Mapping[str, str]:
+    async def _on_scan(self) -> Mapping[str, str]:
         self.looks += 1
         await self.may_look.wait()
         if self.engine_error:

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
-from dockrev.assembly import open_core
+from dockrev.composition.read_side import open_read_side
 from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.errors import InvalidArgument, StorageError
@@ -169,7 +169,7 @@ async def test_the_server_does_not_start_with_another_key(database: Database, cl
     env = {"DOCKREV_DB_PATH": str(database.path), "DOCKREV_SECRET_KEY": Fernet.generate_key().decode()}
     config = Config.from_env(env)
     with pytest.raises(StorageError, match="DOCKREV_SECRET_KEY does not fit"):
-        async with open_core(config, clock, config.db_path):
+        async with open_read_side(config, clock, config.db_path):
             pass
 
 

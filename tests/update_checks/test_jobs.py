@@ -24,6 +24,7 @@ from dockrev.update_checks.jobs import CheckJobs
 from dockrev.update_checks.routes import CheckRoutes
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
+from tests.discovery.scripted import ScriptedScanner
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.jobs.building import Jobs
@@ -50,10 +51,11 @@ class Checks:
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path) -> AsyncIterator[Self]:
-        async def look_around() -> None:
+        async def on_scan() -> Mapping[str, str]:
             await opened.may_look.wait()
             if opened.engine_error:
                 raise opened.engine_error
+            return {}
 
         async def names(service_ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
             return {one: name for one, name in opened.names.items() if one in service_ids}
@@ -61,7 +63,7 @@ class Checks:
         async with Bench.open(directory) as bench:
             jobs = Jobs.of(bench.database, SystemClock())
             runner = JobRunner(jobs.store, SystemClock())
-            check_jobs = CheckJobs(runner, bench.checker, bench.stacks, look_around, names)
+            check_jobs = CheckJobs(runner, bench.checker, bench.stacks, ScriptedScanner(on_scan), names)
             job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, Shutdown())
             routers = [CheckRoutes(check_jobs).router, job_routes.router]
             opened = cls(bench, jobs, check_jobs, create_web_app(routers, AuthConfig(), "1.0"))

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from dockrev.assembly import Core, open_core
 from dockrev.cli.rows import Problem, Row, Selection, exit_code, rows_of, select, summary_of
 from dockrev.clock import Clock
+from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.config import Config
 from dockrev.discovery.models import ProjectStatus
 from dockrev.errors import Json, StorageError
@@ -51,59 +51,59 @@ class Findings:
 
 async def check(config: Config, clock: Clock, names: Sequence[str], console: Console) -> Findings:
     """Raises AppError when the host cannot be looked at, or a name fits nothing."""
-    async with _remembering(config, clock) as core:
+    async with _remembering(config, clock) as read:
         with progress_on(console) as progress:
-            return await _check(core, names, ProgressBar(progress))
+            return await _check(read, names, ProgressBar(progress))
 
 
 @asynccontextmanager
-async def _remembering(config: Config, clock: Clock) -> AsyncIterator[Core]:
+async def _remembering(config: Config, clock: Clock) -> AsyncIterator[ReadSide]:
     """What an earlier check learned is kept for each engine; a cache that cannot be used is done without."""
     engine = hashlib.sha256(config.docker.host.encode()).hexdigest()[:12]
     with TemporaryDirectory(prefix="dockrev-") as passing:
         async with AsyncExitStack() as stack:
             try:
                 kept = config.cache_directory / f"{engine}.sqlite3"
-                core = await stack.enter_async_context(open_core(config, clock, kept))
-                await core.database.try_writing()
+                read = await stack.enter_async_context(open_read_side(config, clock, kept))
+                await read.database.try_writing()
             except StorageError:
-                core = await stack.enter_async_context(
-                    open_core(config, clock, Path(passing) / "check.sqlite3")
+                read = await stack.enter_async_context(
+                    open_read_side(config, clock, Path(passing) / "check.sqlite3")
                 )
-            yield core
+            yield read
 
 
-async def _check(core: Core, names: Sequence[str], bar: "ProgressBar") -> Findings:
-    selected = await look_for(core, names, bar)
+async def _check(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Findings:
+    selected = await look_for(read, names, bar)
     bar.say("asking the registries")
-    report = await core.checker.check(selected.services, bar)
+    report = await read.checker.check(selected.services, bar)
     bar.say("finding out versions")
-    await _name(core, [service.id for service in selected.services])
-    rows = rows_of(await core.views.all(), selected.services, report.host)
+    await _name(read, [service.id for service in selected.services])
+    rows = rows_of(await read.views.all(), selected.services, report.host)
     problems = [
         Problem(one.project, one.last_error, fatal=one.status is ProjectStatus.INVALID)
-        for one in await core.projects.all()
+        for one in await read.projects.all()
         if one.project in selected.projects and one.last_error
     ]
     return Findings(tuple(rows), tuple(problems))
 
 
-async def look_for(core: Core, names: Sequence[str], bar: "ProgressBar") -> Selection:
+async def look_for(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Selection:
     """What of this host is named. Raises InvalidArgument for a name that fits nothing."""
     bar.say("looking for Compose projects")
-    await core.scanner.scan()
-    projects = await core.projects.all()
+    await read.scanner.scan()
+    projects = await read.projects.all()
     present = {one.project for one in projects if one.status is not ProjectStatus.MISSING}
-    stacks = [stack for stack in await core.stacks.all() if stack.name in present]
+    stacks = [stack for stack in await read.stacks.all() if stack.name in present]
     return select(stacks, present, names)
 
 
-async def _name(core: Core, service_ids: Sequence[str]) -> None:
+async def _name(read: ReadSide, service_ids: Sequence[str]) -> None:
     """Versions are worth a short wait, and no more: the table is right without them.
 
     Only the chosen services are looked into, and no more of their repositories than it takes.
     """
-    inference, wanted = core.inference, await core.demand.all()
+    inference, wanted = read.inference, await read.demand.all()
     repositories = {one.ref.repository for one in wanted if one.service_id in service_ids}
     try:
         async with asyncio.timeout(_NAMING_SECONDS), _at_work(inference.worker):

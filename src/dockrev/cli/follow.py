@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 
+from dockrev.composition.write_side import WriteSide
 from dockrev.errors import Conflict
 from dockrev.jobs.models import Job, Level, LogRow
-from dockrev.works import Works
 
 _LINES_AT_ONCE = 500
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -22,8 +22,8 @@ _COLOURS = {Level.WARN: "yellow", Level.ERROR: "red"}
 class Follower:
     """On a terminal a bar, with warnings above it; elsewhere every line of the job's log."""
 
-    def __init__(self, works: Works, console: Console) -> None:
-        self._works = works
+    def __init__(self, write: WriteSide, console: Console) -> None:
+        self._write = write
         self._console = console
 
     async def follow(self, job_id: str) -> Job:
@@ -52,16 +52,16 @@ class Follower:
             "[yellow]Cancelled: what was begun is taken back. Once more leaves it in the middle.[/]"
         )
         with suppress(Conflict):  # it has just ended
-            await self._works.runner.cancel(job_id)
+            await self._write.runner.cancel(job_id)
 
     async def _watch(self, job_id: str) -> Job:
         last_id = 0
-        with self._bar() as bar, self._works.feed.added.watch() as changed:
+        with self._bar() as bar, self._write.feed.added.watch() as changed:
             task = bar.add_task("", total=100)
             while True:
                 changed.clear()
-                job = await self._works.jobs.get(job_id)
-                while rows := await self._works.jobs.logs_after(last_id, _LINES_AT_ONCE, job_id):
+                job = await self._write.jobs.get(job_id)
+                while rows := await self._write.jobs.logs_after(last_id, _LINES_AT_ONCE, job_id):
                     last_id = rows[-1].id
                     for row in rows:
                         self._tell(row)

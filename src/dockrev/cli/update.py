@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from dockrev.assembly import Core, open_core
 from dockrev.cli.check import ProgressBar, look_for, progress_on
 from dockrev.cli.follow import Follower
 from dockrev.cli.outcomes import Chosen, Selection, Told, choose, exit_code, outcomes_of, request_for
 from dockrev.cli.rows import rows_of
 from dockrev.cli.table import print_rows
 from dockrev.clock import Clock
+from dockrev.composition.read_side import ReadSide, open_read_side
+from dockrev.composition.write_side import WriteSide, build_write_side
 from dockrev.config import Config
 from dockrev.db.lock import only_server
 from dockrev.errors import Conflict, InvalidArgument, UpstreamError
 from dockrev.jobs.models import Job
 from dockrev.updates.jobs import JOB_TYPE
-from dockrev.works import Works, assemble_works
 
 DECLINED = 2
 _USE_THE_SERVER = (
@@ -46,28 +46,28 @@ async def update(config: Config, clock: Clock, wanted: Wanted, out: Console, err
     An update that a crash interrupted is finished first, whoever began it.
     """
     with only_server(config.db_path, _USE_THE_SERVER):
-        async with open_core(config, clock, config.db_path) as core:
-            await core.host.engine.describe()  # what is repaired below would only log that the engine is away
-            works = assemble_works(core)
-            interrupted = [job for job in await works.jobs.unfinished() if job.type == JOB_TYPE]
+        async with open_read_side(config, clock, config.db_path) as read:
+            await read.host.engine.describe()  # what is repaired below would only log that the engine is away
+            write = build_write_side(read)
+            interrupted = [job for job in await write.jobs.unfinished() if job.type == JOB_TYPE]
             if interrupted and wanted.dry_run:
                 raise Conflict("an update was interrupted; `dockrev update` without --dry-run finishes it")
-            await works.repair()
-            await works.start()
+            await write.repair()
+            await write.start()
             try:
-                return await _Command(core, works, wanted, out, err).run(interrupted)
+                return await _Command(read, write, wanted, out, err).run(interrupted)
             finally:
-                await works.runner.stop()
+                await write.runner.stop()
 
 
 class _Command:
-    def __init__(self, core: Core, works: Works, wanted: Wanted, out: Console, err: Console) -> None:
-        self._core = core
-        self._works = works
+    def __init__(self, read: ReadSide, write: WriteSide, wanted: Wanted, out: Console, err: Console) -> None:
+        self._read = read
+        self._write = write
         self._wanted = wanted
         self._out = out
         self._err = err
-        self._follower = Follower(works, err)
+        self._follower = Follower(write, err)
 
     async def run(self, interrupted: Sequence[Job]) -> int:
         finished: list[Told] = []
@@ -85,20 +85,20 @@ class _Command:
             self._err.print("Nothing was changed.")
             return DECLINED
         request = request_for(selection.chosen, dry_run=self._wanted.dry_run)
-        job_id = await self._works.updates.start(request, _operator())
+        job_id = await self._write.updates.start(request, _operator())
         told = await self._told(await self._follower.follow(job_id))
         return exit_code([*finished, *told], complete=complete)
 
     async def _look(self) -> Selection:
         """Finds, checks and shows what was named. Raises InvalidArgument for a name that fits nothing."""
-        core = self._core
+        read = self._read
         with progress_on(self._err) as progress:
             bar = ProgressBar(progress)
-            selected = (await look_for(core, self._wanted.names, bar)).services
+            selected = (await look_for(read, self._wanted.names, bar)).services
             bar.say("asking the registries")
-            report = await core.checker.check(selected, bar)
-        await core.host.own_service()  # without the engine nothing tells which service is Dockrev itself
-        stack_views = await core.views.all()
+            report = await read.checker.check(selected, bar)
+        await read.host.own_service()  # without the engine nothing tells which service is Dockrev itself
+        stack_views = await read.views.all()
         print_rows(rows_of(stack_views, selected, report.host), self._out)
         return choose(stack_views, selected, self._wanted.names)
 
@@ -114,7 +114,7 @@ class _Command:
         """Prints a line for each service. Raises UpstreamError when the job did not get as far as that."""
         if error := job.summary.get("error"):
             raise UpstreamError(f"the update ended early: {error}")
-        projects = {stack.id: stack.name for stack in await self._core.stacks.all()}
+        projects = {stack.id: stack.name for stack in await self._read.stacks.all()}
         told = outcomes_of(job.summary, projects)
         for one in told:
             colour = "green" if one.good else "red"

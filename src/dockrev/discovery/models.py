@@ -83,5 +83,11 @@ class ScanResult:
     projects_seen: int
     actions: tuple[Action, ...]
 
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why the projects of these stacks are unusable, by the id of the stack."""
+        failed = (action for action in self.actions if action.kind is ActionKind.FAILED)
+        return {action.stack_id: action.reason or "" for action in failed if action.stack_id}
+
     def count(self, kind: ActionKind) -> int:
         return sum(action.kind is kind for action in self.actions)

@@ -1,8 +1,8 @@
 """Runtime scans as jobs: asked for by people, or started by a timer."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
 
+from dockrev.discovery.scan import Scanner
 from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.hosts.host import Host
 from dockrev.ids import IdPrefix, new_id
@@ -22,26 +22,12 @@ from dockrev.jobs.models import (
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
-from dockrev.stacks.models import Service
 from dockrev.stacks.scope import require_known, services_of
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackView, StackViews
+from dockrev.update_checks.checker import Checker
 
 JOB_TYPE = "runtime_scan"
-
-LookAround = Callable[[], Awaitable[Mapping[str, str]]]
-"""Brings what runs on this host up to date; answers what is wrong with which stack.
-
-Raises DockerError when the engine cannot be asked.
-"""
-
-
-class Registries(Protocol):
-    """Where the services that changed are looked up."""
-
-    async def refresh(self, services: Sequence[Service]) -> Sequence[str]:
-        """Stores what was learned; answers one sentence for each service that could not be looked up."""
-        ...
 
 
 class RuntimeScanJobs:
@@ -57,16 +43,16 @@ class RuntimeScanJobs:
         stacks: StackStore,
         views: StackViews,
         host: Host,
-        look_around: LookAround,
-        registries: Registries,
+        scanner: Scanner,
+        checker: Checker,
     ) -> None:
         self._runner = runner
         self._jobs = jobs
         self._stacks = stacks
         self._views = views
         self._host = host
-        self._look_around = look_around
-        self._registries = registries
+        self._scanner = scanner
+        self._checker = checker
         self._seen: dict[str, Seen] = {}
         runner.register(JobKind(JOB_TYPE, self._run))
 
@@ -109,17 +95,17 @@ class RuntimeScanJobs:
 
     async def _scan(self, context: JobContext) -> Mapping[str, Json]:
         context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
-        troubles = await self._look_around()
+        problems = (await self._scanner.scan()).problems
         chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
         after = [stack for stack in await self._views.all() if _has(stack, chosen)]
         drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]
-        complaints = await self._registries.refresh([one.service for one in drifts]) if drifts else ()
+        complaints = await self._checker.refresh([one.service for one in drifts]) if drifts else ()
         self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})
-        await _tell(context, after, drifts, troubles, complaints)
+        await _tell(context, after, drifts, problems, complaints)
         return {
             "stackIds": sorted(stack.stack.id for stack in after),
             "stacksScanned": len(after),
-            "stacksWithErrors": sum(stack.stack.id in troubles for stack in after),
+            "stacksWithErrors": sum(stack.stack.id in problems for stack in after),
             "servicesWithRuntimeDigest": _running(after, chosen),
             "servicesDrifted": len(drifts),
             "servicesUpdated": sum(one.changed for one in drifts),
@@ -148,12 +134,12 @@ async def _tell(
     context: JobContext,
     stacks: Sequence[StackView],
     drifts: Sequence[Drift],
-    troubles: Mapping[str, str],
+    problems: Mapping[str, str],
     complaints: Sequence[str],
 ) -> None:
     """Stack by stack, with progress; then the end."""
     for number, stack in enumerate(stacks, 1):
-        if trouble := troubles.get(stack.stack.id):
+        if trouble := problems.get(stack.stack.id):
             await context.log(f"{stack.stack.name}: {trouble}", Level.WARN)
         for drift in drifts:
             if drift.service.stack_id == stack.stack.id:

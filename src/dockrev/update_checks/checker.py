@@ -12,7 +12,7 @@ from dockrev.images.store import ImageStore
 from dockrev.registry.client import RegistryClient
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
-from dockrev.stacks.views import StackViews
+from dockrev.stacks.views import ServiceView, StackViews
 from dockrev.update_checks.models import CheckPlan, CheckReport, CheckStep, PlannedQuestion
 from dockrev.update_checks.plan import plan_check, report_check
 
@@ -71,6 +71,15 @@ class Checker:
         await self._store(selected, answers, unused=before.tags.keys() - plan.tags_in_use)
         await self._ask_deferred_questions(asking, selected, watcher)
         return report_check(plan, before, await self._views.knowledge(stacks))
+
+    async def refreshed_view(self, stack_id: str, service_id: str) -> ServiceView | None:
+        """The service as its registry says now, or as it was known when the registry does not answer.
+
+        None when the service or its stack is not in the database any more.
+        """
+        if view := await self._views.service(stack_id, service_id):
+            await self.refresh([view.service])
+        return await self._views.service(stack_id, service_id)
 
     async def _ask_deferred_questions(
         self, asking: "_Asking", selected: Sequence[Service], watcher: CheckWatcher

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from dockrev.clock import timestamp
+from dockrev.discovery.scan import Scanner
 from dockrev.errors import Conflict, Json, UpstreamError
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
@@ -36,20 +37,18 @@ Names = Callable[[Collection[str]], Awaitable[Mapping[str, tuple[str, str]]]]
 
 
 class CheckJobs:
-    """`look_around` brings what runs on this host up to date; it may raise UpstreamError."""
-
     def __init__(
         self,
         runner: JobRunner,
         checker: Checker,
         stacks: StackStore,
-        look_around: Callable[[], Awaitable[object]],
+        scanner: Scanner,
         names: Names,
     ) -> None:
         self._runner = runner
         self._checker = checker
         self._stacks = stacks
-        self._look_around = look_around
+        self._scanner = scanner
         self._names = names
         runner.register(JobKind(JOB_TYPE, self._run))
 
@@ -72,7 +71,7 @@ class CheckJobs:
         await context.log("check started")
         context.progress(JobProgress("prepare", "looking at what runs here", 0, 0))
         try:
-            await self._look_around()
+            await self._scanner.scan()
         except UpstreamError as error:
             await context.log(f"comparing with what ran when last seen: {error.message}", Level.WARN)
         selected = await services_of(self._stacks, context.job.target)

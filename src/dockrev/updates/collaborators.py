@@ -6,13 +6,14 @@ from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.config import UpdateConfig
+from dockrev.discovery.scan import Scanner
 from dockrev.docker.registry_login import RegistryLogin
 from dockrev.hosts.host import Host
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import ImageManifest, Index
 from dockrev.oci.ref import ImageRef
-from dockrev.replacement.health import HealthLimits
-from dockrev.stacks.views import ServiceView
+from dockrev.settings.store import SettingsStore
+from dockrev.update_checks.checker import Checker
 
 
 class Registry(Protocol):
@@ -26,9 +27,8 @@ class Tools:
     host: Host
     registry: Registry
     login: Callable[[ImageRef], Awaitable[RegistryLogin | None]]
-    look_around: Callable[[], Awaitable[object]]
-    appraised: Callable[[str, str], Awaitable[ServiceView | None]]
-    """A stack's service, by their ids, as its registry says now."""
+    scanner: Scanner
+    checker: Checker
     clock: Clock
-    patience: Callable[[], Awaitable[HealthLimits]]
+    settings: SettingsStore
     retries: UpdateConfig

@@ -1,8 +1,11 @@
 """The settings of updates."""
 
+from datetime import timedelta
 from typing import ClassVar
 
+from dockrev.replacement.health import HealthLimits
 from dockrev.settings.section import Section
+from dockrev.settings.store import SettingsStore
 from dockrev.web.wire import SafeInteger
 
 
@@ -16,3 +19,12 @@ class UpdateSettings(Section):
 
     stability_seconds: SafeInteger = 10
     health_deadline_cap_seconds: SafeInteger = 900
+
+
+async def health_limits(settings: SettingsStore) -> HealthLimits:
+    """How long an update waits for its new containers."""
+    chosen = await settings.section(UpdateSettings)
+    return HealthLimits(
+        stability=timedelta(seconds=chosen.stability_seconds),
+        longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
+    )

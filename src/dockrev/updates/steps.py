@@ -17,6 +17,7 @@ from dockrev.updates.preflight import Preflight, own_service
 from dockrev.updates.record import Before, is_up, record
 from dockrev.updates.report import StackReport
 from dockrev.updates.retrying import patiently, unless_cancelled
+from dockrev.updates.settings import health_limits
 from dockrev.updates.watching import Watching
 
 INTENT: Mapping[Step, str] = {
@@ -55,7 +56,7 @@ class Steps:
         images = {one.image_id: await tools.host.images.inspect(one.image_id) for one in containers}
         sharing = await self.applying.running(dependents_of(plan.name, view.config.services), view)
         made_from = await self.applying.made_from(view, plan.name, len(containers))
-        now, patience = tools.clock.now(), await tools.patience()
+        now, patience = tools.clock.now(), await health_limits(tools.settings)
         return record(view.files, containers, images, sharing, made_from, now, patience)
 
     async def preflight(self, before: Before, *, allow_arch_mismatch: bool) -> dict[str, Json]:
@@ -124,7 +125,7 @@ class Steps:
     async def settled(self) -> None:
         """Tells what is true of the service now, as its registry and the engine say."""
         try:
-            if seen := await self._tools.appraised(self._stack.stack_id, self._plan.service_id):
+            if seen := await self._tools.checker.refreshed_view(self._stack.stack_id, self._plan.service_id):
                 await self._report.settled(self._plan, seen)
         except UpstreamError as error:
             await self._report.warn(f"{self._plan.name} was not looked at again: {error.message}")
@@ -132,7 +133,7 @@ class Steps:
     async def look_around(self) -> None:
         """What cannot be seen now is seen by the next scan; the service is what it is."""
         try:
-            await self._tools.look_around()
+            await self._tools.scanner.scan()
         except UpstreamError as error:
             await self._report.warn(f"the list of stacks is not fresh yet: {error.message}")
         await self.settled()

@@ -10,6 +10,7 @@ from dockrev.replacement.health import HealthVerdict, assess
 from dockrev.updates.applying import Applying
 from dockrev.updates.collaborators import Tools
 from dockrev.updates.record import Before
+from dockrev.updates.settings import health_limits
 
 _LOOK_SECONDS = 0.5
 
@@ -46,7 +47,7 @@ class Watching:
                 raise Conflict(f"{name} was made anew with it, and {error.message}") from error
 
     async def _watch(self, expected: _Expected) -> str:
-        clock, patience = self._tools.clock, await self._tools.patience()
+        clock, patience = self._tools.clock, await health_limits(self._tools.settings)
         began = calm_since = clock.now()
         found: Sequence[ContainerDetail] = ()
         away: DockerError | None = None

@@ -1,6 +1,6 @@
-"""What finds, checks and names, put together without a server around it."""
+"""Builds what finds projects, asks registries and names versions, without jobs and web framework."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,6 @@ from pathlib import Path
 from dockrev.clock import Clock
 from dockrev.config import Config
 from dockrev.db.database import Database
-from dockrev.discovery.models import ActionKind
 from dockrev.discovery.observe import Observer
 from dockrev.discovery.scan import Scanner
 from dockrev.discovery.store import ProjectStore
@@ -27,9 +26,7 @@ from dockrev.versions.store import VersionStore
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
-    """What finds, checks and names."""
-
+class ReadSide:
     config: Config
     clock: Clock
     database: Database
@@ -49,7 +46,7 @@ class Core:
 
 
 @asynccontextmanager
-async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterator[Core]:
+async def open_read_side(config: Config, clock: Clock, db_path: Path) -> AsyncIterator[ReadSide]:
     """Raises StorageError for the database, ConfigError for what the environment names and is not there."""
     async with (
         Database.open(db_path) as database,
@@ -64,7 +61,7 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
         ignores = IgnoreStore(database, clock)
         views = StackViews(stacks, images, versions, ignores, host, clock)
         demand = StackDemand(stacks, views, host)
-        yield Core(
+        yield ReadSide(
             config=config,
             clock=clock,
             database=database,
@@ -84,10 +81,3 @@ async def open_core(config: Config, clock: Clock, db_path: Path) -> AsyncIterato
             scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
             checker=Checker(registry, database, stacks, images, views, clock),
         )
-
-
-async def troubles_seen(scanner: Scanner) -> Mapping[str, str]:
-    """Looks around; answers what is wrong with which stack."""
-    result = await scanner.scan()
-    failed = (action for action in result.actions if action.kind is ActionKind.FAILED)
-    return {action.stack_id: action.reason or "" for action in failed if action.stack_id}

@@ -1,0 +1,1 @@
+"""Builds all parts of Dockrev and connects them. It decides nothing."""

@@ -1,0 +1,83 @@
+"""Builds what changes things: jobs, updates and backups. Commands that only look do not import it."""
+
+from dataclasses import dataclass
+
+from dockrev.backups.create import BackupCreator
+from dockrev.backups.recovery import BackupRecovery
+from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.retention import BackupRetention
+from dockrev.backups.store import BackupStore
+from dockrev.composition.read_side import ReadSide
+from dockrev.db.database import Database
+from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.old_workflows import delete_workflow_files
+from dockrev.jobs.runner import JobRunner
+from dockrev.jobs.store import JobStore
+from dockrev.registry.credentials import CredentialStore
+from dockrev.updates.collaborators import Tools
+from dockrev.updates.jobs import UpdateJobs
+from dockrev.updates.logins import Logins
+from dockrev.updates.reservations import Reservations
+from dockrev.updates.saving import UpdateBackups
+from dockrev.updates.store import UpdateStore
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSide:
+    database: Database
+    feed: LogFeed
+    jobs: JobStore
+    runner: JobRunner
+    backup_recovery: BackupRecovery
+    backup_retention: BackupRetention
+    updates: UpdateJobs
+
+    async def start(self) -> None:
+        """Resumes or ends what an earlier process left unfinished. Then jobs can start."""
+        await self.runner.start()
+        delete_workflow_files(self.database.path)
+
+    async def repair(self) -> None:
+        """Before the runner starts: removes what a crash left half done and no unfinished job needs."""
+        await self.backup_recovery.recover()
+        await self.updates.repair()
+
+
+def build_write_side(read: ReadSide) -> WriteSide:
+    feed = LogFeed()
+    jobs = JobStore(read.database, feed, read.clock)
+    runner = JobRunner(jobs, read.clock)
+    backups = BackupStore(read.database, read.clock)
+    retention = BackupRetention(backups, read.settings, read.clock)
+    updates = UpdateJobs(
+        runner,
+        jobs,
+        UpdateStore(read.database, read.clock),
+        Reservations(read.database),
+        read.views,
+        _tools(read),
+        UpdateBackups(
+            BackupCreator(read.host, backups, read.settings, read.clock),
+            BackupRestorer(read.host, backups),
+            retention,
+            backups,
+            read.stacks,
+            read.settings,
+        ),
+    )
+    return WriteSide(
+        read.database, feed, jobs, runner, BackupRecovery(read.host, backups), retention, updates
+    )
+
+
+def _tools(read: ReadSide) -> Tools:
+    return Tools(
+        host=read.host,
+        registry=read.registry,
+        login=Logins(CredentialStore(read.config.registry.credentials_file, read.clock)).find,
+        scanner=read.scanner,
+        checker=read.checker,
+        clock=read.clock,
+        settings=read.settings,
+        retries=read.config.updates,
+    )

@@ -1,0 +1,20 @@
+"""A scanner that does what a test says, for tests of what follows a scan."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from dockrev.discovery.models import Action, ActionKind, ScanResult
+from dockrev.discovery.scan import Report, Scanner
+
+OnScan = Callable[[], Awaitable[Mapping[str, str]]]
+"""Returns why projects are unusable, by the id of their stack; raises what the scan raises."""
+
+
+class ScriptedScanner(Scanner):
+    def __init__(self, on_scan: OnScan) -> None:
+        self._on_scan = on_scan
+
+    async def scan(self, report: Report = lambda _done, _total, _project: None) -> ScanResult:  # noqa: ARG002
+        problems = await self._on_scan()
+        actions = (Action("blog", ActionKind.FAILED, stack_id, why) for stack_id, why in problems.items())
+        return ScanResult(datetime(2026, 1, 1, tzinfo=UTC), 0, 0, tuple(actions))
