@@ -121,7 +121,7 @@ async def test_a_host_that_gives_no_answer_twice_is_left_alone_for_a_while(
         failed = await send_all(client, HttpRequest("GET", server.url), 20)
 
         assert {failure.kind for failure in failed} == {FailureKind.UNREACHABLE}
-        assert (len(failed), len(server.requests)) == (20, 2)
+        assert (len(failed), limits.usage()[0].requests_24h) == (20, 2)
         assert not limits.of(server.host).has_spare_quota
 
         server.down = False
