@@ -27,8 +27,6 @@ TWINS = {
     "Answer",
     "Host",
     "Mode",
-    "Question",
-    "Registry",
     "Selection",
 }
 """Class names that more than one module still defines. This list only gets shorter."""

@@ -1,166 +1,205 @@
-"""One question to a registry: it asks the least, and a failure is an answer too."""
+"""What a tag names now: the resolver sends as few requests as possible, and a failure is an answer too."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.config import RegistryConfig
 from dockrev.images.models import CheckError, TagState
-from dockrev.images.resolve import Answer, Question, Resolver
+from dockrev.images.resolve import TagAnswer, TagQuestion, TagResolver
 from dockrev.oci.digest import Digest
-from dockrev.oci.manifest import Child, ImageManifest, Index
+from dockrev.oci.manifest import Child
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
+from dockrev.registry.client import RegistryClient, open_http
 from tests.fakes.clock import MovableClock
-from tests.images.memory import MemoryRegistry
+from tests.fakes.images import index_image
+from tests.fakes.registry import FakeRegistry
 
-WEB = ImageRef.parse("web:1")
-OLD, NEW, CONFIG = Digest.of(b"old"), Digest.of(b"new"), Digest.of(b"config")
-AMD64 = Platform("linux", "amd64")
-CHILDREN = (Child(AMD64, Digest.of(b"child")),)
+OLD = Digest.of(b"old")
+IMAGE = index_image("web", ["linux/amd64"])
+NEW = IMAGE.digest
+CHILDREN = (Child(Platform("linux", "amd64"), IMAGE.children["linux/amd64"]),)
 
 
 @pytest.fixture
-def registry() -> MemoryRegistry:
-    return MemoryRegistry(tags={str(WEB): NEW}, manifests={NEW: Index(CHILDREN)})
+def registry(fake_registry: FakeRegistry) -> FakeRegistry:
+    fake_registry.push_image("web", "1", IMAGE)
+    return fake_registry
+
+
+@pytest.fixture
+async def client(tmp_path: Path, clock: MovableClock) -> AsyncIterator[RegistryClient]:
+    config = RegistryConfig(tmp_path / "config.json", retry_base_ms=1, retry_max_ms=10)
+    async with open_http(config, clock) as http:
+        yield RegistryClient(config, clock, http)
+
+
+@pytest.fixture
+def resolver(client: RegistryClient, clock: MovableClock) -> TagResolver:
+    return TagResolver(client, (), clock)
 
 
 def question(
-    *running: Collection[str], ref: ImageRef = WEB, before: Digest | None = None, at: datetime | None = None
-) -> Question:
-    tag = ref.tag or ""
-    return Question(ref, tag, tuple(map(frozenset, running)), TagState(ref.repository, tag, before, at))
+    registry: FakeRegistry,
+    *running: Collection[str],
+    tag: str = "1",
+    before: Digest | None = None,
+    at: datetime | None = None,
+) -> TagQuestion:
+    ref = ImageRef.parse(f"{registry.host}/web:{tag}")
+    state = TagState(ref.repository, tag, before, at)
+    return TagQuestion(ref, tag, tuple(map(frozenset, running)), state)
 
 
-def resolver(registry: MemoryRegistry, clock: MovableClock, *known: Digest) -> Resolver:
-    return Resolver(registry, known, clock)
+async def test_a_tag_that_did_not_move_costs_one_head(
+    registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
+) -> None:
+    answer = await resolver.answer(question(registry, [NEW], before=NEW))
 
-
-async def test_an_unmoved_tag_costs_one_head(registry: MemoryRegistry, clock: MovableClock) -> None:
-    answer = await resolver(registry, clock).answer(question([NEW], before=NEW))
-    assert answer.state == TagState(WEB.repository, "1", NEW, clock.now(), digest_since=clock.now())
-    assert answer.learned is None
-    assert registry.asked == {"HEAD": 1}
+    assert answer.state == TagState(f"{registry.host}/web", "1", NEW, clock.now(), digest_since=clock.now())
+    assert answer.facts is None
+    assert registry.counts == {"head": 1}
 
 
 async def test_a_tag_remembers_since_when_it_names_its_digest(
-    registry: MemoryRegistry, clock: MovableClock
+    registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
 ) -> None:
     first_seen = clock.now()
-    asked = resolver(registry, clock, OLD, NEW)
-    first = await asked.answer(question([OLD], before=OLD))
-    clock.advance(60)
-    later = await asked.answer(replace(question([OLD]), before=first.state))
+    first = await resolver.answer(question(registry))
+
+    clock.advance(3600)
+    later = await resolver.answer(replace(question(registry), before=first.state))
     assert (later.state.digest, later.state.digest_since) == (NEW, first_seen)
     assert later.state.checked_at == clock.now()
 
-    registry.tags[f"{WEB}"] = OLD
-    clock.advance(60)
-    moved = await asked.answer(replace(question([OLD]), before=later.state))
-    assert (moved.state.digest, moved.state.digest_since) == (OLD, clock.now())
+    moved_to = registry.push_image("web", "1", index_image("web", ["linux/arm64"]))
+    clock.advance(3600)
+    moved = await resolver.answer(replace(question(registry), before=later.state))
+    assert (moved.state.digest, moved.state.digest_since) == (moved_to, clock.now())
 
 
 async def test_a_registry_that_fails_does_not_change_since_when(
-    registry: MemoryRegistry, clock: MovableClock
+    registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
 ) -> None:
-    before = (await resolver(registry, clock, NEW).answer(question([OLD]))).state
-    registry.head_error = RegistryError(RegistryErrorCode.TIMEOUT, "no answer")
-    clock.advance(60)
-    after = (await resolver(registry, clock).answer(replace(question([OLD]), before=before))).state
+    before = (await resolver.answer(question(registry))).state
+    registry.delete_tag("web", "1")
+    clock.advance(3600)
+
+    after = (await resolver.answer(replace(question(registry), before=before))).state
+
     assert (after.error is not None, after.digest_since) == (True, before.digest_since)
 
 
-async def test_a_digest_that_is_new_is_fetched_once(registry: MemoryRegistry, clock: MovableClock) -> None:
-    resolves = resolver(registry, clock)
-    answer = await resolves.answer(question([OLD], before=OLD))
-    assert answer.learned is not None
-    assert (answer.learned.digest, answer.learned.children) == (NEW, CHILDREN)
-    assert (await resolves.answer(question([OLD], before=OLD))).learned is None
-    assert registry.asked == {"HEAD": 2, "GET": 1}
+async def test_a_new_digest_is_fetched_once(registry: FakeRegistry, resolver: TagResolver) -> None:
+    answer = await resolver.answer(question(registry, [OLD], before=OLD))
+
+    assert answer.facts is not None
+    assert (answer.facts.digest, answer.facts.children) == (NEW, CHILDREN)
+    assert (await resolver.answer(question(registry, [OLD], before=OLD))).facts is None
+    assert registry.counts == {"head": 2, "get_manifest": 1}
 
 
-async def test_a_known_digest_is_never_fetched_again(registry: MemoryRegistry, clock: MovableClock) -> None:
-    assert (await resolver(registry, clock, NEW).answer(question([OLD]))).learned is None
-    assert registry.asked == {"HEAD": 1}
+async def test_a_stored_digest_is_not_fetched_again(
+    registry: FakeRegistry, client: RegistryClient, clock: MovableClock
+) -> None:
+    resolver = TagResolver(client, [NEW], clock)
+
+    assert (await resolver.answer(question(registry, [OLD]))).facts is None
+    assert registry.counts == {"head": 1}
 
 
 @pytest.mark.parametrize("running", [[[NEW]], [[NEW], [OLD, NEW]], []])
 async def test_a_digest_that_runs_everywhere_is_not_fetched(
-    registry: MemoryRegistry, clock: MovableClock, running: list[list[Digest]]
+    registry: FakeRegistry, resolver: TagResolver, running: list[list[Digest]]
 ) -> None:
-    answer = await resolver(registry, clock).answer(question(*running))
-    assert (answer.state.digest, answer.learned) == (NEW, None)
-    assert registry.asked == {"HEAD": 1}
+    answer = await resolver.answer(question(registry, *running))
+
+    assert (answer.state.digest, answer.facts) == (NEW, None)
+    assert registry.counts == {"head": 1}
 
 
-async def test_a_digest_that_one_replica_lacks_is_fetched(
-    registry: MemoryRegistry, clock: MovableClock
+async def test_a_digest_that_one_replica_does_not_run_is_fetched(
+    registry: FakeRegistry, resolver: TagResolver
 ) -> None:
-    assert (await resolver(registry, clock).answer(question([NEW], [OLD]))).learned is not None
+    assert (await resolver.answer(question(registry, [NEW], [OLD]))).facts is not None
 
 
 async def test_a_single_platform_image_is_its_own_child(
-    registry: MemoryRegistry, clock: MovableClock
+    registry: FakeRegistry, resolver: TagResolver
 ) -> None:
-    registry.manifests[NEW] = ImageManifest(CONFIG)
-    registry.platforms[CONFIG] = AMD64
-    answer = await resolver(registry, clock).answer(question([OLD]))
-    assert answer.learned is not None
-    assert answer.learned.children == (Child(AMD64, NEW),)
-    assert registry.asked == {"HEAD": 1, "GET": 1, "config": 1}
+    single = registry.push_single("web", "2", platform="linux/arm64")
+
+    answer = await resolver.answer(question(registry, [OLD], tag="2"))
+
+    assert answer.facts is not None
+    assert answer.facts.children == (Child(Platform("linux", "arm64"), single),)
+    assert registry.counts == {"head": 1, "get_manifest": 1, "blob": 1}
 
 
-async def test_two_tags_that_moved_to_the_same_digest_learn_it_once(
-    registry: MemoryRegistry, clock: MovableClock
+async def test_two_tags_that_moved_to_the_same_digest_fetch_it_once(
+    registry: FakeRegistry, resolver: TagResolver
 ) -> None:
-    other = ImageRef.parse("web:latest")
-    registry.tags[str(other)] = NEW
-    resolves = resolver(registry, clock)
+    registry.retag("web", "latest", NEW)
+
     answers = await asyncio.gather(
-        resolves.answer(question([OLD])), resolves.answer(question([OLD], ref=other))
+        resolver.answer(question(registry, [OLD])), resolver.answer(question(registry, [OLD], tag="latest"))
     )
-    assert sum(answer.learned is not None for answer in answers) == 1
-    assert registry.asked == {"HEAD": 2, "GET": 1}
+
+    assert sum(answer.facts is not None for answer in answers) == 1
+    assert registry.counts == {"head": 2, "get_manifest": 1}
 
 
-async def test_what_one_failed_to_learn_the_next_one_learns(
-    registry: MemoryRegistry, clock: MovableClock
+async def test_a_digest_whose_fetch_failed_is_fetched_for_the_next_question(
+    registry: FakeRegistry, resolver: TagResolver
 ) -> None:
-    resolves = resolver(registry, clock)
-    registry.manifest_error = RegistryError(RegistryErrorCode.TIMEOUT, "no answer")
-    assert (await resolves.answer(question([OLD]))).state.error is not None
-    registry.manifest_error = None
-    assert (await resolves.answer(question([OLD]))).learned is not None
+    registry.faults.wrong_digest = True
+    assert (await resolver.answer(question(registry, [OLD]))).state.error is not None
+    registry.heal()
+
+    assert (await resolver.answer(question(registry, [OLD]))).facts is not None
 
 
-async def failed(registry: MemoryRegistry, clock: MovableClock, error: RegistryError) -> Answer:
-    registry.head_error = error
+async def failed(registry: FakeRegistry, resolver: TagResolver, clock: MovableClock) -> TagAnswer:
     yesterday = clock.now() - timedelta(days=1)
-    return await resolver(registry, clock).answer(question([OLD], before=OLD, at=yesterday))
+    return await resolver.answer(question(registry, [OLD], before=OLD, at=yesterday))
 
 
-async def test_a_failure_keeps_the_digest_seen_before_and_its_age(
-    registry: MemoryRegistry, clock: MovableClock
+async def test_a_failure_keeps_the_last_digest_and_its_age(
+    registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
 ) -> None:
-    answer = await failed(registry, clock, RegistryError(RegistryErrorCode.NOT_FOUND, "no such tag"))
-    state = answer.state
+    registry.delete_tag("web", "1")
+
+    state = (await failed(registry, resolver, clock)).state
+
     assert (state.digest, state.checked_at) == (OLD, clock.now() - timedelta(days=1))
-    assert state.error == CheckError("image_not_found", "no such tag", clock.now())
+    assert state.error is not None
+    assert (state.error.code, state.error.at) == ("image_not_found", clock.now())
+    assert f"{registry.host} found nothing" in state.error.message
     assert not state.error.deferred
 
 
-async def test_a_registry_that_wants_silence_defers(registry: MemoryRegistry, clock: MovableClock) -> None:
-    later = clock.now() + timedelta(hours=1)
-    error = RegistryError(RegistryErrorCode.RATE_LIMITED, "too many", retry_at=later)
-    state = (await failed(registry, clock, error)).state
+async def test_a_registry_that_limits_requests_defers_the_question(
+    registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
+) -> None:
+    registry.limits.burst, registry.limits.retry_after = 0, "3600"
+
+    state = (await failed(registry, resolver, clock)).state
+
     assert state.error is not None
-    assert (state.error.deferred, state.error.retry_at) == (True, later)
+    assert (state.error.deferred, state.error.retry_at) == (True, clock.now() + timedelta(hours=1))
 
 
-async def test_an_answer_ends_the_error_before_it(registry: MemoryRegistry, clock: MovableClock) -> None:
-    before = TagState(WEB.repository, "1", OLD, None, CheckError("registry_timeout", "x", clock.now()))
-    answer = await resolver(registry, clock).answer(Question(WEB, "1", (), before))
+async def test_an_answer_ends_the_error_before_it(
+    registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
+) -> None:
+    asked = question(registry)
+    before = TagState(asked.ref.repository, "1", OLD, None, CheckError("registry_timeout", "x", clock.now()))
+
+    answer = await resolver.answer(TagQuestion(asked.ref, "1", (), before))
+
     assert answer.state.error is None

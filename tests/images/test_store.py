@@ -58,7 +58,7 @@ async def test_facts_are_read_back_exactly_and_learned_once(images: Images) -> N
     await images.record(facts=[facts])
     await images.record(facts=[facts, ImageFacts(OTHER, ())])
     assert await images.store.facts({ONE, OTHER}) == {ONE: facts, OTHER: ImageFacts(OTHER, ())}
-    assert await images.store.learned() == {ONE, OTHER}
+    assert await images.store.stored_digests() == {ONE, OTHER}
 
 
 async def test_only_the_facts_that_are_asked_for_are_read(images: Images) -> None:

@@ -52,8 +52,8 @@ def test_a_question_knows_what_runs_in_all_of_the_host_and_not_only_where_it_is_
     assert sorted(planned.question.running, key=sorted) == sorted(
         [frozenset({NEW}), frozenset({OLD})], key=sorted
     )
-    assert planned.question.nothing_new(NEW) is False
-    assert plan(asked).questions[0].question.nothing_new(NEW) is True
+    assert planned.question.runs_everywhere(NEW) is False
+    assert plan(asked).questions[0].question.runs_everywhere(NEW) is True
 
 
 def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:

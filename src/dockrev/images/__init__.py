@@ -1,1 +1,1 @@
-"""What registries say of images: which content a tag names, which platforms a digest offers."""
+"""What registries answered about images: the digest that a tag names, the platforms that a digest holds."""

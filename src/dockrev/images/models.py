@@ -1,4 +1,4 @@
-"""What is known of an image in a registry: the content of its tags, the platforms of its digests."""
+"""The digest that a tag names, and the platforms that a digest holds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from dockrev.oci.manifest import Child, MultiPlatform
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts(MultiPlatform):
-    """What a digest holds. Content addressing makes this true for ever.
+    """The images behind a digest. This never changes, because the digest is the hash of the content.
 
     A single-platform image is its own and only child.
     """
@@ -20,7 +20,7 @@ class ImageFacts(MultiPlatform):
 
 @dataclass(frozen=True, slots=True)
 class CheckError:
-    """Why the newest question had no answer. `retry_at`: it was put off until then, not refused."""
+    """Why the last question had no answer. `retry_at`: the registry limits requests until then."""
 
     code: str
     message: str

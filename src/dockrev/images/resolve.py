@@ -1,34 +1,23 @@
-"""One question to a registry: what does this tag name now, and what is that?"""
+"""Asks a registry what a tag names now, and what an image that it names for the first time holds."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.oci.digest import Digest
-from dockrev.oci.manifest import Child, ImageManifest, Index
-from dockrev.oci.platform import Platform
+from dockrev.oci.manifest import Child, Index
 from dockrev.oci.ref import ImageRef
-
-
-class Registry(Protocol):
-    """What is asked of a registry client here."""
-
-    async def head(self, ref: ImageRef) -> Digest: ...
-
-    async def manifest(self, ref: ImageRef) -> Index | ImageManifest: ...
-
-    async def config_platform(self, ref: ImageRef, config: Digest) -> Platform: ...
+from dockrev.registry.client import RegistryClient
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """`running`: for each image that some service runs under this tag, the digests it has."""
+class TagQuestion:
+    """`running`: for each image that some service runs under this tag, its digests."""
 
     ref: ImageRef
     tag: str
@@ -39,56 +28,58 @@ class Question:
     def key(self) -> tuple[str, str]:
         return (self.ref.repository, self.tag)
 
-    def nothing_new(self, digest: Digest) -> bool:
-        """Whatever runs is this digest already, so what it holds does not matter."""
+    def runs_everywhere(self, digest: Digest) -> bool:
+        """Every service runs this digest already, so nobody needs to know what it holds."""
         return all(digest in digests for digests in self.running)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`learned` holds what has to be remembered of a digest never seen before."""
+class TagAnswer:
+    """`facts`: what the digest holds, if it is to be stored."""
 
-    question: Question
+    question: TagQuestion
     state: TagState
-    learned: ImageFacts | None = None
+    facts: ImageFacts | None = None
 
 
-class Resolver:
-    """Asks the least: one HEAD a tag, and a manifest only for a digest that is new and does not run here."""
+class TagResolver:
+    """Sends one HEAD for each tag, and fetches the manifest of a digest that is neither stored nor running.
 
-    def __init__(self, registry: Registry, known: Collection[Digest], clock: Clock) -> None:
+    `stored`: the digests whose facts are in the store.
+    """
+
+    def __init__(self, registry: RegistryClient, stored: Collection[Digest], clock: Clock) -> None:
         self._registry = registry
-        self._known = set(known)
-        self._learning: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._stored = set(stored)
+        self._fetching: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._clock = clock
 
-    async def answer(self, question: Question) -> Answer:
-        """Never raises RegistryError: a failure is an answer too, and keeps the digest seen before."""
+    async def answer(self, question: TagQuestion) -> TagAnswer:
+        """Never raises RegistryError: after a failure the answer has the error and the last digest."""
         ref = question.ref
         try:
             digest = await self._registry.head(ref)
-            learned = None if question.nothing_new(digest) else await self._learn_once(ref.at(digest), digest)
+            facts = None if question.runs_everywhere(digest) else await self._fetch_once(ref, digest)
         except RegistryError as error:
-            return Answer(question, replace(question.before, error=self._check_error(error)))
+            return TagAnswer(question, replace(question.before, error=self._check_error(error)))
         now, before = self._clock.now(), question.before
         since = before.digest_since if before.digest == digest else None
         state = TagState(ref.repository, question.tag, digest, now, digest_since=since or now)
-        return Answer(question, state, learned)
+        return TagAnswer(question, state, facts)
 
-    async def _learn_once(self, ref: ImageRef, digest: Digest) -> ImageFacts | None:
-        async with self._learning[digest]:
-            if digest in self._known:
+    async def _fetch_once(self, ref: ImageRef, digest: Digest) -> ImageFacts | None:
+        async with self._fetching[digest]:
+            if digest in self._stored:
                 return None
-            learned = await self._learn(ref, digest)
-            self._known.add(digest)
-            return learned
+            facts = ImageFacts(digest, await self._children(ref.at(digest), digest))
+            self._stored.add(digest)
+            return facts
 
-    async def _learn(self, ref: ImageRef, digest: Digest) -> ImageFacts:
+    async def _children(self, ref: ImageRef, digest: Digest) -> tuple[Child, ...]:
         manifest = await self._registry.manifest(ref)
         if isinstance(manifest, Index):
-            return ImageFacts(digest, manifest.children)
-        platform = await self._registry.config_platform(ref, manifest.config)
-        return ImageFacts(digest, (Child(platform, digest),))
+            return manifest.children
+        return (Child(await self._registry.config_platform(ref, manifest.config), digest),)
 
     def _check_error(self, error: RegistryError) -> CheckError:
         return CheckError(error.reason.value, error.message, self._clock.now(), _retry_at(error))

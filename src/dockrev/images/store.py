@@ -50,8 +50,8 @@ class ImageStore:
 
     async def tags(self) -> dict[tuple[str, str], TagState]:
         async with self._database.read() as connection:
-            found = [_tag_state(row) for row in await connection.execute(select(image_tags))]
-        return {state.key: state for state in found}
+            states = [_tag_state(row) for row in await connection.execute(select(image_tags))]
+        return {state.key: state for state in states}
 
     async def tags_of(self, repository: str) -> list[TagState]:
         query = select(image_tags).where(image_tags.c.repository == repository)
@@ -59,18 +59,18 @@ class ImageStore:
             return [_tag_state(row) for row in await connection.execute(query)]
 
     async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]:
-        """Of those digests that were ever learned. All of them are kept for ever: ask for what is needed."""
+        """The facts of these digests, as far as they are stored. The store keeps facts for ever."""
         query = select(manifests).where(manifests.c.digest.in_(digests))
         async with self._database.read() as connection:
-            found = [_facts(row) for row in await connection.execute(query)]
-        return {facts.digest: facts for facts in found}
+            stored = [_facts(row) for row in await connection.execute(query)]
+        return {facts.digest: facts for facts in stored}
 
-    async def learned(self) -> set[Digest]:
+    async def stored_digests(self) -> set[Digest]:
         async with self._database.read() as connection:
             return {Digest(digest) for digest in await connection.scalars(select(manifests.c.digest))}
 
     async def first_retry(self) -> datetime | None:
-        """When the first question that a registry put off may be asked again."""
+        """When a registry that limits requests may be asked again, at the earliest."""
         query = select(image_tags.c.retry_at).where(image_tags.c.retry_at.is_not(None))
         async with self._database.read() as connection:
             return await connection.scalar(query.order_by(image_tags.c.retry_at).limit(1))
@@ -78,10 +78,10 @@ class ImageStore:
     async def record(
         self, connection: AsyncConnection, states: Sequence[TagState], facts: Iterable[ImageFacts]
     ) -> None:
-        """Part of the caller's transaction; `changed` has to follow it."""
-        learned = [_facts_row(fact, self._clock.now()) for fact in facts]
-        if learned:
-            await connection.execute(insert(manifests).on_conflict_do_nothing(), learned)
+        """Runs in the caller's transaction. The caller calls `changed` after the commit."""
+        rows = [_facts_row(fact, self._clock.now()) for fact in facts]
+        if rows:
+            await connection.execute(insert(manifests).on_conflict_do_nothing(), rows)
         if states:
             statement = insert(image_tags)
             newest = {
@@ -95,13 +95,13 @@ class ImageStore:
             )
 
     async def forget(self, connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
-        """For tags that no service uses. Part of the caller's transaction; `changed` has to follow it."""
+        """Deletes tags that no service uses. Runs in the caller's transaction, like `record`."""
         for repository, tag in keys:
-            known = (image_tags.c.repository == repository) & (image_tags.c.tag == tag)
-            await connection.execute(delete(image_tags).where(known))
+            same_tag = (image_tags.c.repository == repository) & (image_tags.c.tag == tag)
+            await connection.execute(delete(image_tags).where(same_tag))
 
     def changed(self) -> None:
-        """The caller's transaction is committed: whoever looks again from now on sees it."""
+        """Tells readers that a transaction with new data is committed."""
         self.revision += 1
 
 

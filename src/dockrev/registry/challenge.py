@@ -1,4 +1,4 @@
-"""What a registry asks for with 401: the WWW-Authenticate header (RFC 9110, section 11.6.1)."""
+"""Parses the WWW-Authenticate header of a 401 (RFC 9110, section 11.6.1)."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,12 @@ _SCHEME = re.compile(rf"[\s,]*({_TOKEN})(?:\s+|\s*,|$)")
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Get a token from `realm` first (distribution spec, token authentication)."""
+    """The client must get a token from `realm` (distribution spec, token authentication)."""
 
     realm: str
     service: str | None = None
     error: str | None = field(default=None, compare=False)
-    """Why the token that was sent did not do: `invalid_token`, `insufficient_scope`."""
+    """Why the server refused the token that was sent: `invalid_token`, `insufficient_scope`."""
 
     @property
     def host(self) -> str:
@@ -33,7 +33,7 @@ Challenge = Bearer | Basic
 
 
 def parse_challenge(headers: Iterable[str]) -> Challenge | None:
-    """The challenge to answer: Bearer before Basic; None when there is neither."""
+    """Prefers Bearer to Basic. None when the headers name neither."""
     basic = None
     for header in headers:
         for scheme, parameters in _challenges(header):

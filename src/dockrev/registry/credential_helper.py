@@ -1,4 +1,4 @@
-"""The Docker credential helper protocol: `docker-credential-<name> get`, server on stdin, JSON on stdout."""
+"""Docker's credential helper protocol: `docker-credential-<name> get`, server on stdin, JSON on stdout."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ class HelperAnswer:
 
 
 async def ask_helper(name: str, server: str, timeout_seconds: float = HELPER_SECONDS) -> HelperAnswer | None:
-    """None: the helper knows no credentials for `server`. Raises RegistryError (CREDENTIALS)."""
+    """None: the helper has no credentials for `server`. Raises RegistryError (CREDENTIALS)."""
     if not _NAME.fullmatch(name):
         raise _failure(name, server, "is not the name of a credential helper")
     status, output = await _run(name, server, timeout_seconds)
@@ -61,10 +61,10 @@ async def _run(name: str, server: str, timeout_seconds: float) -> tuple[int, byt
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
-    """Its own children included: one of them may be what hangs."""
+    """Kills the children of the helper too: one of them may be the process that hangs."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    # A child in a session of its own may hold the pipes open for ever, and wait() waits for those too.
+    # A child in another session may keep the pipes open for ever, and wait() waits for the pipes too.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_REAP_SECONDS):
             await process.wait()

@@ -1,4 +1,4 @@
-"""Credentials out of Docker's config.json: `auths`, `credHelpers`, `credsStore`."""
+"""Reads logins from Docker's config.json: `auths`, `credHelpers` and `credsStore`."""
 
 import asyncio
 import base64
@@ -49,8 +49,8 @@ class _DockerConfig:
 
 
 @dataclass(slots=True)
-class _Asked:
-    """What a helper said of one host, kept for a while."""
+class _HelperResult:
+    """What a helper answered for one host. The answer counts until `until`."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     until: datetime | None = None
@@ -58,7 +58,7 @@ class _Asked:
 
 
 class CredentialStore:
-    """Reads the file again whenever it changes; a missing file means that there are no credentials."""
+    """Reads the file again whenever it changes. A missing file means that there are no credentials."""
 
     def __init__(self, path: Path, clock: Clock, helper_seconds: float = HELPER_SECONDS) -> None:
         self._path = path
@@ -66,7 +66,7 @@ class CredentialStore:
         self._helper_seconds = helper_seconds
         self._stamp: _Stamp | None = None
         self._config = _DockerConfig()
-        self._asked: dict[str, _Asked] = {}
+        self._helper_results: dict[str, _HelperResult] = {}
 
     async def find(self, host: str) -> Credential | None:
         """Raises RegistryError (CREDENTIALS) when the file or a helper cannot be used."""
@@ -75,8 +75,8 @@ class CredentialStore:
             return None
         host = normal_host(host)
         helper = self._config.helpers.get(host) or self._config.store
-        found = await self._from_helper(helper, host) if helper else None
-        return found or _from_auths(self._config.auths.get(host), host)
+        from_helper = await self._from_helper(helper, host) if helper else None
+        return from_helper or _from_auths(self._config.auths.get(host), host)
 
     def hosts(self) -> list[str]:
         """The registries with a login or a helper of their own. Raises RegistryError (CREDENTIALS)."""
@@ -95,28 +95,28 @@ class CredentialStore:
         except OSError as error:
             raise _unusable(f"cannot be read ({error.strerror})") from error
         if stamp != self._stamp:
-            self._stamp, self._asked = stamp, {}
+            self._stamp, self._helper_results = stamp, {}
 
     async def _from_helper(self, helper: str, host: str) -> Credential | None:
-        asked = self._asked.setdefault(host, _Asked())
-        async with asked.lock:
-            if asked.until is None or asked.until <= self._clock.now():
-                await self._ask(asked, helper, host)
-        if isinstance(asked.outcome, RegistryError):
-            raise RegistryError(asked.outcome.reason, asked.outcome.message)
-        return asked.outcome
+        result = self._helper_results.setdefault(host, _HelperResult())
+        async with result.lock:
+            if result.until is None or result.until <= self._clock.now():
+                await self._run_helper(result, helper, host)
+        if isinstance(result.outcome, RegistryError):
+            raise RegistryError(result.outcome.reason, result.outcome.message)
+        return result.outcome
 
-    async def _ask(self, asked: _Asked, helper: str, host: str) -> None:
+    async def _run_helper(self, result: _HelperResult, helper: str, host: str) -> None:
         server = HUB_SERVER if host == DOCKER_HUB else host
         lasts = _HELPER_ANSWER_LASTS
         try:
             answer = await ask_helper(helper, server, self._helper_seconds)
         except RegistryError as error:
-            # Every question of a check would otherwise wait for the same hanging helper.
-            asked.outcome, lasts = error, _HELPER_FAILURE_LASTS
+            # Otherwise every request of a check waits for the same hanging helper.
+            result.outcome, lasts = error, _HELPER_FAILURE_LASTS
         else:
-            asked.outcome = _of_helper(answer) if answer else None
-        asked.until = self._clock.now() + lasts
+            result.outcome = _of_helper(answer) if answer else None
+        result.until = self._clock.now() + lasts
 
 
 def _of_helper(answer: HelperAnswer) -> Credential:
@@ -124,7 +124,7 @@ def _of_helper(answer: HelperAnswer) -> Credential:
 
 
 def normal_host(key: str) -> str:
-    """`https://index.docker.io/v1/` and its kin are `docker.io`; other keys lose scheme and path."""
+    """The keys of Docker Hub become `docker.io`. All other keys lose scheme and path."""
     host = key.partition("://")[2] or key
     host = host.partition("/")[0].lower()
     return DOCKER_HUB if host in _HUB_HOSTS else host

@@ -1,4 +1,4 @@
-"""Where a registry is asked: its mirrors in order, then itself."""
+"""Where requests for a registry go: its mirrors in order, then the registry itself."""
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,7 +15,7 @@ _HUB_BASE = "https://registry-1.docker.io"
 class Endpoint:
     """A base URL that serves `/v2/`.
 
-    `anonymous`: no stored credential may go there, because a redirect named it and not the operator.
+    `anonymous`: no stored login may go there, because a redirect named the server and not the operator.
     """
 
     base: str

@@ -1,4 +1,4 @@
-"""Where the next page of a tag list is (RFC 8288; distribution spec, "Content Discovery")."""
+"""The Link header that names the next page (RFC 8288; distribution spec, "Content Discovery")."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A tag list, collected page by page until it ends (distribution spec, "Content Discovery")."""
+"""Reads a tag list page by page until its end (distribution spec, "Content Discovery")."""
 
 from collections.abc import Iterable
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
-from dockrev.images.resolve import Answer, Resolver
+from dockrev.images.resolve import TagAnswer, TagResolver
 from dockrev.images.store import ImageStore
 from dockrev.registry.client import RegistryClient
 from dockrev.stacks.models import Service
@@ -64,7 +64,7 @@ class Checker:
         stacks = await self._stacks.all()
         before = await self._views.knowledge(stacks)
         plan = plan_check(selected, [service for stack in stacks for service in stack.services], before)
-        resolver = Resolver(self._registry, await self._images.learned(), self._clock)
+        resolver = TagResolver(self._registry, await self._images.stored_digests(), self._clock)
         await self._registry.prepare(planned.question.ref for planned in plan.questions)
         asking = _Asking(plan, resolver, watcher)
         answers = await asking.ask(plan.questions)
@@ -94,11 +94,11 @@ class Checker:
             await self._store(selected, await asking.ask(again), unused=())
 
     async def _store(
-        self, selected: Iterable[Service], answers: Sequence[Answer], unused: Collection[tuple[str, str]]
+        self, selected: Iterable[Service], answers: Sequence[TagAnswer], unused: Collection[tuple[str, str]]
     ) -> None:
-        learned = [answer.learned for answer in answers if answer.learned]
+        facts = [answer.facts for answer in answers if answer.facts]
         async with self._database.write() as connection:
-            await self._images.record(connection, [answer.state for answer in answers], learned)
+            await self._images.record(connection, [answer.state for answer in answers], facts)
             await self._images.forget(connection, unused)
             await self._stacks.record_check(connection, {service.stack_id for service in selected})
         self._images.changed()
@@ -108,14 +108,14 @@ class Checker:
 class _Asking:
     """Asks the questions of one check and counts what is done."""
 
-    def __init__(self, plan: CheckPlan, resolver: Resolver, watcher: CheckWatcher) -> None:
+    def __init__(self, plan: CheckPlan, resolver: TagResolver, watcher: CheckWatcher) -> None:
         self._plan = plan
         self._resolver = resolver
         self._watcher = watcher
         self._started = self._answered = len(plan.unasked)
-        self.answers: dict[tuple[str, str], Answer] = {}
+        self.answers: dict[tuple[str, str], TagAnswer] = {}
 
-    async def ask(self, questions: Sequence[PlannedQuestion]) -> list[Answer]:
+    async def ask(self, questions: Sequence[PlannedQuestion]) -> list[TagAnswer]:
         async with asyncio.TaskGroup() as group:
             for planned in questions:
                 group.create_task(self._ask_one(planned))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dockrev.images.models import CheckError
-from dockrev.images.resolve import Question
+from dockrev.images.resolve import TagQuestion
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.stacks.models import Service
@@ -15,7 +15,7 @@ from dockrev.stacks.update_state import Candidate
 class PlannedQuestion:
     """One question to a registry, and the services it is asked for."""
 
-    question: Question
+    question: TagQuestion
     services: tuple[Service, ...]
 
 

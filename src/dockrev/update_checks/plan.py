@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from dockrev.images.models import TagState
-from dockrev.images.resolve import Question
+from dockrev.images.resolve import TagQuestion
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import NotCheckedReason, RegistryFacts, evaluate, question_of
@@ -42,9 +42,9 @@ def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge:
 
 def _question(
     ref: ImageRef, tag: str, knowledge: RegistryFacts, running: Sequence[frozenset[str]]
-) -> Question:
+) -> TagQuestion:
     before = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
-    return Question(ref, tag, tuple(running), before)
+    return TagQuestion(ref, tag, tuple(running), before)
 
 
 def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[frozenset[str]]]:

@@ -1,4 +1,4 @@
-"""GitHub's packages API, which knows what ghcr.io holds (docs.github.com/rest/packages/packages)."""
+"""GitHub's packages API, which lists the images of ghcr.io (docs.github.com/rest/packages/packages)."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -41,14 +41,14 @@ class Ghcr:
         return access.other_server(access.config.github_api_url, personal_token).fetch
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
-        """An owner is an organisation or a user, and only one of the two has packages there."""
+        """The API has one path for organisations and one for users. An owner is one of the two."""
         owner, _, name = ref.path.partition("/")
         versions = f"{owner}/packages/container/{quote(name, safe='')}/versions"
         query = f"per_page={_PAGE_SIZE}&state=active"
         return (f"/orgs/{versions}?{query}", f"/users/{versions}?{query}")
 
     def page(self, content: Json, response: RegistryResponse) -> BulkPage:
-        """Untagged versions, the images of each index among them, are listed too."""
+        """The API also lists versions without tags, such as the images of each index."""
         versions = every(content)
         next_page = response.next_page()
         return BulkPage.of(chain.from_iterable(map(_tags, versions)), next_page)

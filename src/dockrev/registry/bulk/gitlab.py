@@ -1,6 +1,6 @@
-"""The GitLab container registry's own API, beside `/v2/` and with the same pull token.
+"""The API of GitLab's container registry. It takes the same pull token as `/v2/`.
 
-It needs the metadata database; a registry without one answers 404 (container-registry,
+It needs the metadata database. A registry without one answers 404 (container-registry,
 docs/spec/gitlab/api.md, "List Repository Tags").
 """
 

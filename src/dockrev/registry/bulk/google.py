@@ -1,6 +1,6 @@
-"""Google's registries: their plain tag list also says what each tag names, in one page.
+"""Google's registries: one page of their tag list holds all tags and their digests.
 
-google/go-containerregistry, pkg/v1/google/list.go, shows the shape.
+The shape is in google/go-containerregistry, pkg/v1/google/list.go.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def _tags(digest: str, manifest: Object) -> Iterator[TagDigest | None]:
 
 
 def _moment(milliseconds: Json) -> datetime | None:
-    """Milliseconds since 1970, as text."""
+    """Parses milliseconds since 1970."""
     text = str(milliseconds)
     if not text.isascii() or not text.isdigit() or len(text) > 14:
         return None

@@ -33,7 +33,7 @@ class Harbor:
 
     def first_pages(self, ref: ImageRef) -> Sequence[str]:
         project, _, repository = ref.path.partition("/")
-        # A proxy in front of Harbor decodes the path once, so a slash has to be encoded twice.
+        # A proxy in front of Harbor decodes the path once, so the client encodes a slash twice.
         repository = quote(quote(repository, safe=""), safe="")
         query = f"with_tag=true&page_size={_PAGE_SIZE}&page=1&sort=-push_time"
         return (f"/api/v2.0/projects/{project}/repositories/{repository}/artifacts?{query}",)

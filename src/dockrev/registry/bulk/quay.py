@@ -1,4 +1,4 @@
-"""Quay's API, of quay.io and of installations of one's own (docs.quay.io/api, "listRepoTags")."""
+"""The API of quay.io and of self-hosted Quay (docs.quay.io/api, "listRepoTags")."""
 
 from collections.abc import Sequence
 from typing import ClassVar
