@@ -69,6 +69,26 @@ async def test_clients_with_the_same_limits_share_a_cool_down(
         assert await send_all(client, request, 3) == []
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "refused"),
+    [
+        (429, {}, True),
+        (403, {"Retry-After": "90"}, True),
+        (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767326400"}, True),
+        (403, {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1767326400"}, False),
+        (403, {"RateLimit-Remaining": "0;w=21600"}, False),
+        (403, {}, False),
+    ],
+)
+async def test_a_403_that_names_a_wait_is_a_refusal(
+    client: HttpClient, status: int, headers: dict[str, str], refused: bool
+) -> None:
+    async with HttpServer(web.Response(status=status, headers=headers)) as server:
+        failed = await send_all(client, HttpRequest("GET", server.url), 1)
+
+    assert [failure.kind for failure in failed] == [FailureKind.RATE_LIMITED] * refused
+
+
 async def test_services_of_a_host_have_limits_of_their_own_and_one_usage(
     client: HttpClient, limits: RateLimits, clock: MovableClock
 ) -> None:

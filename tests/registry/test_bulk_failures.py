@@ -8,9 +8,14 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from dockrev.config import RegistryConfig
 from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.http.failure import HttpFailure
+from dockrev.http.messages import HttpRequest
+from dockrev.oci.ref import ImageRef
 from dockrev.registry.bulk.listing import MAX_PAGES
 from dockrev.registry.bulk.models import BulkUnavailable
+from dockrev.registry.client import RegistryClient, open_http
 from tests.fakes.bulk import HTML, BulkFaults, FakeBulk
 from tests.fakes.bulk_apis import FakeDockerHub, FakeGitHub, FakeGitLab, FakeGoogle, FakeHarbor
 from tests.fakes.clock import MovableClock
@@ -276,6 +281,25 @@ async def test_githubs_limit_is_heeded_until_it_resets(open_client: OpenClient, 
 
         assert (await failure(api)).until == api.server.resets_at
         assert len(api.server.requests) == 1
+
+
+async def test_the_limit_that_ghcr_ran_into_counts_for_every_client_of_github(
+    docker_config: Path, clock: MovableClock
+) -> None:
+    log_in(docker_config, "ghcr.io", "ann", "ghp_good")
+    async with FakeGitHub() as server:
+        config = RegistryConfig(docker_config, github_api_url=server.url)
+        async with open_http(config, clock) as http:
+            server.left = 0
+            registry = RegistryClient(config, clock, http)
+            await failure(Opened(server, registry, ImageRef.parse("ghcr.io/acme/app:1")))
+            server.forget_requests()
+
+            with pytest.raises(HttpFailure) as caught:
+                await http.send(HttpRequest("GET", f"{server.url}/repos/acme/app"))
+
+        assert caught.value.retry_at == server.resets_at
+        assert server.requests == []
 
 
 async def test_ghcr_without_a_login_is_not_asked(

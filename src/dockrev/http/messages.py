@@ -34,7 +34,7 @@ class HttpRequest:
 
     @property
     def host(self) -> str:
-        return self.host_name or urlsplit(self.url).netloc.rpartition("@")[2]
+        return self.host_name or urlsplit(self.url).netloc.rpartition("@")[2].lower()
 
     def at(self, url: str) -> Self:
         return replace(self, url=url)

@@ -36,7 +36,7 @@ _DEAD_FOR = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class RateLimitPolicy:
-    """What to do when a host answers 429. A wait longer than `max_ms` starts a cool-down instead."""
+    """What to do when a host refuses a request. A wait longer than `max_ms` starts a cool-down instead."""
 
     max_attempts: int = 3
     base_ms: int = 250
@@ -98,7 +98,7 @@ class RateLimit:
         metered: bool = False,
         speaks_for_host: bool = True,
     ) -> HttpResponse:
-        """The first response that is neither 429 nor a first 5xx. Raises HttpFailure when there is none.
+        """The first response that is no refusal and no first 5xx. Raises HttpFailure when there is none.
 
         `metered` and `speaks_for_host` are those of HttpRequest.
         """
@@ -106,7 +106,7 @@ class RateLimit:
         async with self._metered if metered else nullcontext():
             while True:
                 response = await self._attempt(attempt, speaks_for_host)
-                if response.status == 429:
+                if _is_refusal(response):
                     refusals += 1
                     await self._wait_or_give_up(response, refusals)
                 elif response.status >= 500 and server_errors == 0:
@@ -136,7 +136,7 @@ class RateLimit:
         return response
 
     def _record_response(self, response: HttpResponse, alone: bool) -> None:
-        if response.status == 429:
+        if _is_refusal(response):
             self._refusals = self._refusals + 1 if alone else max(self._refusals, 1)
             self._concurrency.shrink()
         elif response.status == 401 and not self._challenged:
@@ -214,6 +214,13 @@ class RateLimit:
             f"wait until {timestamp(until)}",
             retry_at=until,
         )
+
+
+def _is_refusal(response: HttpResponse) -> bool:
+    """429, or the 403 that GitHub answers instead (docs.github.com/rest, "Rate limits for the REST API")."""
+    headers = response.headers
+    names_wait = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
+    return response.status == 429 or (response.status == 403 and names_wait)
 
 
 class RateLimits:

@@ -65,7 +65,6 @@ class BulkApis:
         self._http = http
         self._credentials = credentials
         self._endpoints = endpoints
-        self._clock = clock
         self._failures = FailureCache(clock)
         self._listings: dict[str, BulkListing] = {}
         self._identifying: dict[str, asyncio.Lock] = {}
@@ -99,7 +98,7 @@ class BulkApis:
                     api = api or await self._identify(access)
                 except RegistryError as error:
                     raise self._failures.add(ref, error) from error
-                self._listings[registry] = BulkListing(api, api.connect(access), self._failures, self._clock)
+                self._listings[registry] = BulkListing(api, api.connect(access), self._failures)
         return self._listings[registry]
 
     async def _identify(self, access: RegistryAccess) -> BulkApi:

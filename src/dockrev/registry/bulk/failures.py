@@ -7,7 +7,7 @@ from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.bulk.models import BulkUnavailable
 
-DAY = timedelta(days=1)
+_DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 _OUTAGE = timedelta(minutes=10)
 _LOGIN = timedelta(minutes=5)
@@ -43,13 +43,13 @@ class FailureCache:
 def _extent(error: RegistryError, now: datetime) -> tuple[bool, datetime]:
     """Whether the failure counts for the whole registry, and until when it counts."""
     if isinstance(error, NoSuchApi):
-        return True, now + DAY
+        return True, now + _DAY
     match error.reason:
         case RegistryErrorCode.NOT_FOUND | RegistryErrorCode.UNAUTHORIZED:
-            return False, now + DAY
+            return False, now + _DAY
         case RegistryErrorCode.BAD_ANSWER:
             # A permanent one is about this answer only: it is too large, or continues on another host.
-            return not error.permanent, now + (DAY if error.permanent else _HOUR)
+            return not error.permanent, now + (_DAY if error.permanent else _HOUR)
         case RegistryErrorCode.RATE_LIMITED if error.retry_at:
             return True, error.retry_at
         case RegistryErrorCode.CREDENTIALS:

@@ -48,6 +48,6 @@ class Harbor:
 def _tags(artifact: Object) -> Iterator[TagDigest | None]:
     references = objects(artifact.get("references"))
     children = (child_of(entry.get("child_digest"), entry.get("platform")) for entry in references)
-    known = tuple(child for child in children if child)
+    images = tuple(child for child in children if child)
     for entry in objects(artifact.get("tags")):
-        yield tag_digest(entry.get("name"), artifact.get("digest"), moment_of(entry.get("push_time")), known)
+        yield tag_digest(entry.get("name"), artifact.get("digest"), moment_of(entry.get("push_time")), images)

@@ -6,12 +6,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from dockrev.clock import Clock
 from dockrev.errors import InvalidArgument, RegistryError, RegistryErrorCode
-from dockrev.http.quota import retry_after
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.bulk.api import BulkApi, BulkPage, Fetch
-from dockrev.registry.bulk.failures import DAY, FailureCache, NoSuchApi
+from dockrev.registry.bulk.failures import FailureCache, NoSuchApi
 from dockrev.registry.bulk.fields import mapping
 from dockrev.registry.bulk.models import TagDigest
 from dockrev.registry.requests import bulk_page
@@ -27,11 +25,10 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 class BulkListing:
     """The API of one registry. `fetch` asks its server."""
 
-    def __init__(self, api: BulkApi, fetch: Fetch, failures: FailureCache, clock: Clock) -> None:
+    def __init__(self, api: BulkApi, fetch: Fetch, failures: FailureCache) -> None:
         self._api = api
         self._fetch = fetch
         self._failures = failures
-        self._clock = clock
         self._ways: dict[str, int] = {}
         """Which of the first pages the repositories of an owner have."""
 
@@ -75,7 +72,7 @@ class BulkListing:
         return response
 
     def _read(self, response: RegistryResponse) -> BulkPage:
-        self._raise_for_status(response)
+        _raise_for_status(response)
         content = response.parsed(parse_json)
         try:
             page = self._api.page(content, response)
@@ -85,20 +82,12 @@ class BulkListing:
             raise response.bad("named tags without digests", permanent=True)
         return page
 
-    def _raise_for_status(self, response: RegistryResponse) -> None:
-        now = self._clock.now()
-        wait = retry_after(response.http.headers, now) if response.status == 403 else None
-        if wait is not None:
-            # GitHub answers 403 where others answer 429.
-            raise RegistryError(
-                RegistryErrorCode.RATE_LIMITED,
-                f"{response.host} limits how often it may be asked for {response.request.what}.",
-                retry_at=now + min(wait, DAY),
-            )
-        missing = response.is_redirect or response.status in {405, 410, 501}
-        if missing or (response.status == 404 and not _is_json_object(response.http.body)):
-            raise _no_such_api(response, f"HTTP {response.status}")
-        response.raise_for_status()
+
+def _raise_for_status(response: RegistryResponse) -> None:
+    missing = response.is_redirect or response.status in {405, 410, 501}
+    if missing or (response.status == 404 and not _is_json_object(response.http.body)):
+        raise _no_such_api(response, f"HTTP {response.status}")
+    response.raise_for_status()
 
 
 def _no_such_api(response: RegistryResponse, sign: str) -> NoSuchApi:
