@@ -1,4 +1,4 @@
-"""What registries said is remembered; content for ever, tags until the next answer."""
+"""The store keeps content for ever, and tags until the next answer."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -52,7 +52,7 @@ async def test_the_newest_answer_replaces_the_one_before(images: Images, clock: 
     assert await images.store.tags() == {newest.key: newest}
 
 
-async def test_facts_are_read_back_exactly_and_learned_once(images: Images) -> None:
+async def test_facts_are_read_back_exactly_and_stored_once(images: Images) -> None:
     children = (Child(Platform("linux", "arm", "v7"), OTHER), Child(Platform("linux", "amd64"), ONE))
     facts = ImageFacts(ONE, children)
     await images.record(facts=[facts])
@@ -72,14 +72,16 @@ async def test_recording_nothing_is_allowed(images: Images) -> None:
     assert await images.store.tags() == {}
 
 
-async def test_a_forgotten_tag_is_gone_and_only_that_one(images: Images) -> None:
+async def test_only_the_tag_to_forget_is_deleted(images: Images) -> None:
     await images.record(TagState("r/a", "1", ONE), TagState("r/a", "2", ONE), TagState("r/b", "1", ONE))
     async with images.database.write() as connection:
         await images.store.forget(connection, {("r/a", "1")})
     assert set(await images.store.tags()) == {("r/a", "2"), ("r/b", "1")}
 
 
-async def test_the_first_retry_is_the_earliest_of_those_put_off(images: Images, clock: MovableClock) -> None:
+async def test_the_first_retry_is_the_earliest_of_the_deferred_tags(
+    images: Images, clock: MovableClock
+) -> None:
     assert await images.store.first_retry() is None
     now = clock.now()
     for hours, tag in ((3, "a"), (2, "b")):

@@ -1,4 +1,4 @@
-"""Clients for fake registries: impatient, with a clock that tests move."""
+"""Clients for fake registries with short time limits and a clock that tests move."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

@@ -1,4 +1,4 @@
-"""Logging in: challenges, tokens, what is sent where, and what is never sent twice."""
+"""Logging in at a registry: challenges, tokens, and which server gets which login."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ async def ask_all(client: RegistryClient, images: list[ImageRef]) -> None:
     await asyncio.gather(*(client.head(image) for image in images))
 
 
-async def test_only_one_of_many_first_questions_runs_into_the_challenge(client: RegistryClient) -> None:
+async def test_only_one_of_many_first_requests_gets_the_challenge(client: RegistryClient) -> None:
     async with FakeRegistry("bearer") as registry:
         await ask_all(client, refs(registry, 100))
 
@@ -55,7 +55,7 @@ async def test_preparing_sends_nothing(client: RegistryClient) -> None:
         assert registry.requests == []
 
 
-async def test_jobs_that_run_at_once_share_the_tokens_that_are_on_their_way(client: RegistryClient) -> None:
+async def test_parallel_jobs_share_a_token_that_is_being_fetched(client: RegistryClient) -> None:
     async with FakeRegistry("bearer", latency_seconds=0.02) as registry:
         images = refs(registry, 20)
         await client.head(images[0])
@@ -69,7 +69,7 @@ async def test_jobs_that_run_at_once_share_the_tokens_that_are_on_their_way(clie
         assert registry.counts == {"head": 40, "token": 1}
 
 
-async def test_repositories_whose_token_is_on_its_way_are_not_asked_for_again(client: RegistryClient) -> None:
+async def test_a_token_that_is_being_fetched_is_not_requested_again(client: RegistryClient) -> None:
     async with FakeRegistry("bearer", latency_seconds=0.02) as registry:
         *images, first = refs(registry, 21)
         await client.head(first)
@@ -85,7 +85,7 @@ async def test_repositories_whose_token_is_on_its_way_are_not_asked_for_again(cl
         assert registry.scopes == [20, 1]
 
 
-async def test_a_token_is_asked_for_before_it_expires(client: RegistryClient, clock: MovableClock) -> None:
+async def test_a_token_is_renewed_before_it_expires(client: RegistryClient, clock: MovableClock) -> None:
     async with FakeRegistry("bearer", clock=clock, expires_in=300) as registry:
         (image,) = refs(registry, 1)
         await client.head(image)
@@ -121,7 +121,7 @@ async def test_expired_tokens_are_renewed_together(client: RegistryClient, clock
         assert registry.counts == {"head": 40, "token": 2}
 
 
-async def test_a_token_the_registry_forgot_is_replaced_once(client: RegistryClient) -> None:
+async def test_a_token_that_the_registry_forgot_is_replaced_once(client: RegistryClient) -> None:
     async with FakeRegistry("bearer") as registry:
         (image,) = refs(registry, 1)
         await client.head(image)
@@ -148,7 +148,7 @@ async def test_forgotten_tokens_are_replaced_for_all_repositories_that_shared_th
         assert registry.counts["401"] <= 14
 
 
-async def test_a_challenge_that_never_ends_is_left_after_one_fresh_token(client: RegistryClient) -> None:
+async def test_a_registry_that_challenges_again_and_again_gets_one_new_token(client: RegistryClient) -> None:
     async with FakeRegistry("bearer") as registry:
         (image,) = refs(registry, 1)
         registry.faults.challenge_loop = True
@@ -161,7 +161,7 @@ async def test_a_challenge_that_never_ends_is_left_after_one_fresh_token(client:
         assert (registry.counts["head"], registry.counts["token"]) == (2, 1)
 
 
-async def test_a_denied_repository_is_asked_for_again_after_a_while(
+async def test_a_denied_repository_is_tried_again_after_ten_minutes(
     client: RegistryClient, clock: MovableClock
 ) -> None:
     async with FakeRegistry("bearer", private=["team/app0"]) as registry:
@@ -182,7 +182,9 @@ async def test_five_hundred_repositories_need_twenty_five_tokens(client: Registr
         assert max(len(request) for request in registry.requests) < 4096
 
 
-async def test_long_names_share_a_token_only_as_far_as_the_url_stays_short(client: RegistryClient) -> None:
+async def test_a_token_request_holds_as_many_long_names_as_its_url_has_room_for(
+    client: RegistryClient,
+) -> None:
     async with FakeRegistry("bearer") as registry:
         registry.limits.max_url = 4096
         names = [f"team/{'very-' * 40}long{number}" for number in range(40)]
@@ -197,7 +199,7 @@ async def test_long_names_share_a_token_only_as_far_as_the_url_stays_short(clien
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 414, 431])
-async def test_a_server_that_refuses_merged_scopes_is_asked_for_one_at_a_time(
+async def test_a_server_that_refuses_merged_scopes_gets_one_scope_for_each_token(
     client: RegistryClient, status: int
 ) -> None:
     async with FakeRegistry("bearer") as registry:
@@ -212,7 +214,7 @@ async def test_a_server_that_refuses_merged_scopes_is_asked_for_one_at_a_time(
         assert set(registry.scopes) == {1}
 
 
-async def test_a_server_that_grants_only_the_first_scope_is_asked_for_one_at_a_time(
+async def test_a_server_that_grants_only_the_first_scope_gets_one_scope_for_each_token(
     client: RegistryClient,
 ) -> None:
     async with FakeRegistry("bearer") as registry:
@@ -227,7 +229,7 @@ async def test_a_server_that_grants_only_the_first_scope_is_asked_for_one_at_a_t
         assert registry.scopes == [20] + [1] * 19
 
 
-async def test_a_private_neighbour_does_not_spoil_the_shared_token(client: RegistryClient) -> None:
+async def test_a_private_repository_does_not_break_the_token_of_the_others(client: RegistryClient) -> None:
     async with FakeRegistry("bearer", private=["team/app3"]) as registry:
         images = refs(registry, 20)
         await client.prepare(images)
@@ -268,9 +270,7 @@ async def test_a_refused_login_is_not_tried_again_until_it_changes(
         await client.head(images[0])
 
 
-async def test_an_identity_token_is_exchanged_as_oauth2_asks(
-    client: RegistryClient, docker_config: Path
-) -> None:
+async def test_an_identity_token_is_exchanged_by_oauth2(client: RegistryClient, docker_config: Path) -> None:
     async with FakeRegistry("bearer", private=["team/app0"]) as registry:
         registry.identity_tokens.add("refresh-me")
         write_auths(docker_config, **{registry.host: {"identitytoken": "refresh-me"}})
@@ -282,7 +282,7 @@ async def test_an_identity_token_is_exchanged_as_oauth2_asks(
         assert not any("refresh-me" in request for request in registry.requests)
 
 
-async def test_basic_logins_go_out_with_every_question(client: RegistryClient, docker_config: Path) -> None:
+async def test_every_request_carries_a_basic_login(client: RegistryClient, docker_config: Path) -> None:
     async with FakeRegistry("basic", users={"alice": "wonderland"}) as registry:
         write_auths(docker_config, **{registry.host: ALICE})
 
@@ -302,7 +302,7 @@ async def test_a_refused_basic_login_is_sent_once(client: RegistryClient, docker
         assert registry.counts == {"head": 2, "401": 2}
 
 
-async def test_a_registry_that_wants_a_login_we_do_not_have_is_asked_once(client: RegistryClient) -> None:
+async def test_a_registry_whose_login_is_missing_is_asked_once(client: RegistryClient) -> None:
     async with FakeRegistry("basic", users={"alice": "other"}) as registry:
         images = refs(registry, 5)
         for image in images:
@@ -330,7 +330,7 @@ async def test_the_token_server_may_be_another_host(client: RegistryClient, dock
 @pytest.mark.parametrize(
     "realm", ["ftp://127.0.0.1/token", "/token", "http://user:pass@127.0.0.1/token", "http://[::1/token", ""]
 )
-async def test_a_realm_that_no_login_may_be_sent_to_is_refused(client: RegistryClient, realm: str) -> None:
+async def test_a_realm_that_is_no_plain_url_is_refused(client: RegistryClient, realm: str) -> None:
     async with FakeRegistry("bearer", realm=realm or "http://") as registry:
         (image,) = refs(registry, 1)
 

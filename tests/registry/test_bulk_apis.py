@@ -1,4 +1,4 @@
-"""Bulk APIs at their best: many tags with their digests for one request, and no request too many."""
+"""Bulk APIs give many tags with their digests in one request."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -46,7 +46,7 @@ async def test_one_request_names_what_each_tag_points_at(api: Opened) -> None:
     assert len(api.server.requests) == 1
 
 
-async def test_every_page_is_read_when_every_page_is_wanted(api: Opened, case: Case) -> None:
+async def test_a_caller_can_read_all_pages(api: Opened, case: Case) -> None:
     pushed = {"latest": api.server.push("acme/app", "latest")}
     pushed |= {f"1.{number}": api.server.push("acme/app", f"1.{number}") for number in range(249)}
     await api.all()
@@ -59,7 +59,7 @@ async def test_every_page_is_read_when_every_page_is_wanted(api: Opened, case: C
     assert len(api.server.requests) == case.pages
 
 
-async def test_no_further_page_is_asked_for_when_the_first_is_enough(api: Opened) -> None:
+async def test_the_client_asks_for_no_page_that_the_caller_does_not_read(api: Opened) -> None:
     for number in range(250):
         newest = api.server.push("acme/app", f"1.{number}")
     await api.all()
@@ -72,7 +72,7 @@ async def test_no_further_page_is_asked_for_when_the_first_is_enough(api: Opened
     assert len(api.server.requests) == 1
 
 
-async def test_nothing_but_this_server_is_asked(api: Opened) -> None:
+async def test_all_requests_go_to_this_server(api: Opened) -> None:
     for number in range(150):
         api.server.push("acme/app", f"1.{number}")
 
@@ -97,7 +97,7 @@ async def test_the_images_of_an_index_are_given_where_the_api_lists_them(api: Op
 @pytest.mark.parametrize(
     "case", [each for each in CASES if each.name in {"harbor", "ghcr", "gitlab"}], ids=str
 )
-async def test_repositories_below_others_are_found(api: Opened) -> None:
+async def test_nested_repositories_have_pages(api: Opened) -> None:
     digest = api.server.push("acme/tools/app/web", "1")
 
     (tag,) = await api.all(api.repository("acme/tools/app/web"))
@@ -105,7 +105,7 @@ async def test_repositories_below_others_are_found(api: Opened) -> None:
     assert tag.digest == digest
 
 
-async def test_an_owner_on_ghcr_is_looked_up_as_organisation_and_as_user_once(
+async def test_ghcr_remembers_whether_an_owner_is_an_organisation_or_a_user(
     open_client: OpenClient, docker_config: Path
 ) -> None:
     case = Case("user", lambda: FakeGitHub(users=("ann",)), "ghcr.io")
@@ -136,7 +136,7 @@ async def test_a_missing_package_does_not_make_an_organisation_a_user(
     ("sorts", "orders", "first"),
     [(("desc",), ["-published_at", "desc", "desc"], "1499"), ((), ["-published_at", "desc", "", ""], "0999")],
 )
-async def test_a_gitlab_that_cannot_sort_by_time_is_asked_what_it_can_from_then_on(
+async def test_the_client_remembers_how_a_gitlab_that_cannot_sort_by_time_can_sort(
     open_client: OpenClient, docker_config: Path, sorts: tuple[str, ...], orders: list[str], first: str
 ) -> None:
     async with opened(Case("old gitlab", FakeGitLab), open_client, docker_config) as api:
@@ -160,7 +160,7 @@ def order_in(listing: str) -> str:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_docker_hub_is_asked_on_its_older_path_where_the_documented_one_wants_a_login(
+async def test_docker_hub_falls_back_to_its_older_path_when_the_documented_one_wants_a_login(
     open_client: OpenClient, docker_config: Path, status: int
 ) -> None:
     async with opened(Case("hub", FakeDockerHub, "docker.io"), open_client, docker_config) as api:
@@ -185,7 +185,7 @@ async def test_harbor_gets_the_login_of_its_registry(open_client: OpenClient, do
         assert server.authorizations == [None, server.login]
 
 
-async def test_docker_hub_is_never_told_the_login_of_the_registry(
+async def test_the_api_of_docker_hub_never_gets_the_login_of_the_registry(
     open_client: OpenClient, docker_config: Path
 ) -> None:
     async with opened(Case("hub", FakeDockerHub, "docker.io"), open_client, docker_config) as api:
@@ -220,7 +220,7 @@ async def test_github_gets_the_token_and_not_the_login_of_ghcr(
         ("registry.example", None),
     ],
 )
-def test_which_registry_has_which_api_by_name(registry: str, api: str | None) -> None:
+def test_the_name_of_a_registry_tells_its_api(registry: str, api: str | None) -> None:
     found = api_of(registry)
 
     assert (type(found).__name__ if found else None) == api
@@ -234,7 +234,9 @@ def test_a_realm_tells_who_made_the_registry() -> None:
     assert api_behind(Basic()) is None
 
 
-async def test_registries_without_a_bulk_api_are_known_without_a_request(client: RegistryClient) -> None:
+async def test_no_request_is_needed_for_registries_that_are_listed_without_an_api(
+    client: RegistryClient,
+) -> None:
     without = [name for name in WITHOUT_API if not name.startswith(".")]
 
     for registry in [*without, "1.dkr.ecr.eu-west-1.amazonaws.com", "acme.azurecr.io"]:

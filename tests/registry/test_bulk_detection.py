@@ -1,4 +1,4 @@
-"""Registries that are not known by name: recognised for one request, and not harmed by their bulk API."""
+"""The client identifies a registry whose name tells nothing by one request."""
 
 import asyncio
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.registry.conftest import OpenClient, cool_down_of
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-async def test_a_plain_registry_is_looked_at_once_a_day(client: RegistryClient, clock: MovableClock) -> None:
+async def test_a_plain_registry_is_identified_once_a_day(client: RegistryClient, clock: MovableClock) -> None:
     async with FakeRegistry() as registry:
         ref = ImageRef.parse(f"{registry.host}/app:1")
         registry.push("app", "1")
@@ -33,7 +33,9 @@ async def test_a_plain_registry_is_looked_at_once_a_day(client: RegistryClient, 
         assert client.has_bulk_api(ref)
 
 
-async def test_a_registry_that_challenged_before_is_not_looked_at(client: RegistryClient) -> None:
+async def test_a_registry_that_challenged_before_is_identified_without_a_request(
+    client: RegistryClient,
+) -> None:
     async with FakeRegistry("bearer") as registry:
         registry.push("app", "1")
         ref = ImageRef.parse(f"{registry.host}/app:1")
@@ -44,7 +46,7 @@ async def test_a_registry_that_challenged_before_is_not_looked_at(client: Regist
         assert registry.requests == []
 
 
-async def test_a_registry_that_cannot_be_reached_is_looked_at_again(
+async def test_a_registry_that_cannot_be_reached_is_identified_later(
     client: RegistryClient, clock: MovableClock
 ) -> None:
     async with FakeGitLab() as server:
@@ -72,7 +74,7 @@ async def test_an_api_that_hangs_does_not_make_its_registry_dead(
         assert api.client.has_spare_quota(api.ref)
 
 
-async def test_the_failure_of_an_api_is_no_failure_of_its_registry(client: RegistryClient) -> None:
+async def test_a_failing_api_does_not_hold_back_its_registry(client: RegistryClient) -> None:
     async with FakeRegistry("bearer", realm="http://127.0.0.1:9/service/token") as registry:
         registry.push("app", "1")
         ref = ImageRef.parse(f"{registry.host}/app:1")

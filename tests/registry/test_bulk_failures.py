@@ -1,4 +1,4 @@
-"""Bulk APIs that fail: nobody gets a wrong answer, and nobody asks again too soon."""
+"""A bulk API that fails gives no wrong answer, and the client does not ask it again too soon."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -54,7 +54,7 @@ async def api(case: Case, open_client: OpenClient, docker_config: Path) -> Async
     ],
     ids=["down", "500", "slow", "html", "list", "object", "no api", "405", "429", "403 limit"],
 )
-async def test_a_registry_whose_api_fails_is_left_alone_and_then_tried_again(
+async def test_a_failing_api_is_not_asked_again_too_soon(
     api: Opened, clock: MovableClock, faults: BulkFaults, lasts: timedelta
 ) -> None:
     await api.all()
@@ -74,7 +74,7 @@ async def test_a_registry_whose_api_fails_is_left_alone_and_then_tried_again(
 
 
 @pytest.mark.parametrize(("status", "text"), [(403, "{}"), (404, '{"message": "Not Found"}')])
-async def test_a_repository_that_is_refused_does_not_stand_for_others(
+async def test_a_refused_repository_does_not_block_others(
     api: Opened, clock: MovableClock, status: int, text: str
 ) -> None:
     await api.all()
@@ -93,7 +93,7 @@ async def test_a_repository_that_is_refused_does_not_stand_for_others(
 @pytest.mark.parametrize(
     "case", [each for each in CASES if "scr" not in each.name and "hcr" not in each.name], ids=str
 )
-async def test_a_repository_for_those_who_log_in_does_not_stand_for_others(api: Opened) -> None:
+async def test_a_repository_that_needs_a_login_does_not_block_others(api: Opened) -> None:
     await api.all()
     api.server.faults = BulkFaults(status=401)
 
@@ -105,7 +105,7 @@ async def test_a_repository_for_those_who_log_in_does_not_stand_for_others(api: 
 
 
 @pytest.mark.parametrize("case", [each for each in CASES if each.name != "google"], ids=str)
-async def test_what_an_api_redirects_to_is_not_followed(api: Opened, clock: MovableClock) -> None:
+async def test_redirects_of_an_api_are_not_followed(api: Opened, clock: MovableClock) -> None:
     await api.all()
     async with FakeDockerHub() as other:
         api.server.faults = BulkFaults(status=302, headers=(("Location", f"{other.url}/login"),))
@@ -114,7 +114,7 @@ async def test_what_an_api_redirects_to_is_not_followed(api: Opened, clock: Mova
         assert other.requests == []
 
 
-async def test_where_google_redirects_a_tag_list_it_is_read_without_a_login(
+async def test_a_redirected_tag_list_of_google_is_read_without_a_login(
     open_client: OpenClient, docker_config: Path
 ) -> None:
     async with (
@@ -130,7 +130,7 @@ async def test_where_google_redirects_a_tag_list_it_is_read_without_a_login(
         assert other.authorizations[0] is None
 
 
-async def test_what_gitlabs_api_refuses_the_registry_may_still_be_asked(
+async def test_a_login_that_gitlabs_api_refuses_still_counts_for_the_registry(
     open_client: OpenClient, docker_config: Path
 ) -> None:
     async with opened(Case("gitlab", FakeGitLab), open_client, docker_config) as api:
@@ -157,7 +157,7 @@ async def test_a_repository_that_does_not_exist_costs_no_second_request(api: Ope
 
 
 @pytest.mark.parametrize("case", [each for each in CASES if each.pages > 1], ids=str)
-async def test_what_came_before_a_failure_is_given(api: Opened) -> None:
+async def test_pages_before_a_failure_are_given(api: Opened) -> None:
     for number in range(150):
         newest = api.server.push("acme/app", f"1.{number}")
     pages = api.pages()
@@ -215,7 +215,7 @@ async def test_a_repository_without_tags_is_an_answer(open_client: OpenClient, d
         assert api.client.has_bulk_api(api.ref)
 
 
-async def test_a_list_that_repeats_itself_ends(open_client: OpenClient, docker_config: Path) -> None:
+async def test_a_list_that_repeats_its_pages_ends(open_client: OpenClient, docker_config: Path) -> None:
     async with opened(Case("hub", FakeDockerHub, "docker.io"), open_client, docker_config) as api:
         rows = [{"name": "1", "digest": "sha256:" + "a" * 64}]
         api.server.faults.text = orjson.dumps({"results": rows, "next": "again"}).decode()
@@ -259,7 +259,7 @@ async def test_a_next_page_on_another_host_is_not_asked_for(
         assert other.requests == []
 
 
-async def test_docker_hubs_own_limit_is_heeded_and_the_registry_still_asked(
+async def test_the_limit_of_docker_hubs_api_does_not_hold_back_the_registry(
     open_client: OpenClient, docker_config: Path, clock: MovableClock
 ) -> None:
     async with opened(Case("hub", FakeDockerHub, "docker.io"), open_client, docker_config) as api:
@@ -274,7 +274,9 @@ async def test_docker_hubs_own_limit_is_heeded_and_the_registry_still_asked(
         assert (usage.host, usage.cool_down_until) == (api.server.host, api.server.resets_at)
 
 
-async def test_githubs_limit_is_heeded_until_it_resets(open_client: OpenClient, docker_config: Path) -> None:
+async def test_github_is_not_asked_until_its_limit_resets(
+    open_client: OpenClient, docker_config: Path
+) -> None:
     async with opened(Case("ghcr", FakeGitHub, "ghcr.io"), open_client, docker_config) as api:
         assert isinstance(api.server, FakeGitHub)
         api.server.left = 0
@@ -347,7 +349,7 @@ async def test_a_refused_login_is_sent_once_until_it_changes(
         assert await api.all()
 
 
-async def test_credentials_that_cannot_be_read_are_no_reason_to_ask_without(
+async def test_the_client_does_not_ask_anonymously_when_it_cannot_read_the_credentials(
     open_client: OpenClient, docker_config: Path
 ) -> None:
     async with opened(Case("ghcr", FakeGitHub, "ghcr.io"), open_client, docker_config) as api:

@@ -30,11 +30,11 @@ from dockrev.registry.challenge import Basic, Bearer, Challenge, parse_challenge
         ([], None),
     ],
 )
-def test_a_challenge_is_read_as_rfc_9110_writes_it(headers: list[str], expected: Challenge | None) -> None:
+def test_a_challenge_is_parsed_by_rfc_9110(headers: list[str], expected: Challenge | None) -> None:
     assert parse_challenge(headers) == expected
 
 
-def test_the_reason_for_a_refused_token_is_told() -> None:
+def test_a_challenge_names_the_reason_for_a_refused_token() -> None:
     challenge = parse_challenge(['Bearer realm="https://a:1/t",error="insufficient_scope"'])
 
     assert isinstance(challenge, Bearer)

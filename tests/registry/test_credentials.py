@@ -92,7 +92,7 @@ async def test_an_entry_of_auths_is_a_login(
         ("ghcr.io", "ghcr.io"),
     ],
 )
-def test_keys_of_auths_name_hosts_in_many_ways(key: str, host: str) -> None:
+def test_keys_of_auths_have_many_forms(key: str, host: str) -> None:
     assert normal_host(key) == host
 
 
@@ -122,7 +122,7 @@ async def test_the_file_is_read_again_when_it_changes(store: CredentialStore, do
         (b'{"auths": {"ghcr.io": {"auth": "YWxpY2U="}}}', "whose auth is not user:password"),
     ],
 )
-async def test_a_broken_file_is_told_and_never_shown(
+async def test_a_broken_file_is_reported_without_its_content(
     store: CredentialStore, docker_config: Path, content: bytes, fault: str | None
 ) -> None:
     write_bytes(docker_config, content)
@@ -135,7 +135,9 @@ async def test_a_broken_file_is_told_and_never_shown(
     assert caught.value.reason is RegistryErrorCode.CREDENTIALS
 
 
-async def test_a_directory_in_place_of_the_file_is_told(store: CredentialStore, docker_config: Path) -> None:
+async def test_a_directory_in_place_of_the_file_is_reported(
+    store: CredentialStore, docker_config: Path
+) -> None:
     make_directory(docker_config)
 
     with pytest.raises(RegistryError, match="cannot be read"):
@@ -146,7 +148,7 @@ def test_a_login_does_not_show_its_secret() -> None:
     assert "hidden" not in repr(Credential("alice", "hidden"))
 
 
-async def test_a_helper_is_asked_as_docker_asks_it(
+async def test_a_helper_gets_the_same_input_as_from_docker(
     store: CredentialStore, docker_config: Path, bin_directory: Path
 ) -> None:
     install(bin_directory, "fake", """echo '{"Username":"alice","Secret":"from helper"}'""")
@@ -157,7 +159,7 @@ async def test_a_helper_is_asked_as_docker_asks_it(
     assert asked(bin_directory) == ["get https://index.docker.io/v1/", "get ghcr.io"]
 
 
-async def test_a_hosts_own_helper_comes_before_the_store(
+async def test_the_helper_of_a_host_comes_before_the_store(
     store: CredentialStore, docker_config: Path, bin_directory: Path
 ) -> None:
     install(bin_directory, "own", """echo '{"Username":"<token>","Secret":"identity"}'""")
@@ -168,7 +170,7 @@ async def test_a_hosts_own_helper_comes_before_the_store(
     assert await store.find("quay.io") == Credential("bob", "b")
 
 
-async def test_a_helper_that_knows_no_login_leaves_it_to_auths(
+async def test_auths_count_when_the_helper_has_no_login(
     store: CredentialStore, docker_config: Path, bin_directory: Path
 ) -> None:
     install(bin_directory, "fake", "echo 'credentials not found in native keychain'; exit 1")
@@ -179,7 +181,7 @@ async def test_a_helper_that_knows_no_login_leaves_it_to_auths(
     assert await store.find("quay.io") is None
 
 
-async def test_many_questions_ask_a_helper_once_and_again_after_a_while(
+async def test_the_answer_of_a_helper_counts_for_five_minutes(
     store: CredentialStore, docker_config: Path, bin_directory: Path, clock: MovableClock
 ) -> None:
     install(bin_directory, "fake", """echo '{"Username":"alice","Secret":"s"}'""")
@@ -202,7 +204,7 @@ async def test_many_questions_ask_a_helper_once_and_again_after_a_while(
         ("echo '[]'", "without Username and Secret"),
     ],
 )
-async def test_a_failing_helper_is_told_without_its_output(
+async def test_a_failing_helper_is_reported_without_its_output(
     store: CredentialStore, docker_config: Path, bin_directory: Path, script: str, fault: str
 ) -> None:
     install(bin_directory, "fake", script)
@@ -218,7 +220,7 @@ async def test_a_failing_helper_is_told_without_its_output(
 @pytest.mark.parametrize(
     ("name", "fault"), [("missing", "cannot be run"), ("../../bin/sh", "is not the name")]
 )
-async def test_a_helper_that_cannot_be_run_is_told(
+async def test_a_helper_that_cannot_be_run_is_reported(
     store: CredentialStore, docker_config: Path, name: str, fault: str
 ) -> None:
     write_config(docker_config, {"credsStore": name})
@@ -227,7 +229,7 @@ async def test_a_helper_that_cannot_be_run_is_told(
         await store.find("ghcr.io")
 
 
-async def test_a_hanging_helper_is_killed_with_its_children_and_not_asked_at_once_again(
+async def test_a_hanging_helper_is_killed_with_its_children_and_not_run_again_at_once(
     store: CredentialStore, docker_config: Path, bin_directory: Path, clock: MovableClock
 ) -> None:
     install(bin_directory, "fake", f"sleep 60 & echo $! > {bin_directory}/child; wait")

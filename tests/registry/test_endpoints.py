@@ -29,13 +29,13 @@ CONFIG = RegistryConfig(
         ("localhost.example", "https://localhost.example"),
     ],
 )
-def test_only_loopback_and_listed_registries_are_asked_in_plain(registry: str, base: str) -> None:
+def test_only_loopback_and_listed_registries_use_plain_http(registry: str, base: str) -> None:
     (endpoint,) = endpoints_for(registry, CONFIG)
 
     assert (endpoint.base, endpoint.host) == (base, registry)
 
 
-def test_docker_hub_is_asked_at_its_own_address_after_its_mirrors() -> None:
+def test_docker_hub_comes_after_its_mirrors() -> None:
     first, second, hub = endpoints_for("docker.io", CONFIG)
 
     assert (hub.base, hub.host) == ("https://registry-1.docker.io", "docker.io")

@@ -31,7 +31,7 @@ async def failures(questions: Sequence[Coroutine[Any, Any, object]]) -> list[Reg
     return [outcome for outcome in outcomes if isinstance(outcome, RegistryError)]
 
 
-async def test_at_most_seven_questions_are_open_at_one_host(client: RegistryClient) -> None:
+async def test_at_most_seven_requests_to_a_host_run_at_once(client: RegistryClient) -> None:
     async with FakeRegistry(latency_seconds=0.01) as registry:
         images = refs(registry, 30)
 
@@ -118,7 +118,7 @@ async def test_a_challenge_does_not_prove_that_a_host_may_be_asked(client: Regis
         assert (registry.counts["401"], registry.counts["429"]) == (1, 2)
 
 
-async def test_a_host_that_was_asked_long_ago_is_asked_one_question_first(
+async def test_a_host_that_was_asked_long_ago_gets_one_request_first(
     client: RegistryClient, clock: MovableClock
 ) -> None:
     async with FakeRegistry() as registry:
@@ -132,7 +132,7 @@ async def test_a_host_that_was_asked_long_ago_is_asked_one_question_first(
         assert registry.counts["429"] == 2
 
 
-async def test_a_host_that_obeyed_waits_do_not_help_is_left_alone(client: RegistryClient) -> None:
+async def test_a_host_that_refuses_after_each_wait_is_left_alone(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         images = refs(registry, 20)
         registry.faults.status, registry.limits.retry_after = 429, "1"
@@ -142,7 +142,7 @@ async def test_a_host_that_obeyed_waits_do_not_help_is_left_alone(client: Regist
         assert registry.counts["429"] == 3
 
 
-async def test_only_one_of_many_refused_questions_tries_again_after_the_pause(client: RegistryClient) -> None:
+async def test_only_one_of_many_refused_requests_tries_again_after_the_pause(client: RegistryClient) -> None:
     async with FakeRegistry(latency_seconds=0.01) as registry:
         images = refs(registry, 20)
         await client.head(images[0])
@@ -229,7 +229,7 @@ async def test_a_host_that_is_still_dead_is_probed_once(client: RegistryClient, 
         assert requests_to(client, registry) == before + 1
 
 
-async def test_failures_with_answers_between_them_do_not_make_a_dead_host(client: RegistryClient) -> None:
+async def test_a_host_that_answers_between_failures_is_not_dead(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         (image,) = refs(registry, 1)
         for _ in range(4):
@@ -239,7 +239,7 @@ async def test_failures_with_answers_between_them_do_not_make_a_dead_host(client
             await client.head(image)
 
 
-async def test_a_host_that_hangs_up_is_asked_no_more_than_its_open_questions(client: RegistryClient) -> None:
+async def test_a_host_that_closes_connections_gets_two_requests(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         images = refs(registry, 20)
         registry.faults.down = True
@@ -251,7 +251,7 @@ async def test_a_host_that_hangs_up_is_asked_no_more_than_its_open_questions(cli
         assert requests_to(client, registry) == 2
 
 
-async def test_a_slow_host_is_given_up_after_two_questions_and_no_other_host_waits(
+async def test_a_slow_host_gets_two_requests_and_no_other_host_waits(
     client: RegistryClient,
 ) -> None:
     async with FakeRegistry() as slow, FakeRegistry() as quick:
@@ -268,7 +268,7 @@ async def test_a_slow_host_is_given_up_after_two_questions_and_no_other_host_wai
         assert f"within {IMPATIENT.total_seconds:g} s" in failed[0].message
 
 
-async def test_a_dead_token_server_is_not_tried_for_every_question(client: RegistryClient) -> None:
+async def test_a_dead_token_server_is_not_tried_for_every_request(client: RegistryClient) -> None:
     async with FakeRegistry() as tokens, FakeRegistry("bearer", realm=f"{tokens.url}/token") as registry:
         images = refs(registry, 10)
         await tokens.stop()

@@ -1,4 +1,4 @@
-"""Mirrors before the registry, redirects to other hosts, and credentials that stay where they belong."""
+"""Mirrors come before the registry; a redirect to another host carries no credentials."""
 
 import base64
 from collections.abc import Callable
@@ -50,7 +50,7 @@ async def test_a_mirror_is_asked_instead_of_the_registry(open_client: OpenClient
 
 
 @pytest.mark.parametrize("harm", [hang_up, answer_html, answer_500, limit, forget])
-async def test_a_mirror_that_does_not_help_is_passed_over(
+async def test_a_failing_mirror_is_skipped(
     open_client: OpenClient, harm: Callable[[FakeRegistry], None]
 ) -> None:
     async with FakeRegistry() as mirror, FakeRegistry() as origin:
@@ -64,7 +64,9 @@ async def test_a_mirror_that_does_not_help_is_passed_over(
             assert cool_down_of(client, origin) is None
 
 
-async def test_mirrors_are_asked_in_order_and_the_registry_has_the_last_word(open_client: OpenClient) -> None:
+async def test_mirrors_are_asked_in_order_and_the_error_of_the_registry_counts(
+    open_client: OpenClient,
+) -> None:
     async with FakeRegistry() as one, FakeRegistry() as two, FakeRegistry() as origin:
         image = ImageRef.parse(f"{origin.host}/app:1")
 
@@ -111,7 +113,7 @@ async def test_a_config_blob_is_fetched_from_storage_without_credentials(
         assert storage.counts == {"blob": 1}
 
 
-async def test_a_redirected_registry_is_asked_anonymously_even_if_we_have_a_login_for_it(
+async def test_a_registry_that_a_redirect_leads_to_gets_no_login(
     client: RegistryClient, docker_config: Path
 ) -> None:
     async with (
@@ -127,7 +129,7 @@ async def test_a_redirected_registry_is_asked_anonymously_even_if_we_have_a_logi
         assert not any((header or "").startswith("Basic") for header in home.authorizations)
 
 
-async def test_redirects_in_circles_end(client: RegistryClient) -> None:
+async def test_a_redirect_loop_ends(client: RegistryClient) -> None:
     async with FakeRegistry() as one, FakeRegistry() as two:
         one.faults.redirect_to, two.faults.redirect_to = two.url, one.url
 
@@ -138,7 +140,7 @@ async def test_redirects_in_circles_end(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd?", "http://", "http://host:port", "http://[::1"])
-async def test_a_redirect_to_no_web_address_is_refused(client: RegistryClient, target: str) -> None:
+async def test_a_redirect_to_an_unusable_url_is_refused(client: RegistryClient, target: str) -> None:
     async with FakeRegistry() as registry:
         registry.push("app", "1")
         registry.faults.redirect_to = target

@@ -58,7 +58,7 @@ async def test_an_https_registry_may_not_name_an_http_token_server(
             assert (mirror.counts["401"], tokens.requests) == (1, [])
 
 
-async def test_a_ca_file_without_certificates_is_a_fault_of_the_configuration(tmp_path: Path) -> None:
+async def test_a_ca_file_without_certificates_is_a_configuration_error(tmp_path: Path) -> None:
     empty = tmp_path / "ca.pem"
     empty.write_text("no certificates here")
     config = RegistryConfig(tmp_path / "config.json", ca_file=empty)
@@ -68,7 +68,7 @@ async def test_a_ca_file_without_certificates_is_a_fault_of_the_configuration(tm
             pass
 
 
-async def test_a_refused_connection_is_told_in_words(client: RegistryClient) -> None:
+async def test_a_refused_connection_has_a_clear_message(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         await registry.stop()
         with pytest.raises(RegistryError) as raised:

@@ -1,4 +1,4 @@
-"""Digests, manifests, platforms: the questions a check asks, against a registry that needs no login."""
+"""Digests, manifests and platforms of a registry that needs no login."""
 
 import pytest
 
@@ -32,7 +32,7 @@ async def test_a_reference_without_tag_asks_for_its_digest(client: RegistryClien
         assert registry.requests == [f"HEAD /v2/library/nginx/manifests/{digest}"]
 
 
-async def test_a_tag_beside_a_digest_is_what_is_asked_for(client: RegistryClient) -> None:
+async def test_the_tag_counts_when_a_reference_has_tag_and_digest(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         old = registry.push("library/nginx", "1.27")
         new = registry.push("library/nginx", "1.27", revision="2")
@@ -120,7 +120,7 @@ async def test_the_page_of_a_captive_portal_is_no_manifest(client: RegistryClien
             assert registry.host in caught.value.message
 
 
-async def test_a_body_without_end_is_not_read_to_its_end(client: RegistryClient) -> None:
+async def test_a_body_that_is_too_long_is_refused(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         image = single_image("seed")
         image.top = Stored(image.top.media_type, image.top.body + b" " * (4 * 1024 * 1024))
@@ -168,7 +168,7 @@ async def test_one_bad_repository_does_not_harm_the_others(client: RegistryClien
         assert await client.head(ref(registry, "good:1")) == digest
 
 
-async def test_a_server_error_is_retried_once_at_once(client: RegistryClient) -> None:
+async def test_a_server_error_is_retried_once(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         digest = registry.push("app", "1")
         registry.faults.status, registry.faults.status_times = 502, 1

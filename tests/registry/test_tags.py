@@ -38,7 +38,7 @@ async def test_tags_come_in_the_order_of_their_registry(client: RegistryClient) 
 
 
 @pytest.mark.parametrize("name", ["../../other/manifests/1.0", "1.0?x=y", "1.0#x", "\n1.0", "", "-1.0", "é"])
-async def test_a_name_that_can_be_no_tag_is_left_out(client: RegistryClient, name: str) -> None:
+async def test_a_name_that_cannot_be_a_tag_is_left_out(client: RegistryClient, name: str) -> None:
     async with FakeRegistry() as registry:
         digest = registry.push("app", "1.0")
         registry.retag("app", name, digest)
@@ -69,7 +69,7 @@ async def test_a_list_that_grows_for_ever_is_cut(client: RegistryClient) -> None
         assert len(await client.tags(ImageRef.parse(f"{registry.host}/app"))) == MAX_TAGS
 
 
-async def test_a_registry_that_refuses_the_page_size_is_asked_without(client: RegistryClient) -> None:
+async def test_a_registry_that_refuses_the_page_size_is_asked_without_it(client: RegistryClient) -> None:
     async with FakeRegistry() as registry:
         registry.push("app", "1")
         registry.faults.status, registry.faults.status_times = 400, 1
@@ -103,7 +103,7 @@ async def test_the_tags_of_an_unknown_repository_are_not_found(client: RegistryC
         ("nonsense", None),
     ],
 )
-def test_where_the_next_page_is(header: str, target: str | None) -> None:
+def test_the_link_header_names_the_next_page(header: str, target: str | None) -> None:
     assert next_link([header], ASKED) == target
 
 

@@ -1,4 +1,4 @@
-"""The pure parts of the token exchange: what is asked for, and what an answer grants."""
+"""Token requests and their answers, without a server."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit

@@ -33,7 +33,7 @@ async def test_each_host_is_listed_with_its_requests_of_a_day(
         assert client.usage() == []
 
 
-async def test_a_limit_is_shown_and_holds_background_work_back(
+async def test_a_quota_is_shown_and_holds_background_work_back(
     client: RegistryClient, clock: MovableClock
 ) -> None:
     async with FakeQuay() as server:

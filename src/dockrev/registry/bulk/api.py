@@ -73,7 +73,7 @@ class BulkApi(Protocol):
     hosts: ClassVar[tuple[str, ...]]
     """The registries that have the API: a host, or a domain with a leading dot."""
     accept: ClassVar[str]
-    next_way_on: ClassVar[frozenset[int]]
+    fallback_statuses: ClassVar[frozenset[int]]
     """Statuses after which the client tries the next of `first_pages`."""
 
     def is_behind(self, challenge: Bearer) -> bool:

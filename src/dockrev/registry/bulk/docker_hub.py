@@ -26,7 +26,7 @@ _PAGE_SIZE = 100
 class DockerHub:
     hosts: ClassVar[tuple[str, ...]] = (DOCKER_HUB,)
     accept: ClassVar[str] = "application/json"
-    next_way_on: ClassVar[frozenset[int]] = frozenset({401, 403})
+    fallback_statuses: ClassVar[frozenset[int]] = frozenset({401, 403})
 
     def is_behind(self, challenge: Bearer) -> bool:
         del challenge

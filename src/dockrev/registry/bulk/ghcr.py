@@ -22,7 +22,7 @@ class Ghcr:
     hosts: ClassVar[tuple[str, ...]] = (GHCR, "lscr.io")
     """lscr.io redirects everything to ghcr.io."""
     accept: ClassVar[str] = "application/vnd.github+json"
-    next_way_on: ClassVar[frozenset[int]] = frozenset({404})
+    fallback_statuses: ClassVar[frozenset[int]] = frozenset({404})
 
     def is_behind(self, challenge: Bearer) -> bool:
         del challenge

@@ -21,7 +21,7 @@ _PAGE_SIZE = 1000
 class GitLab:
     hosts: ClassVar[tuple[str, ...]] = ()
     accept: ClassVar[str] = "application/json"
-    next_way_on: ClassVar[frozenset[int]] = frozenset({400})
+    fallback_statuses: ClassVar[frozenset[int]] = frozenset({400})
     """Releases that cannot sort by time answer 400, and so do older ones that cannot sort at all."""
 
     def is_behind(self, challenge: Bearer) -> bool:

@@ -21,7 +21,7 @@ class Google:
     hosts: ClassVar[tuple[str, ...]] = ("gcr.io", ".gcr.io", ".pkg.dev", "registry.k8s.io")
     """registry.k8s.io redirects its tag lists to *.pkg.dev."""
     accept: ClassVar[str] = "application/json"
-    next_way_on: ClassVar[frozenset[int]] = frozenset()
+    fallback_statuses: ClassVar[frozenset[int]] = frozenset()
 
     def is_behind(self, challenge: Bearer) -> bool:
         realm = urlsplit(challenge.realm)

@@ -19,7 +19,7 @@ _PAGE_SIZE = 100
 class Harbor:
     hosts: ClassVar[tuple[str, ...]] = ()
     accept: ClassVar[str] = "application/json"
-    next_way_on: ClassVar[frozenset[int]] = frozenset()
+    fallback_statuses: ClassVar[frozenset[int]] = frozenset()
 
     def is_behind(self, challenge: Bearer) -> bool:
         return realm_path(challenge) == "/service/token"

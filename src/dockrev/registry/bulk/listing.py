@@ -65,7 +65,7 @@ class BulkListing:
         targets = self._api.first_pages(ref)
         for way in sorted(range(len(targets)), key=lambda way: way != usual):
             response = await self._fetch(bulk_page(ref, targets[way], self._api.accept))
-            if response.status not in self._api.next_way_on:
+            if response.status not in self._api.fallback_statuses:
                 break
         if response.status == 200:
             self._ways[owner] = way

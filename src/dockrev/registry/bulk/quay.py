@@ -19,7 +19,7 @@ _PAGE_SIZE = 100
 class Quay:
     hosts: ClassVar[tuple[str, ...]] = (QUAY,)
     accept: ClassVar[str] = "application/json"
-    next_way_on: ClassVar[frozenset[int]] = frozenset()
+    fallback_statuses: ClassVar[frozenset[int]] = frozenset()
 
     def is_behind(self, challenge: Bearer) -> bool:
         return realm_path(challenge) == "/v2/auth"
