@@ -13,7 +13,7 @@ from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView, views_of
-from dockrev.updates.models import Mode
+from dockrev.updates.models import UpdateMode
 from tests.stacks.building import (
     AMD64,
     NEW,
@@ -133,9 +133,9 @@ def test_the_request_is_about_the_smallest_target_that_has_them_all(
     request = request_for(choose(found, services_in(found)).chosen, dry_run=False)
 
     assert request.target == target
-    assert {wish.service_id for wish in request.wishes} == {one.id for one in services_in(found)}
-    assert {(wish.tag, wish.digest) for wish in request.wishes} == {("latest", NEW)}
-    assert (request.mode, request.partial) == (Mode.APPLY, True)
+    assert {wish.service_id for wish in request.approved} == {one.id for one in services_in(found)}
+    assert {(wish.tag, wish.digest) for wish in request.approved} == {("latest", NEW)}
+    assert (request.mode, request.partial) == (UpdateMode.APPLY, True)
 
 
 def summary(outcome: Mapping[str, Json], mode: str = "apply") -> Mapping[str, Json]:

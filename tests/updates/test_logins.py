@@ -15,7 +15,7 @@ from dockrev.docker.registry_login import RegistryLogin
 from dockrev.errors import DockerError, RegistryError
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.credentials import CredentialStore
-from dockrev.updates.logins import Logins
+from dockrev.updates.logins import registry_login
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Images
@@ -24,47 +24,47 @@ from tests.testbed.registry import Pushed, Registry
 BASIC = "b3BlcmF0b3I6b3BlbnNlc2FtZQ=="
 
 
-def logins(directory: Path, document: object) -> Logins:
+def credentials(directory: Path, document: object) -> CredentialStore:
     file = directory / "config.json"
     file.write_text(json.dumps(document))
-    return Logins(CredentialStore(file, SystemClock()))
+    return CredentialStore(file, SystemClock())
 
 
 async def test_a_registry_without_a_login_gets_none(tmp_path: Path) -> None:
-    found = logins(tmp_path, {"auths": {"ghcr.io": {"auth": BASIC}}})
+    store = credentials(tmp_path, {"auths": {"ghcr.io": {"auth": BASIC}}})
 
-    assert await found.find(ImageRef.parse("quay.io/app:1")) is None
+    assert await registry_login(store, ImageRef.parse("quay.io/app:1")) is None
 
 
 async def test_a_login_carries_user_password_and_the_registrys_host(tmp_path: Path) -> None:
-    found = logins(tmp_path, {"auths": {"https://ghcr.io": {"auth": BASIC}}})
+    store = credentials(tmp_path, {"auths": {"https://ghcr.io": {"auth": BASIC}}})
 
-    login = await found.find(ImageRef.parse("ghcr.io/acme/app:1"))
+    login = await registry_login(store, ImageRef.parse("ghcr.io/acme/app:1"))
 
     assert login == RegistryLogin("ghcr.io", "operator", "opensesame")
 
 
 async def test_docker_hub_is_named_as_docker_itself_names_it(tmp_path: Path) -> None:
-    found = logins(tmp_path, {"auths": {"https://index.docker.io/v1/": {"auth": BASIC}}})
+    store = credentials(tmp_path, {"auths": {"https://index.docker.io/v1/": {"auth": BASIC}}})
 
-    login = await found.find(ImageRef.parse("nginx:1"))
+    login = await registry_login(store, ImageRef.parse("nginx:1"))
 
     assert login == RegistryLogin("https://index.docker.io/v1/", "operator", "opensesame")
 
 
 async def test_an_identity_token_goes_without_a_user_and_a_password(tmp_path: Path) -> None:
-    found = logins(tmp_path, {"auths": {"ghcr.io": {"auth": BASIC, "identitytoken": "refresh"}}})
+    store = credentials(tmp_path, {"auths": {"ghcr.io": {"auth": BASIC, "identitytoken": "refresh"}}})
 
-    login = await found.find(ImageRef.parse("ghcr.io/acme/app:1"))
+    login = await registry_login(store, ImageRef.parse("ghcr.io/acme/app:1"))
 
     assert login == RegistryLogin("ghcr.io", identity_token="refresh")
 
 
 async def test_an_unusable_config_is_an_error_and_not_an_anonymous_pull(tmp_path: Path) -> None:
-    found = logins(tmp_path, {"auths": {"ghcr.io": {"auth": "###"}}})
+    store = credentials(tmp_path, {"auths": {"ghcr.io": {"auth": "###"}}})
 
     with pytest.raises(RegistryError, match="not base64"):
-        await found.find(ImageRef.parse("ghcr.io/acme/app:1"))
+        await registry_login(store, ImageRef.parse("ghcr.io/acme/app:1"))
 
 
 @asynccontextmanager
@@ -85,10 +85,10 @@ def pushed(bed: Bed, images: Images, kind: str) -> Pushed:
 async def test_the_engine_pulls_from_a_guarded_registry_with_it(bed: Bed, images: Images, kind: str) -> None:
     image = pushed(bed, images, kind)
     content = image.ref.at(image.digest)
-    found = Logins(CredentialStore(bed.docker_config.file, SystemClock()))
+    store = CredentialStore(bed.docker_config.file, SystemClock())
 
     async with pulling(bed.engine) as pull:
-        login = await found.find(content)
+        login = await registry_login(store, content)
         image_id = await pull.pull(content, login, lambda _: None)
 
     assert image_id == images.build(f"login-{kind}").image_id

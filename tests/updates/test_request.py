@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from dockrev.errors import InvalidArgument
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
-from dockrev.updates.models import Mode, UpdateRequest, Wish
+from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdateRequest
 from dockrev.updates.request import UpdateIn, parse_request
 
 DIGEST = "sha256:" + "a" * 64
@@ -21,8 +21,8 @@ def parsed(given: dict[str, Any]) -> UpdateRequest:
 def test_a_service_is_named_with_its_digest() -> None:
     assert parsed(SERVICE) == UpdateRequest(
         JobTarget(Scope.SERVICE, None, "svc_1"),
-        (Wish("svc_1", "latest", DIGEST),),
-        Mode.APPLY,
+        (ApprovedTarget("svc_1", "latest", DIGEST),),
+        UpdateMode.APPLY,
         allow_arch_mismatch=False,
         backup_mode=BackupMode.INHERIT,
         reason=Reason.UI,
@@ -30,34 +30,34 @@ def test_a_service_is_named_with_its_digest() -> None:
 
 
 def test_a_stack_names_its_services_as_targets() -> None:
-    assert parsed(STACK).wishes == (Wish("svc_1", "latest", DIGEST),)
+    assert parsed(STACK).approved == (ApprovedTarget("svc_1", "latest", DIGEST),)
 
 
 def test_nothing_to_update_is_a_request_too() -> None:
-    assert parsed({"scope": "all", "targets": []}).wishes == ()
+    assert parsed({"scope": "all", "targets": []}).approved == ()
 
 
 def test_the_choices_are_taken_over() -> None:
     chosen = parsed(
         SERVICE | {"mode": "dry-run", "allowArchMismatch": True, "backupMode": "force", "reason": "webhook"}
     )
-    assert (chosen.mode, chosen.allow_arch_mismatch) == (Mode.DRY_RUN, True)
+    assert (chosen.mode, chosen.allow_arch_mismatch) == (UpdateMode.DRY_RUN, True)
     assert (chosen.backup_mode, chosen.reason) == (BackupMode.FORCE, Reason.WEBHOOK)
 
 
 def test_names_are_trimmed_and_a_bare_digest_is_a_sha256() -> None:
     given = SERVICE | {"serviceId": " svc_1 ", "targetTag": " latest ", "targetDigest": "a" * 64}
-    assert parsed(given).wishes == (Wish("svc_1", "latest", DIGEST),)
+    assert parsed(given).approved == (ApprovedTarget("svc_1", "latest", DIGEST),)
 
 
 def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself() -> None:
     given = SERVICE | {"pullTags": [" 1.2.3 ", "latest", "1.2", "1.2.3"]}
-    assert parsed(given).wishes[0].pull_tags == ("1.2.3", "1.2")
+    assert parsed(given).approved[0].pull_tags == ("1.2.3", "1.2")
 
 
 @pytest.mark.parametrize("tag", ["latest", "_hidden", "1.2.3-rc.1_build", "t" * 128])
 def test_whatever_can_be_a_tag_may_be_pulled(tag: str) -> None:
-    assert parsed(SERVICE | {"targetTag": "1", "pullTags": [tag]}).wishes[0].pull_tags == (tag,)
+    assert parsed(SERVICE | {"targetTag": "1", "pullTags": [tag]}).approved[0].pull_tags == (tag,)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dockrev.oci.manifest import Child
 from dockrev.stacks.models import Runtime, Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView, views_of
-from dockrev.updates.models import Mode, UpdatePlan, UpdateRequest, Wish
+from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdatePlan, UpdateRequest
 from dockrev.updates.selection import plan_update
 from dockrev.versions.models import DigestSnapshot
 from tests.stacks.building import (
@@ -59,15 +59,17 @@ def host(
     )
 
 
-def wish(of: Service, digest: str = NEW, tag: str = "latest") -> Wish:
-    return Wish(of.id, tag, digest)
+def wish(of: Service, digest: str = NEW, tag: str = "latest") -> ApprovedTarget:
+    return ApprovedTarget(of.id, tag, digest)
 
 
-def request(*wishes: Wish, scope: Scope = Scope.ALL, allow_arch_mismatch: bool = False) -> UpdateRequest:
+def request(
+    *wishes: ApprovedTarget, scope: Scope = Scope.ALL, allow_arch_mismatch: bool = False
+) -> UpdateRequest:
     stack_id = "stk_blog" if scope is Scope.STACK else None
     service_id = wishes[0].service_id if scope is Scope.SERVICE else None
     target = JobTarget(scope, stack_id, service_id)
-    return UpdateRequest(target, wishes, Mode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
+    return UpdateRequest(target, wishes, UpdateMode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
 
 
 def plan(of: UpdateRequest, stacks: list[StackView]) -> UpdatePlan:
@@ -101,11 +103,11 @@ def test_a_stack_and_everything_mean_exactly_what_can_be_updated() -> None:
     [
         ((), [BEHIND.id], []),
         ((wish(BEHIND), wish(CURRENT)), [], [CURRENT.id]),
-        ((Wish("svc_unknown", "latest", NEW),), [BEHIND.id], ["svc_unknown"]),
+        ((ApprovedTarget("svc_unknown", "latest", NEW),), [BEHIND.id], ["svc_unknown"]),
     ],
 )
 def test_another_list_than_the_selection_is_refused(
-    wishes: tuple[Wish, ...], missing: list[str], extra: list[str]
+    wishes: tuple[ApprovedTarget, ...], missing: list[str], extra: list[str]
 ) -> None:
     told = details(request(*wishes), host(BEHIND, CURRENT))
     assert told == {"missingServiceIds": missing, "extraServiceIds": extra}
@@ -223,7 +225,7 @@ def test_dockrev_is_known_by_its_container_too() -> None:
 
 
 def test_ids_that_do_not_exist_are_told() -> None:
-    unknown = request(Wish("svc_nobody", "latest", NEW), scope=Scope.SERVICE)
+    unknown = request(ApprovedTarget("svc_nobody", "latest", NEW), scope=Scope.SERVICE)
     assert details(unknown, host(BEHIND)) == {"field": "serviceId", "value": "svc_nobody"}
     elsewhere = replace(request(), target=JobTarget(Scope.STACK, "stk_nobody"))
     assert details(elsewhere, host(BEHIND)) == {"field": "stackId", "value": "stk_nobody"}

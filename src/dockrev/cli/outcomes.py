@@ -7,11 +7,12 @@ from typing import Any
 from dockrev.errors import Json
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
+from dockrev.replacement.outcome import ServiceStatus
 from dockrev.stacks.models import Service
 from dockrev.stacks.updatable import refusals
 from dockrev.stacks.update_state import Candidate
 from dockrev.stacks.views import StackView
-from dockrev.updates.models import Mode, ServiceStatus, UpdateRequest, Wish
+from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdateRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,10 @@ def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
         target = JobTarget(Scope.ALL)
     return UpdateRequest(
         target=target,
-        wishes=tuple(Wish(one.service.id, one.candidate.tag, one.candidate.digest) for one in chosen),
-        mode=Mode.DRY_RUN if dry_run else Mode.APPLY,
+        approved=tuple(
+            ApprovedTarget(one.service.id, one.candidate.tag, one.candidate.digest) for one in chosen
+        ),
+        mode=UpdateMode.DRY_RUN if dry_run else UpdateMode.APPLY,
         allow_arch_mismatch=False,
         backup_mode=BackupMode.INHERIT,
         reason=Reason.UI,
@@ -90,7 +93,7 @@ class Told:
 def outcomes_of(summary: Mapping[str, Json], projects: Mapping[str, str]) -> list[Told]:
     """From the summary of an update job; `projects` by the id of their stack."""
     stacks: Any = summary.get("stacks", ())
-    dry_run = summary.get("mode") == Mode.DRY_RUN.value
+    dry_run = summary.get("mode") == UpdateMode.DRY_RUN.value
     return [
         _told(projects.get(stack["stackId"], stack["stackId"]), service, dry_run=dry_run)
         for stack in stacks

@@ -14,11 +14,9 @@ from dockrev.jobs.old_workflows import delete_workflow_files
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.credentials import CredentialStore
-from dockrev.updates.collaborators import Tools
+from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.jobs import UpdateJobs
-from dockrev.updates.logins import Logins
 from dockrev.updates.reservations import Reservations
-from dockrev.updates.saving import UpdateBackups
 from dockrev.updates.store import UpdateStore
 
 
@@ -54,30 +52,27 @@ def build_write_side(read: ReadSide) -> WriteSide:
         jobs,
         UpdateStore(read.database, read.clock),
         Reservations(read.database),
-        read.views,
-        _tools(read),
-        UpdateBackups(
-            BackupCreator(read.host, backups, read.settings, read.clock),
-            BackupRestorer(read.host, backups),
-            retention,
-            backups,
-            read.stacks,
-            read.settings,
-        ),
+        _environment(read, backups, retention),
     )
     return WriteSide(
         read.database, feed, jobs, runner, BackupRecovery(read.host, backups), retention, updates
     )
 
 
-def _tools(read: ReadSide) -> Tools:
-    return Tools(
+def _environment(read: ReadSide, backups: BackupStore, retention: BackupRetention) -> UpdateEnvironment:
+    return UpdateEnvironment(
         host=read.host,
         registry=read.registry,
-        login=Logins(CredentialStore(read.config.registry.credentials_file, read.clock)).find,
+        credentials=CredentialStore(read.config.registry.credentials_file, read.clock),
+        backups=backups,
+        backup_creator=BackupCreator(read.host, backups, read.settings, read.clock),
+        backup_restorer=BackupRestorer(read.host, backups),
+        backup_retention=retention,
+        stacks=read.stacks,
+        views=read.views,
         scanner=read.scanner,
         checker=read.checker,
-        clock=read.clock,
         settings=read.settings,
+        clock=read.clock,
         retries=read.config.updates,
     )

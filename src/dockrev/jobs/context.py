@@ -1,7 +1,7 @@
 """What the handler of a job may do with its job: log, send events, show progress, notice a cancel."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from dockrev.clock import Clock, timestamp
@@ -26,6 +26,10 @@ class JobContext:
 
     async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         await self._store.add_event(self.job.id, kind, fields)
+
+    async def events(self, kind: str) -> Sequence[Mapping[str, Json]]:
+        """Those of this kind so far, in earlier processes too, in their order."""
+        return await self._store.events(self.job.id, kind)
 
     def progress(self, progress: JobProgress) -> None:
         """Cheap at any rate: the newest state is stored and sent at most twice a second."""

@@ -137,6 +137,16 @@ class JobStore:
             row = await _add_event(connection, job_id, kind, fields, now)
         self._feed.publish([row])
 
+    async def events(self, job_id: str, kind: str) -> list[Mapping[str, Json]]:
+        """The events of this kind, in their order."""
+        query = select(job_logs.c.message).where(
+            job_logs.c.job_id == job_id, job_logs.c.level == Level.EVENT, ~job_logs.c.is_progress
+        )
+        async with self._database.read() as connection:
+            texts = await connection.scalars(query.order_by(job_logs.c.id))
+            documents = [orjson.loads(text) for text in texts]
+        return [document for document in documents if document["type"] == kind]
+
     async def set_progress(self, job_id: str, progress: Mapping[str, Json]) -> None:
         """The newest progress replaces the one before, in the record and as the job's one progress event."""
         now = self._clock.now()

@@ -15,18 +15,17 @@ from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import JobOutcome, JobStatus, Level, NewJob, Termination
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
-from dockrev.stacks.views import StackViews
-from dockrev.updates.collaborators import Tools
-from dockrev.updates.models import StackPlan, UpdatePlan, UpdateRequest
-from dockrev.updates.one_stack import Backups, StackOutcome, StackUpdate
-from dockrev.updates.protection import needless
-from dockrev.updates.report import UpdateReport
+from dockrev.replacement.kept_image import unneeded_tags
+from dockrev.replacement.waiting import or_cancelled
+from dockrev.updates.environment import UpdateEnvironment
+from dockrev.updates.locks import UpdateLocks
+from dockrev.updates.models import StackOutcome, StackPlan, UpdatePlan, UpdateRequest
+from dockrev.updates.report import StackReport, UpdateReport
 from dockrev.updates.reservations import Reservations
-from dockrev.updates.retrying import unless_cancelled
 from dockrev.updates.selection import plan_update
+from dockrev.updates.stack_update import update_stack
 from dockrev.updates.store import UpdateStore
 from dockrev.updates.summary import status_of, summary_of, was_cancelled
-from dockrev.updates.turns import Turns
 
 log = structlog.get_logger()
 
@@ -41,26 +40,21 @@ class UpdateJobs:
         jobs: JobStore,
         updates: UpdateStore,
         reservations: Reservations,
-        views: StackViews,
-        tools: Tools,
-        backups: Backups,
+        environment: UpdateEnvironment,
     ) -> None:
         self._runner = runner
         self._jobs = jobs
         self._updates = updates
         self._reservations = reservations
-        self._views = views
-        self._tools = tools
-        self._backups = backups
-        self._turns = Turns()
+        self._environment = environment
+        self._locks = UpdateLocks()
         runner.register(JobKind(JOB_TYPE, self._run, resumes=True))
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
-        await (
-            self._tools.host.own_service()
-        )  # without the engine nobody can say which service is Dockrev itself
-        plan = plan_update(request, await self._views.all())
+        # Without the engine nobody can say which service is Dockrev itself.
+        await self._environment.host.own_service()
+        plan = plan_update(request, await self._environment.views.all())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,
@@ -80,26 +74,28 @@ class UpdateJobs:
         await self._updates.admit(connection, job_id, plan)
 
     async def repair(self) -> None:
-        """Before jobs run: what updates that have ended left behind by a crash goes away."""
+        """Before jobs run: removes the reservations and image tags that a crash left behind."""
         unfinished = {job.id for job in await self._jobs.unfinished()}
         await self._reservations.release_all_but(unfinished)
         try:
-            if tags := await self._tools.host.images.rollback_tags():
-                known = {one.service.id for stack in await self._views.all() for one in stack.services}
-                for tag in needless(tags, unfinished, known):
-                    await self._tools.host.images.untag(tag)
+            if tags := await self._environment.host.images.rollback_tags():
+                service_ids = {
+                    one.service.id for stack in await self._environment.views.all() for one in stack.services
+                }
+                for tag in unneeded_tags(tags, unfinished, service_ids):
+                    await self._environment.host.images.untag(tag)
         except AppError as error:
-            log.warning("Protective tags not cleaned", action="update.repair_failed", cause=error.message)
+            log.warning("Tags of old images stay", action="update.repair_failed", cause=error.message)
 
     async def _run(self, context: JobContext) -> JobOutcome:
-        """Told apart from a first run by the journal alone. Reservations go when the outcome is certain."""
+        """A first run or a resumed one: the journal makes the difference."""
         plan = await self._updates.plan(context.job.id)
         report = UpdateReport(context, plan)
         if context.job.progress is None:
             await context.log("update started")
             report.begin()
         else:
-            await context.log("update goes on")
+            await context.log("update resumed")
         outcomes = await self._stacks(context, plan, report)
         report.finish()
         status = status_of(plan, outcomes)
@@ -107,11 +103,11 @@ class UpdateJobs:
             f"update finished: {status}", Level.INFO if status is JobStatus.SUCCESS else Level.WARN
         )
         if status is JobStatus.SUCCESS:
-            await self._backups.settled(context.job.id)
+            await self._environment.backup_retention.update_succeeded(context.job.id)
         await self._reservations.release(context.job.id)
         summary = dict(summary_of(plan, outcomes))
         if was_cancelled(outcomes):
-            at = timestamp(self._tools.clock.now())
+            at = timestamp(self._environment.clock.now())
             summary["terminated"] = {"reason": Termination.CANCELLED.value, "at": at}
         return JobOutcome(status, summary)
 
@@ -122,30 +118,30 @@ class UpdateJobs:
         begun = await self._updates.has_begun(context.job.id)
 
         async def update(stack: StackPlan) -> StackOutcome:
-            async with places, self._turn(context, stack, begun=begun):
-                return await StackUpdate(
+            async with places, self._locked(context, stack, begun=begun):
+                return await update_stack(
                     context.job.id,
                     plan,
                     stack,
-                    lambda subject: self._updates.journal(context.job.id, subject),
-                    self._tools,
-                    self._backups,
-                    report.stack(stack),
+                    self._updates.journal(context.job.id, stack.stack_id),
+                    self._environment,
+                    StackReport(report, stack, self._environment),
                     context.cancel_requested,
-                ).run()
+                )
 
         try:
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(update(stack)) for stack in plan.stacks]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures
-        return [one.result() for one in running]
+        return [task.result() for task in running]
 
     @asynccontextmanager
-    async def _turn(self, context: JobContext, stack: StackPlan, *, begun: bool) -> AsyncIterator[None]:
-        """One that has begun needs it to go back, too; another has nothing to wait for once cancelled."""
+    async def _locked(self, context: JobContext, stack: StackPlan, *, begun: bool) -> AsyncIterator[None]:
+        """A job that has begun needs the locks to roll back too. Another one stops waiting on a cancel."""
         async with AsyncExitStack() as held:
-            turn = held.enter_async_context(self._turns.of(stack, context.log))
+            host_id = self._environment.host.id
+            waiting = held.enter_async_context(self._locks.hold(host_id, stack, context.log))
             with suppress(JobCancelled):
-                await (turn if begun else unless_cancelled(context.cancel_requested, turn))
+                await (waiting if begun else or_cancelled(context.cancel_requested, waiting))
             yield

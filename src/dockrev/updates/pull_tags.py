@@ -1,94 +1,78 @@
-"""Further names for the new content that the operator wants here; a missing one harms nobody."""
+"""Pulls further names of the new image that the operator asked for. A name that is missing harms nobody."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from dockrev.errors import AppError, JobCancelled, Json, StorageError
 from dockrev.jobs.models import Level
 from dockrev.oci.ref import ImageRef
-from dockrev.updates.collaborators import Tools
-from dockrev.updates.content import bring
-from dockrev.updates.retrying import patiently, unless_cancelled
+from dockrev.replacement.download import ensure_present
+from dockrev.replacement.waiting import or_cancelled, retry_and_tell
+from dockrev.retry import RetryPolicy
+from dockrev.updates.environment import UpdateEnvironment
+from dockrev.updates.models import PulledTags, ServicePlan
 
-Tell = Callable[[str, Level], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class PulledTags:
-    """`warnings`: for those that could not be had, in the words of the API's `pullTagWarnings`."""
-
-    names: tuple[str, ...] = ()
-    warnings: tuple[Mapping[str, Json], ...] = ()
+Log = Callable[[str, Level], Awaitable[None]]
 
 
-class PullTags:
-    """Of one service; `image` is the reference in its Compose file, whose repository has the tags."""
-
-    def __init__(
-        self, tools: Tools, service_id: str, image: ImageRef, cancelled: asyncio.Event, tell: Tell
-    ) -> None:
-        self._tools = tools
-        self._service_id = service_id
-        self._image = image
-        self._cancelled = cancelled
-        self._tell = tell
-
-    async def pull(self, tags: Sequence[str]) -> PulledTags:
-        """One after the other. Raises nothing but StorageError."""
-        names, warnings = [], []
-        for tag in tags:
-            ref = replace(self._image, tag=tag, digest=None)
-            if warning := await self._try(ref):
-                warnings.append(warning)
-            else:
-                names.append(str(ref))
-        return PulledTags(tuple(names), tuple(warnings))
-
-    async def _try(self, ref: ImageRef) -> Mapping[str, Json] | None:
-        """The warning, when it cannot be had."""
-        attempts = 0
-
-        async def attempt() -> None:
-            nonlocal attempts
-            attempts += 1
-            await self._pull(ref)
-
+async def pull_tags(
+    plan: ServicePlan, policy: RetryPolicy, environment: UpdateEnvironment, cancelled: asyncio.Event, log: Log
+) -> PulledTags:
+    """One after the other; the tags are those of the repository in the Compose file. Raises StorageError."""
+    names, warnings = [], []
+    for tag in plan.pull_tags:
+        ref = replace(plan.ref, tag=tag, digest=None)
+        attempts = _Attempts(ref, environment)
         try:
-            self._require_not_cancelled()
-            await unless_cancelled(
-                self._cancelled, patiently(attempt, self._tools.retries, self._tell_attempt)
-            )
+            await _pull(attempts, policy, cancelled, log)
         except StorageError:
             raise  # the whole job waits for its database
         except AppError as error:
-            await self._tell(f"{ref} was not pulled: {error.message}", Level.WARN)
-            return self._warning(ref, attempts, error.message)
-        return None
+            await log(f"{ref} was not pulled: {error.message}", Level.WARN)
+            warnings.append(_warning(plan, ref, attempts.count, error.message, environment))
+        else:
+            names.append(str(ref))
+    return PulledTags(tuple(names), tuple(warnings))
 
-    def _require_not_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise JobCancelled
 
-    async def _pull(self, ref: ImageRef) -> None:
-        digest = await self._tools.registry.head(ref)
-        image = await bring(self._tools, replace(ref, tag=None, digest=digest), lambda _: None)
-        await self._tools.host.images.tag(image, ref.repository, ref.tag or "")
+class _Attempts:
+    def __init__(self, ref: ImageRef, environment: UpdateEnvironment) -> None:
+        self._ref = ref
+        self._environment = environment
+        self.count = 0
 
-    async def _tell_attempt(self, line: str) -> None:
-        await self._tell(line, Level.INFO)
+    async def make(self) -> None:
+        self.count += 1
+        host, ref = self._environment.host, self._ref
+        digest = await self._environment.registry.head(ref)
+        content = replace(ref, tag=None, digest=digest)
+        image = await ensure_present(host, self._environment.images, content, lambda _: None)
+        await host.images.tag(image, ref.repository, ref.tag or "")
 
-    def _warning(self, ref: ImageRef, attempts: int, error: str) -> Mapping[str, Json]:
-        limits = self._tools.retries
-        return {
-            "serviceId": self._service_id,
-            "tagRef": str(ref),
-            "step": "pull_tag",
-            "retry": {
-                "attempts": attempts,
-                "maxAttempts": limits.retry_max_attempts,
-                "baseMs": limits.retry_base_ms,
-                "maxMs": limits.retry_max_ms,
-            },
-            "lastError": error,
-        }
+
+async def _pull(attempts: _Attempts, policy: RetryPolicy, cancelled: asyncio.Event, log: Log) -> None:
+    async def tell(line: str) -> None:
+        await log(line, Level.INFO)
+
+    if cancelled.is_set():
+        raise JobCancelled
+    await or_cancelled(cancelled, retry_and_tell(policy, attempts.make, tell))
+
+
+def _warning(
+    plan: ServicePlan, ref: ImageRef, attempts: int, error: str, environment: UpdateEnvironment
+) -> Mapping[str, Json]:
+    limits = environment.retries
+    return {
+        "serviceId": plan.service_id,
+        "tagRef": str(ref),
+        "step": "pull_tag",
+        "retry": {
+            "attempts": attempts,
+            "maxAttempts": limits.retry_max_attempts,
+            "baseMs": limits.retry_base_ms,
+            "maxMs": limits.retry_max_ms,
+        },
+        "lastError": error,
+    }

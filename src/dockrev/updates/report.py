@@ -1,25 +1,29 @@
 """What people see of an update while it runs: log lines, events, and progress that never goes back."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
-from dockrev.errors import Json
+from dockrev.errors import Json, StorageError, UpstreamError
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import JobProgress, Level
+from dockrev.replacement.plan import ServiceChange
+from dockrev.replacement.ports import StepEvent, StepStatus
+from dockrev.replacement.steps import BACKUP
 from dockrev.stacks.views import ServiceView
-from dockrev.updates.models import ServicePlan, StackPlan, Step, UpdatePlan
-from dockrev.updates.shares import BACKUP_SHARE, Phase, Place, Share
+from dockrev.updates.environment import UpdateEnvironment
+from dockrev.updates.models import StackPlan, UpdatePlan
+from dockrev.updates.progress import BACKUP_SHARE, ServicePosition, StepProgress, UpdatePhase
+
+STEP = "update_step"
+SETTLED = "update_state_settled"
 
 
 class UpdateReport:
-    """Of a whole job; stacks may be at work side by side."""
+    """Of a whole job. Several stacks may report at the same time."""
 
     def __init__(self, context: JobContext, plan: UpdatePlan) -> None:
         self._context = context
         self._fractions = {stack.stack_id: 0.0 for stack in plan.stacks}
-
-    def stack(self, stack: StackPlan) -> "StackReport":
-        return StackReport(self, stack)
 
     async def log(self, message: str, level: Level = Level.INFO) -> None:
         await self._context.log(message, level)
@@ -27,103 +31,127 @@ class UpdateReport:
     async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
         await self._context.event(kind, fields)
 
+    async def events(self, kind: str) -> Sequence[Mapping[str, Json]]:
+        return await self._context.events(kind)
+
     def begin(self) -> None:
         total = len(self._fractions)
-        self._context.progress(JobProgress(Phase.PREPARE, "looking at what runs", 0, total, exact_percent=0))
+        self._context.progress(
+            JobProgress(UpdatePhase.PREPARE, "looking at what runs", 0, total, exact_percent=0)
+        )
 
-    def advance(self, stack_id: str, share: Share, message: str) -> None:
-        self._fractions[stack_id] = max(self._fractions[stack_id], share.fraction)
+    def advance(self, stack_id: str, progress: StepProgress, message: str) -> None:
+        self._fractions[stack_id] = max(self._fractions[stack_id], progress.fraction)
         total = len(self._fractions)
-        done = sum(one >= 1.0 for one in self._fractions.values())
+        done = sum(fraction >= 1.0 for fraction in self._fractions.values())
         percent = int(100 * sum(self._fractions.values()) / total)
         self._context.progress(
-            JobProgress(share.phase, message, done, total, current_target=stack_id, exact_percent=percent)
+            JobProgress(progress.phase, message, done, total, current_target=stack_id, exact_percent=percent)
         )
 
     def finish(self) -> None:
         total = len(self._fractions)
         self._context.progress(
-            JobProgress(Phase.DONE, "update finished", total, total, planned_current=total)
+            JobProgress(UpdatePhase.DONE, "update finished", total, total, planned_current=total)
         )
 
 
 class StackReport:
-    def __init__(self, job: UpdateReport, stack: StackPlan) -> None:
+    """Shows the replacement of one stack as lines, events and progress of its job."""
+
+    def __init__(self, job: UpdateReport, stack: StackPlan, environment: UpdateEnvironment) -> None:
         self._job = job
         self._stack = stack
-        self.in_order(stack.services)
+        self._environment = environment
+        self._positions: Mapping[str, ServicePosition] = {}
+        self.planned(stack.services)
 
-    def in_order(self, services: Sequence[ServicePlan]) -> None:
-        """As they will be updated."""
+    def planned(self, changes: Sequence[ServiceChange]) -> None:
         total = len(self._stack.services)
-        self._places = {one.service_id: Place(index, total) for index, one in enumerate(services)}
+        self._positions = {
+            change.service_id: ServicePosition(index, total) for index, change in enumerate(changes)
+        }
 
-    async def log(self, message: str, level: Level = Level.INFO) -> None:
+    async def log(self, message: str, level: Level) -> None:
         await self._job.log(message, level)
 
-    async def warn(self, message: str) -> None:
-        await self._job.log(message, Level.WARN)
+    async def line(self, text: str, *, warning: bool = False) -> None:
+        with suppress(StorageError):  # what has to be stored is in the journal
+            await self._job.log(text, Level.WARN if warning else Level.INFO)
 
-    async def backup(self, status: str, text: str, level: Level = Level.INFO) -> None:
-        """A step of the whole stack."""
-        share = Share(Phase.BACKUP, BACKUP_SHARE)
-        self._advance(share, f"{self._stack.project}: {text}")
-        await self._job.log(f"{self._stack.project}: {Step.BACKUP} {status}: {text}", level)
-        fields = {
-            "stackId": self._stack.stack_id,
-            "step": Step.BACKUP.value,
-            "status": status,
-            "detail": text,
-        }
-        await self._job.event("update_step", fields)
-
-    async def began(self, service: ServicePlan, step: Step, text: str) -> None:
-        await self._step(service, step, "started", text, Level.INFO)
-
-    async def did(self, service: ServicePlan, step: Step, text: str) -> None:
-        self._advance(self._places[service.service_id].done(step), f"{service.name}: {text}")
-        await self._step(service, step, "done", text, Level.INFO)
-
-    async def failed(self, service: ServicePlan, step: Step, text: str) -> None:
-        await self._step(service, step, "failed", text, Level.ERROR)
-
-    def pulling(self, service: ServicePlan, done: int, total: int) -> None:
-        share = self._places[service.service_id].pulling(done, total)
-        self._advance(share, f"{service.name}: pulled {_size(done)} of {_size(total)}")
-
-    def watching(self, service: ServicePlan, reason: str) -> None:
-        self._advance(self._places[service.service_id].done(Step.APPLY), f"{service.name}: {reason}")
-
-    def finished(self) -> None:
-        self._advance(Share(Phase.APPLY, 1.0), f"{self._stack.project} finished")
-
-    async def settled(self, service: ServicePlan, seen: ServiceView) -> None:
+    async def step(self, event: StepEvent) -> None:
+        change = event.change
+        where = f"{self._stack.project}/{change.name}" if change else self._stack.project
+        if change is None:
+            self._advance(StepProgress(UpdatePhase.BACKUP, BACKUP_SHARE), f"{where}: {event.text}")
+        elif event.status is StepStatus.DONE:
+            self._advance(self._positions[change.service_id].done(event.step), f"{change.name}: {event.text}")
+        await self._job.log(f"{where}: {event.step} {event.status}: {event.text}", _level(event))
+        service = {"serviceId": change.service_id, "serviceName": change.name} if change else {}
         await self._job.event(
-            "update_state_settled",
+            STEP,
             {
                 "stackId": self._stack.stack_id,
-                "serviceId": service.service_id,
-                "serviceName": service.name,
-                "runtimeDigest": seen.state.digest,
-                "candidatePresent": seen.state.candidate is not None,
-                "inferenceOk": seen.version.inference.ok,
+                **service,
+                "step": event.step,
+                "status": event.status.value,
+                "detail": event.text,
             },
         )
 
-    def _advance(self, share: Share, message: str) -> None:
-        self._job.advance(self._stack.stack_id, share, message)
-
-    async def _step(self, service: ServicePlan, step: Step, status: str, text: str, level: Level) -> None:
-        await self._job.log(f"{self._stack.project}/{service.name}: {step} {status}: {text}", level)
-        fields: dict[str, Any] = {
-            "stackId": self._stack.stack_id,
-            "serviceId": service.service_id,
-            "serviceName": service.name,
-            "step": step.value,
-            "status": status,
-            "detail": text,
+    async def ended_steps(self) -> Collection[tuple[str | None, str]]:
+        return {
+            (None if event["step"] == BACKUP else str(event.get("serviceId")), str(event["step"]))
+            for event in await self._job.events(STEP)
+            if event["stackId"] == self._stack.stack_id and event["status"] != StepStatus.STARTED
         }
-        await self._job.event("update_step", fields)
+
+    def pulling(self, change: ServiceChange, done_bytes: int, total_bytes: int) -> None:
+        progress = self._positions[change.service_id].pulling(done_bytes, total_bytes)
+        self._advance(progress, f"{change.name}: pulled {_size(done_bytes)} of {_size(total_bytes)}")
+
+    def waiting(self, change: ServiceChange, reason: str) -> None:
+        self._advance(self._positions[change.service_id].done("apply"), f"{change.name}: {reason}")
+
+    async def replaced(self, change: ServiceChange) -> None:
+        """What cannot be seen now is seen by the next scan."""
+        try:
+            await self._environment.scanner.scan()
+        except UpstreamError as error:
+            await self.line(f"the list of stacks is not fresh yet: {error.message}", warning=True)
+        await self.settled(change)
+
+    async def settled(self, change: ServiceChange) -> None:
+        """Shows what the registry and the engine say of the service now."""
+        try:
+            view = await self._environment.checked_again(self._stack.stack_id, change.service_id)
+        except UpstreamError as error:
+            await self.line(f"{change.name} was not looked at again: {error.message}", warning=True)
+            return
+        if view is not None:
+            await self._job.event(SETTLED, self._settled(change, view))
+
+    def _settled(self, change: ServiceChange, view: ServiceView) -> Mapping[str, Json]:
+        return {
+            "stackId": self._stack.stack_id,
+            "serviceId": change.service_id,
+            "serviceName": change.name,
+            "runtimeDigest": view.state.digest,
+            "candidatePresent": view.state.candidate is not None,
+            "inferenceOk": view.version.inference.ok,
+        }
+
+    def finished(self) -> None:
+        self._advance(StepProgress(UpdatePhase.APPLY, 1.0), f"{self._stack.project} finished")
+
+    def _advance(self, progress: StepProgress, message: str) -> None:
+        self._job.advance(self._stack.stack_id, progress, message)
+
+
+def _level(event: StepEvent) -> Level:
+    if event.status is not StepStatus.FAILED:
+        return Level.INFO
+    return Level.WARN if event.warning else Level.ERROR
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The form of an update request: everything that can be said without knowing any stack. No I/O.
+"""The form of an update request: everything that can be checked without knowing any stack. No I/O.
 
 Checked in the order of the API's contract; the first fault is reported.
 """
@@ -12,7 +12,7 @@ from dockrev.errors import InvalidArgument
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.jobs.targets import require_target
 from dockrev.oci.ref import is_tag
-from dockrev.updates.models import Mode, UpdateRequest, Wish
+from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdateRequest
 from dockrev.web.wire import Wire
 
 
@@ -31,7 +31,7 @@ class UpdateIn(Wire):
     target_digest: str | None = None
     pull_tags: list[str] | None = None
     targets: list[TargetIn] | None = None
-    mode: Mode = Mode.APPLY
+    mode: UpdateMode = UpdateMode.APPLY
     allow_arch_mismatch: StrictBool = False
     backup_mode: BackupMode = BackupMode.INHERIT
     reason: Reason = Reason.UI
@@ -39,14 +39,14 @@ class UpdateIn(Wire):
 
 def parse_request(given: UpdateIn) -> UpdateRequest:
     target = require_target(given.scope, given.stack_id, given.service_id)
-    wishes = _single(given, target) if given.scope is Scope.SERVICE else _several(given)
-    _refuse_duplicates(wishes)
+    approved = _single(given, target) if given.scope is Scope.SERVICE else _several(given)
+    _refuse_duplicates(approved)
     return UpdateRequest(
-        target, tuple(wishes), given.mode, given.allow_arch_mismatch, given.backup_mode, given.reason
+        target, tuple(approved), given.mode, given.allow_arch_mismatch, given.backup_mode, given.reason
     )
 
 
-def _single(given: UpdateIn, target: JobTarget) -> list[Wish]:
+def _single(given: UpdateIn, target: JobTarget) -> list[ApprovedTarget]:
     if given.targets is not None:
         _refuse("targets", "not allowed for scope=service")
     own = TargetIn(
@@ -55,10 +55,10 @@ def _single(given: UpdateIn, target: JobTarget) -> list[Wish]:
         target_digest=given.target_digest,
         pull_tags=given.pull_tags,
     )
-    return [_wish(own, "")]
+    return [_approved(own, "")]
 
 
-def _several(given: UpdateIn) -> list[Wish]:
+def _several(given: UpdateIn) -> list[ApprovedTarget]:
     for field, value in (
         ("targetTag", given.target_tag),
         ("targetDigest", given.target_digest),
@@ -68,10 +68,10 @@ def _several(given: UpdateIn) -> list[Wish]:
             _refuse(field, f"not allowed for scope={given.scope}; name it in targets[]")
     if given.targets is None:
         _refuse("targets", f"required for scope={given.scope}")
-    return [_wish(one, f"targets[{index}].") for index, one in enumerate(given.targets)]
+    return [_approved(one, f"targets[{index}].") for index, one in enumerate(given.targets)]
 
 
-def _wish(given: TargetIn, path: str) -> Wish:
+def _approved(given: TargetIn, path: str) -> ApprovedTarget:
     service_id = _required(given.service_id, f"{path}serviceId")
     tag = _required(given.target_tag, f"{path}targetTag")
     digest = _required(given.target_digest, f"{path}targetDigest")
@@ -79,24 +79,25 @@ def _wish(given: TargetIn, path: str) -> Wish:
         _refuse(f"{path}pullTags", "required, may be empty")
     pull_tags = [_tag(one, f"{path}pullTags[{index}]") for index, one in enumerate(given.pull_tags)]
     others = tuple(dict.fromkeys(one for one in pull_tags if one != tag))
-    return Wish(service_id, tag, digest if ":" in digest else f"sha256:{digest}", others)
+    return ApprovedTarget(service_id, tag, digest if ":" in digest else f"sha256:{digest}", others)
 
 
 def _tag(value: str, field: str) -> str:
     tag = _required(value, field)
     if not is_tag(tag):
         _refuse(
-            field, f"{tag[:128]!r} is no tag: up to 128 letters, digits and _ . -, not beginning with . or -"
+            field,
+            f"{tag[:128]!r} is not a tag: up to 128 letters, digits and _ . -, not with . or - in front",
         )
     return tag
 
 
-def _refuse_duplicates(wishes: Sequence[Wish]) -> None:
+def _refuse_duplicates(approved: Sequence[ApprovedTarget]) -> None:
     seen: set[str] = set()
-    for index, wish in enumerate(wishes):
-        if wish.service_id in seen:
-            _refuse(f"targets[{index}].serviceId", f"{wish.service_id} is named twice")
-        seen.add(wish.service_id)
+    for index, target in enumerate(approved):
+        if target.service_id in seen:
+            _refuse(f"targets[{index}].serviceId", f"{target.service_id} is named twice")
+        seen.add(target.service_id)
 
 
 def _required(value: str | None, field: str) -> str:

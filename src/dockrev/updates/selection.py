@@ -1,4 +1,4 @@
-"""Which services an update of a stack or of everything means, and whether the wishes still hold. No I/O.
+"""Which services an update of a stack or of everything means, and whether the approved targets still hold.
 
 Checked in the order of the API's contract; the first fault is reported.
 """
@@ -14,7 +14,7 @@ from dockrev.oci.ref import ImageRef
 from dockrev.stacks.updatable import OWN_SERVICE, PLATFORM_MISMATCH, refusals
 from dockrev.stacks.update_state import ArchMatch
 from dockrev.stacks.views import ServiceView, StackView
-from dockrev.updates.models import ServicePlan, StackPlan, UpdatePlan, UpdateRequest, Wish
+from dockrev.updates.models import ApprovedTarget, ServicePlan, StackPlan, UpdatePlan, UpdateRequest
 from dockrev.versions.tags import is_strict_semver, parse_version
 
 
@@ -30,12 +30,14 @@ def plan_update(request: UpdateRequest, stacks: Sequence[StackView]) -> UpdatePl
     _require_known(request, stacks, known)
     if request.target.scope is not Scope.SERVICE and not request.partial:
         _require_exact(request, _actionable(request, stacks))
-    for wish in sorted(request.wishes, key=lambda wish: wish.service_id):
-        _require_valid(wish, known[wish.service_id], request)
+    for target in sorted(request.approved, key=lambda target: target.service_id):
+        _require_valid(target, known[target.service_id], request)
     downgrades = _downgrades(request, known)
-    wishes = {wish.service_id: wish for wish in request.wishes if wish.service_id not in downgrades}
+    approved = {
+        target.service_id: target for target in request.approved if target.service_id not in downgrades
+    }
     users = _users(stacks)
-    planned = [_stack_plan(stack, wishes, downgrades, users) for stack in stacks]
+    planned = [_stack_plan(stack, approved, downgrades, users) for stack in stacks]
     asked = request.target.stack_id if request.target.scope is Scope.STACK else None
     return UpdatePlan(
         mode=request.mode,
@@ -50,10 +52,10 @@ def plan_update(request: UpdateRequest, stacks: Sequence[StackView]) -> UpdatePl
 
 
 def _downgrades(request: UpdateRequest, known: Mapping[str, ServiceView]) -> dict[str, Mapping[str, Json]]:
-    """Nobody looked at these: a version below the one that runs is left alone, and told."""
+    """When no person looked at the request, a version below the running one is left alone, and reported."""
     if request.reason is Reason.UI:
         return {}
-    asked = (known[wish.service_id] for wish in request.wishes)
+    asked = (known[target.service_id] for target in request.approved)
     return {one.service.id: told for one in asked if (told := _downgrade(one))}
 
 
@@ -102,18 +104,18 @@ def _refusals(one: ServiceView, request: UpdateRequest, *, by_name: bool) -> tup
 
 
 def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
-    wanted = {wish.service_id for wish in request.wishes}
-    if wanted != actionable:
+    given = {target.service_id for target in request.approved}
+    if given != actionable:
         raise InvalidArgument(
             "targets differ from the services that can be updated; look at the stacks again",
             {
-                "missingServiceIds": sorted(actionable - wanted),
-                "extraServiceIds": sorted(wanted - actionable),
+                "missingServiceIds": sorted(actionable - given),
+                "extraServiceIds": sorted(given - actionable),
             },
         )
 
 
-def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest) -> None:
+def _require_valid(target: ApprovedTarget, one: ServiceView, request: UpdateRequest) -> None:
     """A service that is named in the request may be archived or ignored: the operator has decided."""
     service, state = one.service, one.state
     forbidding = {blocker.code: blocker for blocker in _refusals(one, request, by_name=True)}
@@ -122,21 +124,21 @@ def _require_valid(wish: Wish, one: ServiceView, request: UpdateRequest) -> None
         raise _refused(
             service.name, forbidding[OWN_SERVICE], {"serviceId": service.id, "reason": OWN_SERVICE}
         )
-    if wish.tag != state.tag:
+    if target.tag != state.tag:
         raise InvalidArgument(
             f"{service.name} is on tag {state.tag}, and an update keeps the tag",
-            {"serviceId": service.id, "expectedTag": state.tag, "gotTag": wish.tag},
+            {"serviceId": service.id, "expectedTag": state.tag, "gotTag": target.tag},
         )
     for code, blocker in forbidding.items():
         raise _refused(service.name, blocker, {"serviceId": service.id, "reason": code})
     candidate = state.candidate
-    if candidate is None or candidate.digest != wish.digest:
+    if candidate is None or candidate.digest != target.digest:
         raise Conflict(
             f"what {service.name} was approved for is not what its tag names now; check again",
             {
                 "serviceId": service.id,
                 "expectedDigest": candidate.digest if candidate else None,
-                "gotDigest": wish.digest,
+                "gotDigest": target.digest,
             },
         )
     if mismatch:
@@ -152,31 +154,31 @@ def _refused(name: str, blocker: Blocker, details: dict[str, Json]) -> InvalidAr
 
 def _stack_plan(
     stack: StackView,
-    wishes: Mapping[str, Wish],
+    approved: Mapping[str, ApprovedTarget],
     downgrades: Mapping[str, Mapping[str, Json]],
     users: Mapping[str, Sequence[_User]],
 ) -> StackPlan:
-    wished = [one for one in stack.services if one.service.id in wishes]
-    together = {one.service.id for one in wished}
+    updated = [one for one in stack.services if one.service.id in approved]
+    together = {one.service.id for one in updated}
     services = tuple(
         ServicePlan(
             service_id=one.service.id,
             name=one.service.name,
             image_ref=one.service.image_ref or "",
-            digest=Digest.parse(wishes[one.service.id].digest),
-            pull_tags=wishes[one.service.id].pull_tags,
+            digest=Digest.parse(approved[one.service.id].digest),
+            pull_tags=approved[one.service.id].pull_tags,
             auto_rollback=one.service.settings.auto_rollback,
             config_digest=one.service.config_digest,
             namesakes=tuple(user.name for user in users[_image_name(one)] if user.service_id not in together),
         )
-        for one in wished
+        for one in updated
     )
     skipped = tuple(downgrades[one.service.id] for one in stack.services if one.service.id in downgrades)
     return StackPlan(stack.stack.id, stack.stack.name, services, skipped)
 
 
 def _image_name(one: ServiceView) -> str:
-    """The same for `nginx` and `docker.io/library/nginx:latest`."""
+    """`nginx` and `docker.io/library/nginx:latest` are the same name."""
     try:
         return str(ImageRef.parse(one.service.image_ref or ""))
     except InvalidArgument:
@@ -184,7 +186,7 @@ def _image_name(one: ServiceView) -> str:
 
 
 def _users(stacks: Iterable[StackView]) -> Mapping[str, Sequence[_User]]:
-    """Of each image name that a running service has."""
+    """The running services of each image name."""
     users: dict[str, list[_User]] = {}
     for stack in stacks:
         for one in stack.services:

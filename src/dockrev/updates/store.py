@@ -1,7 +1,6 @@
-"""Plans, reservations and the journal of each service: the only SQL for these tables."""
+"""Plans of updates, and the journal of their replacements: the only SQL for these tables."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 from pydantic import TypeAdapter
@@ -12,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
-from dockrev.errors import Json, NotFound
+from dockrev.errors import NotFound
+from dockrev.replacement.ports import Facts
+from dockrev.replacement.replace import PROJECT
 from dockrev.updates.models import UpdatePlan
 
 update_plans = Table(
@@ -31,6 +32,7 @@ update_journal = Table(
     Column("facts", JSON, nullable=False),
     Column("at", Moment, nullable=False),
 )
+"""`subject` is the id of a service or of a stack."""
 
 _PLAN = TypeAdapter(UpdatePlan)
 
@@ -46,44 +48,46 @@ class UpdateStore:
         await connection.execute(insert(update_plans).values(job_id=job_id, plan=document))
 
     async def plan(self, job_id: str) -> UpdatePlan:
+        query = select(update_plans.c.plan).where(update_plans.c.job_id == job_id)
         async with self._database.read() as connection:
-            found = await connection.scalar(
-                select(update_plans.c.plan).where(update_plans.c.job_id == job_id)
-            )
-        if found is None:
+            document = await connection.scalar(query)
+        if document is None:
             raise NotFound("the job has no update plan")
-        return _PLAN.validate_json(orjson.dumps(found))
+        return _PLAN.validate_json(orjson.dumps(document))
 
     async def has_begun(self, job_id: str) -> bool:
-        """Is anything in its journals?"""
+        """Whether its journal has any entry."""
         query = select(update_journal.c.step).filter_by(job_id=job_id).limit(1)
         async with self._database.read() as connection:
             return await connection.scalar(query) is not None
 
-    def journal(self, job_id: str, subject: str) -> "Journal":
-        """What was done so far for one service (its id) or one stack of the job."""
-        return Journal(self._database, self._clock, job_id, subject)
+    def journal(self, job_id: str, stack_id: str) -> "SqlJournal":
+        return SqlJournal(self._database, self._clock, job_id, stack_id)
 
 
-class Journal:
-    """A step is written here when it is done, with what later steps and a rollback need to know."""
+class SqlJournal:
+    """The journal of one stack of a job. Entries of the whole project have the stack's id as subject."""
 
-    def __init__(self, database: Database, clock: Clock, job_id: str, subject: str) -> None:
+    def __init__(self, database: Database, clock: Clock, job_id: str, stack_id: str) -> None:
         self._database = database
         self._clock = clock
-        self._key = {"job_id": job_id, "subject": subject}
+        self._job_id = job_id
+        self._stack_id = stack_id
 
-    async def read(self) -> dict[str, Mapping[str, Any]]:
-        query = select(update_journal.c.step, update_journal.c.facts).filter_by(**self._key)
+    async def read(self, subject: str) -> Mapping[str, Facts]:
+        query = select(update_journal.c.step, update_journal.c.facts).filter_by(**self._key(subject))
         async with self._database.read() as connection:
-            return {row.step: row.facts for row in await connection.execute(query)}
+            rows = await connection.execute(query.order_by(update_journal.c.at))
+            return {row.step: row.facts for row in rows}
 
-    async def write(self, step: str, facts: Mapping[str, Json] | None = None) -> None:
-        """Survives a power cut from the moment this returns."""
-        values = {**self._key, "step": step, "facts": dict(facts or {}), "at": self._clock.now()}
+    async def write(self, subject: str, entry: str, facts: Facts) -> None:
+        values = {**self._key(subject), "step": entry, "facts": dict(facts), "at": self._clock.now()}
         statement = upsert(update_journal).values(values)
         statement = statement.on_conflict_do_update(
             index_elements=["job_id", "subject", "step"], set_={"facts": values["facts"], "at": values["at"]}
         )
         async with self._database.write(durable=True) as connection:
             await connection.execute(statement)
+
+    def _key(self, subject: str) -> dict[str, str]:
+        return {"job_id": self._job_id, "subject": self._stack_id if subject == PROJECT else subject}

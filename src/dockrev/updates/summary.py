@@ -6,17 +6,17 @@ from dataclasses import asdict
 from dockrev.errors import Json
 from dockrev.jobs.models import JobStatus
 from dockrev.oci.ref import ImageRef
-from dockrev.updates.models import Mode, ServiceOutcome, ServiceStatus, UpdatePlan
-from dockrev.updates.one_stack import StackOutcome
+from dockrev.replacement.outcome import ServiceOutcome, ServiceStatus
+from dockrev.updates.models import StackOutcome, UpdateMode, UpdatePlan
 
 _CHANGED = frozenset({ServiceStatus.UPDATED, ServiceStatus.ROLLED_BACK})
 _WORST_FIRST = (JobStatus.FAILED, JobStatus.ROLLED_BACK)
-_SHOWN_ELSEWHERE = frozenset({"warnings", "pulled_tags", "cancelled"})
+_SHOWN_ELSEWHERE = frozenset({"cancelled"})
 
 
 def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
-    """The worst of all services. A dry run has done what it was for, whatever it has found."""
-    if plan.mode is Mode.DRY_RUN:
+    """The worst of all services. A dry run that was not cancelled succeeds, whatever it finds."""
+    if plan.mode is UpdateMode.DRY_RUN:
         return JobStatus.FAILED if was_cancelled(stacks) else JobStatus.SUCCESS
     found = {_job_status(one) for stack in stacks for one in stack.services}
     return next((status for status in _WORST_FIRST if status in found), JobStatus.SUCCESS)
@@ -32,7 +32,7 @@ def summary_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> Mapping[str,
 
 
 def was_cancelled(stacks: Sequence[StackOutcome]) -> bool:
-    """Asking for it was in time to change anything."""
+    """Whether a cancel came in time to change anything."""
     return any(one.cancelled for stack in stacks for one in stack.services)
 
 
@@ -53,21 +53,21 @@ def _update(plan: UpdatePlan, outcome: StackOutcome) -> dict[str, Json]:
             for one in outcome.services
             if one.went_well and one.new_image
         ],
-        "pullTagsPulled": [name for one in outcome.services for name in one.pulled_tags],
-        "pullTagWarnings": [warning for one in outcome.services for warning in one.warnings],
+        "pullTagsPulled": list(outcome.pulled_tags.names),
+        "pullTagWarnings": list(outcome.pulled_tags.warnings),
         "semverPulled": [],
         "semverPullWarnings": {},
         "skippedVersionAnomaly": list(outcome.stack.skipped_downgrades),
     }
-    if plan.mode is Mode.DRY_RUN:
-        return {"mode": Mode.DRY_RUN.value, **document}
+    if plan.mode is UpdateMode.DRY_RUN:
+        return {"mode": UpdateMode.DRY_RUN.value, **document}
     document["oldDigests"] = {one.service_id: one.old_image for one in outcome.services if one.old_image}
     document["newDigests"] = {one.service_id: one.new_image for one in outcome.services if one.new_image}
     return document | _failure(outcome)
 
 
 def _changed(plan: UpdatePlan, outcome: StackOutcome) -> int:
-    if plan.mode is Mode.DRY_RUN:
+    if plan.mode is UpdateMode.DRY_RUN:
         return sum(one.bytes_to_download is not None for one in outcome.services)
     return sum(one.status in _CHANGED for one in outcome.services)
 
@@ -76,8 +76,8 @@ def _failure(outcome: StackOutcome) -> dict[str, Json]:
     bad = [one for one in outcome.services if one.status.went_wrong]
     if not bad:
         return {}
-    cause = next((one for one in bad if one.step), bad[0])  # others may have gone back with it
-    return {"failureStep": cause.step.value if cause.step else None, "reason": cause.reason}
+    cause = next((one for one in bad if one.step), bad[0])  # others may have rolled back with it
+    return {"failureStep": cause.step, "reason": cause.reason}
 
 
 def _service(outcome: ServiceOutcome) -> dict[str, Json]:

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from dockrev.oci.digest import Digest
+from dockrev.updates.locks import UpdateLocks
 from dockrev.updates.models import ServicePlan, StackPlan
-from dockrev.updates.turns import Turns
 
 DIGEST = Digest.parse("sha256:" + "a" * 64)
 
 
 def stack(name: str, *refs: str) -> StackPlan:
-    services = tuple(ServicePlan(f"svc_{ref}", ref, ref, DIGEST, (), True, "") for ref in refs)
+    services = tuple(ServicePlan(f"svc_{ref}", ref, ref, DIGEST, True, "") for ref in refs)
     return StackPlan(name, name, services)
 
 
@@ -28,7 +28,7 @@ def stack(name: str, *refs: str) -> StackPlan:
 async def test_a_stack_and_the_name_of_an_image_have_one_update_at_a_time(
     first: StackPlan, second: StackPlan, waits: bool
 ) -> None:
-    turns, told, done = Turns(), list[str](), list[str]()
+    locks, told, done = UpdateLocks(), list[str](), list[str]()
     entered, release, at_once, settled = (asyncio.Event() for _ in range(4))
 
     async def tell(line: str) -> None:
@@ -36,7 +36,7 @@ async def test_a_stack_and_the_name_of_an_image_have_one_update_at_a_time(
         settled.set()
 
     async def work(plan: StackPlan, until: asyncio.Event) -> None:
-        async with turns.of(plan, tell):
+        async with locks.hold("local", plan, tell):
             entered.set()
             await until.wait()
             done.append(plan.stack_id + plan.services[0].name)
@@ -56,14 +56,14 @@ async def test_a_stack_and_the_name_of_an_image_have_one_update_at_a_time(
 
 
 async def test_updates_of_the_same_images_in_another_order_do_not_wait_for_each_other_forever() -> None:
-    turns, left, right = Turns(), stack("blog", "a:1", "b:1"), stack("shop", "b:1", "a:1")
+    locks, left, right = UpdateLocks(), stack("blog", "a:1", "b:1"), stack("shop", "b:1", "a:1")
 
     async def tell(line: str) -> None:
         assert "waits for another update" in line
 
     async def work(plan: StackPlan) -> None:
         for _ in range(50):
-            async with turns.of(plan, tell):
+            async with locks.hold("local", plan, tell):
                 await asyncio.sleep(0)
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:

@@ -3,11 +3,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from dockrev.config import UpdateConfig
 from dockrev.errors import Conflict, DockerError
-from dockrev.updates.retrying import patiently, unless_cancelled
+from dockrev.replacement.waiting import is_temporary, or_cancelled, retry_and_tell
+from dockrev.retry import RetryPolicy
 
-LIMITS = UpdateConfig(own_image="dockrev", retry_max_attempts=3, retry_base_ms=1, retry_max_ms=2)
+THREE = RetryPolicy((0.001, 0.002), is_temporary)
 
 
 def failing(times: int, *, permanent: bool = False) -> Callable[[], Awaitable[int]]:
@@ -31,33 +31,33 @@ class Lines(list[str]):
 
 async def test_it_tries_again_and_says_so() -> None:
     lines = Lines()
-    assert await patiently(failing(2), LIMITS, lines.take) == 3
+    assert await retry_and_tell(THREE, failing(2), lines.take) == 3
     assert lines == ["attempt 1 of 3 failed: failure 1", "attempt 2 of 3 failed: failure 2"]
 
 
 async def test_the_last_failure_is_raised() -> None:
     with pytest.raises(DockerError, match="failure 3"):
-        await patiently(failing(3), LIMITS, Lines().take)
+        await retry_and_tell(THREE, failing(3), Lines().take)
 
 
 async def test_a_permanent_failure_is_not_tried_again() -> None:
     with pytest.raises(DockerError, match="failure 1"):
-        await patiently(failing(1, permanent=True), LIMITS, Lines().take)
+        await retry_and_tell(THREE, failing(1, permanent=True), Lines().take)
 
 
 async def test_a_single_attempt_is_made_when_no_more_are_wanted() -> None:
-    once = UpdateConfig(own_image="dockrev", retry_max_attempts=1)
+    once = RetryPolicy((), is_temporary)
     with pytest.raises(DockerError, match="failure 1"):
-        await patiently(failing(1), once, Lines().take)
+        await retry_and_tell(once, failing(1), Lines().take)
 
 
 async def test_work_that_nobody_cancels_gives_its_result() -> None:
-    assert await unless_cancelled(asyncio.Event(), failing(0)()) == 1
+    assert await or_cancelled(asyncio.Event(), failing(0)()) == 1
 
 
 async def test_the_error_of_the_work_is_raised() -> None:
     with pytest.raises(DockerError):
-        await unless_cancelled(asyncio.Event(), failing(1)())
+        await or_cancelled(asyncio.Event(), failing(1)())
 
 
 async def test_cancelled_work_has_ended_before_it_is_said() -> None:
@@ -72,7 +72,7 @@ async def test_cancelled_work_has_ended_before_it_is_said() -> None:
             ended.set()
 
     with pytest.raises(Conflict, match="cancelled"):
-        await unless_cancelled(cancelled, work())
+        await or_cancelled(cancelled, work())
     assert ended.is_set()
 
 
@@ -86,7 +86,7 @@ async def test_the_end_of_the_caller_is_the_end_of_the_work() -> None:
         finally:
             ended.set()
 
-    caller = asyncio.ensure_future(unless_cancelled(asyncio.Event(), work()))
+    caller = asyncio.ensure_future(or_cancelled(asyncio.Event(), work()))
     await began.wait()
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)

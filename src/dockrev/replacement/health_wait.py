@@ -1,0 +1,114 @@
+"""Waits until new containers work, or until it is certain that they do not.
+
+The engine's events say when to look again; without them it looks twice a second.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from dockrev.clock import Clock
+from dockrev.docker.engine import Engine
+from dockrev.docker.inspect import ContainerDetail
+from dockrev.errors import Conflict, DockerError
+from dockrev.hosts.host import Host
+from dockrev.replacement.health import HealthLimits, HealthVerdict, assess
+from dockrev.signals import is_set_within
+
+_LOOK_SECONDS = 0.5
+_SHORTEST_PAUSE_SECONDS = 0.05
+"""Containers that crash in a loop cause many events."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedContainers:
+    """`must_be_healthy` is False when the service was in trouble before: then it is enough that it runs."""
+
+    project: str
+    service: str
+    image: str
+    replicas: int
+    must_be_healthy: bool
+
+
+async def wait_until_healthy(
+    host: Host,
+    expected: ExpectedContainers,
+    limits: HealthLimits,
+    clock: Clock,
+    tell: Callable[[str], None],
+) -> str:
+    """How they are when they work. Raises Conflict with the reason when they do not.
+
+    An engine that is away says nothing about the containers; DockerError is raised if it stays away.
+    """
+    async with _engine_events(host.engine, expected.project) as changed:
+        return await _wait(host, expected, limits, clock, tell, changed)
+
+
+async def _wait(
+    host: Host,
+    expected: ExpectedContainers,
+    limits: HealthLimits,
+    clock: Clock,
+    tell: Callable[[str], None],
+    changed: asyncio.Event,
+) -> str:
+    began = stable_since = clock.now()
+    containers: Sequence[ContainerDetail] = ()
+    restarts: Mapping[str, int] = {}
+    while True:
+        changed.clear()
+        now, away = clock.now(), None
+        try:
+            containers = await host.containers.of_service(expected.project, expected.service)
+        except DockerError as error:
+            away, reason = error, error.message
+        else:
+            if restarts != (restarts := {one.id: one.restart_count for one in containers}):
+                stable_since = now
+            health = assess(containers, expected.image, expected.replicas, stable_since, now, limits)
+            reason = health.reason
+            if health.verdict is HealthVerdict.GOOD:
+                return reason
+            if not expected.must_be_healthy and _all_run(containers, expected):
+                return f"as before the update: {reason}"
+            if health.verdict is HealthVerdict.BAD:
+                raise Conflict(reason)
+        tell(reason)
+        if now - began > limits.deadline(containers):
+            raise away or Conflict(f"gave up after {(now - began).total_seconds():.0f} s: {reason}")
+        await asyncio.sleep(_SHORTEST_PAUSE_SECONDS)
+        await is_set_within(changed, _pause(limits, stable_since, clock.now()))
+
+
+def _pause(limits: HealthLimits, stable_since: datetime, now: datetime) -> float:
+    """Until the stability window closes, if that comes first."""
+    left = (limits.stability - (now - stable_since)).total_seconds()
+    return min(_LOOK_SECONDS, left) if left > 0 else _LOOK_SECONDS
+
+
+def _all_run(containers: Sequence[ContainerDetail], expected: ExpectedContainers) -> bool:
+    return len(containers) >= expected.replicas and all(one.image_id == expected.image for one in containers)
+
+
+@asynccontextmanager
+async def _engine_events(engine: Engine, project: str) -> AsyncIterator[asyncio.Event]:
+    """An event that is set whenever something happens to a container of the project."""
+    changed = asyncio.Event()
+
+    async def listen() -> None:
+        with suppress(DockerError):
+            async with aclosing(engine.events()) as events:
+                async for event in events:
+                    if event.project == project:
+                        changed.set()
+
+    listening = asyncio.create_task(listen())
+    try:
+        yield changed
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)

@@ -1,0 +1,84 @@
+"""Waiting that can be cut short, and attempts that are made again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dockrev.docker.engine import Engine
+from dockrev.errors import DockerError, JobCancelled, UpstreamError
+from dockrev.replacement.health import HealthLimits
+from dockrev.retry import RetryPolicy, retry
+
+Result = TypeVar("Result")
+
+_LOOK_SECONDS = 1.0
+
+
+def is_temporary(error: Exception) -> bool:
+    return isinstance(error, UpstreamError) and not error.permanent
+
+
+ROLLBACK = RetryPolicy((1.0, 3.0, 10.0), is_temporary)
+"""An engine that is being stopped still answers for a while, and fails at everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementPolicies:
+    """`registry`: for pulls and for questions to a registry. `engine_seconds`: how long it may be away."""
+
+    registry: RetryPolicy
+    health: HealthLimits = field(default_factory=HealthLimits)
+    rollback: RetryPolicy = ROLLBACK
+    engine_seconds: float = 600.0
+
+
+async def retry_and_tell(
+    policy: RetryPolicy, action: Callable[[], Awaitable[Result]], tell: Callable[[str], Awaitable[None]]
+) -> Result:
+    """Writes a line for each failed attempt that is made again. Raises the last error."""
+
+    async def failed(number: int, error: Exception) -> None:
+        await tell(f"attempt {number} of {len(policy.pauses) + 1} failed: {error}")
+
+    return await retry(policy, action, on_failure=failed)
+
+
+async def retry_on_engine(
+    policies: ReplacementPolicies, engine: Engine, action: Callable[[], Awaitable[Result]]
+) -> Result:
+    """As the rollback policy says. Before each new attempt the engine has to answer again."""
+
+    async def pause(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await wait_for_engine(engine, policies.engine_seconds)
+
+    return await retry(policies.rollback, action, pause=pause)
+
+
+async def wait_for_engine(engine: Engine, seconds: float) -> None:
+    """Returns when the engine answers. Raises DockerError when it does not within this time."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            await engine.describe()
+            return
+        except DockerError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def or_cancelled(cancelled: asyncio.Event, work: Awaitable[Result]) -> Result:
+    """Raises JobCancelled, with the work ended, when the event comes before the result."""
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(cancelled.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        unfinished = [task for task in (working, waiting) if not task.done()]
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+    if working.cancelled():
+        raise JobCancelled
+    return working.result()

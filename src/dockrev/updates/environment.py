@@ -1,0 +1,68 @@
+"""What updates of this process work with."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from dockrev.backups.create import BackupCreator
+from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.retention import BackupRetention
+from dockrev.backups.store import BackupStore
+from dockrev.clock import Clock
+from dockrev.config import UpdateConfig
+from dockrev.discovery.scan import Scanner
+from dockrev.hosts.host import Host
+from dockrev.registry.client import RegistryClient
+from dockrev.registry.credentials import CredentialStore
+from dockrev.replacement.health import HealthLimits
+from dockrev.replacement.ports import ImageRegistry
+from dockrev.replacement.waiting import ReplacementPolicies, is_temporary
+from dockrev.retry import RetryPolicy, doubling
+from dockrev.settings.store import SettingsStore
+from dockrev.stacks.store import StackStore
+from dockrev.stacks.views import ServiceView, StackViews
+from dockrev.update_checks.checker import Checker
+from dockrev.updates.logins import registry_login
+from dockrev.updates.settings import UpdateSettings
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateEnvironment:
+    host: Host
+    registry: RegistryClient
+    credentials: CredentialStore
+    backups: BackupStore
+    backup_creator: BackupCreator
+    backup_restorer: BackupRestorer
+    backup_retention: BackupRetention
+    stacks: StackStore
+    views: StackViews
+    scanner: Scanner
+    checker: Checker
+    settings: SettingsStore
+    clock: Clock
+    retries: UpdateConfig
+
+    @property
+    def images(self) -> ImageRegistry:
+        return ImageRegistry(
+            self.registry.manifest, lambda content: registry_login(self.credentials, content)
+        )
+
+    async def checked_again(self, stack_id: str, service_id: str) -> ServiceView | None:
+        """The service after its registry was asked; None: it is gone."""
+        if view := await self.views.service(stack_id, service_id):
+            await self.checker.refresh([view.service])
+        return await self.views.service(stack_id, service_id)
+
+    async def policies(self) -> ReplacementPolicies:
+        chosen, retries = await self.settings.section(UpdateSettings), self.retries
+        pauses = doubling(
+            retries.retry_base_ms / 1000, retries.retry_max_ms / 1000, retries.retry_max_attempts - 1
+        )
+        return ReplacementPolicies(
+            registry=RetryPolicy(pauses, is_temporary),
+            health=HealthLimits(
+                stability=timedelta(seconds=chosen.stability_seconds),
+                longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
+            ),
+        )

@@ -1,8 +1,0 @@
-from dockrev.updates.protection import needless
-
-
-def test_a_name_is_needed_by_an_unfinished_job_or_by_a_service_that_was_left_changed() -> None:
-    running, ended = "dockrev/rollback:job_1-svc_a", "dockrev/rollback:job_2-svc_a"
-    kept, orphan = "dockrev/rollback:svc_a", "dockrev/rollback:svc_gone"
-
-    assert needless([running, ended, kept, orphan], {"job_1"}, {"svc_a"}) == [ended, orphan]
