@@ -2,6 +2,7 @@
 
 import asyncio
 import pkgutil
+import re
 import sqlite3
 import sys
 from contextlib import closing
@@ -23,7 +24,17 @@ from dockrev.errors import StorageError
 
 VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
 
-DECLARING = {"store", "schedule_runs", "settings", "tasks", "spend", "facts", "snapshots", "reservations"}
+DECLARING = {
+    "store",
+    "schedule_runs",
+    "settings",
+    "tasks",
+    "spend",
+    "facts",
+    "snapshots",
+    "reservations",
+    "tables",
+}
 
 for module in pkgutil.walk_packages(dockrev.__path__, "dockrev."):
     if module.name.rpartition(".")[2] in DECLARING:
@@ -34,11 +45,17 @@ def engine_of(path: Path) -> Engine:
     return create_engine(URL.create("sqlite", database=str(path)))
 
 
-def schema_of(path: Path) -> dict[str, str]:
-    """The DDL by name; `op.create_table` and `create_all` differ only in white space."""
+def schema_of(path: Path) -> dict[str, list[str]]:
+    """The parts of the DDL by name, sorted: SQLite puts an added column behind the constraints."""
     query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
     with closing(sqlite3.connect(path)) as connection:
-        return {name: " ".join(sql.replace('"', "").split()) for name, sql in connection.execute(query)}
+        return {name: parts_of(sql) for name, sql in connection.execute(query)}
+
+
+def parts_of(ddl: str) -> list[str]:
+    head, _, body = " ".join(ddl.replace('"', "").split()).partition(" (")
+    parts = re.split(r",\s(?![^()]*\))", body.removesuffix(")").strip())
+    return [head, *sorted(part.strip() for part in parts)]
 
 
 FIRST_ROWS = """
@@ -162,6 +179,33 @@ def test_a_digest_on_record_counts_from_the_newest_check_before_the_upgrade(tmp_
     with closing(sqlite3.connect(path)) as connection:
         since = connection.execute("SELECT tag, digest_since FROM image_tags ORDER BY tag").fetchall()
     assert since == [("1", "2026-01-02"), ("2", None)]
+
+
+def test_lines_are_counted_and_held_containers_keep_their_order_over_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_ROWS)
+    _migrated_to(path, "0005")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for number in (9, 12):
+            connection.execute(f"INSERT INTO job_logs VALUES ({number}, 'job_1', 'now', 'info', 'more', 0)")
+        for container in ("b", "a"):
+            connection.execute(
+                f"INSERT INTO suspended_containers VALUES ('{container}', 'x', 'paused', 'bkp')"
+            )
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT id, seq FROM job_logs ORDER BY id").fetchall() == [
+            (7, 1),
+            (9, 2),
+            (12, 3),
+        ]
+        assert connection.execute("SELECT host_id, last_seq FROM jobs").fetchall() == [("local", 3)]
+        held = connection.execute(
+            "SELECT container_id FROM suspended_containers ORDER BY position"
+        ).fetchall()
+        assert held == [("b",), ("a",)]
 
 
 async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:

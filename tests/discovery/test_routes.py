@@ -44,14 +44,13 @@ class Api:
         """Asks for one and returns the job as it ended."""
         status, answer = await self.post("/api/discovery/scan")
         assert status == 200
-        with self.feed.added.watch() as changed:
+        with self.feed.subscribe() as arriving:
             while True:
-                changed.clear()
                 job = await self.jobs.get(answer["jobId"])
                 if job.status.terminal:
                     return job
                 async with asyncio.timeout(10):
-                    await changed.wait()
+                    await arriving.next()
 
     async def logs(self, job: Job) -> list[LogRow]:
         return [row for row in await self.jobs.newest_logs(job.id, 500) if row.level is not Level.EVENT]

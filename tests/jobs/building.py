@@ -60,13 +60,12 @@ class Jobs:
     async def ended(self, job_id: str) -> Job:
         """Waits for it."""
         async with asyncio.timeout(10):
-            with self.feed.added.watch() as changed:
+            with self.feed.subscribe(job_id) as arriving:
                 while True:
-                    changed.clear()
                     job = await self.store.get(job_id)
                     if job.status.terminal:
                         return job
-                    await changed.wait()
+                    await arriving.next()
 
     async def logs(self, job_id: str) -> list[LogRow]:
         return await self.store.newest_logs(job_id, 500)

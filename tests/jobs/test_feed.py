@@ -6,53 +6,42 @@ from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import Level, LogRow
 
 
-def line(number: int) -> LogRow:
-    return LogRow(number, "job_a", datetime(2026, 1, 1, tzinfo=UTC), Level.INFO, str(number))
+def line(number: int, job_id: str = "job_a") -> LogRow:
+    return LogRow(number, job_id, number, datetime(2026, 1, 1, tzinfo=UTC), Level.INFO, str(number))
 
 
-def feed_of(*numbers: int, kept: int = 3) -> LogFeed:
-    feed = LogFeed(kept)
-    for number in numbers:
-        feed.publish([line(number)])
-    return feed
-
-
-def test_an_empty_feed_knows_nothing() -> None:
-    assert LogFeed().after(0) is None
-
-
-def test_it_has_the_lines_after_one_it_keeps() -> None:
-    feed = feed_of(5, 6, 7)
-    assert feed.after(5) == [line(6), line(7)]
-    assert feed.after(7) == []
-    assert feed.after(99) == []
-
-
-def test_the_line_right_before_the_oldest_is_near_enough() -> None:
-    assert feed_of(5, 6, 7).after(4) == [line(5), line(6), line(7)]
-
-
-def test_it_admits_when_older_lines_may_be_missing() -> None:
-    assert feed_of(5, 6, 7).after(3) is None
-    assert feed_of(5, 6, 7, 8).after(4) is None
-
-
-def test_a_line_that_never_came_by_is_not_skipped_silently() -> None:
-    feed = feed_of(5, 7)
-    assert feed.after(5) is None
-    assert feed.after(6) == [line(7)]
-
-
-def test_watchers_hear_of_every_change_until_they_leave() -> None:
+async def test_every_reader_gets_the_lines_of_its_job_or_of_all_jobs_in_order() -> None:
     feed = LogFeed()
-    with feed.added.watch() as one, feed.added.watch() as other:
+    with feed.subscribe("job_a") as one, feed.subscribe("job_a") as other, feed.subscribe() as every:
+        feed.publish([line(1), line(2, "job_b")])
+        feed.publish([line(3)])
+        assert await one.next() == [line(1), line(3)]
+        assert await other.next() == [line(1), line(3)]
+        assert await every.next() == [line(1), line(2, "job_b"), line(3)]
+
+
+async def test_a_reader_waits_for_its_lines_only_so_long() -> None:
+    feed = LogFeed()
+    with feed.subscribe("job_a") as reader:
         feed.publish([])
-        assert not one.is_set()
-        feed.publish([line(1)])
-        assert one.is_set()
-        assert other.is_set()
-        one.clear()
-        assert other.is_set()
-    one.clear()
-    feed.publish([line(2)])
-    assert not one.is_set()
+        feed.publish([line(1, "job_b")])
+        assert await reader.next(0.001) == []
+        feed.publish([line(2)])
+        assert await reader.next(5) == [line(2)]
+        assert await reader.next(0.001) == []
+
+
+async def test_a_slow_reader_keeps_the_newest_lines_only() -> None:
+    feed = LogFeed(kept=2)
+    with feed.subscribe("job_a") as reader:
+        for number in range(1, 5):
+            feed.publish([line(number)])
+        assert await reader.next() == [line(3), line(4)]
+
+
+async def test_a_reader_that_has_left_gets_nothing() -> None:
+    feed = LogFeed()
+    with feed.subscribe("job_a") as reader:
+        pass
+    feed.publish([line(1)])
+    assert await reader.next(0.001) == []

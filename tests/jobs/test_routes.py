@@ -71,6 +71,7 @@ async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, cloc
     expected = {
         "id": "chk_1",
         "type": "check",
+        "hostId": "local",
         "scope": "service",
         "stackId": "stk_a",
         "serviceId": "svc_a",

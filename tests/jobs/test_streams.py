@@ -1,14 +1,17 @@
 """Streams of job lines: what was stored first, then what happens."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 
 import orjson
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.db.database import Database
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import JobOutcome, JobStatus, Level, LogRow
+from dockrev.jobs.models import Job, JobOutcome, JobStatus, Level, LogRow
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.web.server_event import ServerEvent
@@ -53,6 +56,22 @@ async def a_job_with_a_history(jobs: Jobs) -> str:
     await jobs.store.add_log(job_id, Level.WARN, "slow")
     await jobs.store.set_progress(job_id, {"phase": "scanning"})
     return job_id
+
+
+@contextmanager
+def counted_reads() -> Iterator[list[str]]:
+    """The queries that any database of this process gets."""
+    queries: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            queries.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield queries
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 async def test_a_finished_jobs_stream_is_its_whole_history_and_ends(jobs: Jobs, streams: JobStreams) -> None:
@@ -176,6 +195,81 @@ async def test_many_readers_hear_the_same(jobs: Jobs, streams: JobStreams) -> No
     assert all(events == heard[0] for events in heard)
 
 
+async def test_many_readers_cost_no_reads_while_the_job_runs(jobs: Jobs, streams: JobStreams) -> None:
+    job_id, other = await jobs.start(), await jobs.start()
+    await jobs.store.add_log(job_id, Level.INFO, "first")
+    readers = [streams.one_job(job_id, 0) for _ in range(200)]
+    for reader in readers:
+        await next_of(reader)
+    rests = [asyncio.create_task(rest_of(reader)) for reader in readers]
+    await asyncio.sleep(0)
+    with counted_reads() as queries:
+        for number in range(20):
+            await jobs.store.add_log(job_id, Level.INFO, str(number))
+            await jobs.store.add_log(other, Level.INFO, str(number))
+        await jobs.store.finish(job_id, success())
+        heard = await asyncio.gather(*rests)
+    assert len(queries) <= 2, "what the end of a job reads itself"
+    assert [event.event for event in heard[0]] == ["job_log"] * 20 + ["job_finished"]
+    assert all(events == heard[0] for events in heard)
+
+
+async def test_a_line_that_never_came_by_is_read(jobs: Jobs, streams: JobStreams, database: Database) -> None:
+    job_id = await jobs.start()
+    one, every = streams.one_job(job_id, 0), streams.every_job(0)
+    await jobs.store.add_event(job_id, "first", {})
+    for stream in (one, every):
+        await next_of(stream)
+    silent_store = JobStore(database, LogFeed(), MovableClock())
+    await silent_store.add_event(job_id, "not published", {})
+    await jobs.store.add_event(job_id, "third", {})
+    for stream in (one, every):
+        assert [data(await next_of(stream))["type"] for _ in range(2)] == ["not published", "third"]
+        await stream.aclose()
+
+
+async def test_an_id_that_is_still_to_come_ends_with_the_job(jobs: Jobs, streams: JobStreams) -> None:
+    job_id = await jobs.start()
+    waiting = asyncio.create_task(rest_of(streams.one_job(job_id, 1000)))
+    await asyncio.sleep(0.05)
+    await jobs.store.finish(job_id, success())
+    (event,) = await waiting
+    assert (event.event, event.id, data(event)["status"]) == ("job_finished", None, "success")
+
+
+async def nothing(_connection: AsyncConnection, _job: Job) -> None:
+    pass
+
+
+async def test_a_live_reader_gets_the_annotations_that_come_in_time(jobs: Jobs) -> None:
+    jobs.store.on_finished(nothing, annotates=True)
+    streams = JobStreams(jobs.store, jobs.feed, annotation_seconds=0.5)
+    job_id = await jobs.start()
+    events = streams.one_job(job_id, 0)
+    waiting = await silent(events)
+    await jobs.store.finish(job_id, success())
+    assert (await waiting).event == "job_finished"
+    waiting = await silent(events)
+    await jobs.store.annotate(job_id, "notify: telegram=ok")
+    assert data(await waiting)["msg"] == "notify: telegram=ok"
+    assert await rest_of(events) == []
+
+    events_again = await rest_of(streams.one_job(job_id, 0))
+    assert [event.event for event in events_again] == ["job_finished", "job_log"]
+    (event,) = await rest_of(streams.one_job(job_id, (await jobs.logs(job_id))[-1].id))
+    assert event.event == "job_finished"
+
+
+async def test_nobody_waits_for_annotations_that_nobody_makes(jobs: Jobs) -> None:
+    jobs.store.on_finished(nothing)
+    streams = JobStreams(jobs.store, jobs.feed, annotation_seconds=600)
+    job_id = await jobs.start()
+    reading = asyncio.create_task(rest_of(streams.one_job(job_id, 0)))
+    await asyncio.sleep(0.05)
+    await jobs.store.finish(job_id, success())
+    assert [event.event for event in await reading] == ["job_finished"]
+
+
 async def test_a_job_that_is_gone_ends_its_stream_with_an_error(jobs: Jobs, streams: JobStreams) -> None:
     (event,) = await rest_of(streams.one_job("job_x", 0))
     assert (event.event, event.id) == ("job_events_error", None)
@@ -193,7 +287,7 @@ async def test_a_database_that_fails_ends_the_streams_with_an_error(
     async with database.write() as connection:
         await connection.exec_driver_sql("DROP TABLE job_logs")
         await connection.exec_driver_sql("ALTER TABLE jobs RENAME TO lost")
-    jobs.feed.publish([LogRow(50, "job_other", clock.now(), Level.EVENT, "{}")])
+    jobs.feed.publish([LogRow(50, job_id, 50, clock.now(), Level.EVENT, "{}")])
     for task, stream in zip(waiting, (one, every), strict=True):
         event = await task
         assert event.event == "job_events_error"

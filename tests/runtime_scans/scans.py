@@ -18,7 +18,7 @@ from dockrev.errors import DockerError
 from dockrev.images.store import image_tags
 from dockrev.jobs.models import Job, Level
 from dockrev.jobs.runner import JobRunner
-from dockrev.jobs.store import jobs
+from dockrev.jobs.tables import jobs
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
 from dockrev.runtime_scans.routes import RuntimeScanRoutes
 from dockrev.stacks.models import ObservedService

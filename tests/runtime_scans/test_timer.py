@@ -22,10 +22,9 @@ async def until_looked(scans: Scans, times: int) -> None:
     """Ends when the timer has made so many looks."""
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         timer = group.create_task(every("runtime scans", 0.01, scans.scan_jobs.start_scheduled))
-        with scans.jobs.feed.added.watch() as changed:
+        with scans.jobs.feed.subscribe() as arriving:
             while scans.looks < times:
-                changed.clear()
-                await changed.wait()
+                await arriving.next()
         timer.cancel()
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    func,
     insert,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -57,7 +57,12 @@ suspended_containers = Table(
     Column("name", String, nullable=False),
     Column("manner", String, nullable=False),
     Column("backup_id", ForeignKey("backups.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False, server_default="0"),
 )
+"""`position`: in this order they were held."""
+
+_last_position = func.coalesce(func.max(suspended_containers.c.position), 0)
+_next_position = select(_last_position + 1).scalar_subquery()
 
 _KEPT = (backups.c.status == RecordStatus.SUCCESS, backups.c.deleted_at.is_(None))
 
@@ -137,6 +142,7 @@ class BackupStore:
             "name": container.name,
             "manner": container.manner,
             "backup_id": backup_id,
+            "position": _next_position,
         }
         statement = upsert(suspended_containers).values(values).on_conflict_do_nothing()
         async with self._database.write(durable=True) as connection:
@@ -144,7 +150,7 @@ class BackupStore:
 
     async def held_containers(self, backup_id: str | None = None) -> list[HeldContainer]:
         """In the order in which they were held."""
-        query = select(suspended_containers).order_by(text("rowid"))
+        query = select(suspended_containers).order_by(suspended_containers.c.position)
         if backup_id:
             query = query.where(suspended_containers.c.backup_id == backup_id)
         async with self._database.read() as connection:

@@ -56,10 +56,9 @@ class Follower:
 
     async def _watch(self, job_id: str) -> Job:
         last_id = 0
-        with self._bar() as bar, self._write.feed.added.watch() as changed:
+        with self._bar() as bar, self._write.feed.subscribe(job_id) as arriving:
             task = bar.add_task("", total=100)
             while True:
-                changed.clear()
                 job = await self._write.jobs.get(job_id)
                 while rows := await self._write.jobs.logs_after(last_id, _LINES_AT_ONCE, job_id):
                     last_id = rows[-1].id
@@ -70,7 +69,7 @@ class Follower:
                 bar.update(task, description=text, completed=progress.get("percent", 0))
                 if job.status.terminal:
                     return job
-                await changed.wait()
+                await arriving.next()
 
     def _tell(self, row: LogRow) -> None:
         if row.level is Level.EVENT or (row.level is Level.INFO and self._console.is_terminal):

@@ -1,32 +1,65 @@
-"""Log lines on their way to live readers: one process, no polling."""
+"""Log lines on their way to live readers: one process, no polling of the database."""
 
-from collections import deque
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from dockrev.jobs.models import LogRow
-from dockrev.signals import Wakeup
 
 _KEPT = 1000
 
 
+class Subscription:
+    """The new lines for one reader. A slow reader loses the oldest, and sees a gap in the numbers."""
+
+    def __init__(self, kept: int) -> None:
+        self._rows: deque[LogRow] = deque(maxlen=kept)
+        self._arrived = asyncio.Event()
+
+    def add(self, rows: Sequence[LogRow]) -> None:
+        self._rows.extend(rows)
+        self._arrived.set()
+
+    async def next(self, seconds: float | None = None) -> list[LogRow]:
+        """Waits for lines and returns all that have arrived; nothing when none came in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._arrived.wait()
+        self._arrived.clear()
+        rows = list(self._rows)
+        self._rows.clear()
+        return rows
+
+
 class LogFeed:
-    """Keeps the newest lines, so that live readers need no database. `added` wakes at each publication."""
+    """Passes every line to the readers of its job and to the readers of all jobs."""
 
     def __init__(self, kept: int = _KEPT) -> None:
-        self._recent: deque[LogRow] = deque(maxlen=kept)
-        self.added = Wakeup()
+        """`kept`: how many lines wait for one reader at most."""
+        self._kept = kept
+        self._subscriptions: defaultdict[str | None, set[Subscription]] = defaultdict(set)
 
     def publish(self, rows: Sequence[LogRow]) -> None:
-        if not rows:
-            return
-        if self._recent and self._recent[-1].id + 1 != rows[0].id:
-            # A writer that was cancelled after its commit did not publish. Only the database has those lines.
-            self._recent.clear()
-        self._recent.extend(rows)
-        self.added.wake()
+        """The rows belong to committed transactions, in the order of their ids."""
+        by_job: defaultdict[str, list[LogRow]] = defaultdict(list)
+        for row in rows:
+            by_job[row.job_id].append(row)
+        for job_id, lines in by_job.items():
+            for subscription in self._subscriptions.get(job_id, ()):
+                subscription.add(lines)
+        if rows:
+            for subscription in self._subscriptions.get(None, ()):
+                subscription.add(rows)
 
-    def after(self, last_id: int) -> list[LogRow] | None:
-        """The lines after `last_id`, or None when older ones than are kept here may be among them."""
-        if not self._recent or self._recent[0].id > last_id + 1:
-            return None
-        return [row for row in self._recent if row.id > last_id]
+    @contextmanager
+    def subscribe(self, job_id: str | None = None) -> Iterator[Subscription]:
+        """To the lines of one job, or of all. Subscribe before you read what is stored."""
+        subscription = Subscription(self._kept)
+        self._subscriptions[job_id].add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions[job_id].discard(subscription)
+            if not self._subscriptions[job_id]:
+                del self._subscriptions[job_id]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dockrev.errors import Json
+from dockrev.hosts.host import LOCAL
 
 
 class Scope(StrEnum):
@@ -100,6 +101,8 @@ class NewJob:
     backup_mode: BackupMode = BackupMode.INHERIT
     summary: Mapping[str, Json] = field(default_factory=dict)
     """What the record says from its first moment on."""
+    host_id: str = LOCAL
+    """The Docker host that the job works on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +121,19 @@ class Job:
     summary: Mapping[str, Json]
     progress: Mapping[str, Json] | None
     cancel_requested: bool = False
+    host_id: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One line of a job's log. `id` grows over all jobs and survives restarts.
+    """One line of a job's log. `id` grows over all jobs, `seq` counts within the job; both survive restarts.
 
     A line of level `event` holds a JSON object in `message`; all others hold text.
     """
 
     id: int
     job_id: str
+    seq: int
     at: datetime
     level: Level
     message: str

@@ -1,107 +1,67 @@
-"""The jobs and their log lines: the only SQL for these tables."""
+"""Reads and writes jobs and their log lines."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 import orjson
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    ColumnElement,
-    ForeignKey,
-    Index,
-    Integer,
-    Row,
-    String,
-    Table,
-    Text,
-    and_,
-    delete,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+import structlog
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock, timestamp
 from dockrev.db.database import Database
-from dockrev.db.schema import Moment, metadata
 from dockrev.errors import Conflict, Json, NotFound
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import (
-    BackupMode,
     Cursor,
     Exclusive,
     Job,
     JobFilter,
     JobOutcome,
     JobStatus,
-    JobTarget,
     Level,
     Line,
     LogRow,
     NewJob,
-    Scope,
     Termination,
 )
+from dockrev.jobs.tables import job_logs, job_of, jobs, log_row_of, new_row
 
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("type", String, nullable=False),
-    Column("scope", String, nullable=False),
-    Column("stack_id", String),
-    Column("service_id", String),
-    Column("status", String, nullable=False),
-    Column("created_by", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("started_at", Moment),
-    Column("finished_at", Moment),
-    Column("allow_arch_mismatch", Boolean, nullable=False),
-    Column("backup_mode", String, nullable=False),
-    Column("summary", JSON, nullable=False),
-    Column("progress", JSON),
-    Column("cancel_requested", Boolean, nullable=False, server_default="0"),
-    Index(None, "created_at", "id"),
-    Index(None, "status", "type"),
-)
-
-job_logs = Table(
-    "job_logs",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
-    Column("at", Moment, nullable=False),
-    Column("level", String, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("is_progress", Boolean, nullable=False),
-    Index(None, "job_id", "id"),
-    sqlite_autoincrement=True,
-)
+log = structlog.get_logger()
 
 _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
+_IS_UNFINISHED = jobs.c.status.in_(_UNFINISHED)
 
 
 Within = Callable[[AsyncConnection], Awaitable[None]]
+
+FinishedHook = Callable[[AsyncConnection, Job], Awaitable[None]]
+"""Gets the job as it ended, and the transaction that ends it."""
 
 
 class JobStore:
     """Every write also reaches the feed, after it is committed and in the order of its ids.
 
-    A job that has ended takes no more lines and no more progress.
+    A job that has ended takes no more progress, and of lines only annotations.
     """
 
     def __init__(self, database: Database, feed: LogFeed, clock: Clock) -> None:
         self._database = database
         self._feed = feed
         self._clock = clock
+        self._finished_hooks: list[FinishedHook] = []
+        self.expects_annotations = False
+        """A live reader of a job waits a moment after its end, since annotations may follow."""
+
+    def on_finished(self, hook: FinishedHook, *, annotates: bool = False) -> None:
+        """Call `hook` whenever a job ends, however it ends, within the transaction that ends it.
+
+        What the hook writes is committed together with the end. A hook that fails is logged, its writes are
+        undone, and the job ends all the same. `annotates`: annotations will follow soon after the end.
+        """
+        self._finished_hooks.append(hook)
+        self.expects_annotations = self.expects_annotations or annotates
 
     async def start(
         self, new: NewJob, exclusive: Exclusive | None, within: Within | None = None
@@ -115,8 +75,8 @@ class JobStore:
         async with self._database.write() as connection:
             stale = await _make_room(connection, new, exclusive, now) if exclusive else []
             for job_id in stale:
-                rows += await _terminate(connection, job_id, Termination.STALE_CHECK, now)
-            await connection.execute(insert(jobs).values(_new_row(new, now)))
+                rows += await self._terminate(connection, job_id, Termination.STALE_CHECK, now)
+            await connection.execute(insert(jobs).values(new_row(new, now)))
             if within:
                 await within(connection)
         self._feed.publish(rows)
@@ -124,18 +84,13 @@ class JobStore:
 
     async def add_log(self, job_id: str, level: Level, message: str) -> None:
         async with self._database.write() as connection:
-            if not await _unfinished(connection, job_id):
-                return
-            row = await _add_log(connection, job_id, level, message, self._clock.now())
-        self._feed.publish([row])
+            row = await _add_line(connection, job_id, level, message, self._clock.now())
+        self._publish(row)
 
     async def add_event(self, job_id: str, kind: str, fields: Mapping[str, Json]) -> None:
-        now = self._clock.now()
         async with self._database.write() as connection:
-            if not await _unfinished(connection, job_id):
-                return
-            row = await _add_event(connection, job_id, kind, fields, now)
-        self._feed.publish([row])
+            row = await _add_event(connection, job_id, kind, fields, self._clock.now())
+        self._publish(row)
 
     async def events(self, job_id: str, kind: str) -> list[Mapping[str, Json]]:
         """The events of this kind, in their order."""
@@ -151,25 +106,83 @@ class JobStore:
         """The newest progress replaces the one before, in the record and as the job's one progress event."""
         now = self._clock.now()
         async with self._database.write() as connection:
-            if not await _unfinished(connection, job_id):
-                return
-            await connection.execute(
-                delete(job_logs).where(job_logs.c.job_id == job_id, job_logs.c.is_progress)
-            )
-            await connection.execute(update(jobs).where(jobs.c.id == job_id).values(progress=progress))
             row = await _add_event(connection, job_id, "job_progress", progress, now, is_progress=True)
-        self._feed.publish([row])
+            if row:
+                await connection.execute(update(jobs).where(jobs.c.id == job_id).values(progress=progress))
+                await connection.execute(
+                    delete(job_logs).where(
+                        job_logs.c.job_id == job_id, job_logs.c.is_progress, job_logs.c.id < row.id
+                    )
+                )
+        self._publish(row)
+
+    async def annotate(self, job_id: str, text: str, level: Level = Level.INFO) -> None:
+        """Add a line to a job that has ended, such as `notify: telegram=ok`. Nothing else is ever added.
+
+        Raises NotFound, or Conflict while the job is unfinished.
+        """
+        async with self._database.write() as connection:
+            row = await _add_line(connection, job_id, level, text, self._clock.now(), ended=True)
+            if row is None:
+                await _require_job(connection, job_id)
+                raise Conflict("the job has not ended yet; an annotation follows the end")
+        self._publish(row)
+
+    def _publish(self, row: LogRow | None) -> None:
+        if row:
+            self._feed.publish([row])
 
     async def finish(self, job_id: str, outcome: JobOutcome, last_line: Line | None = None) -> None:
         """End the job once: a job that is already ended stays as it is."""
         async with self._database.write() as connection:
-            rows = await _finish(connection, job_id, outcome, self._clock.now(), last_line)
+            rows = await self._finish(connection, job_id, outcome, self._clock.now(), last_line)
         self._feed.publish(rows)
 
     async def terminate(self, job_id: str, reason: Termination) -> None:
         async with self._database.write() as connection:
-            rows = await _terminate(connection, job_id, reason, self._clock.now())
+            rows = await self._terminate(connection, job_id, reason, self._clock.now())
         self._feed.publish(rows)
+
+    async def _terminate(
+        self, connection: AsyncConnection, job_id: str, reason: Termination, now: datetime
+    ) -> list[LogRow]:
+        ended: Mapping[str, Json] = {"terminated": {"reason": reason.value, "at": timestamp(now)}}
+        warning = Line(Level.WARN, f"job ended unfinished: {reason.value}")
+        return await self._finish(connection, job_id, JobOutcome(JobStatus.FAILED, ended), now, warning)
+
+    async def _finish(
+        self,
+        connection: AsyncConnection,
+        job_id: str,
+        outcome: JobOutcome,
+        now: datetime,
+        last_line: Line | None,
+    ) -> list[LogRow]:
+        """The one way in which a job ends."""
+        last = last_line and await _add_line(connection, job_id, last_line.level, last_line.text, now)
+        fields = {"status": outcome.status.value}
+        finished = await _add_event(connection, job_id, "job_finished", fields, now)
+        if finished is None:
+            return []
+        before = await connection.scalar(select(jobs.c.summary).where(jobs.c.id == job_id))
+        await connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job_id)
+            .values(status=outcome.status, finished_at=now, summary={**(before or {}), **outcome.summary})
+        )
+        await self._call_hooks(connection, job_id)
+        return [row for row in (last, finished) if row]
+
+    async def _call_hooks(self, connection: AsyncConnection, job_id: str) -> None:
+        job = await _require_job(connection, job_id)
+        for hook in self._finished_hooks:
+            try:
+                async with connection.begin_nested():
+                    await hook(connection, job)
+            except DBAPIError:
+                raise  # the end is stored later, together with what the hook writes
+            except Exception:
+                log.exception("A hook of the end of a job failed", action="job.hook_failed", job_id=job_id)
 
     async def request_cancel(self, job_id: str) -> None:
         """Raises NotFound, or Conflict for a job that has ended."""
@@ -183,15 +196,14 @@ class JobStore:
 
     async def unfinished(self) -> list[Job]:
         async with self._database.read() as connection:
-            found = await connection.execute(select(jobs).where(jobs.c.status.in_(_UNFINISHED)))
-            return [_job(row) for row in found]
+            found = await connection.execute(
+                select(jobs).where(_IS_UNFINISHED).order_by(jobs.c.created_at, jobs.c.id)
+            )
+            return [job_of(row) for row in found]
 
     async def get(self, job_id: str) -> Job:
         async with self._database.read() as connection:
-            row = (await connection.execute(select(jobs).where(jobs.c.id == job_id))).one_or_none()
-        if row is None:
-            raise NotFound("job not found")
-        return _job(row)
+            return await _require_job(connection, job_id)
 
     async def page(self, wanted: JobFilter, limit: int, after: Cursor | None) -> list[Job]:
         """Newest first. Asks for one more than `limit`, so that a caller sees whether a next page exists."""
@@ -201,21 +213,21 @@ class JobStore:
             query = query.where(or_(older, and_(jobs.c.created_at == after.created_at, jobs.c.id < after.id)))
         query = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit + 1)
         async with self._database.read() as connection:
-            return [_job(row) for row in await connection.execute(query)]
+            return [job_of(row) for row in await connection.execute(query)]
 
     async def newest_logs(self, job_id: str, limit: int) -> list[LogRow]:
         query = (
             select(job_logs).where(job_logs.c.job_id == job_id).order_by(job_logs.c.id.desc()).limit(limit)
         )
         async with self._database.read() as connection:
-            return [_log_row(row) for row in await connection.execute(query)][::-1]
+            return [log_row_of(row) for row in await connection.execute(query)][::-1]
 
     async def logs_after(self, last_id: int, limit: int, job_id: str | None = None) -> list[LogRow]:
         query = select(job_logs).where(job_logs.c.id > last_id).order_by(job_logs.c.id).limit(limit)
         if job_id:
             query = query.where(job_logs.c.job_id == job_id)
         async with self._database.read() as connection:
-            return [_log_row(row) for row in await connection.execute(query)]
+            return [log_row_of(row) for row in await connection.execute(query)]
 
     async def last_log_id(self) -> int:
         async with self._database.read() as connection:
@@ -234,7 +246,7 @@ async def _make_room(connection: AsyncConnection, new: NewJob, rule: Exclusive, 
     target = new.target
     rivals = select(jobs.c.id, jobs.c.started_at).where(
         jobs.c.type == new.type,
-        jobs.c.status.in_(_UNFINISHED),
+        _IS_UNFINISHED,
         jobs.c.scope == target.scope,
         jobs.c.stack_id == target.stack_id if target.stack_id else literal(True),
         jobs.c.service_id == target.service_id if target.service_id else literal(True),
@@ -247,12 +259,14 @@ async def _make_room(connection: AsyncConnection, new: NewJob, rule: Exclusive, 
     return stale
 
 
-async def _unfinished(connection: AsyncConnection, job_id: str) -> bool:
-    query = select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status.in_(_UNFINISHED))
-    return await connection.scalar(query) is not None
+async def _require_job(connection: AsyncConnection, job_id: str) -> Job:
+    row = (await connection.execute(select(jobs).where(jobs.c.id == job_id))).one_or_none()
+    if row is None:
+        raise NotFound("job not found")
+    return job_of(row)
 
 
-async def _add_log(
+async def _add_line(
     connection: AsyncConnection,
     job_id: str,
     level: Level,
@@ -260,16 +274,27 @@ async def _add_log(
     now: datetime,
     *,
     is_progress: bool = False,
-) -> LogRow:
+    ended: bool = False,
+) -> LogRow | None:
+    """None when the job is not there, or has ended (or has not ended, for `ended`)."""
+    seq = await connection.scalar(
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status.not_in(_UNFINISHED) if ended else _IS_UNFINISHED)
+        .values(last_seq=jobs.c.last_seq + 1)
+        .returning(jobs.c.last_seq)
+    )
+    if seq is None:
+        return None
     values = {
         "job_id": job_id,
         "at": now,
         "level": level,
         "message": message,
         "is_progress": is_progress,
+        "seq": seq,
     }
     row_id = await connection.scalar(insert(job_logs).values(values).returning(job_logs.c.id))
-    return LogRow(int(row_id or 0), job_id, now, level, message)
+    return LogRow(int(row_id or 0), job_id, seq, now, level, message)
 
 
 async def _add_event(
@@ -280,36 +305,10 @@ async def _add_event(
     now: datetime,
     *,
     is_progress: bool = False,
-) -> LogRow:
+) -> LogRow | None:
     document = {"type": kind, "jobId": job_id, "ts": timestamp(now), **fields}
     text = orjson.dumps(document).decode()
-    return await _add_log(connection, job_id, Level.EVENT, text, now, is_progress=is_progress)
-
-
-async def _finish(
-    connection: AsyncConnection, job_id: str, outcome: JobOutcome, now: datetime, last_line: Line | None
-) -> list[LogRow]:
-    stored = await connection.scalar(
-        select(jobs.c.summary).where(jobs.c.id == job_id, jobs.c.status.in_(_UNFINISHED))
-    )
-    if stored is None:
-        return []
-    await connection.execute(
-        update(jobs)
-        .where(jobs.c.id == job_id)
-        .values(status=outcome.status, finished_at=now, summary={**stored, **outcome.summary})
-    )
-    finished = {"status": outcome.status.value}
-    rows = [await _add_log(connection, job_id, last_line.level, last_line.text, now)] if last_line else []
-    return [*rows, await _add_event(connection, job_id, "job_finished", finished, now)]
-
-
-async def _terminate(
-    connection: AsyncConnection, job_id: str, reason: Termination, now: datetime
-) -> list[LogRow]:
-    ended: Mapping[str, Json] = {"terminated": {"reason": reason.value, "at": timestamp(now)}}
-    warning = Line(Level.WARN, f"job ended unfinished: {reason.value}")
-    return await _finish(connection, job_id, JobOutcome(JobStatus.FAILED, ended), now, warning)
+    return await _add_line(connection, job_id, Level.EVENT, text, now, is_progress=is_progress)
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
@@ -323,44 +322,3 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     if wanted.service_id:
         conditions.append(jobs.c.service_id == wanted.service_id)
     return conditions
-
-
-def _new_row(new: NewJob, now: datetime) -> dict[str, object]:
-    return {
-        "id": new.id,
-        "type": new.type,
-        "scope": new.target.scope,
-        "stack_id": new.target.stack_id,
-        "service_id": new.target.service_id,
-        "status": JobStatus.RUNNING,
-        "created_by": new.created_by,
-        "reason": new.reason,
-        "created_at": now,
-        "started_at": now,
-        "allow_arch_mismatch": new.allow_arch_mismatch,
-        "backup_mode": new.backup_mode,
-        "summary": dict(new.summary),
-    }
-
-
-def _job(row: Row[Any]) -> Job:
-    return Job(
-        id=row.id,
-        type=row.type,
-        target=JobTarget(Scope(row.scope), row.stack_id, row.service_id),
-        status=JobStatus(row.status),
-        created_by=row.created_by,
-        reason=row.reason,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        allow_arch_mismatch=row.allow_arch_mismatch,
-        backup_mode=BackupMode(row.backup_mode),
-        summary=row.summary,
-        progress=row.progress,
-        cancel_requested=row.cancel_requested,
-    )
-
-
-def _log_row(row: Row[Any]) -> LogRow:
-    return LogRow(row.id, row.job_id, row.at, Level(row.level), row.message)

@@ -1,68 +1,133 @@
-"""Job log lines as server-sent events. What was stored and what happens now come from the same query."""
+"""Job log lines as server-sent events: what was stored first, then what happens."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import orjson
 
 from dockrev.clock import timestamp
 from dockrev.errors import AppError, Json
-from dockrev.jobs.feed import LogFeed
+from dockrev.jobs.feed import LogFeed, Subscription
 from dockrev.jobs.models import Level, LogRow
 from dockrev.jobs.store import JobStore
 from dockrev.web.server_event import ServerEvent
 
 _BATCH = 200
+_FINISHED = "job_finished"
+_ANNOTATION_SECONDS = 2.0
+"""How long a live stream waits for annotations after the end of its job."""
 
 
 class JobStreams:
-    """A stream that cannot go on says so with one `job_events_error` event, and ends."""
+    """A stream reads the database when it opens; then its lines come from the feed.
 
-    def __init__(self, store: JobStore, feed: LogFeed) -> None:
+    A stream that cannot go on says so with one `job_events_error` event, and ends.
+    """
+
+    def __init__(
+        self, store: JobStore, feed: LogFeed, annotation_seconds: float = _ANNOTATION_SECONDS
+    ) -> None:
         self._store = store
         self._feed = feed
+        self._annotation_seconds = annotation_seconds
 
     async def every_job(self, after: int) -> AsyncGenerator[ServerEvent, None]:
         """The `event` lines of all jobs after `after`, without end."""
-        last = after
         try:
-            with self._feed.added.watch() as changed:
+            with self._feed.subscribe() as subscription:
+                lines = _Lines(self._store, subscription, None, after)
+                async for row in lines.stored():
+                    if row.level is Level.EVENT:
+                        yield ServerEvent("job_event", _complete(row), row.id)
                 while True:
-                    changed.clear()
-                    while rows := await self._rows(last):
-                        last = rows[-1].id
-                        for row in rows:
-                            if row.level is Level.EVENT:
-                                yield ServerEvent("job_event", _complete(row), row.id)
-                    await changed.wait()
+                    async for row in lines.arriving():
+                        if row.level is Level.EVENT:
+                            yield ServerEvent("job_event", _complete(row), row.id)
         except AppError as error:
             yield _failure(error.message)
 
     async def one_job(self, job_id: str, after: int) -> AsyncGenerator[ServerEvent, None]:
-        """Every line of one job after `after`; ends with `job_finished` once the job has ended."""
-        last, event = after, None
+        """Every line of one job after `after`, until the job has ended. Each stream tells how it ended.
+
+        A live reader gets the annotations, too, that arrive soon after the end.
+        """
+        told_end = False
         try:
-            with self._feed.added.watch() as changed:
-                while True:
-                    changed.clear()
-                    job = await self._store.get(job_id)
-                    while rows := await self._rows(last, job_id):
-                        last = rows[-1].id
-                        for row in rows:
-                            event = _as_stored(row)
-                            yield event
-                    if job.status.terminal:
-                        break
-                    await changed.wait()
-            if event is None or event.event != "job_finished":
-                yield _finished(job_id, job.status.value)
+            with self._feed.subscribe(job_id) as subscription:
+                job = await self._store.get(job_id)
+                lines = _Lines(self._store, subscription, job_id, after)
+                async for row in lines.stored():
+                    event = _as_stored(row)
+                    told_end = told_end or event.event == _FINISHED
+                    yield event
+                live = not job.status.terminal
+                while live and not (told_end or lines.ended):
+                    async for row in lines.arriving():
+                        event = _as_stored(row)
+                        told_end = told_end or event.event == _FINISHED
+                        yield event
+                if live and self._store.expects_annotations:
+                    async for row in lines.arriving_within(self._annotation_seconds):
+                        yield _as_stored(row)
+            if not told_end:
+                yield _finished(job_id, (await self._store.get(job_id)).status.value)
         except AppError as error:
             yield _failure(error.message, job_id)
 
-    async def _rows(self, last_id: int, job_id: str | None = None) -> Sequence[LogRow]:
-        recent = self._feed.after(last_id)
-        if recent is None:
-            return await self._store.logs_after(last_id, _BATCH, job_id)
-        return recent if job_id is None else [row for row in recent if row.job_id == job_id]
+
+class _Lines:
+    """The lines after a position, for one reader. `job_id` None: those of all jobs."""
+
+    def __init__(self, store: JobStore, subscription: Subscription, job_id: str | None, after: int) -> None:
+        self._store = store
+        self._subscription = subscription
+        self._job_id = job_id
+        self._last_id = after
+        self._last_number = after if job_id is None else None
+        """The lines of a job are numbered without a gap, and so are the ids of all lines."""
+        self.ended = False
+        """The job ended with a line that lies before the position."""
+
+    async def stored(self) -> AsyncIterator[LogRow]:
+        more = True
+        while more:
+            rows = await self._store.logs_after(self._last_id, _BATCH, self._job_id)
+            more = len(rows) == _BATCH
+            for row in rows:
+                self._advance(row)
+                yield row
+
+    async def arriving(self, seconds: float | None = None) -> AsyncIterator[LogRow]:
+        """Waits for new lines; none when none came in time. Lines that never came by are read."""
+        arrived = await self._subscription.next(seconds)
+        rows = [row for row in arrived if row.id > self._last_id]
+        self.ended = any(row.id <= self._last_id and _as_stored(row).event == _FINISHED for row in arrived)
+        if rows and self._misses_lines(rows):
+            async for row in self.stored():
+                yield row
+            return
+        for row in rows:
+            self._advance(row)
+            yield row
+
+    async def arriving_within(self, seconds: float) -> AsyncIterator[LogRow]:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while (left := deadline - clock()) > 0:
+            async for row in self.arriving(left):
+                yield row
+
+    def _misses_lines(self, rows: Sequence[LogRow]) -> bool:
+        if self._last_number is None:
+            return True
+        numbers = [self._number(row) for row in rows]
+        return numbers != list(range(self._last_number + 1, self._last_number + 1 + len(rows)))
+
+    def _number(self, row: LogRow) -> int:
+        return row.id if self._job_id is None else row.seq
+
+    def _advance(self, row: LogRow) -> None:
+        self._last_id, self._last_number = row.id, self._number(row)
 
 
 def _as_stored(row: LogRow) -> ServerEvent:
@@ -90,8 +155,8 @@ def _object(text: str) -> dict[str, Json]:
 
 
 def _finished(job_id: str, status: str) -> ServerEvent:
-    data: dict[str, Json] = {"type": "job_finished", "jobId": job_id, "status": status}
-    return ServerEvent("job_finished", orjson.dumps(data).decode())
+    data: dict[str, Json] = {"type": _FINISHED, "jobId": job_id, "status": status}
+    return ServerEvent(_FINISHED, orjson.dumps(data).decode())
 
 
 def _failure(message: str, job_id: str | None = None) -> ServerEvent:

@@ -9,6 +9,8 @@ from dockrev.web.wire import Timestamp, Wire
 class JobOut(Wire):
     id: str
     type: str
+    host_id: str
+    """The Docker host that the job works on."""
     scope: Scope
     stack_id: str | None = None
     service_id: str | None = None
@@ -60,6 +62,7 @@ def _fields(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "type": job.type,
+        "host_id": job.host_id,
         "scope": job.target.scope,
         "stack_id": job.target.stack_id,
         "service_id": job.target.service_id,

@@ -15,7 +15,7 @@ from dockrev.db.lock import only_restore
 from dockrev.db.lock_owner import restore_under_way
 from dockrev.db.schema import metadata
 from dockrev.errors import Conflict
-from dockrev.jobs.store import jobs
+from dockrev.jobs.tables import jobs
 from dockrev.uncancellable import uncancellable
 
 reservations = Table(
