@@ -19,6 +19,7 @@ from dockrev.cli.logs import configure_logs
 from dockrev.clock import SystemClock
 from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.config import Config
+from dockrev.hosts.local import LOCAL
 from dockrev.stacks.wire import stack_detail
 from dockrev.update_checks.models import CheckReport, CheckStep
 
@@ -50,7 +51,7 @@ def _tell(document: Mapping[str, object]) -> None:
 
 async def _check(read: ReadSide) -> Mapping[str, object]:
     began = time.perf_counter()
-    await read.scanner.scan()
+    await read.scanners.of(LOCAL).scan()
     services = [service for stack in await read.stacks.all() for service in stack.services]
     report = await read.checker.check(services, _Unwatched())
     seconds = time.perf_counter() - began

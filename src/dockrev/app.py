@@ -13,11 +13,12 @@ from dockrev.background import every, running
 from dockrev.clock import Clock
 from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.composition.write_side import WriteSide, build_write_side
-from dockrev.config import Config
+from dockrev.config import Config, DockerConfig
 from dockrev.db.lock import only_server
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.watch import DiscoveryWatch
+from dockrev.hosts.local import LOCAL
 from dockrev.ignores.invalid_rules import log_invalid_rules
 from dockrev.ignores.routes import IgnoreRoutes
 from dockrev.inference.routes import InferenceRoutes
@@ -56,6 +57,9 @@ _RESTART_SECONDS = 10.0
 """Before work that runs without end starts again after a crash."""
 
 
+_NO_HOSTS: Mapping[str, DockerConfig] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Dockrev:
     """The server's parts, ready to serve."""
@@ -71,14 +75,20 @@ class _Looking:
     discovery: DiscoveryJobs
     checks: CheckJobs
     scans: RuntimeScanJobs
-    watch: DiscoveryWatch
+    watches: Mapping[str, DiscoveryWatch]
+    """By the id of the host."""
 
 
 @asynccontextmanager
-async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
-    """Closes or resumes what an earlier process left unfinished, and keeps the background work going."""
+async def open_server(
+    config: Config, clock: Clock, other_hosts: Mapping[str, DockerConfig] = _NO_HOSTS
+) -> AsyncIterator[Dockrev]:
+    """Closes or resumes what an earlier process left unfinished, and keeps the background work going.
+
+    `other_hosts`: beside the local one, their engines by the id of the host.
+    """
     with only_server(config.db_path):
-        async with open_read_side(config, clock, config.db_path) as read:
+        async with open_read_side(config, clock, config.db_path, other_hosts) as read:
             write = build_write_side(read)
             looking = _looking(read, write)
             await looking.scans.remember()
@@ -97,18 +107,21 @@ async def open_server(config: Config, clock: Clock) -> AsyncIterator[Dockrev]:
 def _looking(read: ReadSide, write: WriteSide) -> _Looking:
     runner, config = write.runner, read.config
     return _Looking(
-        discovery=DiscoveryJobs(runner, read.scanner, config.discovery.max_actions),
-        checks=CheckJobs(runner, read.checker, read.stacks, read.scanner, read.inference.names.of),
+        discovery=DiscoveryJobs(runner, read.scanners, config.discovery.max_actions),
+        checks=CheckJobs(runner, read.checker, read.stacks, read.scanners, read.inference.names.of),
         scans=RuntimeScanJobs(
             runner,
             write.jobs,
             read.stacks,
             read.views,
-            read.host,
-            read.scanner,
+            read.hosts,
+            read.scanners,
             read.checker,
         ),
-        watch=DiscoveryWatch(read.host.engine, read.scanner, config.discovery.interval_seconds),
+        watches={
+            host.id: DiscoveryWatch(host.engine, read.scanners.of(host.id), config.discovery.interval_seconds)
+            for host in read.hosts
+        },
     )
 
 
@@ -124,7 +137,10 @@ async def _in_background(read: ReadSide, write: WriteSide, looking: _Looking) ->
     )
     deferred = DeferredChecks(looking.checks, read.images, read.clock)
     async with running(
-        every("discovery", _RESTART_SECONDS, looking.watch.run),
+        *(
+            every(f"discovery of {host_id}", _RESTART_SECONDS, watch.run)
+            for host_id, watch in looking.watches.items()
+        ),
         every("scheduled checks", _CLOCK_SECONDS, scheduled.tick),
         every("deferred checks", _CLOCK_SECONDS, deferred.tick),
         every("runtime scans", read.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
@@ -176,7 +192,12 @@ def _readiness_checks(read: ReadSide, write: WriteSide, looking: _Looking) -> Ma
         "engine": partial(check_engine, read.host.engine, read.config.docker.host),
         "database": partial(check_database, read.database),
         "jobs": partial(check_worker, write.runner.probe),
-        "discovery": partial(check_worker, looking.watch.probe),
+        "discovery": partial(check_worker, looking.watches[LOCAL].probe),
+        **{
+            f"discovery of {host_id}": partial(check_worker, watch.probe)
+            for host_id, watch in looking.watches.items()
+            if host_id != LOCAL
+        },
     }
 
 

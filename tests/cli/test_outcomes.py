@@ -12,10 +12,9 @@ from dockrev.images.models import CheckError, TagState
 from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import StackView, views_of
+from dockrev.stacks.views import StackView
 from dockrev.updates.models import UpdateMode
 from tests.stacks.building import (
-    AMD64,
     NEW,
     NOON,
     OLD,
@@ -26,6 +25,7 @@ from tests.stacks.building import (
     running,
     service,
     stack,
+    views_of,
 )
 
 ERROR = CheckError("registry_timeout", "no answer in time", NOON)
@@ -41,7 +41,7 @@ def views(
     rules: Sequence[IgnoreRule] = (),
 ) -> list[StackView]:
     facts = {NEW: index(NEW, amd64=NEW), OLD: index(OLD, amd64=OLD)}
-    images = RegistryFacts({(state.repository, state.tag): state}, facts, AMD64)
+    images = RegistryFacts({(state.repository, state.tag): state}, facts)
     return views_of(stacks, context(images, rules=rules))
 
 
@@ -104,7 +104,7 @@ def test_what_is_archived_or_ignored_is_left_alone_unless_it_is_named(
 def test_an_image_for_other_platforms_is_left_alone() -> None:
     facts = {NEW: index(NEW, arm64=NEW)}
     state = TagState(WEB, "latest", NEW, NOON)
-    stacks = views_of([stack(outdated())], context(RegistryFacts({(WEB, "latest"): state}, facts, AMD64)))
+    stacks = views_of([stack(outdated())], context(RegistryFacts({(WEB, "latest"): state}, facts)))
 
     (sentence,) = choose(stacks, services_in(stacks)).left_out
 

@@ -11,10 +11,8 @@ from dockrev.errors import InvalidArgument
 from dockrev.images.models import CheckError
 from dockrev.stacks.models import Runtime, Service
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import views_of
 from dockrev.versions.models import DigestSnapshot
 from tests.stacks.building import (
-    AMD64,
     NEW,
     NOON,
     OLD,
@@ -27,6 +25,7 @@ from tests.stacks.building import (
     stack,
     stopped,
     tag,
+    views_of,
 )
 
 FAILED = CheckError("registry_timeout", "no answer", NOON)
@@ -36,7 +35,7 @@ HERE, ELSEWHERE = index(NEW, amd64=NEW), index(NEW, arm64=NEW)
 
 def row_of(one: Service, known: RegistryFacts, *versions: DigestSnapshot) -> Row:
     views = views_of([stack(one)], context(known, *versions))
-    (row,) = rows_of(views, [one], AMD64)
+    (row,) = rows_of(views, [one])
     return row
 
 
@@ -156,7 +155,7 @@ def test_rows_come_by_stack_and_leave_out_what_was_not_selected_or_is_removed() 
     b, a = service(name="b"), service(name="a")
     gone, other = service(name="gone", removed=True), service(name="other")
     stacks = [replace(stack(b), name="shop"), replace(stack(a, gone, other), name="blog")]
-    rows = rows_of(views_of(stacks, context(knowledge())), [a, b, gone], AMD64)
+    rows = rows_of(views_of(stacks, context(knowledge())), [a, b, gone])
     assert [(row.stack, row.service) for row in rows] == [("blog", "a"), ("shop", "b")]
 
 

@@ -208,6 +208,50 @@ def test_lines_are_counted_and_held_containers_keep_their_order_over_the_upgrade
         assert held == [("b",), ("a",)]
 
 
+def test_everything_on_record_belongs_to_the_local_host_after_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0001")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FIRST_ROWS)
+    _migrated_to(path, "0006")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            """
+            INSERT INTO discovered_projects (project, stack_id, status, last_scan_at, archived, archived_at)
+                VALUES ('blog', 'stk_1', 'active', 'now', 1, 'then'),
+                    ('shop', NULL, 'invalid', 'now', 0, NULL);
+            INSERT INTO backups (id, stack_id, project, job_id, status, created_at, artifact_path, targets)
+                VALUES ('bkp_1', 'stk_1', 'blog', 'job_1', 'running', 'now', '/data/1', '[]');
+            INSERT INTO suspended_containers VALUES ('c2', 'blog-web-2', 'paused', 'bkp_1', 1),
+                ('c1', 'blog-web-1', 'paused', 'bkp_1', 2);
+            """
+        )
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        assert connection.execute("SELECT * FROM hosts").fetchall() == [("local", "local", "local", None)]
+        assert connection.execute("SELECT id, host_id, name FROM stacks").fetchall() == [
+            ("stk_1", "local", "blog")
+        ]
+        assert connection.execute(
+            "SELECT host_id, project, stack_id, archived_at FROM discovered_projects"
+        ).fetchall() == [("local", "blog", "stk_1", "then"), ("local", "shop", None, None)]
+        assert connection.execute("SELECT host_id, id, job_id FROM backups").fetchall() == [
+            ("local", "bkp_1", "job_1")
+        ]
+        held = connection.execute("SELECT host_id, container_id FROM suspended_containers ORDER BY position")
+        assert held.fetchall() == [("local", "c2"), ("local", "c1")]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        connection.execute("INSERT INTO hosts VALUES ('garage', 'garage', 'agent', 'garage:9')")
+        twin = (
+            "INSERT INTO stacks SELECT 'stk_2', ?, name, compose_files, runtime_known, archived, archived_at,"
+        )
+        twin += " archived_reason, created_at, updated_at, last_check_at FROM stacks WHERE id = 'stk_1'"
+        connection.execute(twin, ["garage"])
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            connection.execute(twin.replace("stk_2", "stk_3"), ["garage"])
+
+
 async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     migrate(path)

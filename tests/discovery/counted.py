@@ -5,19 +5,17 @@ from collections.abc import Awaitable, Callable
 
 from dockrev.clock import Clock
 from dockrev.discovery.models import ScanResult
-from dockrev.discovery.observe import Observer
-from dockrev.discovery.scan import Host, Report, Scanner
+from dockrev.discovery.scan import Report, Scanner
 from dockrev.discovery.store import ProjectStore
+from dockrev.hosts.host import Host
 from dockrev.stacks.store import StackStore
 
 
 class CountedScanner(Scanner):
     """`ended` counts scans that went well and scans that did not."""
 
-    def __init__(
-        self, host: Host, observer: Observer, stacks: StackStore, projects: ProjectStore, clock: Clock
-    ) -> None:
-        super().__init__(host, observer, stacks, projects, clock)
+    def __init__(self, host: Host, stacks: StackStore, projects: ProjectStore, clock: Clock) -> None:
+        super().__init__(host, stacks, projects, clock)
         self.ended = 0
         self._changed = asyncio.Condition()
 

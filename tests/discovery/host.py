@@ -10,7 +10,6 @@ from dockrev.compose.lazy import LazyCompose
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.discovery.models import DiscoveredProject
-from dockrev.discovery.observe import Observer
 from dockrev.discovery.scan import Scanner
 from dockrev.discovery.store import ProjectStore
 from dockrev.docker.engine import Engine
@@ -19,6 +18,7 @@ from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.store import StackStore
 from tests.fakes.clock import MovableClock
 from tests.fakes.engine import FakeContainer, FakeEngine, FakeImage
+from tests.hosts.building import host_of
 from tests.storage import migrated
 from tests.testbed.requirements import COMPOSE_V2
 
@@ -50,7 +50,7 @@ class DiscoveryHost:
             Database.open(migrated(directory / "dockrev.sqlite3")) as database,
         ):
             stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
-            scanner = Scanner(engine, Observer(found), stacks, projects, clock)
+            scanner = Scanner(host_of(engine, compose=found), stacks, projects, clock)
             yield cls(directory, fake, engine, database, stacks, projects, scanner, clock, found)
 
     def write(self, path: str, content: str) -> Path:
@@ -95,7 +95,7 @@ class DiscoveryHost:
 
     def scanner_of(self, engine: Engine) -> Scanner:
         """One that asks another engine and writes to the same record."""
-        return Scanner(engine, Observer(self.compose), self.stacks, self.projects, self.clock)
+        return Scanner(host_of(engine, compose=self.compose), self.stacks, self.projects, self.clock)
 
     async def stack(self, name: str) -> Stack:
         (stack,) = [one for one in await self.stacks.all() if one.name == name]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from dockrev.discovery.models import Action, ActionKind, ScanResult
 from dockrev.discovery.scan import Report, Scanner
+from dockrev.hosts.local import LOCAL
 
 OnScan = Callable[[], Awaitable[Mapping[str, str]]]
 """Returns why projects are unusable, by the id of their stack; raises what the scan raises."""
@@ -13,6 +14,10 @@ OnScan = Callable[[], Awaitable[Mapping[str, str]]]
 class ScriptedScanner(Scanner):
     def __init__(self, on_scan: OnScan) -> None:
         self._on_scan = on_scan
+
+    @property
+    def host_id(self) -> str:
+        return LOCAL
 
     async def scan(self, report: Report = lambda _done, _total, _project: None) -> ScanResult:  # noqa: ARG002
         problems = await self._on_scan()

@@ -13,13 +13,13 @@ from dockrev.compose.lazy import LazyCompose
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.discovery.models import DiscoveredProject, ProjectStatus
-from dockrev.discovery.observe import Observer
 from dockrev.discovery.store import ProjectStore
 from dockrev.discovery.watch import DiscoveryWatch
 from dockrev.docker.engine import Engine
 from dockrev.stacks.models import RunningImage, Runtime, Service, Stack, StackStatus
 from dockrev.stacks.store import StackStore
 from tests.discovery.counted import CountedScanner
+from tests.hosts.building import host_of
 from tests.storage import migrated
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine as RealEngine
@@ -75,7 +75,7 @@ async def discovery(engine: RealEngine, directory: Path, compose: Path) -> Async
         Database.open(migrated(directory / "dockrev.sqlite3")) as database,
     ):
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
-        scanner = CountedScanner(client, Observer(LazyCompose(config, clock)), stacks, projects, clock)
+        scanner = CountedScanner(host_of(client, compose=LazyCompose(config, clock)), stacks, projects, clock)
         yield Discovery(client, stacks, projects, scanner)
 
 

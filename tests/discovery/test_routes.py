@@ -11,6 +11,7 @@ from yarl import URL
 from dockrev.config import AuthConfig
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
+from dockrev.discovery.scanners import Scanners
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import Job, JobStatus, Level, LogRow
 from dockrev.jobs.runner import JobRunner
@@ -61,7 +62,7 @@ async def api(host: DiscoveryHost, tmp_path: Path) -> AsyncIterator[Api]:
     feed = LogFeed()
     jobs = JobStore(host.database, feed, host.clock)
     runner = JobRunner(jobs, host.clock)
-    discovery = DiscoveryJobs(runner, host.scanner, MAX_ACTIONS)
+    discovery = DiscoveryJobs(runner, Scanners([host.scanner]), MAX_ACTIONS)
     app = create_web_app([DiscoveryRoutes(host.projects, discovery).router], AuthConfig(), "1.2.3")
     async with serving(app) as served:
         yield Api(host, served.client, jobs, runner, feed)
@@ -174,6 +175,7 @@ async def test_the_projects_are_listed_as_they_were_found(api: Api) -> None:
     assert await api.get("/api/discovery/projects") == {
         "projects": [
             {
+                "hostId": "local",
                 "project": "blog",
                 "status": "active",
                 "stackId": (await api.host.stack("blog")).id,
@@ -183,6 +185,7 @@ async def test_the_projects_are_listed_as_they_were_found(api: Api) -> None:
                 "archived": False,
             },
             {
+                "hostId": "local",
                 "project": "db",
                 "status": "invalid",
                 "lastSeenAt": "2026-01-02T03:04:05.000000Z",

@@ -7,6 +7,7 @@ import pytest
 from dockrev.discovery.models import Action, ActionKind, ProjectStatus, ScanResult
 from dockrev.docker.engine import Engine
 from dockrev.errors import DockerError
+from dockrev.hosts.local import LOCAL
 from dockrev.stacks.models import RunningImage, Runtime, StackStatus
 from tests.discovery.host import DiscoveryHost
 from tests.fakes.engine import answering_bytes, http
@@ -118,7 +119,7 @@ async def test_a_project_that_comes_back_is_active_and_no_longer_archived(host: 
     stack_id, containers = (await host.stack("blog")).id, host.fake.containers[:]
     host.fake.containers.clear()
     await host.scanner.scan()
-    await host.projects.archive("blog", archived=True)
+    await host.projects.archive(LOCAL, "blog", archived=True)
 
     host.fake.containers[:] = containers
     await host.scanner.scan()

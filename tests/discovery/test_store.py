@@ -1,9 +1,10 @@
 import pytest
 
 from dockrev.db.database import Database
-from dockrev.discovery.models import DiscoveredProject, ProjectStatus, Sighting
+from dockrev.discovery.models import DiscoveredProject, ProjectState, ProjectStatus
 from dockrev.discovery.store import ProjectStore
 from dockrev.errors import NotFound
+from dockrev.hosts.local import LOCAL
 from dockrev.stacks.models import ObservedStack
 from dockrev.stacks.store import StackStore
 from tests.fakes.clock import MovableClock
@@ -22,8 +23,8 @@ async def stack_id(database: Database, clock: MovableClock) -> str:
     return (await StackStore(database, clock).sync(ObservedStack("blog", FILES, ()))).stack_id
 
 
-def active(project: str = "blog", stack_id: str | None = None, warning: str | None = None) -> Sighting:
-    return Sighting(project, ProjectStatus.ACTIVE, stack_id, FILES, warning)
+def active(project: str = "blog", stack_id: str | None = None, warning: str | None = None) -> ProjectState:
+    return ProjectState(project, ProjectStatus.ACTIVE, stack_id, FILES, warning)
 
 
 async def only(projects: ProjectStore) -> DiscoveredProject:
@@ -31,10 +32,11 @@ async def only(projects: ProjectStore) -> DiscoveredProject:
     return project
 
 
-async def test_a_sighting_is_remembered_whole(projects: ProjectStore, stack_id: str) -> None:
-    await projects.record([active(stack_id=stack_id, warning="warning: something")])
+async def test_the_state_of_a_project_is_stored_whole(projects: ProjectStore, stack_id: str) -> None:
+    await projects.sync(LOCAL, [active(stack_id=stack_id, warning="warning: something")])
 
     assert await only(projects) == DiscoveredProject(
+        host_id=LOCAL,
         project="blog",
         status=ProjectStatus.ACTIVE,
         stack_id=stack_id,
@@ -47,7 +49,7 @@ async def test_a_sighting_is_remembered_whole(projects: ProjectStore, stack_id: 
 
 
 async def test_projects_are_listed_by_name(projects: ProjectStore) -> None:
-    await projects.record([active("shop"), active("blog"), active("wiki")])
+    await projects.sync(LOCAL, [active("shop"), active("blog"), active("wiki")])
 
     assert [one.project for one in await projects.all()] == ["blog", "shop", "wiki"]
 
@@ -55,9 +57,11 @@ async def test_projects_are_listed_by_name(projects: ProjectStore) -> None:
 async def test_an_invalid_sighting_keeps_the_stack_and_the_files(
     projects: ProjectStore, stack_id: str
 ) -> None:
-    await projects.record([active(stack_id=stack_id)])
+    await projects.sync(LOCAL, [active(stack_id=stack_id)])
 
-    await projects.record([Sighting("blog", ProjectStatus.INVALID, None, None, "compose_no_services")])
+    await projects.sync(
+        LOCAL, [ProjectState("blog", ProjectStatus.INVALID, None, None, "compose_no_services")]
+    )
 
     project = await only(projects)
     assert (project.status, project.last_error) == (ProjectStatus.INVALID, "compose_no_services")
@@ -65,7 +69,9 @@ async def test_an_invalid_sighting_keeps_the_stack_and_the_files(
 
 
 async def test_a_project_never_usable_has_neither(projects: ProjectStore) -> None:
-    await projects.record([Sighting("blog", ProjectStatus.INVALID, None, None, "config_files_missing")])
+    await projects.sync(
+        LOCAL, [ProjectState("blog", ProjectStatus.INVALID, None, None, "config_files_missing")]
+    )
 
     project = await only(projects)
     assert (project.stack_id, project.config_files) == (None, None)
@@ -74,10 +80,10 @@ async def test_a_project_never_usable_has_neither(projects: ProjectStore) -> Non
 async def test_what_a_scan_did_not_see_is_missing_and_keeps_the_rest(
     projects: ProjectStore, clock: MovableClock, stack_id: str
 ) -> None:
-    await projects.record([active(stack_id=stack_id, warning="warning: something")])
+    await projects.sync(LOCAL, [active(stack_id=stack_id, warning="warning: something")])
     clock.advance(60)
 
-    await projects.record([])
+    await projects.sync(LOCAL, [])
 
     project = await only(projects)
     assert project.status is ProjectStatus.MISSING
@@ -86,41 +92,41 @@ async def test_what_a_scan_did_not_see_is_missing_and_keeps_the_rest(
 
 
 async def test_archiving_and_restoring_are_idempotent(projects: ProjectStore) -> None:
-    await projects.record([active()])
+    await projects.sync(LOCAL, [active()])
 
     for archived in (True, True, False, False):
-        await projects.archive("blog", archived=archived)
+        await projects.archive(LOCAL, "blog", archived=archived)
         assert (await only(projects)).archived is archived
 
 
 async def test_an_unknown_project_cannot_be_archived(projects: ProjectStore) -> None:
     with pytest.raises(NotFound, match="project not found"):
-        await projects.archive("blog", archived=True)
+        await projects.archive(LOCAL, "blog", archived=True)
 
 
 @pytest.mark.parametrize(
-    ("sightings", "stays"),
+    ("states", "stays"),
     [
         ([active()], False),
-        ([Sighting("blog", ProjectStatus.INVALID, None, None, "compose_no_services")], True),
+        ([ProjectState("blog", ProjectStatus.INVALID, None, None, "compose_no_services")], True),
         ([], True),
     ],
     ids=["active", "invalid", "missing"],
 )
 async def test_only_being_active_ends_the_archival(
-    projects: ProjectStore, sightings: list[Sighting], stays: bool
+    projects: ProjectStore, states: list[ProjectState], stays: bool
 ) -> None:
-    await projects.record([active()])
-    await projects.archive("blog", archived=True)
+    await projects.sync(LOCAL, [active()])
+    await projects.archive(LOCAL, "blog", archived=True)
 
-    await projects.record(sightings)
+    await projects.sync(LOCAL, states)
 
     assert (await only(projects)).archived is stays
 
 
 async def test_a_thousand_projects_are_one_scan(projects: ProjectStore) -> None:
-    await projects.record([active(f"p{number:04}") for number in range(1000)])
-    await projects.record([active(f"p{number:04}") for number in range(500)])
+    await projects.sync(LOCAL, [active(f"p{number:04}") for number in range(1000)])
+    await projects.sync(LOCAL, [active(f"p{number:04}") for number in range(500)])
 
     found = await projects.all()
     assert sum(one.status is ProjectStatus.MISSING for one in found) == 500

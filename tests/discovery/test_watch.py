@@ -1,22 +1,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from dockrev.discovery.observe import Observer
-from dockrev.discovery.scan import Host
-from dockrev.discovery.watch import Backoff, DiscoveryWatch, EventSource, Pace
+from dockrev.discovery.watch import Backoff, DiscoveryWatch, Pace
 from dockrev.docker.engine import Engine
-from dockrev.docker.snapshot import HostSnapshot
 from dockrev.errors import StorageError, Unavailable
-from dockrev.stacks.models import StackStatus
+from dockrev.stacks.models import Stack, StackStatus
+from dockrev.stacks.store import StackStore
 from tests.discovery.counted import CountedScanner
 from tests.discovery.host import DiscoveryHost
 from tests.fakes.engine import answering_bytes, http
+from tests.hosts.building import host_of
 
 WEB = "services: {web: {image: nginx}}"
 QUICK = Pace(
@@ -40,12 +39,12 @@ async def watching(
     world: DiscoveryHost,
     interval_seconds: float = NEVER,
     pace: Pace = QUICK,
-    host: Host | None = None,
-    events: EventSource | None = None,
+    engine: Engine | None = None,
+    stacks: StackStore | None = None,
 ) -> AsyncIterator[Watched]:
-    observer = Observer(world.compose)
-    scanner = CountedScanner(host or world.engine, observer, world.stacks, world.projects, world.clock)
-    watch = DiscoveryWatch(events or world.engine, scanner, interval_seconds, pace)
+    host = host_of(engine or world.engine, compose=world.compose)
+    scanner = CountedScanner(host, stacks or world.stacks, world.projects, world.clock)
+    watch = DiscoveryWatch(host.engine, scanner, interval_seconds, pace)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(watch.run())
         yield Watched(watch, scanner)
@@ -212,30 +211,29 @@ async def test_without_events_scans_go_on_in_intervals_each_trying_again_and_tha
     async with (
         answering_bytes(lambda path: answers.get(path, b"")) as config,
         Engine.open(config) as proxy,
-        watching(host, 0.05, patient, host=proxy, events=proxy) as watched,
+        watching(host, 0.05, patient, engine=proxy) as watched,
     ):
         await watched.scanner.reached(8)
 
     assert actions(lines) == ["discovery.deaf"]
 
 
-@dataclass
-class BrokenDisk:
-    """A host that can be observed while the record cannot be written: the first scans fail so."""
+class BrokenDisk(StackStore):
+    """The first scans cannot read the stacks."""
 
-    engine: Engine
-    failures: list[StorageError] = field(default_factory=lambda: [StorageError("the disk is full")] * 3)
+    failures = 3
 
-    async def observe(self) -> HostSnapshot:
+    async def all(self) -> list[Stack]:
         if self.failures:
-            raise self.failures.pop()
-        return await self.engine.observe()
+            self.failures -= 1
+            raise StorageError("the disk is full")
+        return await super().all()
 
 
 async def test_a_database_that_fails_does_not_end_the_watch(
     host: DiscoveryHost, lines: list[EventDict]
 ) -> None:
-    async with watching(host, host=BrokenDisk(host.engine)) as watched:
+    async with watching(host, stacks=BrokenDisk(host.database, host.clock)) as watched:
         await watched.scanner.next_success()
 
     assert watched.scanner.ended == 4

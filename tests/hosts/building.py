@@ -4,7 +4,8 @@ from dockrev.compose.lazy import LazyCompose
 from dockrev.config import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.docker.process_identity import Traces
-from dockrev.hosts.host import LOCAL, Host
+from dockrev.hosts.host import Host
+from dockrev.hosts.local import LOCAL
 from dockrev.oci.platform import Platform
 from tests.fakes.clock import MovableClock
 

@@ -12,7 +12,8 @@ from typing import Any
 from dockrev.clock import SystemClock
 from dockrev.config import DockerConfig
 from dockrev.docker.data import BackupTarget, TargetKind
-from dockrev.hosts.host import LOCAL, Host
+from dockrev.hosts.host import Host
+from dockrev.hosts.local import LOCAL
 from dockrev.oci.manifest import ImageManifest
 from dockrev.oci.ref import ImageRef
 from dockrev.projects.project import ComposeProject

@@ -13,8 +13,10 @@ from sqlalchemy import delete
 
 from dockrev.clock import SystemClock
 from dockrev.config import AuthConfig, DockerConfig
+from dockrev.discovery.scanners import Scanners
 from dockrev.docker.engine import Engine
 from dockrev.errors import DockerError
+from dockrev.hosts.directory import HostDirectory
 from dockrev.images.store import image_tags
 from dockrev.jobs.models import Job, Level
 from dockrev.jobs.runner import JobRunner
@@ -63,8 +65,8 @@ class Scans:
                 own.store,
                 bench.stacks,
                 bench.views,
-                host_of(engine, docker.platform),
-                ScriptedScanner(on_scan),
+                HostDirectory([host_of(engine, docker.platform)]),
+                Scanners([ScriptedScanner(on_scan)]),
                 bench.checker,
             )
             app = create_web_app([RuntimeScanRoutes(scan_jobs).router], AuthConfig(), "1.0")

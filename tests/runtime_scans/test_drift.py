@@ -5,12 +5,12 @@ import pytest
 from dockrev.runtime_scans.drift import Drift, drifted, seen_in
 from dockrev.stacks.models import Runtime
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import StackView, views_of
-from tests.stacks.building import AMD64, NEW, OLD, context, running, service, stack, stopped
+from dockrev.stacks.views import StackView
+from tests.stacks.building import NEW, OLD, context, running, service, stack, stopped, views_of
 
 
 def views(runtime: Runtime) -> list[StackView]:
-    return views_of([stack(service(runtime=runtime))], context(RegistryFacts({}, {}, AMD64)))
+    return views_of([stack(service(runtime=runtime))], context(RegistryFacts({}, {})))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from dockrev.docker.self_service import OwnService
+from dockrev.hosts.local import LOCAL
 from dockrev.ignores.models import IgnoreRule
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.oci.digest import Digest
@@ -18,8 +19,8 @@ from dockrev.stacks.models import (
     ServiceSettings,
     Stack,
 )
-from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import Context
+from dockrev.stacks.update_state import RegistryFacts, UpdateState, evaluate
+from dockrev.stacks.views import Context, StackView, view_of
 from dockrev.versions.models import (
     DigestKey,
     DigestSnapshot,
@@ -72,6 +73,7 @@ def service(
 ) -> Service:
     return Service(
         id=f"svc_{name}",
+        host_id=LOCAL,
         stack_id="stk_blog",
         name=name,
         image_ref=image_ref,
@@ -87,7 +89,9 @@ def service(
 
 
 def stack(*services: Service, runtime_known: bool = True, archived: bool = False) -> Stack:
-    return Stack("stk_blog", "blog", ("/srv/compose.yml",), runtime_known, archived, NOON, NOON, services)
+    return Stack(
+        "stk_blog", LOCAL, "blog", ("/srv/compose.yml",), runtime_known, archived, NOON, NOON, services
+    )
 
 
 def index(name: Digest, **children: Digest) -> ImageFacts:
@@ -107,9 +111,17 @@ def tag(
     return TagState(repository, name, digest, NOON if digest else None, error)
 
 
-def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = (), host: Platform = AMD64) -> RegistryFacts:
+def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = ()) -> RegistryFacts:
     states: Mapping[tuple[str, str], TagState] = {state.key: state for state in tags}
-    return RegistryFacts(states, {one.digest: one for one in facts}, host)
+    return RegistryFacts(states, {one.digest: one for one in facts})
+
+
+def views_of(stacks: Iterable[Stack], context: Context) -> list[StackView]:
+    return [view_of(stack, context) for stack in stacks]
+
+
+def state_of(service: Service, facts: RegistryFacts, platform: Platform = AMD64) -> UpdateState:
+    return evaluate(service, facts, platform)
 
 
 def snapshot(
@@ -141,7 +153,7 @@ def context(
     own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> Context:
     """`rules` are those of the service `web`."""
-    return Context(images, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON, own)
+    return Context(images, AMD64, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON, own)
 
 
 def observed(project: str = "blog", **services: str | ObservedService) -> ObservedStack:

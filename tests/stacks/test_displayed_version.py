@@ -7,7 +7,7 @@ import pytest
 from dockrev.ignores.models import IgnoreMatch, MatchKind
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import Context, ServiceView, views_of
+from dockrev.stacks.views import Context, ServiceView
 from dockrev.versions.models import DigestSnapshot, InferenceReason, InferenceTask, ScanCounts
 from tests.ignores.building import rule
 from tests.stacks.building import (
@@ -23,6 +23,7 @@ from tests.stacks.building import (
     stack,
     tag,
     task,
+    views_of,
 )
 
 BEHIND = service(runtime=running(OLD))

@@ -3,8 +3,19 @@
 import pytest
 
 from dockrev.stacks.models import ArchivedFilter, Runtime, Stack, StackStatus
-from dockrev.stacks.views import views_of
-from tests.stacks.building import NEW, OLD, context, index, knowledge, running, service, stack, stopped, tag
+from tests.stacks.building import (
+    NEW,
+    OLD,
+    context,
+    index,
+    knowledge,
+    running,
+    service,
+    stack,
+    stopped,
+    tag,
+    views_of,
+)
 
 
 @pytest.mark.parametrize(

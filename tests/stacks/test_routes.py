@@ -11,6 +11,7 @@ from dockrev.clock import timestamp
 from dockrev.config import AuthConfig, DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
+from dockrev.hosts.directory import HostDirectory
 from dockrev.ignores.models import MatchKind
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.models import CheckError, ImageFacts, TagState
@@ -67,8 +68,8 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
     wanted: list[Need] = []
 
     async with Engine.open(config) as engine:
-        host = host_of(engine, config.platform)
-        views = StackViews(stacks, images, versions, ignores, host, clock)
+        hosts = HostDirectory([host_of(engine, config.platform)])
+        views = StackViews(stacks, images, versions, ignores, hosts, clock)
         routes = StackRoutes(stacks, views, wanted.extend)
         yield Api(database, stacks, images, versions, ignores, views, routes, wanted)
 
@@ -92,6 +93,7 @@ async def test_the_list_has_the_documented_shape(api: Api, blog: Stack, clock: M
         "stacks": [
             {
                 "id": blog.id,
+                "hostId": "local",
                 "name": "blog",
                 "status": "healthy",
                 "services": 2,
@@ -123,12 +125,14 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
     assert answer.json() == {
         "stack": {
             "id": blog.id,
+            "hostId": "local",
             "name": "blog",
             "status": "healthy",
             "compose": {"type": "path", "composeFiles": ["/srv/blog/compose.yml"]},
             "services": [
                 {
                     "id": db.id,
+                    "hostId": "local",
                     "name": "db",
                     "image": {"ref": "", "tag": "latest"},
                     "versionInference": {"status": "ready", "reason": "not_required"},
@@ -147,6 +151,7 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
                 },
                 {
                     "id": web.id,
+                    "hostId": "local",
                     "name": "web",
                     "image": {"ref": "web", "tag": "latest", "digest": OLD},
                     "candidate": {

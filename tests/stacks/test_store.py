@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from dockrev.db.database import Database
 from dockrev.errors import NotFound
+from dockrev.hosts.local import LOCAL
 from dockrev.stacks.models import BackupChoice, ObservedStack, Runtime, Service, Stack, StackStatus
 from dockrev.stacks.store import StackStore, services
 from tests.fakes.clock import MovableClock
@@ -174,7 +175,7 @@ async def test_containers_alone_can_change(store: StackStore) -> None:
 async def test_an_engine_that_is_lost_and_found(store: StackStore) -> None:
     seen = observed(web=observed_service("web", "nginx", running(OLD)))
     stack = await synced(store, seen)
-    await store.forget_runtime()
+    await store.forget_runtime(LOCAL)
     assert (await store.get(stack.id)).status is StackStatus.UNKNOWN
     assert (await store.sync(seen)).changed
     assert (await store.get(stack.id)).status is StackStatus.HEALTHY

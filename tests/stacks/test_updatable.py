@@ -9,7 +9,6 @@ from dockrev.docker.self_service import OwnService
 from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.stacks.models import Runtime, Service
 from dockrev.stacks.updatable import refusals
-from dockrev.stacks.views import views_of
 from tests.stacks.building import (
     NEW,
     NOON,
@@ -22,6 +21,7 @@ from tests.stacks.building import (
     service,
     stack,
     tag,
+    views_of,
 )
 
 BEHIND = service(runtime=running(OLD))

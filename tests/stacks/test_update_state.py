@@ -8,7 +8,7 @@ from dockrev.images.models import CheckError, ImageFacts
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.stacks.models import Runtime, Service
-from dockrev.stacks.update_state import ArchMatch, NotCheckedReason, RegistryFacts, evaluate, question_of
+from dockrev.stacks.update_state import ArchMatch, NotCheckedReason, RegistryFacts, question_of
 from tests.stacks.building import (
     AMD64,
     ARM64,
@@ -20,6 +20,7 @@ from tests.stacks.building import (
     knowledge,
     running,
     service,
+    state_of,
     stopped,
     tag,
 )
@@ -77,7 +78,7 @@ OFFERED = index(NEW, amd64=NEW_AMD64, arm64=digest("new arm64"))
 def test_an_update_waits_when_what_runs_here_would_change(
     runtime: Runtime, known: RegistryFacts, waiting: bool
 ) -> None:
-    assert (evaluate(service("web", runtime), known).candidate is not None) is waiting
+    assert (state_of(service("web", runtime), known).candidate is not None) is waiting
 
 
 @pytest.mark.parametrize(
@@ -96,14 +97,14 @@ def test_an_update_waits_when_what_runs_here_would_change(
 )
 def test_some_services_are_never_asked_about(one: Service, why: NotCheckedReason) -> None:
     assert question_of(one) is why
-    state = evaluate(one, knowledge(tag(NEW)))
+    state = state_of(one, knowledge(tag(NEW)))
     assert state.unchecked is why
     assert state.candidate is None
 
 
 def test_a_service_that_builds_but_runs_a_pulled_image_is_asked_about() -> None:
     pulled = service("web", running(OLD), builds=True)
-    assert evaluate(pulled, knowledge(tag(NEW))).candidate is not None
+    assert state_of(pulled, knowledge(tag(NEW))).candidate is not None
 
 
 def test_the_question_names_the_repository_and_the_tag() -> None:
@@ -114,7 +115,7 @@ def test_the_question_names_the_repository_and_the_tag() -> None:
 
 
 def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
-    state = evaluate(service("web", Runtime()), knowledge(tag(NEW)))
+    state = state_of(service("web", Runtime()), knowledge(tag(NEW)))
     assert (state.unchecked, state.candidate, state.check_error) == (
         NotCheckedReason.NOTHING_RUNS,
         None,
@@ -123,7 +124,7 @@ def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
 
 
 def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
-    state = evaluate(service("web:${TAG}", running(OLD)), knowledge())
+    state = state_of(service("web:${TAG}", running(OLD)), knowledge())
     assert state.unchecked is NotCheckedReason.INVALID
     assert state.check_error is not None
     assert (state.check_error.code, state.check_error.at) == ("invalid_image_reference", NOON)
@@ -131,12 +132,12 @@ def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
 
 
 def test_an_unwatched_service_is_no_failure_whatever_its_reference() -> None:
-    state = evaluate(service("web:${TAG}", running(OLD), watched=False), knowledge())
+    state = state_of(service("web:${TAG}", running(OLD), watched=False), knowledge())
     assert (state.unchecked, state.check_error) == (NotCheckedReason.NOT_WATCHED, None)
 
 
 def test_a_reference_without_a_tag_means_latest() -> None:
-    assert evaluate(service("web", running(OLD)), knowledge(tag(NEW))).tag == "latest"
+    assert state_of(service("web", running(OLD)), knowledge(tag(NEW))).tag == "latest"
 
 
 @pytest.mark.parametrize(
@@ -154,15 +155,15 @@ def test_a_reference_without_a_tag_means_latest() -> None:
 def test_a_candidate_says_whether_it_runs_on_this_host(
     host: Platform, platforms: dict[str, Digest], match: ArchMatch
 ) -> None:
-    known = knowledge(tag(NEW), facts=[index(NEW, **platforms)], host=host)
-    state = evaluate(service("web", running(OLD)), known)
+    known = knowledge(tag(NEW), facts=[index(NEW, **platforms)])
+    state = state_of(service("web", running(OLD)), known, host)
     assert state.candidate is not None
     assert state.candidate.arch_match is match
     assert state.counts_as_update is (match is ArchMatch.MATCH)
 
 
 def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
-    candidate = evaluate(service("web", running(OLD)), knowledge(tag(NEW))).candidate
+    candidate = state_of(service("web", running(OLD)), knowledge(tag(NEW))).candidate
     assert candidate is not None
     assert (candidate.arch_match, candidate.platforms) == (ArchMatch.UNKNOWN, ())
 
@@ -170,7 +171,7 @@ def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
 def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
     offered = index(NEW, arm64=NEW, arm_v7=NEW, amd64=NEW)
     twice = ImageFacts(NEW, offered.children * 2)
-    candidate = evaluate(service("web", running(OLD)), knowledge(tag(NEW), facts=[twice])).candidate
+    candidate = state_of(service("web", running(OLD)), knowledge(tag(NEW), facts=[twice])).candidate
     assert candidate is not None
     assert [str(one) for one in candidate.platforms] == ["linux/amd64", "linux/arm/v7", "linux/arm64"]
 
@@ -190,16 +191,16 @@ def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
 def test_the_digest_shown_is_the_one_that_runs_or_the_registrys_where_that_cannot_be_told(
     runtime: Runtime, shown: Digest | None
 ) -> None:
-    assert evaluate(service("web", runtime), knowledge(tag(NEW))).digest == shown
+    assert state_of(service("web", runtime), knowledge(tag(NEW))).digest == shown
 
 
 def test_a_pinned_service_shows_its_tag_and_the_digest_that_runs() -> None:
-    state = evaluate(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
+    state = state_of(service(f"web:1.2@{OLD}", running(OLD)), knowledge())
     assert (state.tag, state.digest) == ("1.2", OLD)
 
 
 def test_a_failed_check_keeps_the_candidate_seen_before_and_its_age() -> None:
     error = CheckError("registry_timeout", "no answer", NOON + timedelta(hours=1))
-    state = evaluate(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
+    state = state_of(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
     assert state.candidate is not None
     assert (state.checked_at, state.check_error) == (NOON, error)

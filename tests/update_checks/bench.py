@@ -13,6 +13,7 @@ from dockrev.clock import Clock, SystemClock
 from dockrev.config import DockerConfig, RegistryConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
+from dockrev.hosts.directory import HostDirectory
 from dockrev.http.client import Timeouts
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
@@ -87,7 +88,7 @@ class Bench:
                 images,
                 versions,
                 IgnoreStore(database, clock),
-                host_of(engine, docker.platform),
+                HostDirectory([host_of(engine, docker.platform)]),
                 clock,
             )
             checker = Checker(client, database, stacks, images, views, clock)

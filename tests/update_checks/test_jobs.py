@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from dockrev.clock import SystemClock
 from dockrev.config import AuthConfig
+from dockrev.discovery.scanners import Scanners
 from dockrev.errors import DockerError, InvalidArgument
 from dockrev.images.models import CheckError, TagState
 from dockrev.jobs.models import Job, JobStatus, JobTarget, Level, Reason, Scope
@@ -63,7 +64,9 @@ class Checks:
         async with Bench.open(directory) as bench:
             jobs = Jobs.of(bench.database, SystemClock())
             runner = JobRunner(jobs.store, SystemClock())
-            check_jobs = CheckJobs(runner, bench.checker, bench.stacks, ScriptedScanner(on_scan), names)
+            check_jobs = CheckJobs(
+                runner, bench.checker, bench.stacks, Scanners([ScriptedScanner(on_scan)]), names
+            )
             job_routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, Shutdown())
             routers = [CheckRoutes(check_jobs).router, job_routes.router]
             opened = cls(bench, jobs, check_jobs, create_web_app(routers, AuthConfig(), "1.0"))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from dockrev.hosts.local import LOCAL
 from dockrev.images.models import CheckError
 from dockrev.stacks.models import Service
 from dockrev.update_checks.models import CheckPlan
@@ -10,6 +11,8 @@ from tests.stacks.building import AMD64, NEW, NOON, OLD, WEB, digest, knowledge,
 
 LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(hours=1))
 FAILED = CheckError("registry_timeout", "no answer", NOON)
+
+PLATFORMS = {LOCAL: AMD64}
 
 
 def plan(*selected: Service, every: tuple[Service, ...] = ()) -> CheckPlan:
@@ -68,8 +71,8 @@ def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:
         tag(NEW, repository="quay.io/x/y", error=LIMITED),
         tag(None, repository="quay.io/x/z", error=LIMITED),
     )
-    report = report_check(planned, knowledge(), after)
-    assert (report.host, report.with_candidate) == (AMD64, 3)
+    report = report_check(planned, knowledge(), after, PLATFORMS)
+    assert (report.platforms, report.with_candidate) == ((AMD64,), 3)
     assert (report.services, report.checked, report.skipped) == (7, 6, 1)
     assert [one.service for one in report.failed] == [broken]
     assert [one.service for one in report.deferred] == waiting
@@ -79,7 +82,7 @@ def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:
 
 def test_a_reference_that_cannot_be_read_is_a_failure_and_not_skipped() -> None:
     broken = service("web:${TAG}", running(OLD))
-    report = report_check(plan(broken), knowledge(), knowledge())
+    report = report_check(plan(broken), knowledge(), knowledge(), PLATFORMS)
     assert (report.services, report.checked, report.skipped) == (1, 0, 0)
     assert [(one.service, one.error.code) for one in report.failed] == [(broken, "invalid_image_reference")]
 
@@ -88,17 +91,19 @@ def test_only_what_this_check_saw_first_is_a_new_version() -> None:
     known, moved = service("known", running(OLD)), service("moved", running(OLD))
     before = knowledge(tag(NEW, repository="docker.io/library/known"))
     after = knowledge(*(tag(NEW, repository=f"docker.io/library/{name}") for name in ("known", "moved")))
-    (new,) = report_check(plan_check([known, moved], [known, moved], before), before, after).new_versions
+    (new,) = report_check(
+        plan_check([known, moved], [known, moved], before), before, after, PLATFORMS
+    ).new_versions
     assert (new.service, new.tag, new.current, new.candidate.digest) == (moved, "latest", OLD, NEW)
 
 
 def test_a_candidate_that_moved_on_is_new_again() -> None:
     one = service("web", running(OLD))
     before, after = knowledge(tag(NEW)), knowledge(tag(digest("newest")))
-    assert len(report_check(plan_check([one], [one], before), before, after).new_versions) == 1
+    assert len(report_check(plan_check([one], [one], before), before, after, PLATFORMS).new_versions) == 1
 
 
 def test_a_tag_that_another_check_forgot_meanwhile_is_no_fault() -> None:
     one = service("web", running(OLD))
-    report = report_check(plan_check([one], [one], knowledge()), knowledge(), knowledge())
+    report = report_check(plan_check([one], [one], knowledge()), knowledge(), knowledge(), PLATFORMS)
     assert (report.checked, report.with_candidate, report.failed) == (1, 0, ())

@@ -6,6 +6,7 @@ import pytest
 
 from dockrev.docker.self_service import OwnService
 from dockrev.errors import AppError, Conflict, InvalidArgument
+from dockrev.hosts.local import LOCAL
 from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.images.models import ImageFacts, TagState
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
@@ -13,7 +14,7 @@ from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
 from dockrev.stacks.models import Runtime, Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
-from dockrev.stacks.views import StackView, views_of
+from dockrev.stacks.views import StackView
 from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdatePlan, UpdateRequest
 from dockrev.updates.selection import plan_update
 from dockrev.versions.models import DigestSnapshot
@@ -30,6 +31,7 @@ from tests.stacks.building import (
     service,
     snapshot,
     stack,
+    views_of,
 )
 
 BEHIND = service(name="web", runtime=running(OLD))
@@ -55,7 +57,7 @@ def host(
     }
     return views_of(
         [stack(*services, archived=archived)],
-        context(RegistryFacts(tags, facts, AMD64), *snapshots, rules=rules, own=own),
+        context(RegistryFacts(tags, facts), *snapshots, rules=rules, own=own),
     )
 
 
@@ -232,8 +234,10 @@ def test_ids_that_do_not_exist_are_told() -> None:
 
 
 def test_stacks_of_a_request_for_one_stack_are_only_that_stack() -> None:
-    other = Stack("stk_other", "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),))
+    other = Stack(
+        "stk_other", LOCAL, "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),)
+    )
     facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
-    known = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts, AMD64)
+    known = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts)
     both = views_of([stack(BEHIND), other], context(known))
     assert plan(request(wish(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)

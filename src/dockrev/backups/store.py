@@ -29,11 +29,13 @@ from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import NotFound
+from dockrev.hosts.local import LOCAL
 
 backups = Table(
     "backups",
     metadata,
     Column("id", String, primary_key=True),
+    Column("host_id", String, ForeignKey("hosts.id"), nullable=False, server_default=LOCAL),
     Column("stack_id", String, nullable=False),
     Column("project", String, nullable=False),
     Column("job_id", ForeignKey("jobs.id", ondelete="SET NULL")),
@@ -53,6 +55,7 @@ backups = Table(
 suspended_containers = Table(
     "suspended_containers",
     metadata,
+    Column("host_id", String, ForeignKey("hosts.id"), nullable=False, server_default=LOCAL),
     Column("container_id", String, primary_key=True),
     Column("name", String, nullable=False),
     Column("manner", String, nullable=False),

@@ -19,7 +19,8 @@ from dockrev.config import Config
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import InvalidArgument, Json, NotFound
-from dockrev.hosts.host import LOCAL, Host
+from dockrev.hosts.host import Host
+from dockrev.hosts.local import LOCAL
 from dockrev.stacks.store import StackStore
 from dockrev.updates.reservations import Reservations
 from dockrev.wording import counted

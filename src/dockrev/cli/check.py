@@ -19,6 +19,7 @@ from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.config import Config
 from dockrev.discovery.models import ProjectStatus
 from dockrev.errors import Json, StorageError
+from dockrev.hosts.local import LOCAL
 from dockrev.inference.worker import InferenceWorker
 from dockrev.update_checks.models import CheckStep
 from dockrev.wording import counted
@@ -76,10 +77,10 @@ async def _remembering(config: Config, clock: Clock) -> AsyncIterator[ReadSide]:
 async def _check(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Findings:
     selected = await look_for(read, names, bar)
     bar.say("asking the registries")
-    report = await read.checker.check(selected.services, bar)
+    await read.checker.check(selected.services, bar)
     bar.say("finding out versions")
     await _name(read, [service.id for service in selected.services])
-    rows = rows_of(await read.views.all(), selected.services, report.host)
+    rows = rows_of(await read.views.all(), selected.services)
     problems = [
         Problem(one.project, one.last_error, fatal=one.status is ProjectStatus.INVALID)
         for one in await read.projects.all()
@@ -91,7 +92,7 @@ async def _check(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Fi
 async def look_for(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Selection:
     """What of this host is named. Raises InvalidArgument for a name that fits nothing."""
     bar.say("looking for Compose projects")
-    await read.scanner.scan()
+    await read.scanners.of(LOCAL).scan()
     projects = await read.projects.all()
     present = {one.project for one in projects if one.status is not ProjectStatus.MISSING}
     stacks = [stack for stack in await read.stacks.all() if stack.name in present]

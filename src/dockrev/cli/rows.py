@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from dockrev.errors import InvalidArgument, Json
 from dockrev.oci.digest import Digest
-from dockrev.oci.platform import Platform
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import ArchMatch
 from dockrev.stacks.views import ServiceView, StackView
@@ -61,11 +60,11 @@ class Row:
         }
 
 
-def rows_of(stack_views: Iterable[StackView], selected: Iterable[Service], host: Platform) -> list[Row]:
+def rows_of(stack_views: Iterable[StackView], selected: Iterable[Service]) -> list[Row]:
     """The selected services by stack and name; those that left their project are not shown."""
     wanted = {service.id for service in selected}
     rows = (
-        _row(stack.stack, one, host)
+        _row(stack, one)
         for stack in sorted(stack_views, key=lambda stack: stack.stack.name)
         for one in stack.services
         if one.service.id in wanted and not one.service.removed
@@ -73,11 +72,11 @@ def rows_of(stack_views: Iterable[StackView], selected: Iterable[Service], host:
     return list(rows)
 
 
-def _row(stack: Stack, one: ServiceView, host: Platform) -> Row:
+def _row(stack: StackView, one: ServiceView) -> Row:
     state = one.state
     candidate = state.candidate
     return Row(
-        stack=stack.name,
+        stack=stack.stack.name,
         service=one.service.name,
         image=one.service.image_ref or "(built here)",
         tag=state.tag,
@@ -86,7 +85,7 @@ def _row(stack: Stack, one: ServiceView, host: Platform) -> Row:
         available=candidate.digest if candidate else None,
         available_version=one.version.candidate[0] if candidate and one.version.candidate else None,
         platforms=tuple(str(platform) for platform in candidate.platforms) if candidate else (),
-        host_platform=str(host),
+        host_platform=str(stack.platform),
         status=_status(one),
         note=_note(one),
     )

@@ -96,10 +96,10 @@ class _Command:
             bar = ProgressBar(progress)
             selected = (await look_for(read, self._wanted.names, bar)).services
             bar.say("asking the registries")
-            report = await read.checker.check(selected, bar)
+            await read.checker.check(selected, bar)
         await read.host.own_service()  # without the engine nothing tells which service is Dockrev itself
         stack_views = await read.views.all()
-        print_rows(rows_of(stack_views, selected, report.host), self._out)
+        print_rows(rows_of(stack_views, selected), self._out)
         return choose(stack_views, selected, self._wanted.names)
 
     def _agreed(self, chosen: Sequence[Chosen]) -> bool:

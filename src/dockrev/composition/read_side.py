@@ -1,17 +1,20 @@
 """Builds what finds projects, asks registries and names versions, without jobs and web framework."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dockrev.clock import Clock
-from dockrev.config import Config
+from dockrev.config import Config, DockerConfig
 from dockrev.db.database import Database
-from dockrev.discovery.observe import Observer
 from dockrev.discovery.scan import Scanner
+from dockrev.discovery.scanners import Scanners
 from dockrev.discovery.store import ProjectStore
-from dockrev.hosts.host import LOCAL, Host
+from dockrev.hosts.directory import HostDirectory
+from dockrev.hosts.host import Host
+from dockrev.hosts.local import LOCAL
+from dockrev.hosts.store import HostStore
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.stack_demand import StackDemand
@@ -24,6 +27,8 @@ from dockrev.stacks.views import StackViews
 from dockrev.update_checks.checker import Checker
 from dockrev.versions.store import VersionStore
 
+_NO_HOSTS: Mapping[str, DockerConfig] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class ReadSide:
@@ -31,7 +36,7 @@ class ReadSide:
     clock: Clock
     database: Database
     registry: RegistryClient
-    host: Host
+    hosts: HostDirectory
     settings: SettingsStore
     stacks: StackStore
     projects: ProjectStore
@@ -41,32 +46,39 @@ class ReadSide:
     views: StackViews
     demand: StackDemand
     inference: VersionInference
-    scanner: Scanner
+    scanners: Scanners
     checker: Checker
+
+    @property
+    def host(self) -> Host:
+        return self.hosts.local
 
 
 @asynccontextmanager
-async def open_read_side(config: Config, clock: Clock, db_path: Path) -> AsyncIterator[ReadSide]:
+async def open_read_side(
+    config: Config, clock: Clock, db_path: Path, other_hosts: Mapping[str, DockerConfig] = _NO_HOSTS
+) -> AsyncIterator[ReadSide]:
     """Raises StorageError for the database, ConfigError for what the environment names and is not there."""
     async with (
         Database.open(db_path) as database,
-        Host.open(LOCAL, config.docker, clock, own_image=config.updates.own_image) as host,
+        _open_hosts({LOCAL: config.docker, **other_hosts}, config, clock) as hosts,
         open_http(config.registry, clock) as http,
     ):
         registry = RegistryClient(config.registry, clock, http)
         settings = SettingsStore(database, clock, SecretCipher(config.secret_key, config.secret_key_file))
         await settings.check_key()
+        await HostStore(database).add_missing(hosts)
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
-        views = StackViews(stacks, images, versions, ignores, host, clock)
-        demand = StackDemand(stacks, views, host)
+        views = StackViews(stacks, images, versions, ignores, hosts, clock)
+        demand = StackDemand(stacks, views, hosts.local)
         yield ReadSide(
             config=config,
             clock=clock,
             database=database,
             registry=registry,
-            host=host,
+            hosts=hosts,
             settings=settings,
             stacks=stacks,
             projects=projects,
@@ -78,6 +90,21 @@ async def open_read_side(config: Config, clock: Clock, db_path: Path) -> AsyncIt
             inference=VersionInference.assemble(
                 database, registry, http.limits.counter, images, versions, views, demand, clock
             ),
-            scanner=Scanner(host.engine, Observer(host.compose), stacks, projects, clock),
+            scanners=Scanners(Scanner(host, stacks, projects, clock) for host in hosts),
             checker=Checker(registry, database, stacks, images, views, clock),
+        )
+
+
+@asynccontextmanager
+async def _open_hosts(
+    engines: Mapping[str, DockerConfig], config: Config, clock: Clock
+) -> AsyncIterator[HostDirectory]:
+    """`engines`: by the id of the host."""
+    own_image = config.updates.own_image
+    async with AsyncExitStack() as opened:
+        yield HostDirectory(
+            [
+                await opened.enter_async_context(Host.open(host_id, engine, clock, own_image=own_image))
+                for host_id, engine in engines.items()
+            ]
         )

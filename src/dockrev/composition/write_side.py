@@ -70,7 +70,7 @@ def _environment(read: ReadSide, backups: BackupStore, retention: BackupRetentio
         backup_retention=retention,
         stacks=read.stacks,
         views=read.views,
-        scanner=read.scanner,
+        scanner=read.scanners.of(read.host.id),
         checker=read.checker,
         settings=read.settings,
         clock=read.clock,

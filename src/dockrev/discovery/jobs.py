@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from dockrev.clock import timestamp
 from dockrev.discovery.models import Action, ActionKind, ScanResult
-from dockrev.discovery.scan import Scanner
+from dockrev.discovery.scanners import Scanners
 from dockrev.errors import Json
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
@@ -25,9 +25,9 @@ JOB_TYPE = "discovery"
 
 
 class DiscoveryJobs:
-    def __init__(self, runner: JobRunner, scanner: Scanner, max_actions: int) -> None:
+    def __init__(self, runner: JobRunner, scanners: Scanners, max_actions: int) -> None:
         self._runner = runner
-        self._scanner = scanner
+        self._scanners = scanners
         self._max_actions = max_actions
         runner.register(JobKind(JOB_TYPE, self._run))
 
@@ -45,7 +45,7 @@ class DiscoveryJobs:
             message = f"reading projects ({done}/{total})"
             context.progress(JobProgress("scan", message, done, total, current_target=project))
 
-        result = await self._scanner.scan(report)
+        result = await self._scanners.scan_all(report)
         for action in self._shown(result):
             if action.kind is not ActionKind.SKIPPED:
                 await context.log(_line(action), _level(action))

@@ -20,6 +20,7 @@ class ProjectStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredProject:
+    host_id: str
     project: str
     status: ProjectStatus
     stack_id: str | None
@@ -31,8 +32,8 @@ class DiscoveredProject:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """A project that has containers now. What is None here stays as it was known before, except the error."""
+class ProjectState:
+    """A project that has containers now. A field that is None keeps its stored value, except `last_error`."""
 
     project: str
     status: ProjectStatus

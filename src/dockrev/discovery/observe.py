@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
+from dockrev.compose.lazy import LazyCompose
 from dockrev.compose.models import ComposeService, EffectiveConfig, ProjectFiles
 from dockrev.discovery.labels import watched
 from dockrev.discovery.models import Observation, UsableProject
@@ -23,15 +23,11 @@ log = structlog.get_logger()
 _SHOWN_ERROR_LENGTH = 4096
 
 
-class ConfigReader(Protocol):
-    async def effective_config(self, files: ProjectFiles) -> EffectiveConfig: ...
-
-
 class Observer:
     """A project of which neither files nor containers changed costs no child process."""
 
-    def __init__(self, configs: ConfigReader) -> None:
-        self._configs = configs
+    def __init__(self, compose: LazyCompose) -> None:
+        self._compose = compose
         self._orphans: set[tuple[str, str]] = set()
 
     async def observe(self, project: ProjectContainers, snapshot: HostSnapshot) -> Observation:
@@ -39,7 +35,7 @@ class Observer:
         if isinstance(found, UnusableProject):
             return replace(found, reason=_shortened(found.reason))
         try:
-            config = await self._configs.effective_config(found.files)
+            config = await self._compose.effective_config(found.files)
         except ComposeError as error:
             reason = await asyncio.to_thread(_explain, error, found.files)
             return UnusableProject(project.name, reason, found.config_files, found.details)

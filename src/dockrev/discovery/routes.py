@@ -1,10 +1,14 @@
 """Asking for a scan, and the projects that scans found."""
 
+from typing import Annotated
+
+from fastapi import Query
 from starlette.responses import Response
 
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.models import DiscoveredProject, ProjectStatus
 from dockrev.discovery.store import ProjectStore
+from dockrev.hosts.local import LOCAL
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.wire import Archived
 from dockrev.web.access import Access
@@ -19,6 +23,7 @@ class ScanStarted(Wire):
 
 
 class ProjectOut(Wire):
+    host_id: str
     project: str
     status: ProjectStatus
     stack_id: str | None = None
@@ -31,6 +36,10 @@ class ProjectOut(Wire):
 
 class ProjectListAnswer(Wire):
     projects: list[ProjectOut]
+
+
+OnHost = Annotated[str, Query(alias="hostId")]
+"""Which host has the project: two hosts may have projects of the same name."""
 
 
 class DiscoveryRoutes:
@@ -59,18 +68,19 @@ class DiscoveryRoutes:
         shown = [_project_out(one) for one in await self._projects.all() if archived.admits(one.archived)]
         return WireResponse(ProjectListAnswer(projects=shown))
 
-    async def archive(self, project: str) -> Done:
-        await self._projects.archive(project, archived=True)
+    async def archive(self, project: str, host_id: OnHost = LOCAL) -> Done:
+        await self._projects.archive(host_id, project, archived=True)
         return Done()
 
-    async def restore(self, project: str) -> Done:
-        await self._projects.archive(project, archived=False)
+    async def restore(self, project: str, host_id: OnHost = LOCAL) -> Done:
+        await self._projects.archive(host_id, project, archived=False)
         return Done()
 
 
 def _project_out(project: DiscoveredProject) -> ProjectOut:
     files = project.config_files
     return ProjectOut(
+        host_id=project.host_id,
         project=project.project,
         status=project.status,
         stack_id=project.stack_id,

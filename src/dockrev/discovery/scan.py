@@ -4,23 +4,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from dockrev.clock import Clock
 from dockrev.discovery.models import (
     Action,
     ActionKind,
     Observation,
+    ProjectState,
     ProjectStatus,
     ScanResult,
-    Sighting,
     UsableProject,
 )
 from dockrev.discovery.observe import Observer
-from dockrev.discovery.record import Recorder
 from dockrev.discovery.store import ProjectStore
-from dockrev.docker.snapshot import HostSnapshot
+from dockrev.discovery.sync import StackSync
 from dockrev.errors import AppError, DockerError
+from dockrev.hosts.host import Host
 from dockrev.projects.labels import ProjectContainers, UnusableProject, projects_in
 from dockrev.stacks.store import StackStore
 
@@ -30,12 +29,6 @@ _CONCURRENT_PROJECTS = 4
 
 Report = Callable[[int, int, str], None]
 """Called with how many projects are done, how many there are, and the one done last."""
-
-
-class Host(Protocol):
-    """What is asked of the Docker engine here."""
-
-    async def observe(self) -> HostSnapshot: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +42,11 @@ class LastScan:
 
 
 class Scanner:
-    """One scan at a time: who comes second waits."""
+    """Scans one host, one scan at a time: a second caller waits for the first."""
 
-    def __init__(
-        self, host: Host, observer: Observer, stacks: StackStore, projects: ProjectStore, clock: Clock
-    ) -> None:
+    def __init__(self, host: Host, stacks: StackStore, projects: ProjectStore, clock: Clock) -> None:
         self._host = host
-        self._observer = observer
+        self._observer = Observer(host.compose)
         self._stacks = stacks
         self._projects = projects
         self._clock = clock
@@ -64,10 +55,14 @@ class Scanner:
         self._cleaned_at: datetime | None = None
         self.last: LastScan | None = None
         self.wanted = asyncio.Event()
-        """Something calls for a scan: a scan that failed, whoever asked for it, or what the watch hears."""
+        """Set when another scan is needed: a scan has failed, or the engine has reported a change."""
+
+    @property
+    def host_id(self) -> str:
+        return self._host.id
 
     async def scan(self, report: Report = lambda _done, _total, _project: None) -> ScanResult:
-        """Raises StorageError, or DockerError: then every stack's state is unknown and all else is kept."""
+        """Raises StorageError or DockerError. After a DockerError its stacks have no known status."""
         async with self._alone:
             started_at = self._clock.now()
             try:
@@ -83,30 +78,31 @@ class Scanner:
             return result
 
     async def _scan(self, started_at: datetime, report: Report) -> ScanResult:
-        snapshot = await self._host.observe()
+        snapshot = await self._host.engine.observe()
         self._runtime_forgotten = False
-        stored = {stack.name: stack for stack in await self._stacks.all()}
-        recorder = Recorder(self._stacks, stored, snapshot)
+        stacks = await self._stacks.all()
+        stored = {stack.name: stack for stack in stacks if stack.host_id == self._host.id}
+        sync = StackSync(self._stacks, self._host.id, stored, snapshot)
         projects = projects_in(snapshot)
-        sightings, actions = await self._visit(projects, recorder, report)
-        actions += await self._miss({project.name for project in projects}, recorder)
-        await self._projects.record(sightings)
+        states, actions = await self._visit(projects, sync, report)
+        actions += await self._miss({project.name for project in projects}, sync)
+        await self._projects.sync(self._host.id, states)
         await self._clean(started_at)
         actions.sort(key=lambda action: action.project)
         return ScanResult(started_at, self._since(started_at), len(projects), tuple(actions))
 
     async def _visit(
-        self, projects: Sequence[ProjectContainers], recorder: Recorder, report: Report
-    ) -> tuple[list[Sighting], list[Action]]:
-        sightings: list[Sighting] = []
+        self, projects: Sequence[ProjectContainers], sync: StackSync, report: Report
+    ) -> tuple[list[ProjectState], list[Action]]:
+        states: list[ProjectState] = []
         actions: list[Action] = []
         places = asyncio.Semaphore(_CONCURRENT_PROJECTS)
 
         async def visit(project: ProjectContainers) -> None:
             async with places:
-                observation = await self._observer.observe(project, recorder.snapshot)
-                action = await recorder.record(project, observation)
-            sightings.append(_sighting(observation, action.stack_id))
+                observation = await self._observer.observe(project, sync.snapshot)
+                action = await sync.project(project, observation)
+            states.append(_project_state(observation, action.stack_id))
             actions.append(action)
             report(len(actions), len(projects), project.name)
 
@@ -116,18 +112,22 @@ class Scanner:
                     visits.create_task(visit(project))
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
-        return sightings, actions
+        return states, actions
 
-    async def _miss(self, seen: set[str], recorder: Recorder) -> list[Action]:
-        gone = [known for known in await self._projects.all() if known.project not in seen]
+    async def _miss(self, seen: set[str], sync: StackSync) -> list[Action]:
+        gone = [
+            known
+            for known in await self._projects.all()
+            if known.host_id == self._host.id and known.project not in seen
+        ]
         for known in gone:
-            await recorder.set_missing(known.project)
+            await sync.set_missing(known.project)
         newly = (known for known in gone if known.status is not ProjectStatus.MISSING)
         return [Action(known.project, ActionKind.MARKED_MISSING, known.stack_id) for known in newly]
 
     async def _forget_runtime(self) -> None:
         if not self._runtime_forgotten:
-            await self._stacks.forget_runtime()
+            await self._stacks.forget_runtime(self._host.id)
             self._runtime_forgotten = True
 
     async def _clean(self, now: datetime) -> None:
@@ -139,10 +139,10 @@ class Scanner:
         return round((self._clock.now() - moment).total_seconds() * 1000)
 
 
-def _sighting(observation: Observation, stack_id: str | None) -> Sighting:
+def _project_state(observation: Observation, stack_id: str | None) -> ProjectState:
     match observation:
         case UsableProject(stack, warning):
             files = stack.compose_files
-            return Sighting(stack.project, ProjectStatus.ACTIVE, stack_id, files, warning)
+            return ProjectState(stack.project, ProjectStatus.ACTIVE, stack_id, files, warning)
         case UnusableProject(project, reason, files):
-            return Sighting(project, ProjectStatus.INVALID, stack_id, files, reason)
+            return ProjectState(project, ProjectStatus.INVALID, stack_id, files, reason)

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Row, String, Table, Text, func, select, update
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Row, String, Table, Text, and_, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
-from dockrev.discovery.models import DiscoveredProject, ProjectStatus, Sighting
+from dockrev.discovery.models import DiscoveredProject, ProjectState, ProjectStatus
 from dockrev.errors import NotFound
+from dockrev.hosts.local import LOCAL
 
 discovered_projects = Table(
     "discovered_projects",
     metadata,
+    Column("host_id", String, ForeignKey("hosts.id"), primary_key=True, server_default=LOCAL),
     Column("project", String, primary_key=True),
     Column("stack_id", ForeignKey("stacks.id", ondelete="SET NULL")),
     Column("status", String, nullable=False),
@@ -36,28 +38,33 @@ class ProjectStore:
         self._clock = clock
 
     async def all(self) -> list[DiscoveredProject]:
-        """By name."""
-        query = select(discovered_projects).order_by(discovered_projects.c.project)
+        """Of every host, sorted by name."""
+        query = select(discovered_projects).order_by(
+            discovered_projects.c.project, discovered_projects.c.host_id
+        )
         async with self._database.read() as connection:
             return [_project(row) for row in await connection.execute(query)]
 
-    async def record(self, sightings: Sequence[Sighting]) -> None:
-        """One finished scan: all other projects are missing. Being active ends a project's archival."""
-        now = self._clock.now()
+    async def sync(self, host_id: str, states: Sequence[ProjectState]) -> None:
+        """Stores one finished scan of the host: all other projects of it are missing.
+
+        A project that is active is not archived any more.
+        """
+        now, on_host = self._clock.now(), discovered_projects.c.host_id == host_id
         async with self._database.write() as connection:
-            unseen = discovered_projects.c.project.not_in([sighting.project for sighting in sightings])
+            unseen = discovered_projects.c.project.not_in([state.project for state in states])
             missing = {"status": ProjectStatus.MISSING, "last_scan_at": now}
-            await connection.execute(update(discovered_projects).where(unseen).values(missing))
-            rows = [_row(sighting) | {"last_seen_at": now, "last_scan_at": now} for sighting in sightings]
+            await connection.execute(update(discovered_projects).where(on_host, unseen).values(missing))
+            rows = [_row(host_id, state) | {"last_seen_at": now, "last_scan_at": now} for state in states]
             if rows:
                 await connection.execute(_UPSERT, rows)
-            active = [one.project for one in sightings if one.status is ProjectStatus.ACTIVE]
-            again = discovered_projects.c.project.in_(active), discovered_projects.c.archived
+            active = [one.project for one in states if one.status is ProjectStatus.ACTIVE]
+            again = on_host, discovered_projects.c.project.in_(active), discovered_projects.c.archived
             await connection.execute(update(discovered_projects).where(*again).values(_NOT_ARCHIVED))
 
-    async def archive(self, project: str, *, archived: bool) -> None:
+    async def archive(self, host_id: str, project: str, *, archived: bool) -> None:
         """Raises NotFound. Archiving twice keeps the first moment."""
-        known = discovered_projects.c.project == project
+        known = and_(discovered_projects.c.host_id == host_id, discovered_projects.c.project == project)
         flags = {"archived": True, "archived_at": self._clock.now(), "archived_reason": _ARCHIVED_BY_USER}
         async with self._database.write() as connection:
             found = await connection.scalar(select(discovered_projects.c.archived).where(known))
@@ -72,7 +79,7 @@ def _upsert() -> Any:
     statement = insert(discovered_projects)
     new, old = statement.excluded, discovered_projects.c
     return statement.on_conflict_do_update(
-        index_elements=["project"],
+        index_elements=["host_id", "project"],
         set_={
             "status": new.status,
             "stack_id": func.coalesce(new.stack_id, old.stack_id),
@@ -88,20 +95,22 @@ _UPSERT = _upsert()
 _NOT_ARCHIVED: dict[str, object] = {"archived": False, "archived_at": None, "archived_reason": None}
 
 
-def _row(sighting: Sighting) -> dict[str, object]:
-    files = sighting.config_files
+def _row(host_id: str, state: ProjectState) -> dict[str, object]:
+    files = state.config_files
     return {
-        "project": sighting.project,
-        "stack_id": sighting.stack_id,
-        "status": sighting.status,
+        "host_id": host_id,
+        "project": state.project,
+        "stack_id": state.stack_id,
+        "status": state.status,
         "config_files": None if files is None else list(files),
-        "last_error": sighting.last_error,
+        "last_error": state.last_error,
         "archived": False,
     }
 
 
 def _project(row: Row[Any]) -> DiscoveredProject:
     return DiscoveredProject(
+        host_id=row.host_id,
         project=row.project,
         status=ProjectStatus(row.status),
         stack_id=row.stack_id,

@@ -1,28 +1,20 @@
 """Keeps the record true without being asked: scans at start, after engine events, and from time to time."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
 from dockrev.clock import timestamp
 from dockrev.discovery.scan import Scanner
-from dockrev.docker.events import ContainerEvent
+from dockrev.docker.engine import Engine
 from dockrev.errors import AppError, DockerError, Unavailable
 
 log = structlog.get_logger()
 
 _REFUSALS_TO_TELL = 3
 """An engine that starts or stops refuses once or twice before a scan fails too."""
-
-
-class EventSource(Protocol):
-    """What is asked of the Docker engine here: events from now on, until it goes away with a DockerError."""
-
-    def events(self) -> AsyncGenerator[ContainerEvent, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +54,10 @@ class DiscoveryWatch:
     """Failures never end it. Each is logged once, and once more when it is over."""
 
     def __init__(
-        self, events: EventSource, scanner: Scanner, interval_seconds: float, pace: Pace = _USUAL
+        self, engine: Engine, scanner: Scanner, interval_seconds: float, pace: Pace = _USUAL
     ) -> None:
         """`interval_seconds`: between scans while events cannot be heard."""
-        self._events = events
+        self._engine = engine
         self._scanner = scanner
         self._interval_seconds = interval_seconds
         self._pace = pace
@@ -151,7 +143,7 @@ class DiscoveryWatch:
             self._engine_answers.clear()
             self._listening_since = since = _now()
             try:
-                async with aclosing(self._events.events()) as events:
+                async with aclosing(self._engine.events()) as events:
                     async for _ in events:
                         self._heard.set()
             except DockerError as error:

@@ -19,9 +19,6 @@ from dockrev.docker.volumes import Volumes
 from dockrev.errors import DockerError
 from dockrev.oci.platform import Platform
 
-LOCAL = "local"
-"""The id of the host whose engine DOCKER_HOST names."""
-
 _PATIENCE_SECONDS = 2.0
 """A reader does not wait as long as a hanging engine is given."""
 

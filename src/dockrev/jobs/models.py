@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dockrev.errors import Json
-from dockrev.hosts.host import LOCAL
+from dockrev.hosts.local import LOCAL
 
 
 class Scope(StrEnum):

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from dockrev.discovery.scan import Scanner
+from dockrev.discovery.scanners import Scanners
 from dockrev.errors import Conflict, Json, UpstreamError
-from dockrev.hosts.host import Host
+from dockrev.hosts.directory import HostDirectory
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -22,7 +22,7 @@ from dockrev.jobs.models import (
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
-from dockrev.stacks.scope import require_known, services_of
+from dockrev.stacks.scope import host_of, require_known, services_of
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackView, StackViews
 from dockrev.update_checks.checker import Checker
@@ -42,16 +42,16 @@ class RuntimeScanJobs:
         jobs: JobStore,
         stacks: StackStore,
         views: StackViews,
-        host: Host,
-        scanner: Scanner,
+        hosts: HostDirectory,
+        scanners: Scanners,
         checker: Checker,
     ) -> None:
         self._runner = runner
         self._jobs = jobs
         self._stacks = stacks
         self._views = views
-        self._host = host
-        self._scanner = scanner
+        self._hosts = hosts
+        self._scanners = scanners
         self._checker = checker
         self._seen: dict[str, Seen] = {}
         runner.register(JobKind(JOB_TYPE, self._run))
@@ -78,14 +78,21 @@ class RuntimeScanJobs:
         return True
 
     async def _run(self, context: JobContext) -> JobOutcome:
-        host = str(await self._host.platform())
         target = context.job.target
+        host_id = await host_of(self._stacks, target)
+        host_ids = [host_id] if host_id else [host.id for host in self._hosts]
+        platforms = [str(await self._hosts.platform(one)) for one in host_ids]
+        host = ", ".join(dict.fromkeys(platforms))
         await context.log("runtime scan started")
         await context.event(
             "runtime_scan_started", {**_asked(target, context.job.reason), "hostPlatform": host}
         )
         try:
-            summary = {"hostPlatform": host, "scope": target.scope.value, **await self._scan(context)}
+            summary = {
+                "hostPlatform": host,
+                "scope": target.scope.value,
+                **await self._scan(context, host_ids),
+            }
         except UpstreamError as error:
             failed: Mapping[str, Json] = {"error": error.message}
             await context.event("runtime_scan_finished", {"status": "failed", "summary": failed})
@@ -93,9 +100,13 @@ class RuntimeScanJobs:
         await context.event("runtime_scan_finished", {"summary": summary})
         return JobOutcome(JobStatus.SUCCESS, summary)
 
-    async def _scan(self, context: JobContext) -> Mapping[str, Json]:
+    async def _scan(self, context: JobContext, host_ids: Collection[str]) -> Mapping[str, Json]:
         context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
-        problems = (await self._scanner.scan()).problems
+        scans = await self._scanners.scan(host_ids)
+        scans.raise_if_all_failed()
+        for host_id, failure in scans.failures.items():
+            await context.log(f"the host {host_id} was not scanned: {failure.message}", Level.WARN)
+        problems = scans.problems
         chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
         after = [stack for stack in await self._views.all() if _has(stack, chosen)]
         drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]

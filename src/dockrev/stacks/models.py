@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dockrev.hosts.local import LOCAL
 from dockrev.oci.digest import Digest
 
 
@@ -60,6 +61,7 @@ class Service:
     """
 
     id: str
+    host_id: str
     stack_id: str
     name: str
     image_ref: str | None
@@ -78,6 +80,7 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Stack:
     id: str
+    host_id: str
     name: str
     compose_files: tuple[str, ...]
     runtime_known: bool
@@ -113,6 +116,7 @@ class ObservedStack:
     project: str
     compose_files: tuple[str, ...]
     services: tuple[ObservedService, ...]
+    host_id: str = LOCAL
 
 
 class ArchivedFilter(StrEnum):

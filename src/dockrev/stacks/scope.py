@@ -23,6 +23,15 @@ async def _require(field: str, value: str, find: Callable[[str], Awaitable[objec
         raise InvalidArgument(f"{field}: {error.message}", {"field": field, "value": value}) from error
 
 
+async def host_of(stacks: StackStore, target: JobTarget) -> str | None:
+    """The id of the host that it concerns; None: all hosts. Raises NotFound when what it names is gone."""
+    if target.scope is Scope.ALL:
+        return None
+    if target.scope is Scope.STACK:
+        return (await stacks.get(target.stack_id or "")).host_id
+    return (await stacks.service(target.service_id or "")).host_id
+
+
 async def services_of(stacks: StackStore, target: JobTarget) -> list[Service]:
     """Raises NotFound when what it names is gone."""
     if target.scope is Scope.ALL:

@@ -26,6 +26,7 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.errors import NotFound
+from dockrev.hosts.local import LOCAL
 from dockrev.ids import IdPrefix, new_id
 from dockrev.oci.digest import Digest
 from dockrev.stacks.models import (
@@ -43,7 +44,8 @@ stacks = Table(
     "stacks",
     metadata,
     Column("id", String, primary_key=True),
-    Column("name", String, nullable=False, unique=True),
+    Column("host_id", String, ForeignKey("hosts.id"), nullable=False, server_default=LOCAL),
+    Column("name", String, nullable=False),
     Column("compose_files", JSON, nullable=False),
     Column("runtime_known", Boolean, nullable=False),
     Column("archived", Boolean, nullable=False),
@@ -52,6 +54,7 @@ stacks = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("last_check_at", Moment, nullable=False),
+    UniqueConstraint("host_id", "name"),
 )
 
 services = Table(
@@ -79,6 +82,7 @@ services = Table(
 
 
 _ARCHIVED_BY_USER = "user_archive"
+_WITH_HOST = select(services, stacks.c.host_id).join(stacks, stacks.c.id == services.c.stack_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,12 @@ class StackStore:
         self.revision = 0
 
     async def all(self) -> list[Stack]:
-        """Newest first, each with its services by name."""
+        """Of every host, newest first, each with its services by name."""
         async with self._database.read() as connection:
             found = await connection.execute(
                 select(stacks).order_by(stacks.c.created_at.desc(), stacks.c.id.desc())
             )
-            grouped = _grouped(await connection.execute(select(services).order_by(services.c.name)))
+            grouped = _grouped(await connection.execute(_WITH_HOST.order_by(services.c.name)))
             return [_stack(row, grouped.get(row.id, ())) for row in found]
 
     async def get(self, stack_id: str) -> Stack:
@@ -112,12 +116,12 @@ class StackStore:
             row = (await connection.execute(select(stacks).where(stacks.c.id == stack_id))).one_or_none()
             if row is None:
                 raise NotFound("stack not found")
-            own = select(services).where(services.c.stack_id == stack_id).order_by(services.c.name)
+            own = _WITH_HOST.where(services.c.stack_id == stack_id).order_by(services.c.name)
             return _stack(row, [_service(found) for found in await connection.execute(own)])
 
     async def service(self, service_id: str) -> Service:
         async with self._database.read() as connection:
-            found = await connection.execute(select(services).where(services.c.id == service_id))
+            found = await connection.execute(_WITH_HOST.where(services.c.id == service_id))
             row = found.one_or_none()
         if row is None:
             raise NotFound("service not found")
@@ -137,7 +141,7 @@ class StackStore:
         """What `change` makes of the settings as they are now. Raises NotFound, and what `change` raises."""
         known = services.c.id == service_id
         async with self._database.write() as connection:
-            row = (await connection.execute(select(services).where(known))).one_or_none()
+            row = (await connection.execute(_WITH_HOST.where(known))).one_or_none()
             if row is None:
                 raise NotFound("service not found")
             values = _settings_row(change(_service(row).settings)) | {"updated_at": self._clock.now()}
@@ -163,10 +167,11 @@ class StackStore:
                 )
         self.revision += 1
 
-    async def forget_runtime(self) -> None:
-        """The engine cannot be asked: no stack's state is known any more."""
+    async def forget_runtime(self, host_id: str) -> None:
+        """The engine of the host does not answer: what its stacks run is unknown from now on."""
+        forgotten = update(stacks).where(stacks.c.host_id == host_id).values(runtime_known=False)
         async with self._database.write() as connection:
-            await connection.execute(update(stacks).values(runtime_known=False))
+            await connection.execute(forgotten)
         self.revision += 1
 
     async def record_check(self, connection: AsyncConnection, stack_ids: Collection[str]) -> None:
@@ -209,7 +214,8 @@ class _Sync:
         self._now = now
 
     async def stack(self, observed: ObservedStack) -> Synced:
-        query = select(stacks).where(stacks.c.name == observed.project)
+        known = stacks.c.host_id == observed.host_id, stacks.c.name == observed.project
+        query = select(stacks).where(*known)
         row = (await self._connection.execute(query)).one_or_none()
         stack_id = row.id if row else await self._create(observed)
         changed = row is not None and await self._update(row, observed)
@@ -220,6 +226,7 @@ class _Sync:
         stack_id = new_id(IdPrefix.STACK)
         values = {
             "id": stack_id,
+            "host_id": observed.host_id,
             "name": observed.project,
             "compose_files": list(observed.compose_files),
             "runtime_known": True,
@@ -298,6 +305,7 @@ def _grouped(rows: Any) -> Mapping[str, Sequence[Service]]:
 def _stack(row: Row[Any], own: Sequence[Service]) -> Stack:
     return Stack(
         id=row.id,
+        host_id=row.host_id,
         name=row.name,
         compose_files=tuple(row.compose_files),
         runtime_known=row.runtime_known,
@@ -312,6 +320,7 @@ def _service(row: Row[Any]) -> Service:
     targets = row.backup_targets
     return Service(
         id=row.id,
+        host_id=row.host_id,
         stack_id=row.stack_id,
         name=row.name,
         image_ref=row.image_ref,

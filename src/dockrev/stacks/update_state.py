@@ -75,11 +75,10 @@ class UpdateState:
 
 @dataclass(frozen=True, slots=True)
 class RegistryFacts:
-    """What registries were seen to say, and the platform this host runs."""
+    """What registries were seen to say."""
 
     tags: Mapping[tuple[str, str], TagState]
     facts: Mapping[Digest, ImageFacts]
-    host: Platform
 
 
 def question_of(service: Service) -> tuple[ImageRef, str] | NotCheckedReason:
@@ -103,15 +102,16 @@ def question_of(service: Service) -> tuple[ImageRef, str] | NotCheckedReason:
     return (ref, ref.tag) if service.runtime.total else NotCheckedReason.NOTHING_RUNS
 
 
-def evaluate(service: Service, knowledge: RegistryFacts) -> UpdateState:
+def evaluate(service: Service, knowledge: RegistryFacts, platform: Platform) -> UpdateState:
+    """`platform`: of the host that runs the service."""
     question = question_of(service)
     if isinstance(question, NotCheckedReason):
         error = _invalid_reference(service) if question is NotCheckedReason.INVALID else None
         return UpdateState(_shown_tag(service), _only_digest(service), check_error=error, unchecked=question)
     ref, tag = question
     state = knowledge.tags.get((ref.repository, tag)) or TagState(ref.repository, tag)
-    outdated = [image for image in service.runtime.images if _differs(image, state, knowledge)]
-    candidate = _candidate(state, knowledge) if outdated else None
+    outdated = [image for image in service.runtime.images if _differs(image, state, knowledge, platform)]
+    candidate = _candidate(state, knowledge, platform) if outdated else None
     return UpdateState(
         tag=tag,
         digest=_current_digest(service, state, outdated),
@@ -129,24 +129,24 @@ def _invalid_reference(service: Service) -> CheckError:
     return CheckError(INVALID_REFERENCE, text, service.updated_at)
 
 
-def _differs(image: RunningImage, state: TagState, knowledge: RegistryFacts) -> bool:
+def _differs(image: RunningImage, state: TagState, knowledge: RegistryFacts, platform: Platform) -> bool:
     """Index is compared with index and platform with platform: what runs here must really change."""
     if state.digest is None or not image.digests or state.digest in image.digests:
         return False
-    offered = _platform_digest(state.digest, knowledge)
+    offered = _platform_digest(state.digest, knowledge, platform)
     if offered is None:
         return True
     return offered not in image.digests and offered not in (
-        _platform_digest(digest, knowledge) for digest in image.digests
+        _platform_digest(digest, knowledge, platform) for digest in image.digests
     )
 
 
-def _platform_digest(digest: Digest, knowledge: RegistryFacts) -> Digest | None:
+def _platform_digest(digest: Digest, knowledge: RegistryFacts, platform: Platform) -> Digest | None:
     facts = knowledge.facts.get(digest)
-    return facts.digest_for(knowledge.host) if facts else None
+    return facts.digest_for(platform) if facts else None
 
 
-def _candidate(state: TagState, knowledge: RegistryFacts) -> Candidate | None:
+def _candidate(state: TagState, knowledge: RegistryFacts, platform: Platform) -> Candidate | None:
     if state.digest is None:
         return None
     facts = knowledge.facts.get(state.digest)
@@ -155,16 +155,16 @@ def _candidate(state: TagState, knowledge: RegistryFacts) -> Candidate | None:
         CandidateKind.DIGEST,
         state.tag,
         state.digest,
-        _arch_match(knowledge.host, platforms),
+        _arch_match(platform, platforms),
         platforms,
         state.digest_since,
     )
 
 
-def _arch_match(host: Platform, offered: tuple[Platform, ...]) -> ArchMatch:
+def _arch_match(platform: Platform, offered: tuple[Platform, ...]) -> ArchMatch:
     if not offered:
         return ArchMatch.UNKNOWN
-    return ArchMatch.MATCH if any(host.same_machine(one) for one in offered) else ArchMatch.MISMATCH
+    return ArchMatch.MATCH if any(platform.same_machine(one) for one in offered) else ArchMatch.MISMATCH
 
 
 def _current_digest(service: Service, state: TagState, outdated: list[RunningImage]) -> Digest | None:

@@ -8,10 +8,11 @@ from dockrev.blockers import Blocker
 from dockrev.clock import Clock
 from dockrev.docker.self_service import OwnService
 from dockrev.errors import NotFound
-from dockrev.hosts.host import Host
+from dockrev.hosts.directory import HostDirectory
 from dockrev.ignores.models import IgnoreMatch, IgnoreRule
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
+from dockrev.oci.platform import Platform
 from dockrev.stacks.displayed_version import DisplayedVersion, ignored_by, subject_of, version_of
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.store import StackStore
@@ -37,8 +38,11 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class StackView:
+    """`platform`: of its host."""
+
     stack: Stack
     services: tuple[ServiceView, ...]
+    platform: Platform
 
     @property
     def updates(self) -> int:
@@ -55,6 +59,7 @@ class Context:
     """What a view rests on, apart from the stack itself. `rules`: by the id of their service."""
 
     images: RegistryFacts
+    platform: Platform
     versions: VersionKnowledge
     rules: Mapping[str, Sequence[IgnoreRule]]
     now: datetime
@@ -70,14 +75,14 @@ class StackViews:
         images: ImageStore,
         versions: VersionStore,
         ignores: IgnoreStore,
-        host: Host,
+        hosts: HostDirectory,
         clock: Clock,
     ) -> None:
         self._stacks = stacks
         self._images = images
         self._versions = versions
         self._ignores = ignores
-        self._host = host
+        self._hosts = hosts
         self._clock = clock
 
     @property
@@ -92,7 +97,7 @@ class StackViews:
         for stack in stacks:
             for service in stack.services:
                 digests |= service.runtime.digests
-        return RegistryFacts(tags, await self._images.facts(digests), await self._host.platform())
+        return RegistryFacts(tags, await self._images.facts(digests))
 
     async def all(self) -> list[StackView]:
         return await self.of(await self._stacks.all())
@@ -108,28 +113,44 @@ class StackViews:
             return None
         return next((one for one in stack.services if one.service.id == service_id), None)
 
+    async def platforms(self, stacks: Iterable[Stack]) -> Mapping[str, Platform]:
+        """Of the hosts of these stacks, by the id of the host."""
+        host_ids = {stack.host_id for stack in stacks}
+        return {host_id: await self._hosts.platform(host_id) for host_id in host_ids}
+
     async def of(self, stacks: Sequence[Stack]) -> list[StackView]:
-        images = await self.knowledge(stacks)
-        subjects = (
-            subject_of(service, evaluate(service, images)) for stack in stacks for service in stack.services
-        )
+        images, rules = await self.knowledge(stacks), await self._ignores.by_service()
+        contexts = {}
+        for host_id, platform in (await self.platforms(stacks)).items():
+            own_stacks = [stack for stack in stacks if stack.host_id == host_id]
+            contexts[host_id] = Context(
+                images=images,
+                platform=platform,
+                versions=await self._versions_of(own_stacks, images, platform),
+                rules=rules,
+                now=self._clock.now(),
+                own=await self._hosts.likely_own_service(host_id),
+            )
+        return [view_of(stack, contexts[stack.host_id]) for stack in stacks]
+
+    async def _versions_of(
+        self, stacks: Iterable[Stack], images: RegistryFacts, platform: Platform
+    ) -> VersionKnowledge:
+        services = (service for stack in stacks for service in stack.services)
+        subjects = (subject_of(service, evaluate(service, images, platform)) for service in services)
         wanted = {
             (subject.repository, digest) for subject in subjects if subject for digest in subject.digests
         }
-        versions = await self._versions.known(wanted, images.host)
-        rules, own = await self._ignores.by_service(), await self._host.likely_own_service()
-        return views_of(stacks, Context(images, versions, rules, self._clock.now(), own))
+        return await self._versions.known(wanted, platform)
 
 
-def views_of(stacks: Iterable[Stack], context: Context) -> list[StackView]:
-    return [
-        StackView(stack, tuple(_service_view(stack, service, context) for service in stack.services))
-        for stack in stacks
-    ]
+def view_of(stack: Stack, context: Context) -> StackView:
+    services = tuple(_service_view(stack, service, context) for service in stack.services)
+    return StackView(stack, services, context.platform)
 
 
 def _service_view(stack: Stack, service: Service, context: Context) -> ServiceView:
-    state = evaluate(service, context.images)
+    state = evaluate(service, context.images, context.platform)
     version = version_of(service, state, context.versions, context.now)
     match = ignored_by(state, version, context.rules.get(service.id, ()))
     blockers = blockers_of(stack, service, state, match, context.own)

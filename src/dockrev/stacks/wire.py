@@ -18,6 +18,7 @@ Archived = Annotated[ArchivedFilter, blank_means(ArchivedFilter.EXCLUDE, Archive
 
 class StackListItem(Wire):
     id: str
+    host_id: str
     name: str
     status: StackStatus
     services: int
@@ -104,6 +105,7 @@ class ServiceOut(Wire):
     """`note` says why a service is never checked; `removed`: its project no longer has it."""
 
     id: str
+    host_id: str
     name: str
     image: ImageOut
     candidate: CandidateOut | None = None
@@ -126,6 +128,7 @@ class ComposeOut(Wire):
 
 class StackDetail(Wire):
     id: str
+    host_id: str
     name: str
     status: StackStatus
     compose: ComposeOut
@@ -141,6 +144,7 @@ def stack_list_item(view: StackView) -> StackListItem:
     stack = view.stack
     return StackListItem(
         id=stack.id,
+        host_id=stack.host_id,
         name=stack.name,
         status=stack.status,
         services=len(stack.services),
@@ -155,6 +159,7 @@ def stack_detail(view: StackView) -> StackDetail:
     stack = view.stack
     return StackDetail(
         id=stack.id,
+        host_id=stack.host_id,
         name=stack.name,
         status=stack.status,
         compose=ComposeOut(type="path", compose_files=list(stack.compose_files)),
@@ -167,6 +172,7 @@ def service_out(view: ServiceView) -> ServiceOut:
     service, state = view.service, view.state
     return ServiceOut(
         id=service.id,
+        host_id=service.host_id,
         name=service.name,
         image=_image(view),
         candidate=_candidate(state.candidate, view.version),

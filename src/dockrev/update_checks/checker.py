@@ -70,7 +70,8 @@ class Checker:
         answers = await asking.ask(plan.questions)
         await self._store(selected, answers, unused=before.tags.keys() - plan.tags_in_use)
         await self._ask_deferred_questions(asking, selected, watcher)
-        return report_check(plan, before, await self._views.knowledge(stacks))
+        after, platforms = await self._views.knowledge(stacks), await self._views.platforms(stacks)
+        return report_check(plan, before, after, platforms)
 
     async def refreshed_view(self, stack_id: str, service_id: str) -> ServiceView | None:
         """The service as its registry says now, or as it was known when the registry does not answer.

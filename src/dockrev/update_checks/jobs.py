@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
 from dockrev.clock import timestamp
-from dockrev.discovery.scan import Scanner
-from dockrev.errors import Conflict, Json, UpstreamError
+from dockrev.discovery.scanners import Scanners
+from dockrev.errors import Conflict, Json
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -22,7 +22,7 @@ from dockrev.jobs.models import (
 )
 from dockrev.jobs.runner import JobRunner
 from dockrev.stacks.models import Service
-from dockrev.stacks.scope import require_known, services_of
+from dockrev.stacks.scope import host_of, require_known, services_of
 from dockrev.stacks.store import StackStore
 from dockrev.update_checks.checker import Checker
 from dockrev.update_checks.models import CheckReport, CheckStep, NewVersion, Unanswered
@@ -42,13 +42,13 @@ class CheckJobs:
         runner: JobRunner,
         checker: Checker,
         stacks: StackStore,
-        scanner: Scanner,
+        scanners: Scanners,
         names: Names,
     ) -> None:
         self._runner = runner
         self._checker = checker
         self._stacks = stacks
-        self._scanner = scanner
+        self._scanners = scanners
         self._names = names
         runner.register(JobKind(JOB_TYPE, self._run))
 
@@ -70,10 +70,10 @@ class CheckJobs:
     async def _run(self, context: JobContext) -> JobOutcome:
         await context.log("check started")
         context.progress(JobProgress("prepare", "looking at what runs here", 0, 0))
-        try:
-            await self._scanner.scan()
-        except UpstreamError as error:
-            await context.log(f"comparing with what ran when last seen: {error.message}", Level.WARN)
+        host_id = await host_of(self._stacks, context.job.target)
+        scans = await self._scanners.scan([host_id] if host_id else None)
+        for failure in scans.failures.values():
+            await context.log(f"comparing with what ran when last seen: {failure.message}", Level.WARN)
         selected = await services_of(self._stacks, context.job.target)
         report = await self._checker.check(selected, _JobWatcher(context))
         names = await self._names([one.service.id for one in report.new_versions])
@@ -123,7 +123,7 @@ def _summary(
     target: JobTarget, selected: list[Service], report: CheckReport, names: Mapping[str, tuple[str, str]]
 ) -> dict[str, Json]:
     return {
-        "hostPlatform": str(report.host),
+        "hostPlatform": ", ".join(map(str, report.platforms)),
         "scope": target.scope.value,
         "stackIds": sorted({service.stack_id for service in selected}),
         "servicesChecked": report.checked,

@@ -72,7 +72,8 @@ class Deferral:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    host: Platform
+    platforms: tuple[Platform, ...]
+    """Of the hosts whose services were checked."""
     services: int
     checked: int
     skipped: int

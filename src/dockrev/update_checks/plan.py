@@ -1,10 +1,11 @@
 """Decides what a check asks, and reports what the answers mean. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dockrev.images.models import TagState
 from dockrev.images.resolve import TagQuestion
+from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import NotCheckedReason, RegistryFacts, evaluate, question_of
@@ -60,7 +61,10 @@ def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[froz
     return running
 
 
-def report_check(plan: CheckPlan, before: RegistryFacts, after: RegistryFacts) -> CheckReport:
+def report_check(
+    plan: CheckPlan, before: RegistryFacts, after: RegistryFacts, platforms: Mapping[str, Platform]
+) -> CheckReport:
+    """`platforms`: of the hosts, by the id of the host."""
     asked = [service for planned in plan.questions for service in planned.services]
     unanswered = [
         Unanswered(service, error)
@@ -68,16 +72,18 @@ def report_check(plan: CheckPlan, before: RegistryFacts, after: RegistryFacts) -
         if (state := after.tags.get(planned.question.key)) and (error := state.error)
         for service in planned.services
     ]
-    judged = [(service, evaluate(service, after)) for service in plan.unasked]
+    judged = [(service, evaluate(service, after, platforms[service.host_id])) for service in plan.unasked]
     invalid = [Unanswered(service, state.check_error) for service, state in judged if state.check_error]
     deferred = tuple(one for one in unanswered if one.error.deferred)
     return CheckReport(
-        host=after.host,
+        platforms=tuple(dict.fromkeys(platforms.values())),
         services=plan.services,
         checked=len(asked),
         skipped=len(plan.unasked) - len(invalid),
-        with_candidate=sum(evaluate(service, after).candidate is not None for service in asked),
-        new_versions=tuple(_new_versions(asked, before, after)),
+        with_candidate=sum(
+            evaluate(service, after, platforms[service.host_id]).candidate is not None for service in asked
+        ),
+        new_versions=tuple(_new_versions(asked, before, after, platforms)),
         failed=(*invalid, *(one for one in unanswered if not one.error.deferred)),
         deferred=deferred,
         deferrals=_deferrals(deferred),
@@ -85,10 +91,14 @@ def report_check(plan: CheckPlan, before: RegistryFacts, after: RegistryFacts) -
 
 
 def _new_versions(
-    asked: Iterable[Service], before: RegistryFacts, after: RegistryFacts
+    asked: Iterable[Service],
+    before: RegistryFacts,
+    after: RegistryFacts,
+    platforms: Mapping[str, Platform],
 ) -> Iterable[NewVersion]:
     for service in asked:
-        state, earlier = evaluate(service, after), evaluate(service, before).candidate
+        platform = platforms[service.host_id]
+        state, earlier = evaluate(service, after, platform), evaluate(service, before, platform).candidate
         candidate = state.candidate
         if candidate and (earlier is None or earlier.digest != candidate.digest):
             yield NewVersion(service, state.tag, state.digest, candidate)

@@ -1,7 +1,7 @@
-"""Makes the stacks on record true to one snapshot; what is true already is left alone."""
+"""Brings the stored stacks of a host up to date with one scan, and writes only what has changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dockrev.discovery.models import Action, ActionKind, Observation, UsableProject
 from dockrev.discovery.runtime import runtime_of
@@ -12,14 +12,15 @@ from dockrev.stacks.store import StackStore
 
 
 @dataclass(frozen=True, slots=True)
-class Recorder:
-    """`stored`: every stack by name, as read before the snapshot is recorded."""
+class StackSync:
+    """`stored`: the stacks of the host by name, as they were before this scan."""
 
     stacks: StackStore
+    host_id: str
     stored: Mapping[str, Stack]
     snapshot: HostSnapshot
 
-    async def record(self, project: ProjectContainers, observation: Observation) -> Action:
+    async def project(self, project: ProjectContainers, observation: Observation) -> Action:
         match observation:
             case UsableProject():
                 return await self._sync(observation)
@@ -33,11 +34,12 @@ class Recorder:
 
     async def _sync(self, observation: UsableProject) -> Action:
         name, kind = observation.project, ActionKind.SKIPPED
+        observed = replace(observation.stack, host_id=self.host_id)
         stack = self.stored.get(name)
-        if stack and as_observed(stack) == observation.stack:
+        if stack and as_observed(stack) == observed:
             stack_id = stack.id
         else:
-            synced = await self.stacks.sync(observation.stack)
+            synced = await self.stacks.sync(observed)
             stack_id = synced.stack_id
             if synced.changed:
                 kind = ActionKind.CREATED if synced.created else ActionKind.UPDATED
@@ -73,6 +75,5 @@ def as_observed(stack: Stack) -> ObservedStack | None:
         for one in stack.services
         if not one.removed
     )
-    return ObservedStack(
-        stack.name, stack.compose_files, tuple(sorted(services, key=lambda service: service.name))
-    )
+    ordered = tuple(sorted(services, key=lambda service: service.name))
+    return ObservedStack(stack.name, stack.compose_files, ordered, stack.host_id)

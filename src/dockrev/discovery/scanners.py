@@ -1,0 +1,67 @@
+"""Scans of several hosts: each host has a scanner of its own."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dockrev.discovery.models import ScanResult
+from dockrev.discovery.scan import Report, Scanner
+from dockrev.errors import UpstreamError
+
+
+@dataclass(frozen=True, slots=True)
+class HostScans:
+    """What scans of several hosts found. `failures`: by the id of a host, why its scan failed."""
+
+    results: tuple[ScanResult, ...]
+    failures: Mapping[str, UpstreamError]
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why the projects of these stacks are unusable, by the id of the stack."""
+        return {stack_id: why for result in self.results for stack_id, why in result.problems.items()}
+
+    def raise_if_all_failed(self) -> None:
+        if self.failures and not self.results:
+            raise next(iter(self.failures.values()))
+
+
+class Scanners:
+    def __init__(self, scanners: Iterable[Scanner]) -> None:
+        self._scanners = {scanner.host_id: scanner for scanner in scanners}
+
+    def __iter__(self) -> Iterator[Scanner]:
+        return iter(self._scanners.values())
+
+    def of(self, host_id: str) -> Scanner:
+        return self._scanners[host_id]
+
+    async def scan(self, host_ids: Iterable[str] | None = None) -> HostScans:
+        """Scans these hosts at the same time; None: all. A host that does not answer stops no other.
+
+        Raises StorageError.
+        """
+        chosen = self._scanners if host_ids is None else self._scanners.keys() & set(host_ids)
+        scans = await asyncio.gather(*(_scan(self._scanners[host_id]) for host_id in chosen))
+        found = dict(zip(chosen, scans, strict=True))
+        return HostScans(
+            tuple(scan for scan in scans if isinstance(scan, ScanResult)),
+            {host_id: scan for host_id, scan in found.items() if isinstance(scan, UpstreamError)},
+        )
+
+    async def scan_all(self, report: Report) -> ScanResult:
+        """One host after the other, with their results as one. Raises the failure of any host."""
+        results = [await scanner.scan(report) for scanner in self]
+        return ScanResult(
+            started_at=results[0].started_at,
+            duration_ms=sum(result.duration_ms for result in results),
+            projects_seen=sum(result.projects_seen for result in results),
+            actions=tuple(action for result in results for action in result.actions),
+        )
+
+
+async def _scan(scanner: Scanner) -> ScanResult | UpstreamError:
+    try:
+        return await scanner.scan()
+    except UpstreamError as error:
+        return error

@@ -1,0 +1,36 @@
+"""The hosts that this process works with, by their ids."""
+
+from collections.abc import Iterable, Iterator
+
+from dockrev.docker.self_service import OwnService
+from dockrev.errors import NotFound
+from dockrev.hosts.host import Host
+from dockrev.hosts.local import LOCAL
+from dockrev.oci.platform import Platform
+
+
+class HostDirectory:
+    def __init__(self, hosts: Iterable[Host]) -> None:
+        self._hosts = {host.id: host for host in hosts}
+
+    def __iter__(self) -> Iterator[Host]:
+        return iter(self._hosts.values())
+
+    @property
+    def local(self) -> Host:
+        return self._hosts[LOCAL]
+
+    def get(self, host_id: str) -> Host:
+        """Raises NotFound for a host that this process does not work with, for example one of the past."""
+        host = self._hosts.get(host_id)
+        if host is None:
+            raise NotFound(f"the host {host_id} is not configured")
+        return host
+
+    async def platform(self, host_id: str) -> Platform:
+        """For readers: stacks of a host that is not configured any more are shown with the local platform."""
+        return await self._hosts.get(host_id, self.local).platform()
+
+    async def likely_own_service(self, host_id: str) -> OwnService:
+        """For readers, as `platform`."""
+        return await self._hosts.get(host_id, self.local).likely_own_service()
