@@ -41,7 +41,7 @@ manifests = Table(
 
 
 class ImageStore:
-    """`revision` grows after every write, so that what is rendered from here can be kept until then."""
+    """`revision` grows after every write, so a reader can tell whether anything changed."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
