@@ -55,8 +55,11 @@ def lines(job: Document) -> list[str]:
     return [line["msg"] for line in job["logs"]]
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-@pytest.mark.parametrize("in_the_file", [{}, IN_THE_FILE], ids=["nothing", "other limits"])
+@pytest.mark.parametrize(
+    ("good", "in_the_file"),
+    [(True, IN_THE_FILE), (False, {})],
+    ids=["updated, with other limits in the file", "rolled back, with none in the file"],
+)
 async def test_it_is_there_again(story: Story, good: bool, in_the_file: Mapping[str, Any]) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **in_the_file)})

@@ -213,20 +213,6 @@ async def test_companions_of_companions_have_a_network_after_a_backup_that_stopp
     assert set(await looks(deployed)) == {0}
 
 
-async def test_who_lives_with_one_that_is_stopped_keeps_the_update_from_beginning(story: Story) -> None:
-    deployed = await chain(story)
-    await asyncio.to_thread(deployed.project.stop, "proxy")
-    story.push("vpn", "2")
-    await deployed.checked(4)
-    before = deployed.containers()
-
-    job = await deployed.update("vpn")
-
-    assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
-    assert "start proxy or stop client" in outcomes(job)["vpn"]["reason"]
-    assert deployed.containers() == before
-
-
 async def test_a_companion_that_was_updated_itself_stays_so_when_the_other_goes_back(story: Story) -> None:
     """The worker cannot bear the image, whose name the vpn has too."""
     fails = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)

@@ -1,4 +1,8 @@
-"""Whenever the server is killed, the next start ends the update truthfully and leaves nothing half-done."""
+"""Whenever the server is killed, the next start ends the update truthfully and leaves nothing half-done.
+
+Kills between two steps are rehearsed in one process by `tests/replacement/test_boundaries.py`. Only the soak
+run makes them with a real process.
+"""
 
 import asyncio
 import random
@@ -98,6 +102,7 @@ async def assert_clean(deployed: Deployed) -> None:
     assert all(job["status"] not in ("running", "queued") for job in jobs if job["type"] == "update")
 
 
+@pytest.mark.soak
 async def test_a_good_update_that_is_killed_at_every_boundary_ends_with_the_new_image(story: Story) -> None:
     story.push("web", "1", healthcheck=SOUND)
     deployed = await with_data(story)
@@ -118,6 +123,7 @@ async def test_a_good_update_that_is_killed_at_every_boundary_ends_with_the_new_
     await assert_clean(deployed)
 
 
+@pytest.mark.soak
 async def test_a_bad_update_that_is_killed_at_every_boundary_ends_with_the_old_image_and_data(
     story: Story,
 ) -> None:
@@ -138,6 +144,7 @@ async def test_a_bad_update_that_is_killed_at_every_boundary_ends_with_the_old_i
     await assert_clean(deployed)
 
 
+@pytest.mark.soak
 async def test_two_that_go_back_together_do_so_whenever_it_is_killed(story: Story) -> None:
     """They share an image name and their data; the second is the one that fails."""
     roles = ("web", "worker")
@@ -187,10 +194,9 @@ async def test_killed_inside_the_pull(story: Story, front: SlowFront) -> None:
     await assert_clean(deployed)
 
 
-@pytest.mark.parametrize("replicas", [1, 3])
-async def test_killed_while_compose_replaces_containers(story: Story, replicas: int) -> None:
+async def test_killed_while_compose_replaces_containers(story: Story) -> None:
     story.push("web", "1", command=STUBBORN)
-    scaled = {"stop_grace_period": "3s", "deploy": {"replicas": replicas}}
+    scaled = {"stop_grace_period": "3s", "deploy": {"replicas": 3}}
     deployed = await story.deploy({"web": {**story.service("web"), **scaled}})
     names = set(deployed.containers())
     new = story.push("web", "2")

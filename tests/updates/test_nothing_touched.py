@@ -1,12 +1,10 @@
 """What cannot or may not be updated is refused or left out, and nothing of it changes."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 
@@ -54,18 +52,6 @@ async def test_a_dry_run_changes_nothing_and_tells_the_download(story: Story) ->
     assert job["summary"]["stacks"][0]["update"]["changedServices"] == 1
     assert seen(deployed) == before
     assert not protective_tags(story, job["id"])
-
-
-async def test_a_service_that_is_paused_stays_so(story: Story) -> None:
-    deployed = await outdated(story)
-    await asyncio.to_thread(deployed.project.compose, "pause")
-    before = seen(deployed)
-
-    job = await deployed.update("web")
-
-    assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
-    assert "is paused" in outcomes(job)["web"]["reason"]
-    assert seen(deployed) == before
 
 
 async def test_a_dry_run_tells_of_each_service_what_would_become_of_it(story: Story) -> None:
@@ -215,24 +201,6 @@ async def test_dockrev_s_own_service_is_never_touched(story: Story, tmp_path: Pa
     assert (refusal.status, refusal.error["details"]["reason"]) == (400, "own_service")
 
 
-async def test_dockrev_is_not_made_anew_with_the_service_whose_network_it_uses(
-    story: Story, tmp_path: Path
-) -> None:
-    async with as_dockrev(story, "dockrev", tmp_path):
-        story.push("vpn", "1")
-        itself = story.service("dockrev", network_mode="service:vpn")
-        deployed = await story.deploy({"vpn": story.service("vpn"), "dockrev": itself})
-        story.push("vpn", "2")
-        await deployed.checked(2)
-        before = seen(deployed)
-
-        job = await deployed.update("vpn")
-
-        assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
-        assert "dockrev is Dockrev itself" in outcomes(job)["vpn"]["reason"]
-        assert seen(deployed) == before
-
-
 async def test_a_stopped_service_stays_stopped(story: Story) -> None:
     deployed = await outdated(story)
     await asyncio.to_thread(deployed.project.stop)
@@ -281,61 +249,6 @@ async def test_a_compose_file_that_was_edited_since_it_was_read(story: Story) ->
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
     assert "compose file was changed" in outcomes(job)["web"]["reason"]
     assert seen(deployed) == before
-
-
-@pytest.mark.parametrize("networks", [None, {"inner": {}}], ids=["the default one", "one of its own"])
-async def test_a_network_that_was_joined_by_hand_is_not_lost(
-    story: Story, networks: Mapping[str, Any] | None
-) -> None:
-    own: dict[str, Any] = {"networks": networks} if networks else {}
-    story.push("web", "1")
-    deployed = await story.deploy({"web": story.service("web", **own)}, **own)
-    new = story.push("web", "2")
-    await deployed.checked()
-    project = deployed.project.name
-    with joined_by_hand(deployed, f"{project}_foreign"):
-        before = seen(deployed)
-        job = await deployed.update("web")
-        assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
-        assert f"does not name ({project}_foreign)" in outcomes(job)["web"]["reason"]
-        assert seen(deployed) == before
-
-    job = await deployed.update("web")
-    assert (job["status"], deployed.runs("web")) == ("success", {str(new.image_id)}), job
-
-
-async def test_a_network_that_a_companion_joined_by_hand_is_not_lost_either(story: Story) -> None:
-    for name in ("web", "reader"):
-        story.push(name, "1", volumes=("/rows",))
-    deployed = await story.deploy(
-        {"web": story.service("web"), "reader": story.service("reader", volumes_from=["web"])}
-    )
-    story.push("web", "2", volumes=("/rows",))
-    await deployed.checked(2)
-    network = f"{deployed.project.name}_reading"
-    with joined_by_hand(deployed, network, "reader"):
-        before = seen(deployed)
-        job = await deployed.update("web")
-        assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
-        assert f"reader-1 is in a network that the compose file does not name ({network})" in str(job)
-        assert seen(deployed) == before
-
-
-@contextmanager
-def joined_by_hand(deployed: Deployed, network: str, service: str = "web") -> Iterator[None]:
-    api = deployed.story.engine.api
-    [container] = deployed.project.containers(service)
-    ask = {"Content-Type": "application/json"}
-    subnet = f"10.214.{crc32(network.encode()) % 256}.0/24"
-    options = {"Name": network, "IPAM": {"Config": [{"Subnet": subnet}]}}
-    api.call("POST", "/networks/create", body=json.dumps(options).encode(), headers=ask)
-    one = json.dumps({"Container": container.container_id}).encode()
-    api.call("POST", f"/networks/{network}/connect", body=one, headers=ask)
-    try:
-        yield
-    finally:
-        api.call("POST", f"/networks/{network}/disconnect", body=one, headers=ask)
-        api.call("DELETE", f"/networks/{network}")
 
 
 async def test_a_backup_without_room_stops_the_update_before_anything_is_touched(

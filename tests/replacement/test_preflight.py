@@ -1,0 +1,257 @@
+"""What a replacement refuses before it changes anything: the preflight on the real engine and real Compose.
+
+That a refusal reaches the API is told by `tests/updates/test_nothing_touched.py`.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from tests.replacement.bench import OWN_IMAGE, ReplacementBench
+from tests.testbed.projects import ComposeVersion, Project
+
+HIDDEN = "s3cr3t-of-the-shell"
+
+
+async def outdated(bench: ReplacementBench, **service: Any) -> Project:
+    """A service with an update waiting."""
+    bench.push("web", "1")
+    project = await bench.deploy({"web": bench.service("web", **service)})
+    bench.push("web", "2")
+    return project
+
+
+async def from_a_shell(
+    bench: ReplacementBench, env: Mapping[str, str], files: Mapping[str, str], **more: Any
+) -> Project:
+    """A project that was started from a shell with these variables, with an update waiting."""
+    bench.push("web", "1")
+    top = {name: more.pop(name) for name in ("secrets", "configs") if isinstance(more.get(name), dict)}
+    used = {name: list(value) for name, value in top.items()}
+    project = await bench.deploy(
+        {"web": bench.service("web", **used, **more)}, env=env, files=files, title="shell", **top
+    )
+    bench.push("web", "2")
+    return project
+
+
+async def test_a_service_without_a_reason_against_it_is_not_refused(bench: ReplacementBench) -> None:
+    project = await outdated(bench)
+    assert await bench.refusal(project, "web") is None
+
+
+async def test_a_service_that_is_paused_stays_so(bench: ReplacementBench) -> None:
+    project = await outdated(bench)
+    await asyncio.to_thread(project.compose, "pause")
+
+    reason = await bench.refusal(project, "web")
+
+    assert reason == f"{project.name}-web-1 is paused, and would run afterwards; unpause it first"
+
+
+async def test_a_compose_file_that_names_another_image_by_now(bench: ReplacementBench) -> None:
+    project = await outdated(bench)
+    changes = await bench.changes(project, "web")
+    project.configure({"web": {**bench.service("web"), "image": f"{bench.pushed['web'].name}0"}})
+
+    reason = await bench.refusal_of(project, changes)
+
+    assert reason is not None
+    assert "the compose file names" in reason
+    assert reason.endswith("; check again")
+
+
+async def test_a_service_that_the_project_lost(bench: ReplacementBench) -> None:
+    project = await outdated(bench)
+    changes = await bench.changes(project, "web")
+    project.configure({"other": bench.service("web")})
+
+    assert await bench.refusal_of(project, changes) == "the project has no service web any more"
+
+
+async def test_an_edited_env_file_of_a_service_stops_the_update(bench: ReplacementBench) -> None:
+    project = await from_a_shell(bench, {}, {"app.env": "LEVEL=info\n"}, env_file=["app.env"])
+    changes = await bench.changes(project, "web")
+    project.write("app.env", "LEVEL=debug-all\n")
+
+    reason = await bench.refusal_of(project, changes)
+
+    assert reason is not None
+    assert "compose file was changed" in reason
+
+
+@pytest.mark.parametrize("networks", [None, {"inner": {}}], ids=["the default one", "one of its own"])
+async def test_a_network_that_was_joined_by_hand_is_not_lost(
+    bench: ReplacementBench, networks: Mapping[str, Any] | None
+) -> None:
+    own: dict[str, Any] = {"networks": networks} if networks else {}
+    bench.push("web", "1")
+    project = await bench.deploy({"web": bench.service("web", **own)}, **own)
+    bench.push("web", "2")
+    with joined_by_hand(project, f"{project.name}_foreign"):
+        reason = await bench.refusal(project, "web")
+        assert f"does not name ({project.name}_foreign)" in str(reason)
+
+    assert await bench.refusal(project, "web") is None
+
+
+async def test_a_network_that_a_dependent_joined_by_hand_is_not_lost_either(bench: ReplacementBench) -> None:
+    for name in ("web", "reader"):
+        bench.push(name, "1", volumes=("/rows",))
+    project = await bench.deploy(
+        {"web": bench.service("web"), "reader": bench.service("reader", volumes_from=["web"])}
+    )
+    network = f"{project.name}_reading"
+    with joined_by_hand(project, network, "reader"):
+        reason = await bench.refusal(project, "web")
+    assert f"reader-1 is in a network that the compose file does not name ({network})" in str(reason)
+
+
+@contextmanager
+def joined_by_hand(project: Project, network: str, service: str = "web") -> Iterator[None]:
+    api = project.engine.api
+    [container] = project.containers(service)
+    ask = {"Content-Type": "application/json"}
+    subnet = f"10.214.{crc32(network.encode()) % 256}.0/24"
+    options = {"Name": network, "IPAM": {"Config": [{"Subnet": subnet}]}}
+    api.call("POST", "/networks/create", body=json.dumps(options).encode(), headers=ask)
+    one = json.dumps({"Container": container.container_id}).encode()
+    api.call("POST", f"/networks/{network}/connect", body=one, headers=ask)
+    try:
+        yield
+    finally:
+        api.call("POST", f"/networks/{network}/disconnect", body=one, headers=ask)
+        api.call("DELETE", f"/networks/{network}")
+
+
+async def test_dockrev_is_not_recreated_with_the_service_whose_network_it_uses(
+    bench: ReplacementBench,
+) -> None:
+    image = bench.push("dockrev", "1")
+    bench.push("vpn", "1")
+    own = f"{OWN_IMAGE}:{bench.registry.namespace}"
+    bench.engine.load(image, own)
+    itself = {**bench.service("dockrev", network_mode="service:vpn"), "image": own}
+    project = await bench.deploy({"vpn": bench.service("vpn"), "dockrev": itself})
+
+    reason = await bench.refusal(project, "vpn")
+
+    assert "dockrev is Dockrev itself" in str(reason)
+
+
+async def test_a_dependent_of_the_same_image_is_updated_together_or_not_at_all(
+    bench: ReplacementBench,
+) -> None:
+    bench.push("app", "1")
+    services = {"vpn": bench.service("app"), "rider": bench.service("app", network_mode="service:vpn")}
+    project = await bench.deploy(services)
+    bench.push("app", "2")
+
+    assert "update them together" in str(await bench.refusal(project, "vpn"))
+    assert await bench.refusal(project, "vpn", "rider") is None
+
+
+async def test_a_dependent_whose_name_means_another_image_by_now(bench: ReplacementBench) -> None:
+    for name in ("vpn", "rider"):
+        bench.push(name, "1")
+    project = await bench.deploy(
+        {"vpn": bench.service("vpn"), "rider": bench.service("rider", network_mode="service:vpn")}
+    )
+    bench.push("rider", "2")
+    await asyncio.to_thread(project.compose, "pull", "rider")
+
+    reason = await bench.refusal(project, "vpn")
+
+    assert "bring it up to date first (docker compose up)" in str(reason)
+
+
+async def test_a_dependent_whose_owner_is_stopped_could_not_be_started_again(bench: ReplacementBench) -> None:
+    for name in ("vpn", "proxy", "client"):
+        bench.push(name, "1")
+    project = await bench.deploy(
+        {
+            "vpn": bench.service("vpn"),
+            "proxy": bench.service("proxy", network_mode="service:vpn"),
+            "client": bench.service("client", network_mode="service:proxy"),
+        }
+    )
+    await asyncio.to_thread(project.stop, "proxy")
+
+    reason = await bench.refusal(project, "vpn")
+
+    assert "start proxy or stop client" in str(reason)
+
+
+async def test_a_container_that_names_a_container_as_its_network_is_not_cut_off(
+    bench: ReplacementBench,
+) -> None:
+    name = f"vpn-{secrets.token_hex(3)}"
+    for one in ("vpn", "rider"):
+        bench.push(one, "1")
+    project = await bench.deploy({"vpn": bench.service("vpn", container_name=name)})
+    rider = bench.service("rider", network_mode=f"container:{name}")
+    other = await bench.deploy({"rider": rider}, title="other")
+
+    reason = await bench.refusal(project, "vpn")
+
+    assert f"{other.name}-rider-1 lives in" in str(reason)
+    await asyncio.to_thread(other.stop)
+    assert await bench.refusal(project, "vpn") is None
+
+
+@pytest.mark.parametrize("written", ["${PASSWORD}", "${PASSWORD:-default}", None])
+async def test_a_variable_of_the_shell_is_not_lost(bench: ReplacementBench, written: str | None) -> None:
+    project = await from_a_shell(bench, {"PASSWORD": HIDDEN}, {}, environment={"PASSWORD": written})
+
+    reason = await bench.refusal(project, "web")
+
+    assert "(PASSWORD)" in str(reason)
+    assert HIDDEN not in str([reason, bench.tell.lines, bench.tell.warnings, bench.tell.events])
+    project.write(".env", f"PASSWORD={HIDDEN}\n")
+    assert await bench.refusal(project, "web") is None
+
+
+async def test_a_variable_that_the_shell_had_not_either_stops_nothing(bench: ReplacementBench) -> None:
+    project = await from_a_shell(bench, {}, {}, environment=["DEBUG", "LEVEL=1e3"], labels={"on": True})
+
+    assert await bench.refusal(project, "web") is None
+
+
+async def test_what_compose_v1_adds_for_an_anonymous_volume_stops_no_update(bench: ReplacementBench) -> None:
+    """V1 adds a variable when it recreates a container."""
+    bench.push("web", "1")
+    services = {"web": bench.service("web", volumes=["/data"])}
+    project = await bench.deploy(services, version=ComposeVersion.V1)
+    await asyncio.to_thread(project.compose, "up", "--detach", "--force-recreate")
+
+    assert await bench.refusal(project, "web") is None
+
+
+async def test_a_directory_that_a_shell_named_is_not_replaced_by_another(
+    bench: ReplacementBench, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    project = await from_a_shell(bench, {"DATA": str(data)}, {}, volumes=["${DATA:-./data}:/data"])
+
+    assert f"({data} at /data)" in str(await bench.refusal(project, "web"))
+
+
+@pytest.mark.parametrize("kind", ["secrets", "configs"])
+async def test_a_secret_that_comes_from_the_shell_stops_the_update(
+    bench: ReplacementBench, kind: str
+) -> None:
+    """Compose would find out when the old container is gone, and in a rollback again."""
+    project = await from_a_shell(bench, {"TOKEN": HIDDEN}, {}, **{kind: {"token": {"environment": "TOKEN"}}})
+
+    assert "nothing sets here (TOKEN)" in str(await bench.refusal(project, "web"))
+
+    project.write(".env", f"TOKEN={HIDDEN}\n")
+    assert await bench.refusal(project, "web") is None
