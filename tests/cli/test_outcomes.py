@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from dockrev.cli.outcomes import Told, choose, exit_code, outcomes_of, request_for
+from dockrev.cli.outcomes import ServiceResult, choose, exit_code, outcomes_of, request_for
 from dockrev.errors import Json
 from dockrev.ignores.models import IgnoreRule, MatchKind
 from dockrev.images.models import CheckError, TagState
@@ -13,6 +13,7 @@ from dockrev.jobs.models import JobTarget, Scope
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView
+from dockrev.updates.documents import UpdateSummary
 from dockrev.updates.models import UpdateMode
 from tests.stacks.building import (
     NEW,
@@ -138,9 +139,11 @@ def test_the_request_is_about_the_smallest_target_that_has_them_all(
     assert (request.mode, request.partial) == (UpdateMode.APPLY, True)
 
 
-def summary(outcome: Mapping[str, Json], mode: str = "apply") -> Mapping[str, Json]:
+def summary(outcome: Mapping[str, Json], mode: str = "apply") -> UpdateSummary:
     service: Json = {"serviceId": "svc_web", "serviceName": "web", **outcome}
-    return {"mode": mode, "stacks": [{"stackId": "stk_blog", "services": [service]}]}
+    backup = {"status": "skipped", "reason": "disabled"}
+    stack = {"stackId": "stk_blog", "backup": backup, "services": [service]}
+    return UpdateSummary.model_validate({"mode": mode, "stacks": [stack]})
 
 
 IMAGES: Mapping[str, Json] = {"oldImageId": OLD, "newImageId": NEW}
@@ -166,7 +169,7 @@ IMAGES: Mapping[str, Json] = {"oldImageId": OLD, "newImageId": NEW}
     ],
 )
 def test_each_outcome_is_one_line(outcome: Mapping[str, Json], line: str, good: bool) -> None:
-    assert outcomes_of(summary(outcome), {"stk_blog": "blog"}) == [Told(line, good)]
+    assert outcomes_of(summary(outcome), {"stk_blog": "blog"}) == [ServiceResult(line, good)]
 
 
 def test_a_dry_run_tells_what_it_would_do() -> None:
@@ -176,19 +179,19 @@ def test_a_dry_run_tells_what_it_would_do() -> None:
 
     (told,) = outcomes_of(would, {"stk_blog": "blog"})
 
-    assert told == Told("blog/web: would be updated, at most 12.3 MB to download", good=True)
+    assert told == ServiceResult("blog/web: would be updated, at most 12.3 MB to download", good=True)
 
 
 def test_a_dry_run_that_found_an_obstacle_is_not_good() -> None:
     found = summary({"status": "failed", "reason": "changed since", "step": "preflight"}, "dry-run")
 
     assert outcomes_of(found, {}) == [
-        Told("stk_blog/web: failed: changed since (step preflight)", good=False)
+        ServiceResult("stk_blog/web: failed: changed since (step preflight)", good=False)
     ]
 
 
 def test_the_exit_code_is_that_of_the_worst() -> None:
-    good, bad = Told("", good=True), Told("", good=False)
+    good, bad = ServiceResult("", good=True), ServiceResult("", good=False)
 
     assert exit_code([], complete=True) == 0
     assert exit_code([good], complete=True) == 0

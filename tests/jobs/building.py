@@ -2,19 +2,26 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import ConfigDict
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.ids import IdPrefix, new_id
+from dockrev.jobs.events import JobEvent
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import (
     Exclusive,
     Job,
     JobOutcome,
+    JobProgress,
     JobStatus,
+    JobSummary,
     JobTarget,
     LogRow,
     NewJob,
+    ProgressDocument,
     Reason,
     Scope,
 )
@@ -31,8 +38,30 @@ def stack(stack_id: str) -> JobTarget:
     return JobTarget(Scope.STACK, stack_id)
 
 
+class AnySummary(JobSummary):
+    """Of kinds of jobs that exist in tests only."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class AnyEvent(JobEvent):
+    model_config = ConfigDict(extra="allow")
+
+
 def success(**summary: str | int) -> JobOutcome:
-    return JobOutcome(JobStatus.SUCCESS, dict(summary))
+    return JobOutcome(JobStatus.SUCCESS, AnySummary.model_validate(summary))
+
+
+def failure(**summary: str | int) -> JobOutcome:
+    return JobOutcome(JobStatus.FAILED, AnySummary.model_validate(summary))
+
+
+def an_event(kind: str, **fields: str | int) -> AnyEvent:
+    return AnyEvent.model_validate({"type": kind, **fields})
+
+
+def progress(phase: str = "scanning", current: int = 0) -> ProgressDocument:
+    return ProgressDocument.of(JobProgress(phase, "at work", current, 2), datetime(2026, 1, 2, tzinfo=UTC))
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,26 @@ from fastapi import FastAPI
 
 from dockrev.clock import timestamp
 from dockrev.config import AuthConfig
-from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, Level, NewJob, Reason, Scope
+from dockrev.jobs.context import JobContext
+from dockrev.jobs.kinds import JobKind
+from dockrev.jobs.models import (
+    JobOutcome,
+    JobProgress,
+    JobSummary,
+    JobTarget,
+    Level,
+    NewJob,
+    ProgressDocument,
+    Reason,
+    Scope,
+)
 from dockrev.jobs.routes import JobRoutes
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.streams import JobStreams
 from dockrev.web.application import create_web_app
 from dockrev.web.shutdown import Shutdown
 from tests.fakes.clock import MovableClock
-from tests.jobs.building import Jobs, stack, success
+from tests.jobs.building import Jobs, an_event, failure, stack, success
 from tests.web.asgi import Answer, ask
 from tests.web.serving import serving
 
@@ -47,10 +59,16 @@ class Api:
             yield response
 
 
+async def never(_: JobContext) -> JobOutcome:
+    raise AssertionError("no job runs here")
+
+
 @pytest.fixture
 def api(jobs: Jobs, clock: MovableClock, tmp_path: Path) -> Api:
     shutdown = Shutdown()
     runner = JobRunner(jobs.store, clock)
+    for kind in ("check", "update"):
+        runner.register(JobKind(kind, never, JobSummary))
     routes = JobRoutes(jobs.store, JobStreams(jobs.store, jobs.feed), runner, shutdown)
     return Api(create_web_app([routes.router], AuthConfig(), "1.0"), shutdown)
 
@@ -65,9 +83,17 @@ async def test_only_a_job_that_has_not_ended_can_be_cancelled(api: Api, jobs: Jo
 async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, clock: MovableClock) -> None:
     target = JobTarget(Scope.SERVICE, "stk_a", "svc_a")
     await jobs.store.start(NewJob("chk_1", "check", target, "ann", Reason.UI), None)
-    await jobs.store.set_progress("chk_1", {"phase": "scanning", "percent": 50, "currentTarget": None})
+    done = JobProgress("scanning", "checking services (1/2)", 1, 2)
+    await jobs.store.set_progress("chk_1", ProgressDocument.of(done, clock.now()))
     now = timestamp(clock.now())
-    progress = {"phase": "scanning", "percent": 50}
+    shown = {
+        "phase": "scanning",
+        "message": "checking services (1/2)",
+        "current": 1,
+        "total": 2,
+        "percent": 50,
+        "updatedAt": now,
+    }
     expected = {
         "id": "chk_1",
         "type": "check",
@@ -82,8 +108,8 @@ async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, cloc
         "startedAt": now,
         "allowArchMismatch": False,
         "backupMode": "inherit",
-        "summary": {"progress": progress},
-        "progress": progress,
+        "summary": {"progress": shown},
+        "progress": shown,
     }
     assert (await api.get("/api/jobs")).json() == {"jobs": [expected]}
     answer = (await api.get("/api/jobs/chk_1")).json()
@@ -96,7 +122,7 @@ async def test_a_running_job_has_the_documented_shape(api: Api, jobs: Jobs, cloc
 async def test_a_finished_job_says_when_and_how_it_ended(api: Api, jobs: Jobs, clock: MovableClock) -> None:
     job_id = await jobs.start()
     clock.advance(1.5)
-    await jobs.store.finish(job_id, JobOutcome(JobStatus.FAILED, {"error": "no"}))
+    await jobs.store.finish(job_id, failure(error="no"))
     job = (await api.get(f"/api/jobs/{job_id}")).json()["job"]
     assert (job["status"], job["finishedAt"]) == ("failed", timestamp(clock.now()))
     assert job["summary"] == {"error": "no"}
@@ -224,7 +250,7 @@ async def test_a_stream_resumes_after_the_later_of_both_ids(
 
 async def test_the_stream_of_all_jobs_is_live_and_ends_with_the_server(api: Api, jobs: Jobs) -> None:
     job_id = await jobs.start()
-    await jobs.store.add_event(job_id, "long_ago", {})
+    await jobs.store.add_event(job_id, an_event("long_ago"))
     async with api.stream("/api/jobs/events?afterId=0") as response:
         assert await response.content.readline() == b": keep-alive\n"
         await response.content.readline()

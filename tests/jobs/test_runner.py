@@ -16,7 +16,7 @@ from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import Exclusive, JobOutcome, JobProgress, JobStatus, Level
 from dockrev.jobs.retention import KEPT, delete_old_jobs
 from tests.fakes.clock import MovableClock
-from tests.jobs.building import new_job, success
+from tests.jobs.building import an_event, failure, new_job, success
 from tests.jobs.works import Endless, Works, logged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -64,7 +64,7 @@ async def test_submitting_returns_before_the_work_is_done(works: Works) -> None:
 
 async def test_a_job_may_end_in_failure_by_its_own_account(works: Works) -> None:
     async def fail(_: JobContext) -> JobOutcome:
-        return JobOutcome(JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
+        return failure(error="two of three failed", failed=2)
 
     job = await works.run(fail)
     assert (job.status, job.summary) == (JobStatus.FAILED, {"error": "two of three failed", "failed": 2})
@@ -160,7 +160,7 @@ async def test_a_job_can_be_cancelled_before_it_begins(works: Works) -> None:
 
 async def test_events_are_stored_with_their_fields(works: Works) -> None:
     async def tell(context: JobContext) -> JobOutcome:
-        await context.event("something_seen", {"stackId": "stk_a", "count": 2})
+        await context.event(an_event("something_seen", stackId="stk_a", count=2))
         return success()
 
     job = await works.run(tell)

@@ -11,7 +11,7 @@ import pytest
 from dockrev.errors import Unavailable
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobProgress, JobStatus
-from tests.jobs.building import EVERYTHING, new_job, success
+from tests.jobs.building import EVERYTHING, AnySummary, new_job, success
 from tests.jobs.works import RESUMING, Endless, Works
 
 ALONE = Exclusive()
@@ -123,7 +123,7 @@ async def test_a_cancel_of_a_job_that_resumes_is_remembered_and_the_handler_ends
     async def undo_when_cancelled(context: JobContext) -> JobOutcome:
         began.set()
         await context.cancel_requested.wait()
-        return JobOutcome(JobStatus.ROLLED_BACK, {"undone": 1})
+        return JobOutcome(JobStatus.ROLLED_BACK, AnySummary.model_validate({"undone": 1}))
 
     async with Works.open(tmp_path, resumed=Endless()) as works:
         new = new_job(type=RESUMING)

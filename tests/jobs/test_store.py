@@ -17,7 +17,6 @@ from dockrev.jobs.models import (
     Exclusive,
     Job,
     JobFilter,
-    JobOutcome,
     JobStatus,
     JobTarget,
     Level,
@@ -28,7 +27,7 @@ from dockrev.jobs.models import (
     Termination,
 )
 from tests.fakes.clock import MovableClock
-from tests.jobs.building import EVERYTHING, Jobs, new_job, stack, success
+from tests.jobs.building import EVERYTHING, Jobs, an_event, failure, new_job, progress, stack, success
 
 ALONE = Exclusive()
 TWO_HOURS = Exclusive(stale_after=timedelta(hours=2))
@@ -149,22 +148,22 @@ async def test_finishing_merges_the_summary_and_says_so_last(jobs: Jobs, clock: 
 
 async def test_the_last_line_comes_right_before_the_end(jobs: Jobs) -> None:
     job_id = await jobs.start()
-    failed = JobOutcome(JobStatus.FAILED, {"error": "no"})
+    failed = failure(error="no")
     await jobs.store.finish(job_id, failed, Line(Level.ERROR, "check failed: no"))
     assert [row.level for row in await jobs.logs(job_id)] == [Level.ERROR, Level.EVENT]
 
 
 async def test_a_job_ends_once_and_takes_nothing_more(jobs: Jobs, clock: MovableClock) -> None:
     job_id = await jobs.start()
-    await jobs.store.set_progress(job_id, {"phase": "done"})
+    await jobs.store.set_progress(job_id, progress("done"))
     await jobs.store.finish(job_id, success(checked=3))
     job, logs = await jobs.store.get(job_id), await jobs.logs(job_id)
     clock.advance(1)
-    await jobs.store.finish(job_id, JobOutcome(JobStatus.FAILED, {"error": "late"}))
+    await jobs.store.finish(job_id, failure(error="late"))
     await jobs.store.terminate(job_id, Termination.SERVER_RESTART)
     await jobs.store.add_log(job_id, Level.INFO, "late")
-    await jobs.store.add_event(job_id, "late", {})
-    await jobs.store.set_progress(job_id, {"phase": "late"})
+    await jobs.store.add_event(job_id, an_event("late"))
+    await jobs.store.set_progress(job_id, progress("late"))
     assert (await jobs.store.get(job_id), await jobs.logs(job_id)) == (job, logs)
 
 
@@ -187,19 +186,19 @@ async def test_progress_is_one_row_the_newest(jobs: Jobs) -> None:
     job_id = await jobs.start()
     await jobs.store.add_log(job_id, Level.INFO, "first")
     for current in range(3):
-        await jobs.store.set_progress(job_id, {"current": current})
-    first, progress = await jobs.logs(job_id)
+        await jobs.store.set_progress(job_id, progress(current=current))
+    first, newest = await jobs.logs(job_id)
     assert first.message == "first"
-    document = orjson.loads(progress.message)
+    document = orjson.loads(newest.message)
     assert (document["type"], document["current"]) == ("job_progress", 2)
-    assert (await jobs.store.get(job_id)).progress == {"current": 2}
+    assert (await jobs.store.get(job_id)).progress == progress(current=2).document()
 
 
 async def test_line_numbers_grow_over_all_jobs_and_are_never_used_again(jobs: Jobs) -> None:
     one, other = await jobs.start(), await jobs.start()
-    await jobs.store.set_progress(one, {})
+    await jobs.store.set_progress(one, progress())
     before = await jobs.store.last_log_id()
-    await jobs.store.set_progress(one, {})
+    await jobs.store.set_progress(one, progress())
     await jobs.store.add_log(other, Level.INFO, "x")
     assert [row.id for row in await jobs.store.logs_after(0, 10)] == [before + 1, before + 2]
     assert [row.id for row in await jobs.store.logs_after(0, 10, one)] == [before + 1]
@@ -298,8 +297,8 @@ async def test_the_lines_of_a_job_are_counted_whatever_other_jobs_write(jobs: Jo
     one, other = await jobs.start(), await jobs.start()
     for job_id in (one, other, one):
         await jobs.store.add_log(job_id, Level.INFO, "x")
-    await jobs.store.set_progress(one, {"phase": "a"})
-    await jobs.store.set_progress(one, {"phase": "b"})
+    await jobs.store.set_progress(one, progress("a"))
+    await jobs.store.set_progress(one, progress("b"))
     await jobs.store.finish(one, success(), Line(Level.ERROR, "last"))
     assert [row.seq for row in await jobs.logs(one)] == [1, 2, 4, 5, 6], "replaced progress leaves a gap"
     assert [row.seq for row in await jobs.logs(other)] == [1]
@@ -329,7 +328,7 @@ async def test_hooks_are_called_once_for_every_end_however_a_job_ends(
     ends = Ends(jobs)
     done, stopped, stale = await jobs.start(stack("a")), await jobs.start(stack("b")), await jobs.start()
     await jobs.store.finish(done, success())
-    await jobs.store.finish(done, JobOutcome(JobStatus.FAILED, {}))
+    await jobs.store.finish(done, failure())
     await jobs.store.terminate(done, Termination.CANCELLED)
     await jobs.store.terminate(stopped, Termination.SERVER_RESTART)
     clock.advance(7201)
@@ -390,8 +389,8 @@ async def test_only_annotations_are_added_to_a_job_that_has_ended(jobs: Jobs) ->
         await jobs.store.annotate("job_x", "notify: telegram=ok")
     await jobs.store.finish(job_id, success())
     await jobs.store.add_log(job_id, Level.INFO, "late")
-    await jobs.store.add_event(job_id, "late", {})
-    await jobs.store.set_progress(job_id, {"phase": "late"})
+    await jobs.store.add_event(job_id, an_event("late"))
+    await jobs.store.set_progress(job_id, progress("late"))
     await jobs.store.annotate(job_id, "notify: telegram=ok")
     await jobs.store.annotate(job_id, "notify: mail=failed error=x", Level.WARN)
     finished, *annotations = await jobs.logs(job_id)

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.db.database import Database
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import Job, JobOutcome, JobStatus, Level, LogRow
+from dockrev.jobs.models import Job, Level, LogRow
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
 from dockrev.web.server_event import ServerEvent
 from tests.fakes.clock import MovableClock
-from tests.jobs.building import Jobs, new_job, success
+from tests.jobs.building import Jobs, an_event, failure, new_job, progress, success
 
 Events = AsyncGenerator[ServerEvent, None]
 
@@ -54,7 +54,7 @@ async def a_job_with_a_history(jobs: Jobs) -> str:
     job_id = await jobs.start()
     await jobs.store.add_log(job_id, Level.INFO, "check started")
     await jobs.store.add_log(job_id, Level.WARN, "slow")
-    await jobs.store.set_progress(job_id, {"phase": "scanning"})
+    await jobs.store.set_progress(job_id, progress("scanning"))
     return job_id
 
 
@@ -92,7 +92,7 @@ async def test_a_finished_jobs_stream_is_its_whole_history_and_ends(jobs: Jobs, 
 
 async def test_a_stored_event_is_sent_as_it_was_stored(jobs: Jobs, streams: JobStreams) -> None:
     job_id = await jobs.start()
-    await jobs.store.add_event(job_id, "service_seen", {"name": "wéb"})
+    await jobs.store.add_event(job_id, an_event("service_seen", name="wéb"))
     await jobs.store.finish(job_id, success())
     event, _ = await rest_of(streams.one_job(job_id, 0))
     stored, _ = await jobs.logs(job_id)
@@ -114,11 +114,16 @@ async def test_resumed_after_its_end_a_stream_says_again_how_it_ended(
     jobs: Jobs, streams: JobStreams, beyond: int
 ) -> None:
     job_id = await jobs.start()
-    await jobs.store.finish(job_id, JobOutcome(JobStatus.FAILED, {}))
+    await jobs.store.finish(job_id, failure())
     last = await jobs.store.last_log_id()
     (event,) = await rest_of(streams.one_job(job_id, last + beyond))
     assert (event.event, event.id) == ("job_finished", None)
-    assert data(event) == {"type": "job_finished", "jobId": job_id, "status": "failed"}
+    assert data(event) == {
+        "type": "job_finished",
+        "jobId": job_id,
+        "ts": "2026-01-02T03:04:05.000000Z",
+        "status": "failed",
+    }
 
 
 async def test_a_running_job_is_followed_to_its_end(jobs: Jobs, streams: JobStreams) -> None:
@@ -162,7 +167,7 @@ async def test_a_stream_of_all_jobs_has_events_only(jobs: Jobs, streams: JobStre
     events = streams.every_job(await jobs.store.last_log_id())
     waiting = await silent(events)
     await jobs.store.add_log(job_id, Level.INFO, "only a line")
-    await jobs.store.add_event(job_id, "service_seen", {"name": "web"})
+    await jobs.store.add_event(job_id, an_event("service_seen", name="web"))
     event = await waiting
     assert (event.event, event.id) == ("job_event", await jobs.store.last_log_id())
     assert data(event) == {
@@ -217,12 +222,12 @@ async def test_many_readers_cost_no_reads_while_the_job_runs(jobs: Jobs, streams
 async def test_a_line_that_never_came_by_is_read(jobs: Jobs, streams: JobStreams, database: Database) -> None:
     job_id = await jobs.start()
     one, every = streams.one_job(job_id, 0), streams.every_job(0)
-    await jobs.store.add_event(job_id, "first", {})
+    await jobs.store.add_event(job_id, an_event("first"))
     for stream in (one, every):
         await next_of(stream)
     silent_store = JobStore(database, LogFeed(), MovableClock())
-    await silent_store.add_event(job_id, "not published", {})
-    await jobs.store.add_event(job_id, "third", {})
+    await silent_store.add_event(job_id, an_event("not published"))
+    await jobs.store.add_event(job_id, an_event("third"))
     for stream in (one, every):
         assert [data(await next_of(stream))["type"] for _ in range(2)] == ["not published", "third"]
         await stream.aclose()

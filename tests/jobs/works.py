@@ -18,7 +18,7 @@ from dockrev.jobs.kinds import Handler, JobKind
 from dockrev.jobs.models import Exclusive, Job, JobOutcome, JobTarget
 from dockrev.jobs.runner import JobRunner
 from dockrev.retry import RetryPolicy
-from tests.jobs.building import Jobs, new_job, stack
+from tests.jobs.building import AnySummary, Jobs, new_job, stack
 from tests.storage import migrated
 
 WORK = "work"
@@ -35,8 +35,8 @@ class Works:
         self.resumed: Handler | None = None
         """Handles the jobs of the kind that resumes."""
         self._numbers = count()
-        runner.register(JobKind(WORK, self._handle))
-        runner.register(JobKind(RESUMING, self._resume, resumes=True))
+        runner.register(JobKind(WORK, self._handle, AnySummary))
+        runner.register(JobKind(RESUMING, self._resume, AnySummary, resumes=True))
 
     @classmethod
     @asynccontextmanager

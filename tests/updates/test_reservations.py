@@ -10,7 +10,7 @@ from dockrev.backups.store import backups
 from dockrev.db.database import Database
 from dockrev.errors import Conflict
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, NewJob, Reason, Scope
+from dockrev.jobs.models import JobOutcome, JobStatus, JobSummary, JobTarget, NewJob, Reason, Scope
 from dockrev.jobs.store import JobStore
 from dockrev.stacks.store import StackStore
 from dockrev.updates.reservations import Reservations
@@ -76,7 +76,7 @@ async def test_two_updates_of_the_same_service_do_not_go_together(hands: Hands) 
 
 async def test_a_job_that_has_ended_holds_nothing(hands: Hands) -> None:
     await hands.update("job_1", "web")
-    await hands.jobs.finish("job_1", JobOutcome(JobStatus.SUCCESS, {}))
+    await hands.jobs.finish("job_1", JobOutcome(JobStatus.SUCCESS, JobSummary()))
     await hands.update("job_2", "web")
     assert hands.taken() == {"web": "job_2"}
 

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -7,6 +7,7 @@ from dockrev.config import AuthConfig
 from dockrev.errors import Conflict
 from dockrev.web.access import Access, Secret
 from dockrev.web.application import create_web_app
+from dockrev.web.event_schema import EventSchema
 from dockrev.web.identity import Principal
 from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
@@ -26,6 +27,15 @@ class Started(Wire):
     job_id: str
     note: str | None = None
     previous: Nullable[str]
+
+
+class Opened(Wire):
+    type: Literal["opened"] = "opened"
+
+
+class Closed(Wire):
+    type: Literal["closed"] = "closed"
+    reason: str
 
 
 def document(auth: AuthConfig = AuthConfig()) -> dict[str, Any]:  # noqa: B008 -- frozen
@@ -48,10 +58,11 @@ def document(auth: AuthConfig = AuthConfig()) -> dict[str, Any]:  # noqa: B008 -
     async def resolve(check: Check) -> WireResponse:
         raise Conflict(check.scope)
 
-    @router.get("/api/events", response_class=EventStream)
     async def events() -> EventStream:
         raise Conflict("closed")
 
+    schema = EventSchema("Event", (Opened, Closed))
+    router.add_api_route("/api/events", events, methods=["GET"], events=schema)
     return create_web_app([router], auth, "1.2.3").openapi()
 
 
@@ -100,8 +111,15 @@ def test_every_error_is_the_envelope() -> None:
 
 
 def test_a_stream_is_described_by_its_events() -> None:
-    response = document()["paths"]["/api/events"]["get"]["responses"]["200"]
-    assert response["content"]["text/event-stream"]["schema"]["required"] == ["event", "data"]
+    whole = document()
+    response = whole["paths"]["/api/events"]["get"]["responses"]["200"]
+    stream = response["content"]["text/event-stream"]["schema"]
+    assert stream["required"] == ["event", "data"]
+    assert stream["properties"]["data"]["contentSchema"] == {"$ref": "#/components/schemas/Event"}
+    event = whole["components"]["schemas"]["Event"]
+    assert event["discriminator"]["propertyName"] == "type"
+    assert set(event["discriminator"]["mapping"]) == {"opened", "closed"}
+    assert whole["components"]["schemas"]["Closed"]["required"] == ["type", "reason"]
 
 
 def test_the_envelope_is_described_and_the_framework_s_own_is_gone() -> None:

@@ -103,7 +103,7 @@ def test_the_schema_of_an_answer_knows_no_null_where_none_is_sent() -> None:
     assert {"type": "null"} in schema["properties"]["repoUrl"]["anyOf"]
     assert schema["$defs"]["Image"]["properties"]["resolvedTag"]["type"] == "string"
     assert "default" not in schema["$defs"]["Image"]["properties"]["resolvedTag"]
-    assert schema["required"] == ["serviceId", "image", "repoUrl"]
+    assert schema["required"] == ["serviceId", "image", "repoUrl", "lastError", "others"]
     checked = Checked.model_json_schema(mode="serialization")
     assert checked["properties"]["retryAt"]["format"] == "date-time"
     assert "anyOf" not in checked["properties"]["retryAt"]

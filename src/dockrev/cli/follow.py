@@ -2,9 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from dockrev.composition.write_side import WriteSide
 from dockrev.errors import Conflict
-from dockrev.jobs.models import Job, Level, LogRow
+from dockrev.jobs.models import Job, Level, LogRow, ProgressDocument
 
 _LINES_AT_ONCE = 500
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -64,9 +63,9 @@ class Follower:
                     last_id = rows[-1].id
                     for row in rows:
                         self._tell(row)
-                progress: Mapping[str, Any] = job.progress or {}
-                text = escape(str(progress.get("message", "")))
-                bar.update(task, description=text, completed=progress.get("percent", 0))
+                if job.progress:
+                    progress = ProgressDocument.model_validate(job.progress)
+                    bar.update(task, description=escape(progress.message), completed=progress.percent)
                 if job.status.terminal:
                     return job
                 await arriving.next()

@@ -2,9 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from dockrev.errors import Json
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.replacement.outcome import ServiceStatus
@@ -12,6 +10,7 @@ from dockrev.stacks.models import Service
 from dockrev.stacks.updatable import refusals
 from dockrev.stacks.update_state import Candidate
 from dockrev.stacks.views import StackView
+from dockrev.updates.documents import ServiceUpdateResult, UpdateSummary
 from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdateRequest
 
 
@@ -83,51 +82,49 @@ def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What became of one service; `good` also when there was nothing to do."""
+class ServiceResult:
+    """How the update of one service ended, as a line of text. `good` also when there was nothing to do."""
 
     line: str
     good: bool
 
 
-def outcomes_of(summary: Mapping[str, Json], projects: Mapping[str, str]) -> list[Told]:
+def outcomes_of(summary: UpdateSummary, projects: Mapping[str, str]) -> list[ServiceResult]:
     """From the summary of an update job; `projects` by the id of their stack."""
-    stacks: Any = summary.get("stacks", ())
-    dry_run = summary.get("mode") == UpdateMode.DRY_RUN.value
     return [
-        _told(projects.get(stack["stackId"], stack["stackId"]), service, dry_run=dry_run)
-        for stack in stacks
-        for service in stack["services"]
+        _result(
+            projects.get(stack.stack_id, stack.stack_id), service, dry_run=summary.mode is UpdateMode.DRY_RUN
+        )
+        for stack in summary.stacks or ()
+        for service in stack.services or ()
     ]
 
 
-def _told(project: str, outcome: Mapping[str, Any], *, dry_run: bool) -> Told:
-    status = ServiceStatus(outcome["status"])
-    name = f"{project}/{outcome['serviceName']}"
-    size = outcome.get("bytesToDownload")
+def _result(project: str, service: ServiceUpdateResult, *, dry_run: bool) -> ServiceResult:
+    name, size = f"{project}/{service.service_name}", service.bytes_to_download
     if dry_run and size is not None:
-        return Told(f"{name}: would be updated, at most {size / 1e6:.1f} MB to download", good=True)
-    details = [*_images(outcome, status), *_reason(outcome)]
-    words = status.value.replace("_", " ")
-    return Told(f"{name}: {words}{': ' if details else ''}{'; '.join(details)}", good=not status.went_wrong)
+        return ServiceResult(f"{name}: would be updated, at most {size / 1e6:.1f} MB to download", good=True)
+    details = "; ".join([*_images(service), *_reason(service)])
+    words = service.status.value.replace("_", " ")
+    line = f"{name}: {words}: {details}" if details else f"{name}: {words}"
+    return ServiceResult(line, good=not service.status.went_wrong)
 
 
-def _images(outcome: Mapping[str, Any], status: ServiceStatus) -> list[str]:
-    old, new = outcome.get("oldImageId"), outcome.get("newImageId")
-    if status is not ServiceStatus.UPDATED or not old or not new:
+def _images(service: ServiceUpdateResult) -> list[str]:
+    old, new = service.old_image_id, service.new_image_id
+    if service.status is not ServiceStatus.UPDATED or not old or not new:
         return []
     return [f"image {Digest(old).short} -> {Digest(new).short}"]
 
 
-def _reason(outcome: Mapping[str, Any]) -> list[str]:
-    reason, step = outcome.get("reason"), outcome.get("step")
-    if not reason:
+def _reason(service: ServiceUpdateResult) -> list[str]:
+    if not service.reason:
         return []
-    return [f"{reason} (step {step})" if step else str(reason)]
+    return [f"{service.reason} (step {service.step})" if service.step else service.reason]
 
 
-def exit_code(told: Collection[Told], *, complete: bool) -> int:
+def exit_code(results: Collection[ServiceResult], *, complete: bool) -> int:
     """0: all is as it should be, 1: something was rolled back or failed, 2: not all could be asked about."""
     if not complete:
         return 2
-    return 0 if all(one.good for one in told) else 1
+    return 0 if all(one.good for one in results) else 1

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from dockrev.cli.check import ProgressBar, look_for, progress_on
 from dockrev.cli.follow import Follower
-from dockrev.cli.outcomes import Chosen, Selection, Told, choose, exit_code, outcomes_of, request_for
+from dockrev.cli.outcomes import Chosen, Selection, ServiceResult, choose, exit_code, outcomes_of, request_for
 from dockrev.cli.rows import rows_of
 from dockrev.cli.table import print_rows
 from dockrev.clock import Clock
@@ -20,7 +20,9 @@ from dockrev.config import Config
 from dockrev.db.lock import only_server
 from dockrev.errors import Conflict, InvalidArgument, UpstreamError
 from dockrev.jobs.models import Job
+from dockrev.updates.documents import UpdateSummary
 from dockrev.updates.jobs import JOB_TYPE
+from dockrev.web.wire import read_leniently
 
 DECLINED = 2
 _USE_THE_SERVER = (
@@ -70,7 +72,7 @@ class _Command:
         self._follower = Follower(write, err)
 
     async def run(self, interrupted: Sequence[Job]) -> int:
-        finished: list[Told] = []
+        finished: list[ServiceResult] = []
         for job in interrupted:
             self._err.print(f"Finishing the update {job.id}, which was interrupted")
             finished += await self._told(await self._follower.follow(job.id))
@@ -110,12 +112,13 @@ class _Command:
             raise InvalidArgument("there is no terminal to ask on; say --yes, or look first with --dry-run")
         return wanted.ask(f"Update {', '.join(one.name for one in chosen)}?")
 
-    async def _told(self, job: Job) -> list[Told]:
+    async def _told(self, job: Job) -> list[ServiceResult]:
         """Prints a line for each service. Raises UpstreamError when the job did not get as far as that."""
-        if error := job.summary.get("error"):
-            raise UpstreamError(f"the update ended early: {error}")
+        summary = read_leniently(UpdateSummary, job.summary)
+        if summary.error:
+            raise UpstreamError(f"the update ended early: {summary.error}")
         projects = {stack.id: stack.name for stack in await self._read.stacks.all()}
-        told = outcomes_of(job.summary, projects)
+        told = outcomes_of(summary, projects)
         for one in told:
             colour = "green" if one.good else "red"
             self._out.print(f"[{colour}]{escape(one.line)}[/]", soft_wrap=True)

@@ -1,11 +1,16 @@
 """Discovery jobs: scans that a user asked for, with a log and progress."""
 
-from collections.abc import Mapping
+from pydantic import TypeAdapter
 
-from dockrev.clock import timestamp
+from dockrev.discovery.documents import (
+    ActionDetails,
+    DiscoveryAction,
+    DiscoveryCounts,
+    DiscoveryScan,
+    DiscoverySummary,
+)
 from dockrev.discovery.models import Action, ActionKind, ScanResult
 from dockrev.discovery.scanners import Scanners
-from dockrev.errors import Json
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -22,6 +27,7 @@ from dockrev.jobs.models import (
 from dockrev.jobs.runner import JobRunner
 
 JOB_TYPE = "discovery"
+_DETAILS: TypeAdapter[ActionDetails] = TypeAdapter(ActionDetails)
 
 
 class DiscoveryJobs:
@@ -29,7 +35,7 @@ class DiscoveryJobs:
         self._runner = runner
         self._scanners = scanners
         self._max_actions = max_actions
-        runner.register(JobKind(JOB_TYPE, self._run))
+        runner.register(JobKind(JOB_TYPE, self._run, DiscoverySummary))
 
     async def start(self, created_by: str) -> str:
         """Returns the id of the new job."""
@@ -51,31 +57,37 @@ class DiscoveryJobs:
                 await context.log(_line(action), _level(action))
         seen = result.projects_seen
         context.progress(JobProgress("done", "discovery finished", seen, seen))
-        return JobOutcome(JobStatus.SUCCESS, {"scan": self._summary(result)})
+        return JobOutcome(JobStatus.SUCCESS, DiscoverySummary(scan=self._document(result)))
 
     def _shown(self, result: ScanResult) -> tuple[Action, ...]:
         return result.actions[: self._max_actions]
 
-    def _summary(self, result: ScanResult) -> Mapping[str, Json]:
-        return {
-            "startedAt": timestamp(result.started_at),
-            "durationMs": result.duration_ms,
-            "summary": {
-                "projectsSeen": result.projects_seen,
-                "stacksCreated": result.count(ActionKind.CREATED),
-                "stacksUpdated": result.count(ActionKind.UPDATED),
-                "stacksSkipped": result.count(ActionKind.SKIPPED),
-                "stacksFailed": result.count(ActionKind.FAILED),
-                "stacksMarkedMissing": result.count(ActionKind.MARKED_MISSING),
-            },
-            "actions": [_action(action) for action in self._shown(result)],
-        }
+    def _document(self, result: ScanResult) -> DiscoveryScan:
+        counts = DiscoveryCounts(
+            projects_seen=result.projects_seen,
+            stacks_created=result.count(ActionKind.CREATED),
+            stacks_updated=result.count(ActionKind.UPDATED),
+            stacks_skipped=result.count(ActionKind.SKIPPED),
+            stacks_failed=result.count(ActionKind.FAILED),
+            stacks_marked_missing=result.count(ActionKind.MARKED_MISSING),
+        )
+        return DiscoveryScan(
+            started_at=result.started_at,
+            duration_ms=result.duration_ms,
+            summary=counts,
+            actions=[_action(action) for action in self._shown(result)],
+        )
 
 
-def _action(action: Action) -> Mapping[str, Json]:
-    optional = {"stackId": action.stack_id, "reason": action.reason, "details": action.details or None}
-    given = {key: value for key, value in optional.items() if value is not None}
-    return {"project": action.project, "action": action.kind.value, **given}
+def _action(action: Action) -> DiscoveryAction:
+    details = _DETAILS.validate_python(action.details) if action.details else None
+    return DiscoveryAction(
+        project=action.project,
+        action=action.kind,
+        stack_id=action.stack_id,
+        reason=action.reason,
+        details=details,
+    )
 
 
 def _line(action: Action) -> str:

@@ -1,12 +1,13 @@
 """What the handler of a job may do with its job: log, send events, show progress, notice a cancel."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
-from dockrev.clock import Clock, timestamp
-from dockrev.errors import Json, StorageError
-from dockrev.jobs.models import Job, JobProgress, Level
+from dockrev.clock import Clock
+from dockrev.errors import StorageError
+from dockrev.jobs.events import Event, JobEvent
+from dockrev.jobs.models import Job, JobProgress, Level, ProgressDocument
 from dockrev.jobs.store import JobStore
 
 _PROGRESS_SECONDS = 0.5
@@ -18,33 +19,22 @@ class JobContext:
         self._store = store
         self._clock = clock
         self.cancel_requested = cancel_requested
-        self._latest: Mapping[str, Json] | None = None
+        self._latest: ProgressDocument | None = None
         self._changed = asyncio.Event()
 
     async def log(self, message: str, level: Level = Level.INFO) -> None:
         await self._store.add_log(self.job.id, level, message)
 
-    async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
-        await self._store.add_event(self.job.id, kind, fields)
+    async def event(self, event: JobEvent) -> None:
+        await self._store.add_event(self.job.id, event)
 
-    async def events(self, kind: str) -> Sequence[Mapping[str, Json]]:
-        """Those of this kind so far, in earlier processes too, in their order."""
-        return await self._store.events(self.job.id, kind)
+    async def events(self, model: type[Event]) -> Sequence[Event]:
+        """The events of this model so far, in their order; also those of earlier processes."""
+        return await self._store.events(self.job.id, model)
 
     def progress(self, progress: JobProgress) -> None:
         """Cheap at any rate: the newest state is stored and sent at most twice a second."""
-        self._latest = {
-            "phase": progress.phase,
-            "message": progress.message,
-            "current": progress.current,
-            "total": progress.total,
-            "percent": progress.percent,
-            "plannedCurrent": progress.planned_current,
-            "plannedTotal": None if progress.planned_current is None else progress.total,
-            "plannedPercent": progress.planned_percent,
-            "currentTarget": progress.current_target,
-            "updatedAt": timestamp(self._clock.now()),
-        }
+        self._latest = ProgressDocument.of(progress, self._clock.now())
         self._changed.set()
 
     async def flush(self) -> None:

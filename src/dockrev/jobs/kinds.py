@@ -4,8 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dockrev.jobs.context import JobContext
-from dockrev.jobs.models import JobOutcome
+from dockrev.jobs.events import JobEvent
+from dockrev.jobs.models import JobOutcome, JobSummary
 
+SummaryModel = type[JobSummary]
+EventModel = type[JobEvent]
 Handler = Callable[[JobContext], Awaitable[JobOutcome]]
 
 
@@ -13,6 +16,9 @@ Handler = Callable[[JobContext], Awaitable[JobOutcome]]
 class JobKind:
     type: str
     handler: Handler
+    summary: SummaryModel
+    events: tuple[EventModel, ...] = ()
+    """Those of this kind alone. Every job has progress and an end."""
     resumes: bool = False
     """A restart runs the handler again from its start; the handler finds out how far the job came.
 

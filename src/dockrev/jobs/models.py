@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from dockrev.errors import Json
 from dockrev.hosts.local import LOCAL
+from dockrev.web.wire import Timestamp, Wire
 
 
 class Scope(StrEnum):
@@ -86,6 +87,54 @@ class JobProgress:
         return None if self.planned_current is None else _percent(self.planned_current, self.total)
 
 
+class ProgressDocument(Wire):
+    """`JobProgress` as it is stored and shown."""
+
+    phase: str
+    message: str
+    current: int
+    total: int
+    percent: int
+    planned_current: int | None = None
+    planned_total: int | None = None
+    planned_percent: int | None = None
+    current_target: str | None = None
+    updated_at: Timestamp
+
+    @classmethod
+    def of(cls, progress: JobProgress, now: datetime) -> "ProgressDocument":
+        return cls(
+            phase=progress.phase,
+            message=progress.message,
+            current=progress.current,
+            total=progress.total,
+            percent=progress.percent,
+            planned_current=progress.planned_current,
+            planned_total=None if progress.planned_current is None else progress.total,
+            planned_percent=progress.planned_percent,
+            current_target=progress.current_target,
+            updated_at=now,
+        )
+
+
+class Terminated(Wire):
+    """The job was ended by something else than its own work."""
+
+    reason: Termination
+    at: Timestamp
+
+
+class JobSummary(Wire):
+    """What a job did. Features derive their own.
+
+    Every field is optional: a job that runs, failed early or was interrupted tells less than a finished one.
+    """
+
+    error: str | None = None
+    terminated: Terminated | None = None
+    progress: ProgressDocument | None = None
+
+
 def _percent(part: int, total: int) -> int:
     return 100 * part // total if total else 0
 
@@ -99,7 +148,7 @@ class NewJob:
     reason: Reason
     allow_arch_mismatch: bool = False
     backup_mode: BackupMode = BackupMode.INHERIT
-    summary: Mapping[str, Json] = field(default_factory=dict)
+    summary: JobSummary = field(default_factory=JobSummary)
     """What the record says from its first moment on."""
     host_id: str = LOCAL
     """The Docker host that the job works on."""
@@ -119,6 +168,7 @@ class Job:
     allow_arch_mismatch: bool
     backup_mode: BackupMode
     summary: Mapping[str, Json]
+    """As it was stored, maybe by an earlier release: `read_leniently` makes it the summary of its kind."""
     progress: Mapping[str, Json] | None
     cancel_requested: bool = False
     host_id: str = LOCAL
@@ -150,7 +200,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
     status: JobStatus
-    summary: Mapping[str, Json]
+    summary: JobSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The job list, one job, and the two event streams."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from pydantic import Field
@@ -11,7 +11,7 @@ from dockrev.jobs.models import JobFilter, JobStatus
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
-from dockrev.jobs.wire import JobAnswer, JobListAnswer, job_detail_out, job_out
+from dockrev.jobs.wire import JobAnswer, JobDocuments, JobListAnswer
 from dockrev.web.access import Access
 from dockrev.web.openapi import responses
 from dockrev.web.query import blank_means
@@ -22,9 +22,6 @@ from dockrev.web.wire import Done, WireResponse
 
 _LOG_LINES = 500
 _Limit = Annotated[int, Field(ge=1, le=200)]
-_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
 
 
 class JobRoutes:
@@ -34,25 +31,28 @@ class JobRoutes:
         self._streams = streams
         self._shutdown = shutdown
         self.router = ApiRouter(access=Access.IDENTITY, tags=["jobs"])
-        add = self.router.add_api_route
-        errors = responses(503)
-        add("/api/jobs", self.list, methods=["GET"], response_model=JobListAnswer, responses=errors)
+        self._documents = JobDocuments(runner.kinds)
+        self._declare()
+
+    def _declare(self) -> None:
+        add, documents = self.router.add_api_route, self._documents
+        errors, missing = responses(503), responses(404, 503)
+        add("/api/jobs", self.list, methods=["GET"], response_model=documents.list_answer, responses=errors)
+        add("/api/jobs/events", self.events, methods=["GET"], events=documents.events, responses=errors)
         add(
-            "/api/jobs/events",
-            self.events,
+            "/api/jobs/{job_id}",
+            self.get,
             methods=["GET"],
-            response_class=Response,
-            responses=errors | _EVENTS,
+            response_model=documents.answer,
+            responses=missing,
         )
-        missing = responses(404, 503)
-        add("/api/jobs/{job_id}", self.get, methods=["GET"], response_model=JobAnswer, responses=missing)
         add("/api/jobs/{job_id}/cancel", self.cancel, methods=["POST"], responses=responses(404, 409, 503))
         add(
             "/api/jobs/{job_id}/events",
             self.job_events,
             methods=["GET"],
-            response_class=Response,
-            responses=missing | _EVENTS,
+            events=documents.lines,
+            responses=missing,
         )
 
     async def list(
@@ -69,14 +69,15 @@ class JobRoutes:
         found = await self._store.page(wanted, limit, decode_cursor(cursor) if cursor else None)
         shown, more = found[:limit], len(found) > limit
         answer = JobListAnswer(
-            jobs=[job_out(job) for job in shown], next_cursor=encode_cursor(shown[-1]) if more else None
+            jobs=[self._documents.job(job) for job in shown],
+            next_cursor=encode_cursor(shown[-1]) if more else None,
         )
         return WireResponse(answer)
 
     async def get(self, job_id: str) -> Response:
         job = await self._store.get(job_id)
         logs = await self._store.newest_logs(job_id, _LOG_LINES)
-        return WireResponse(JobAnswer(job=job_detail_out(job, logs)))
+        return WireResponse(JobAnswer(job=self._documents.detail(job, logs)))
 
     async def events(self, after: ResumeAfter) -> Response:
         """Without a point to resume from the present is taken, before the client hears that it listens."""

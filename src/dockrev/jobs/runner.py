@@ -17,6 +17,7 @@ from dockrev.jobs.models import (
     Job,
     JobOutcome,
     JobStatus,
+    JobSummary,
     Level,
     Line,
     NewJob,
@@ -54,6 +55,10 @@ class JobRunner:
 
     def register(self, kind: JobKind) -> None:
         self._kinds[kind.type] = kind
+
+    @property
+    def kinds(self) -> tuple[JobKind, ...]:
+        return tuple(self._kinds.values())
 
     def _resumes(self, job: Job) -> bool:
         kind = self._kinds.get(job.type)
@@ -159,12 +164,12 @@ class JobRunner:
         try:
             return await self._call_handler(context)
         except AppError as error:
-            return JobOutcome(JobStatus.FAILED, {"error": error.message})
+            return JobOutcome(JobStatus.FAILED, JobSummary(error=error.message))
         except Exception as error:
             # A fault in one job must neither stop the server nor stay unseen.
             log.exception("Job failed unexpectedly", action="job.crashed")
             text = f"internal error: {type(error).__name__} (details are in the server's log)"
-            return JobOutcome(JobStatus.FAILED, {"error": text})
+            return JobOutcome(JobStatus.FAILED, JobSummary(error=text))
 
     async def _call_handler(self, context: JobContext) -> JobOutcome:
         """The handler of a job that resumes runs again when its database comes back."""
@@ -193,7 +198,7 @@ class JobRunner:
         if isinstance(end, Termination):
             await self._store.terminate(job.id, end)
             return
-        error = end.summary.get("error")
+        error = end.summary.error
         last_line = Line(Level.ERROR, f"{job.type} failed: {error}") if error else None
         await self._store.finish(job.id, end, last_line)
         log.info("Job finished", action="job.finished", type=job.type, status=end.status.value)

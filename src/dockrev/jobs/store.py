@@ -1,6 +1,6 @@
 """Reads and writes jobs and their log lines."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import orjson
@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dockrev.clock import Clock, timestamp
+from dockrev.clock import Clock
 from dockrev.db.database import Database
-from dockrev.errors import Conflict, Json, NotFound
+from dockrev.errors import Conflict, NotFound
+from dockrev.jobs.events import Event, JobEvent, JobFinished, JobProgressed, stamp
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import (
     Cursor,
@@ -20,10 +21,13 @@ from dockrev.jobs.models import (
     JobFilter,
     JobOutcome,
     JobStatus,
+    JobSummary,
     Level,
     Line,
     LogRow,
     NewJob,
+    ProgressDocument,
+    Terminated,
     Termination,
 )
 from dockrev.jobs.tables import job_logs, job_of, jobs, log_row_of, new_row
@@ -87,28 +91,31 @@ class JobStore:
             row = await _add_line(connection, job_id, level, message, self._clock.now())
         self._publish(row)
 
-    async def add_event(self, job_id: str, kind: str, fields: Mapping[str, Json]) -> None:
+    async def add_event(self, job_id: str, event: JobEvent) -> None:
         async with self._database.write() as connection:
-            row = await _add_event(connection, job_id, kind, fields, self._clock.now())
+            row = await _add_event(connection, job_id, event, self._clock.now())
         self._publish(row)
 
-    async def events(self, job_id: str, kind: str) -> list[Mapping[str, Json]]:
-        """The events of this kind, in their order."""
+    async def events(self, job_id: str, model: type[Event]) -> list[Event]:
+        """The events of this model, in their order."""
+        kind = model.model_fields["type"].default
         query = select(job_logs.c.message).where(
             job_logs.c.job_id == job_id, job_logs.c.level == Level.EVENT, ~job_logs.c.is_progress
         )
         async with self._database.read() as connection:
             texts = await connection.scalars(query.order_by(job_logs.c.id))
             documents = [orjson.loads(text) for text in texts]
-        return [document for document in documents if document["type"] == kind]
+        return [model.model_validate(document) for document in documents if document["type"] == kind]
 
-    async def set_progress(self, job_id: str, progress: Mapping[str, Json]) -> None:
+    async def set_progress(self, job_id: str, progress: ProgressDocument) -> None:
         """The newest progress replaces the one before, in the record and as the job's one progress event."""
         now = self._clock.now()
         async with self._database.write() as connection:
-            row = await _add_event(connection, job_id, "job_progress", progress, now, is_progress=True)
+            event = JobProgressed.of(progress)
+            row = await _add_event(connection, job_id, event, now, is_progress=True)
             if row:
-                await connection.execute(update(jobs).where(jobs.c.id == job_id).values(progress=progress))
+                stored = update(jobs).where(jobs.c.id == job_id).values(progress=progress.document())
+                await connection.execute(stored)
                 await connection.execute(
                     delete(job_logs).where(
                         job_logs.c.job_id == job_id, job_logs.c.is_progress, job_logs.c.id < row.id
@@ -146,7 +153,7 @@ class JobStore:
     async def _terminate(
         self, connection: AsyncConnection, job_id: str, reason: Termination, now: datetime
     ) -> list[LogRow]:
-        ended: Mapping[str, Json] = {"terminated": {"reason": reason.value, "at": timestamp(now)}}
+        ended = JobSummary(terminated=Terminated(reason=reason, at=now))
         warning = Line(Level.WARN, f"job ended unfinished: {reason.value}")
         return await self._finish(connection, job_id, JobOutcome(JobStatus.FAILED, ended), now, warning)
 
@@ -160,15 +167,16 @@ class JobStore:
     ) -> list[LogRow]:
         """The one way in which a job ends."""
         last = last_line and await _add_line(connection, job_id, last_line.level, last_line.text, now)
-        fields = {"status": outcome.status.value}
-        finished = await _add_event(connection, job_id, "job_finished", fields, now)
+        finished = await _add_event(connection, job_id, JobFinished(status=outcome.status), now)
         if finished is None:
             return []
         before = await connection.scalar(select(jobs.c.summary).where(jobs.c.id == job_id))
         await connection.execute(
             update(jobs)
             .where(jobs.c.id == job_id)
-            .values(status=outcome.status, finished_at=now, summary={**(before or {}), **outcome.summary})
+            .values(
+                status=outcome.status, finished_at=now, summary=(before or {}) | outcome.summary.document()
+            )
         )
         await self._call_hooks(connection, job_id)
         return [row for row in (last, finished) if row]
@@ -300,14 +308,12 @@ async def _add_line(
 async def _add_event(
     connection: AsyncConnection,
     job_id: str,
-    kind: str,
-    fields: Mapping[str, Json],
+    event: JobEvent,
     now: datetime,
     *,
     is_progress: bool = False,
 ) -> LogRow | None:
-    document = {"type": kind, "jobId": job_id, "ts": timestamp(now), **fields}
-    text = orjson.dumps(document).decode()
+    text = orjson.dumps(stamp(event, job_id, now)).decode()
     return await _add_line(connection, job_id, Level.EVENT, text, now, is_progress=is_progress)
 
 

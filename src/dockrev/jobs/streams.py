@@ -7,10 +7,12 @@ import orjson
 
 from dockrev.clock import timestamp
 from dockrev.errors import AppError, Json
+from dockrev.jobs.events import JobEventsFailed, JobFinished, JobLogged, stamp
 from dockrev.jobs.feed import LogFeed, Subscription
-from dockrev.jobs.models import Level, LogRow
+from dockrev.jobs.models import Job, Level, LogRow
 from dockrev.jobs.store import JobStore
 from dockrev.web.server_event import ServerEvent
+from dockrev.web.wire import dump
 
 _BATCH = 200
 _FINISHED = "job_finished"
@@ -70,7 +72,7 @@ class JobStreams:
                     async for row in lines.arriving_within(self._annotation_seconds):
                         yield _as_stored(row)
             if not told_end:
-                yield _finished(job_id, (await self._store.get(job_id)).status.value)
+                yield _finished(await self._store.get(job_id))
         except AppError as error:
             yield _failure(error.message, job_id)
 
@@ -134,13 +136,7 @@ def _as_stored(row: LogRow) -> ServerEvent:
     if row.level is Level.EVENT:
         kind = _object(row.message).get("type")
         return ServerEvent(kind if isinstance(kind, str) else "event", row.message, row.id)
-    line: dict[str, Json] = {
-        "type": "job_log",
-        "jobId": row.job_id,
-        "ts": timestamp(row.at),
-        "level": row.level.value,
-        "msg": row.message,
-    }
+    line = stamp(JobLogged(level=row.level, msg=row.message), row.job_id, row.at)
     return ServerEvent("job_log", orjson.dumps(line).decode(), row.id)
 
 
@@ -154,13 +150,11 @@ def _object(text: str) -> dict[str, Json]:
     return document if isinstance(document, dict) else {"type": "job_event", "raw": text}
 
 
-def _finished(job_id: str, status: str) -> ServerEvent:
-    data: dict[str, Json] = {"type": _FINISHED, "jobId": job_id, "status": status}
+def _finished(job: Job) -> ServerEvent:
+    data = stamp(JobFinished(status=job.status), job.id, job.finished_at or job.created_at)
     return ServerEvent(_FINISHED, orjson.dumps(data).decode())
 
 
 def _failure(message: str, job_id: str | None = None) -> ServerEvent:
-    data: dict[str, Json] = {"type": "job_events_error", "error": message}
-    if job_id:
-        data["jobId"] = job_id
-    return ServerEvent("job_events_error", orjson.dumps(data).decode())
+    failed = JobEventsFailed(error=message, job_id=job_id)
+    return ServerEvent(failed.type, dump(failed).decode())

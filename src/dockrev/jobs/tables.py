@@ -65,7 +65,7 @@ def new_row(new: NewJob, now: datetime) -> dict[str, object]:
         "started_at": now,
         "allow_arch_mismatch": new.allow_arch_mismatch,
         "backup_mode": new.backup_mode,
-        "summary": dict(new.summary),
+        "summary": new.summary.document(),
         "host_id": new.host_id,
     }
 

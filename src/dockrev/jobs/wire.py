@@ -1,12 +1,30 @@
 """Jobs as the API shows them."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from dockrev.jobs.models import BackupMode, Job, JobStatus, LogRow, Scope
-from dockrev.web.wire import Timestamp, Wire
+from pydantic import SerializeAsAny, ValidationError, create_model
+
+from dockrev.errors import Json
+from dockrev.jobs.events import JobEventsFailed, JobFinished, JobLogged, JobProgressed, stamped
+from dockrev.jobs.kinds import JobKind
+from dockrev.jobs.models import (
+    BackupMode,
+    Job,
+    JobStatus,
+    JobSummary,
+    Level,
+    LogRow,
+    ProgressDocument,
+    Scope,
+)
+from dockrev.web.event_schema import EventSchema
+from dockrev.web.wire import Timestamp, Wire, by_type, read_leniently
 
 
 class JobOut(Wire):
+    """The document has one model for each kind of job. Its `type` says which, and its `summary` is typed."""
+
     id: str
     type: str
     host_id: str
@@ -22,13 +40,13 @@ class JobOut(Wire):
     finished_at: Timestamp | None = None
     allow_arch_mismatch: bool
     backup_mode: BackupMode
-    summary: dict[str, Any]
-    progress: dict[str, Any] | None = None
+    summary: SerializeAsAny[JobSummary]
+    progress: ProgressDocument | None = None
 
 
 class LogLineOut(Wire):
     ts: Timestamp
-    level: str
+    level: Level
     msg: str
 
 
@@ -46,38 +64,69 @@ class JobAnswer(Wire):
     job: JobDetailOut
 
 
-def job_out(job: Job) -> JobOut:
-    return JobOut(**_fields(job))
+class JobDocuments:
+    """What is answered about jobs of these kinds, and the models of it in the OpenAPI document."""
+
+    def __init__(self, kinds: Sequence[JobKind]) -> None:
+        self._summaries: Mapping[str, type[JobSummary]] = {kind.type: kind.summary for kind in kinds}
+        jobs: Any = list[self._union_of(JobOut)]  # type: ignore[misc]  # a type made at run time
+        self.list_answer = create_model("JobListAnswer", __base__=JobListAnswer, jobs=(jobs, ...))
+        job = self._union_of(JobDetailOut)
+        self.answer = create_model("JobAnswer", __base__=JobAnswer, job=(job, ...))
+        own = [event for kind in kinds for event in kind.events]
+        events: list[type[Wire]] = [*map(stamped, [JobProgressed, *own, JobFinished]), JobEventsFailed]
+        self.events = EventSchema("JobEvent", events)
+        self.lines = EventSchema("JobLine", [stamped(JobLogged), *events])
+
+    def _union_of(self, base: type[JobOut]) -> Any:
+        """One model for each kind of job, told apart by `type`."""
+        name = base.__name__.removesuffix("Out")
+        models: list[type[Wire]] = []
+        for kind, summary in self._summaries.items():
+            literal: Any = Literal[kind]
+            fields: Any = {"type": (literal, ...), "summary": (summary, ...)}
+            models.append(create_model(f"{_title(kind)}{name}", __base__=base, **fields))
+        return by_type(models)
+
+    def job(self, job: Job) -> JobOut:
+        return JobOut(**self._fields(job))
+
+    def detail(self, job: Job, logs: list[LogRow]) -> JobDetailOut:
+        """`logs` oldest first."""
+        lines = [LogLineOut(ts=row.at, level=row.level, msg=row.message) for row in logs]
+        return JobDetailOut(**self._fields(job), logs=lines, logs_last_id=logs[-1].id if logs else 0)
+
+    def _fields(self, job: Job) -> dict[str, Any]:
+        progress = _progress(job.progress)
+        summary = read_leniently(self._summaries.get(job.type, JobSummary), job.summary)
+        return {
+            "id": job.id,
+            "type": job.type,
+            "host_id": job.host_id,
+            "scope": job.target.scope,
+            "stack_id": job.target.stack_id,
+            "service_id": job.target.service_id,
+            "status": job.status,
+            "created_by": job.created_by,
+            "reason": job.reason,
+            "created_at": job.created_at,
+            "started_at": job.started_at,
+            "finished_at": job.finished_at,
+            "allow_arch_mismatch": job.allow_arch_mismatch,
+            "backup_mode": job.backup_mode,
+            "summary": summary.model_copy(update={"progress": progress}),
+            "progress": progress,
+        }
 
 
-def job_detail_out(job: Job, logs: list[LogRow]) -> JobDetailOut:
-    """`logs` oldest first."""
-    lines = [LogLineOut(ts=row.at, level=row.level.value, msg=row.message) for row in logs]
-    return JobDetailOut(**_fields(job), logs=lines, logs_last_id=logs[-1].id if logs else 0)
+def _progress(stored: Mapping[str, Json] | None) -> ProgressDocument | None:
+    if stored is None:
+        return None
+    try:
+        return read_leniently(ProgressDocument, stored)
+    except ValidationError:
+        return None  # an earlier release told less
 
 
-def _fields(job: Job) -> dict[str, Any]:
-    progress = None if job.progress is None else _without_nulls(job.progress)
-    summary = dict(job.summary) | ({} if progress is None else {"progress": progress})
-    return {
-        "id": job.id,
-        "type": job.type,
-        "host_id": job.host_id,
-        "scope": job.target.scope,
-        "stack_id": job.target.stack_id,
-        "service_id": job.target.service_id,
-        "status": job.status,
-        "created_by": job.created_by,
-        "reason": job.reason,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "allow_arch_mismatch": job.allow_arch_mismatch,
-        "backup_mode": job.backup_mode,
-        "summary": summary,
-        "progress": progress,
-    }
-
-
-def _without_nulls(progress: Any) -> dict[str, Any]:
-    return {key: value for key, value in progress.items() if value is not None}
+def _title(kind: str) -> str:
+    return "".join(word.capitalize() for word in kind.split("_"))

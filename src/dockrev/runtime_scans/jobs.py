@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from dockrev.discovery.scanners import Scanners
-from dockrev.errors import Conflict, Json, UpstreamError
+from dockrev.errors import Conflict, UpstreamError
 from dockrev.hosts.directory import HostDirectory
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
@@ -21,6 +21,13 @@ from dockrev.jobs.models import (
 )
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
+from dockrev.runtime_scans.documents import (
+    RunningVersion,
+    RuntimeScanDrift,
+    RuntimeScanFinished,
+    RuntimeScanStarted,
+    RuntimeScanSummary,
+)
 from dockrev.runtime_scans.drift import Drift, Seen, drifted, running_digest, seen_in
 from dockrev.stacks.scope import host_of, require_known, services_of
 from dockrev.stacks.store import StackStore
@@ -54,7 +61,14 @@ class RuntimeScanJobs:
         self._scanners = scanners
         self._checker = checker
         self._seen: dict[str, Seen] = {}
-        runner.register(JobKind(JOB_TYPE, self._run))
+        runner.register(
+            JobKind(
+                JOB_TYPE,
+                self._run,
+                RuntimeScanSummary,
+                (RuntimeScanStarted, RuntimeScanDrift, RuntimeScanFinished),
+            )
+        )
 
     async def remember(self) -> None:
         """What is on record now is what the next scan compares with. Before anything looks at the host."""
@@ -85,22 +99,24 @@ class RuntimeScanJobs:
         host = ", ".join(dict.fromkeys(platforms))
         await context.log("runtime scan started")
         await context.event(
-            "runtime_scan_started", {**_asked(target, context.job.reason), "hostPlatform": host}
+            RuntimeScanStarted(
+                scope=target.scope,
+                stack_id=target.stack_id,
+                service_id=target.service_id,
+                reason=context.job.reason,
+                host_platform=host,
+            )
         )
         try:
-            summary = {
-                "hostPlatform": host,
-                "scope": target.scope.value,
-                **await self._scan(context, host_ids),
-            }
+            summary = await self._scan(context, host_ids, host)
         except UpstreamError as error:
-            failed: Mapping[str, Json] = {"error": error.message}
-            await context.event("runtime_scan_finished", {"status": "failed", "summary": failed})
+            failed = RuntimeScanSummary(error=error.message)
+            await context.event(RuntimeScanFinished(status="failed", summary=failed))
             raise
-        await context.event("runtime_scan_finished", {"summary": summary})
+        await context.event(RuntimeScanFinished(summary=summary))
         return JobOutcome(JobStatus.SUCCESS, summary)
 
-    async def _scan(self, context: JobContext, host_ids: Collection[str]) -> Mapping[str, Json]:
+    async def _scan(self, context: JobContext, host_ids: Collection[str], host: str) -> RuntimeScanSummary:
         context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
         scans = await self._scanners.scan(host_ids)
         scans.raise_if_all_failed()
@@ -113,23 +129,16 @@ class RuntimeScanJobs:
         complaints = await self._checker.refresh([one.service for one in drifts]) if drifts else ()
         self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})
         await _tell(context, after, drifts, problems, complaints)
-        return {
-            "stackIds": sorted(stack.stack.id for stack in after),
-            "stacksScanned": len(after),
-            "stacksWithErrors": sum(stack.stack.id in problems for stack in after),
-            "servicesWithRuntimeDigest": _running(after, chosen),
-            "servicesDrifted": len(drifts),
-            "servicesUpdated": sum(one.changed for one in drifts),
-        }
-
-
-def _asked(target: JobTarget, reason: str) -> dict[str, Json]:
-    return {
-        "scope": target.scope.value,
-        "stackId": target.stack_id,
-        "serviceId": target.service_id,
-        "reason": reason,
-    }
+        return RuntimeScanSummary(
+            host_platform=host,
+            scope=context.job.target.scope,
+            stack_ids=sorted(stack.stack.id for stack in after),
+            stacks_scanned=len(after),
+            stacks_with_errors=sum(stack.stack.id in problems for stack in after),
+            services_with_runtime_digest=_running(after, chosen),
+            services_drifted=len(drifts),
+            services_updated=sum(one.changed for one in drifts),
+        )
 
 
 def _has(stack: StackView, chosen: Collection[str]) -> bool:
@@ -171,21 +180,20 @@ async def _tell_drift(context: JobContext, drift: Drift) -> None:
     service, version = drift.service, drift.version
     await context.log(f"{service.name} runs {drift.now} now, before {drift.before or 'nothing known'}")
     await context.event(
-        "runtime_scan_service",
-        {
-            "stackId": service.stack_id,
-            "serviceId": service.id,
-            "serviceName": service.name,
-            "imageRef": service.image_ref,
-            "rawTag": drift.tag,
-            "runtimeDigest": drift.now,
-            "dbDigestBefore": drift.before,
-            "updated": {
-                "currentDigest": drift.now,
-                "resolvedTag": version.resolved_tag,
-                "resolvedTags": version.resolved_tags,
-            },
-            "changed": drift.changed,
-            "inferenceOk": version.inference.ok,
-        },
+        RuntimeScanDrift(
+            stack_id=service.stack_id,
+            service_id=service.id,
+            service_name=service.name,
+            image_ref=service.image_ref,
+            raw_tag=drift.tag,
+            runtime_digest=drift.now,
+            db_digest_before=drift.before,
+            updated=RunningVersion(
+                current_digest=drift.now,
+                resolved_tag=version.resolved_tag,
+                resolved_tags=version.resolved_tags,
+            ),
+            changed=drift.changed,
+            inference_ok=version.inference.ok,
+        )
     )

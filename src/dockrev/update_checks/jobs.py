@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from dockrev.clock import timestamp
 from dockrev.discovery.scanners import Scanners
-from dockrev.errors import Conflict, Json
+from dockrev.errors import Conflict
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -25,6 +25,13 @@ from dockrev.stacks.models import Service
 from dockrev.stacks.scope import host_of, require_known, services_of
 from dockrev.stacks.store import StackStore
 from dockrev.update_checks.checker import Checker
+from dockrev.update_checks.documents import (
+    CheckDeferral,
+    CheckFailure,
+    CheckSummary,
+    NewVersionFound,
+    NewVersions,
+)
 from dockrev.update_checks.models import CheckReport, CheckStep, NewVersion, Unanswered
 from dockrev.wording import counted
 
@@ -50,7 +57,7 @@ class CheckJobs:
         self._stacks = stacks
         self._scanners = scanners
         self._names = names
-        runner.register(JobKind(JOB_TYPE, self._run))
+        runner.register(JobKind(JOB_TYPE, self._run, CheckSummary))
 
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same check runs, InvalidArgument for an id that does not exist."""
@@ -121,49 +128,47 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
 
 def _summary(
     target: JobTarget, selected: list[Service], report: CheckReport, names: Mapping[str, tuple[str, str]]
-) -> dict[str, Json]:
-    return {
-        "hostPlatform": ", ".join(map(str, report.platforms)),
-        "scope": target.scope.value,
-        "stackIds": sorted({service.stack_id for service in selected}),
-        "servicesChecked": report.checked,
-        "servicesSkipped": report.skipped,
-        "servicesWithCandidate": report.with_candidate,
-        "servicesFailed": len(report.failed),
-        "servicesDeferred": len(report.deferred),
-        "newVersions": {
-            "count": len(report.new_versions),
-            "services": [_new_version(one, names.get(one.service.id)) for one in report.new_versions],
-        },
-        "failures": [_unanswered(one) for one in report.failed],
-        "deferrals": [
-            {"registry": one.registry, "until": timestamp(one.until), "services": one.services}
+) -> CheckSummary:
+    found = [_new_version(one, names.get(one.service.id)) for one in report.new_versions]
+    return CheckSummary(
+        host_platform=", ".join(map(str, report.platforms)),
+        scope=target.scope,
+        stack_ids=sorted({service.stack_id for service in selected}),
+        services_checked=report.checked,
+        services_skipped=report.skipped,
+        services_with_candidate=report.with_candidate,
+        services_failed=len(report.failed),
+        services_deferred=len(report.deferred),
+        new_versions=NewVersions(count=len(found), services=found),
+        failures=[_failure(one) for one in report.failed],
+        deferrals=[
+            CheckDeferral(registry=one.registry, until=one.until, services=one.services)
             for one in report.deferrals
         ],
-    }
+    )
 
 
-def _new_version(one: NewVersion, names: tuple[str, str] | None) -> dict[str, Json]:
+def _new_version(one: NewVersion, names: tuple[str, str] | None) -> NewVersionFound:
     current, candidate = names or (one.tag, one.candidate.tag)
-    return {
-        "stackId": one.service.stack_id,
-        "serviceId": one.service.id,
-        "serviceName": one.service.name,
-        "imageRef": one.service.image_ref,
-        "currentTag": one.tag,
-        "currentDigest": one.current,
-        "currentDisplayTag": current,
-        "candidateTag": one.candidate.tag,
-        "candidateDisplayTag": candidate,
-        "candidateDigest": one.candidate.digest,
-    }
+    return NewVersionFound(
+        stack_id=one.service.stack_id,
+        service_id=one.service.id,
+        service_name=one.service.name,
+        image_ref=one.service.image_ref,
+        current_tag=one.tag,
+        current_digest=one.current,
+        current_display_tag=current,
+        candidate_tag=one.candidate.tag,
+        candidate_display_tag=candidate,
+        candidate_digest=one.candidate.digest,
+    )
 
 
-def _unanswered(one: Unanswered) -> dict[str, Json]:
-    return {
-        "stackId": one.service.stack_id,
-        "serviceId": one.service.id,
-        "serviceName": one.service.name,
-        "code": one.error.code,
-        "message": one.error.message,
-    }
+def _failure(one: Unanswered) -> CheckFailure:
+    return CheckFailure(
+        stack_id=one.service.stack_id,
+        service_id=one.service.id,
+        service_name=one.service.name,
+        code=one.error.code,
+        message=one.error.message,
+    )

@@ -7,16 +7,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dockrev.clock import timestamp
 from dockrev.errors import AppError, JobCancelled
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
-from dockrev.jobs.models import JobOutcome, JobStatus, Level, NewJob, Termination
+from dockrev.jobs.models import JobOutcome, JobStatus, Level, NewJob, Terminated, Termination
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.replacement.kept_image import unneeded_tags
 from dockrev.replacement.waiting import or_cancelled
+from dockrev.updates.documents import UpdateStateSettled, UpdateStepped, UpdateSummary
 from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.locks import UpdateLocks
 from dockrev.updates.models import StackOutcome, StackPlan, UpdatePlan, UpdateRequest
@@ -48,7 +48,9 @@ class UpdateJobs:
         self._reservations = reservations
         self._environment = environment
         self._locks = UpdateLocks()
-        runner.register(JobKind(JOB_TYPE, self._run, resumes=True))
+        runner.register(
+            JobKind(JOB_TYPE, self._run, UpdateSummary, (UpdateStepped, UpdateStateSettled), resumes=True)
+        )
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
@@ -64,7 +66,7 @@ class UpdateJobs:
             request.reason,
             allow_arch_mismatch=request.allow_arch_mismatch,
             backup_mode=request.backup_mode,
-            summary={"mode": request.mode.value},
+            summary=UpdateSummary(mode=request.mode),
         )
         await self._runner.submit(job, within=lambda connection: self._admit(connection, job_id, plan))
         return job_id
@@ -105,10 +107,10 @@ class UpdateJobs:
         if status is JobStatus.SUCCESS:
             await self._environment.backup_retention.update_succeeded(context.job.id)
         await self._reservations.release(context.job.id)
-        summary = dict(summary_of(plan, outcomes))
+        summary = summary_of(plan, outcomes)
         if was_cancelled(outcomes):
-            at = timestamp(self._environment.clock.now())
-            summary["terminated"] = {"reason": Termination.CANCELLED.value, "at": at}
+            terminated = Terminated(reason=Termination.CANCELLED, at=self._environment.clock.now())
+            summary = summary.model_copy(update={"terminated": terminated})
         return JobOutcome(status, summary)
 
     async def _stacks(

@@ -3,19 +3,17 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
-from dockrev.errors import Json, StorageError, UpstreamError
+from dockrev.errors import StorageError, UpstreamError
 from dockrev.jobs.context import JobContext
+from dockrev.jobs.events import JobEvent
 from dockrev.jobs.models import JobProgress, Level
 from dockrev.replacement.plan import ServiceChange
 from dockrev.replacement.ports import StepEvent, StepStatus
 from dockrev.replacement.steps import BACKUP
-from dockrev.stacks.views import ServiceView
+from dockrev.updates.documents import UpdateStateSettled, UpdateStepped
 from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.models import StackPlan, UpdatePlan
 from dockrev.updates.progress import BACKUP_SHARE, ServicePosition, StepProgress, UpdatePhase
-
-STEP = "update_step"
-SETTLED = "update_state_settled"
 
 
 class UpdateReport:
@@ -28,11 +26,12 @@ class UpdateReport:
     async def log(self, message: str, level: Level = Level.INFO) -> None:
         await self._context.log(message, level)
 
-    async def event(self, kind: str, fields: Mapping[str, Json]) -> None:
-        await self._context.event(kind, fields)
+    async def event(self, event: JobEvent) -> None:
+        await self._context.event(event)
 
-    async def events(self, kind: str) -> Sequence[Mapping[str, Json]]:
-        return await self._context.events(kind)
+    async def steps(self) -> Sequence[UpdateStepped]:
+        """Those so far, also of earlier processes."""
+        return await self._context.events(UpdateStepped)
 
     def begin(self) -> None:
         total = len(self._fractions)
@@ -87,23 +86,22 @@ class StackReport:
         elif event.status is StepStatus.DONE:
             self._advance(self._positions[change.service_id].done(event.step), f"{change.name}: {event.text}")
         await self._job.log(f"{where}: {event.step} {event.status}: {event.text}", _level(event))
-        service = {"serviceId": change.service_id, "serviceName": change.name} if change else {}
         await self._job.event(
-            STEP,
-            {
-                "stackId": self._stack.stack_id,
-                **service,
-                "step": event.step,
-                "status": event.status.value,
-                "detail": event.text,
-            },
+            UpdateStepped(
+                stack_id=self._stack.stack_id,
+                service_id=change.service_id if change else None,
+                service_name=change.name if change else None,
+                step=event.step,
+                status=event.status,
+                detail=event.text,
+            )
         )
 
     async def ended_steps(self) -> Collection[tuple[str | None, str]]:
         return {
-            (None if event["step"] == BACKUP else str(event.get("serviceId")), str(event["step"]))
-            for event in await self._job.events(STEP)
-            if event["stackId"] == self._stack.stack_id and event["status"] != StepStatus.STARTED
+            (None if step.step == BACKUP else step.service_id, step.step)
+            for step in await self._job.steps()
+            if step.stack_id == self._stack.stack_id and step.status is not StepStatus.STARTED
         }
 
     def pulling(self, change: ServiceChange, done_bytes: int, total_bytes: int) -> None:
@@ -129,17 +127,16 @@ class StackReport:
             await self.line(f"{change.name} was not looked at again: {error.message}", warning=True)
             return
         if view is not None:
-            await self._job.event(SETTLED, self._settled(change, view))
-
-    def _settled(self, change: ServiceChange, view: ServiceView) -> Mapping[str, Json]:
-        return {
-            "stackId": self._stack.stack_id,
-            "serviceId": change.service_id,
-            "serviceName": change.name,
-            "runtimeDigest": view.state.digest,
-            "candidatePresent": view.state.candidate is not None,
-            "inferenceOk": view.version.inference.ok,
-        }
+            await self._job.event(
+                UpdateStateSettled(
+                    stack_id=self._stack.stack_id,
+                    service_id=change.service_id,
+                    service_name=change.name,
+                    runtime_digest=view.state.digest,
+                    candidate_present=view.state.candidate is not None,
+                    inference_ok=view.version.inference.ok,
+                )
+            )
 
     def finished(self) -> None:
         self._advance(StepProgress(UpdatePhase.APPLY, 1.0), f"{self._stack.project} finished")

@@ -1,17 +1,24 @@
 """The summary of an update job, in the shape the API promises. No I/O."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 
-from dockrev.errors import Json
 from dockrev.jobs.models import JobStatus
 from dockrev.oci.ref import ImageRef
 from dockrev.replacement.outcome import ServiceOutcome, ServiceStatus
+from dockrev.updates.documents import (
+    BackupOut,
+    PullTagWarning,
+    ServiceUpdateResult,
+    SkippedDowngrade,
+    StackUpdateResult,
+    UpdatedStack,
+    UpdateSummary,
+)
 from dockrev.updates.models import StackOutcome, UpdateMode, UpdatePlan
+from dockrev.web.wire import read_leniently
 
 _CHANGED = frozenset({ServiceStatus.UPDATED, ServiceStatus.ROLLED_BACK})
 _WORST_FIRST = (JobStatus.FAILED, JobStatus.ROLLED_BACK)
-_SHOWN_ELSEWHERE = frozenset({"cancelled"})
 
 
 def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
@@ -27,8 +34,8 @@ def _job_status(outcome: ServiceOutcome) -> JobStatus:
     return ends.get(outcome.status, JobStatus.SUCCESS)
 
 
-def summary_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> Mapping[str, Json]:
-    return {"mode": plan.mode.value, "stacks": [_stack(plan, one) for one in stacks]}
+def summary_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> UpdateSummary:
+    return UpdateSummary(mode=plan.mode, stacks=[_stack(plan, one) for one in stacks])
 
 
 def was_cancelled(stacks: Sequence[StackOutcome]) -> bool:
@@ -36,34 +43,45 @@ def was_cancelled(stacks: Sequence[StackOutcome]) -> bool:
     return any(one.cancelled for stack in stacks for one in stack.services)
 
 
-def _stack(plan: UpdatePlan, outcome: StackOutcome) -> dict[str, Json]:
-    document: dict[str, Json] = {"stackId": outcome.stack.stack_id, "backup": outcome.backup}
-    if not outcome.blocked:
-        document["update"] = _update(plan, outcome)
-    document["services"] = [_service(one) for one in outcome.services]
-    return document
+def _stack(plan: UpdatePlan, outcome: StackOutcome) -> UpdatedStack:
+    return UpdatedStack(
+        stack_id=outcome.stack.stack_id,
+        backup=read_leniently(BackupOut, outcome.backup),
+        update=None if outcome.blocked else _update(plan, outcome),
+        services=[_service(one) for one in outcome.services],
+    )
 
 
-def _update(plan: UpdatePlan, outcome: StackOutcome) -> dict[str, Json]:
+def _update(plan: UpdatePlan, outcome: StackOutcome) -> StackUpdateResult:
     refs = {one.service_id: ImageRef.parse(one.image_ref) for one in outcome.stack.services}
-    document: dict[str, Json] = {
-        "changedServices": _changed(plan, outcome),
-        "targetTagsPulled": [
+    result = StackUpdateResult(
+        changed_services=_changed(plan, outcome),
+        target_tags_pulled=[
             f"{refs[one.service_id].repository}:{refs[one.service_id].tag}"
             for one in outcome.services
             if one.went_well and one.new_image
         ],
-        "pullTagsPulled": list(outcome.pulled_tags.names),
-        "pullTagWarnings": list(outcome.pulled_tags.warnings),
-        "semverPulled": [],
-        "semverPullWarnings": {},
-        "skippedVersionAnomaly": list(outcome.stack.skipped_downgrades),
-    }
+        pull_tags_pulled=list(outcome.pulled_tags.names),
+        pull_tag_warnings=[
+            read_leniently(PullTagWarning, warning) for warning in outcome.pulled_tags.warnings
+        ],
+        semver_pulled=[],
+        semver_pull_warnings={},
+        skipped_version_anomaly=[
+            read_leniently(SkippedDowngrade, skipped) for skipped in outcome.stack.skipped_downgrades
+        ],
+    )
     if plan.mode is UpdateMode.DRY_RUN:
-        return {"mode": UpdateMode.DRY_RUN.value, **document}
-    document["oldDigests"] = {one.service_id: one.old_image for one in outcome.services if one.old_image}
-    document["newDigests"] = {one.service_id: one.new_image for one in outcome.services if one.new_image}
-    return document | _failure(outcome)
+        return result.model_copy(update={"mode": plan.mode})
+    step, reason = _failure(outcome)
+    return result.model_copy(
+        update={
+            "old_digests": {one.service_id: one.old_image for one in outcome.services if one.old_image},
+            "new_digests": {one.service_id: one.new_image for one in outcome.services if one.new_image},
+            "failure_step": step,
+            "reason": reason,
+        }
+    )
 
 
 def _changed(plan: UpdatePlan, outcome: StackOutcome) -> int:
@@ -72,21 +90,23 @@ def _changed(plan: UpdatePlan, outcome: StackOutcome) -> int:
     return sum(one.status in _CHANGED for one in outcome.services)
 
 
-def _failure(outcome: StackOutcome) -> dict[str, Json]:
+def _failure(outcome: StackOutcome) -> tuple[str | None, str | None]:
+    """Where and why the stack failed. Services without a step may have been rolled back with another one."""
     bad = [one for one in outcome.services if one.status.went_wrong]
     if not bad:
-        return {}
-    cause = next((one for one in bad if one.step), bad[0])  # others may have rolled back with it
-    return {"failureStep": cause.step, "reason": cause.reason}
+        return None, None
+    cause = next((one for one in bad if one.step), bad[0])
+    return cause.step, cause.reason
 
 
-def _service(outcome: ServiceOutcome) -> dict[str, Json]:
-    names = {
-        "service_id": "serviceId",
-        "name": "serviceName",
-        "old_image": "oldImageId",
-        "new_image": "newImageId",
-        "bytes_to_download": "bytesToDownload",
-    }
-    shown = {key: value for key, value in asdict(outcome).items() if key not in _SHOWN_ELSEWHERE}
-    return {names.get(key, key): value for key, value in shown.items() if value is not None}
+def _service(outcome: ServiceOutcome) -> ServiceUpdateResult:
+    return ServiceUpdateResult(
+        service_id=outcome.service_id,
+        service_name=outcome.name,
+        status=outcome.status,
+        reason=outcome.reason,
+        step=outcome.step,
+        old_image_id=outcome.old_image,
+        new_image_id=outcome.new_image,
+        bytes_to_download=outcome.bytes_to_download,
+    )

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from dockrev.config import AuthConfig
 from dockrev.web.access import Access, RouteAccess
 from dockrev.web.errors import ErrorEnvelope
+from dockrev.web.event_schema import EventSchema
 from dockrev.web.router import ApiRoute
 
 _MEANINGS: Final = {
@@ -20,13 +21,6 @@ _MEANINGS: Final = {
     500: "It went wrong, and the details say how",
     502: "Something that Dockrev depends on failed",
     503: "Not available at the moment",
-}
-_TEXT: Final = {"type": "string"}
-_EVENT: Final = {
-    "type": "object",
-    "description": "Each event of the stream; its data is a JSON text.",
-    "properties": {"id": _TEXT, "event": _TEXT, "data": _TEXT},
-    "required": ["event", "data"],
 }
 _SCHEMA: Final = {"$ref": "#/components/schemas/ErrorEnvelope"}
 
@@ -50,7 +44,8 @@ class DocumentedApi(FastAPI):
                     for method in route.methods:
                         operation = document["paths"][route.path_format][method.lower()]
                         _declare(operation["responses"], _refusals(method, route.access))
-                        _describe_events(operation["responses"])
+                        if route.events:
+                            _describe_events(document, operation, route.events)
                         operation["security"] = _security(route.access, self._auth)
                     _declare_scheme(document, route.access, self._auth.user_header)
         return super().openapi()
@@ -108,10 +103,9 @@ def _declare(declared: dict[str, Any], statuses: list[int]) -> None:
         )
 
 
-def _describe_events(declared: dict[str, Any]) -> None:
-    for response in declared.values():
-        if "text/event-stream" in response.get("content", {}):
-            response["content"]["text/event-stream"]["schema"] = _EVENT
+def _describe_events(document: dict[str, Any], operation: dict[str, Any], events: EventSchema) -> None:
+    document["components"]["schemas"] |= events.schemas()
+    operation["responses"]["200"]["content"] = {"text/event-stream": {"schema": events.stream()}}
 
 
 def _schema_of(response: dict[str, Any] | None) -> Any:

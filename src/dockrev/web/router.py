@@ -10,6 +10,8 @@ from starlette.responses import Response
 
 from dockrev.web.access import RouteAccess
 from dockrev.web.body import BoundedRequest, refuse_other_content
+from dockrev.web.event_schema import EventSchema
+from dockrev.web.sse import EventStream
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -18,6 +20,8 @@ class ApiRoute(APIRoute):
     """Reads a declared JSON body before FastAPI does, which would hide why it cannot be read."""
 
     access: RouteAccess
+    events: EventSchema | None
+    """What its answer streams, instead of JSON."""
     methods: set[str]
 
     def get_route_handler(self) -> Handler:
@@ -44,9 +48,19 @@ class ApiRouter(APIRouter):
         self._access = access
 
     def add_api_route(
-        self, path: str, endpoint: Callable[..., Any], *, access: RouteAccess | None = None, **options: Any
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        access: RouteAccess | None = None,
+        events: EventSchema | None = None,
+        **options: Any,
     ) -> None:
+        """`events`: the route answers with a stream of these."""
+        if events:
+            options["response_class"] = EventStream
         super().add_api_route(path, endpoint, **options)
         route = self.routes[-1]
         assert isinstance(route, ApiRoute)
         route.access = access or self._access
+        route.events = events

@@ -1,6 +1,8 @@
 """The JSON that leaves and enters: camelCase outside, snake_case inside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -12,16 +14,18 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, to_json
+from pydantic_core import CoreSchema, PydanticCustomError, to_json, to_jsonable_python
 from starlette.responses import Response
 
 from dockrev.clock import timestamp
 
 Value = TypeVar("Value")
+Document = TypeVar("Document", bound="Wire")
 
 
 class _SentAsNull:
@@ -66,6 +70,10 @@ class Wire(BaseModel):
         allow_inf_nan=False,
     )
 
+    def document(self) -> dict[str, Any]:
+        """As JSON values, to be stored."""
+        return self.model_dump(mode="json")
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -81,9 +89,13 @@ class Wire(BaseModel):
     ) -> JsonSchemaValue:
         schema = handler(core_schema)
         if handler.mode == "serialization":
-            properties = handler.resolve_ref_schema(schema).get("properties", {})
-            for name in _optional_fields(cls):
-                _drop_null(properties[cls.model_fields[name].serialization_alias or name])
+            own = handler.resolve_ref_schema(schema)
+            properties, optional = own.get("properties", {}), _optional_fields(cls)
+            names = {name: field.serialization_alias or name for name, field in cls.model_fields.items()}
+            for name in optional:
+                _drop_null(properties[names[name]])
+            if required := [alias for name, alias in names.items() if name not in optional]:
+                own["required"] = required
         return schema
 
 
@@ -112,9 +124,46 @@ def _drop_null(schema: JsonSchemaValue) -> None:
         del schema["default"]
 
 
+def by_type(models: Sequence[type[Wire]]) -> Any:
+    """The annotation for a value of any of these models, told apart by their `type`."""
+    union = reduce(or_, models)
+    return Annotated[union, Field(discriminator="type")] if len(models) > 1 else union
+
+
 def dump(wire: Wire) -> bytes:
     """The JSON text of an answer."""
     return to_json(wire, by_alias=True)
+
+
+def read_leniently(model: type[Document], stored: Mapping[str, Any]) -> Document:
+    """Reads what an earlier release stored. A part that does not fit the model is left out.
+
+    Raises ValidationError when what is left lacks something that the model requires.
+    """
+    document = to_jsonable_python(stored)
+    while True:
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            lacks = fault["type"] == "missing"
+            if not _leave_out(document, fault["loc"][:-1] if lacks else fault["loc"]):
+                raise
+
+
+def _leave_out(document: Any, location: Sequence[int | str]) -> bool:
+    """Deletes the innermost part that is there on this path. Returns whether there was one."""
+    holder, key = None, None
+    for part in location:
+        try:
+            inner = document[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        holder, key, document = document, part, inner
+    if holder is None:
+        return False
+    del holder[key]
+    return True
 
 
 class WireResponse(Response):

@@ -1,0 +1,137 @@
+"""The summary, the events and the refusals of an update, as the API shows them."""
+
+from typing import Literal
+
+from dockrev.backups.models import BackupSkipReason, BackupStatus, TargetSkipReason
+from dockrev.docker.data import TargetKind
+from dockrev.jobs.events import JobEvent
+from dockrev.jobs.models import JobSummary
+from dockrev.replacement.outcome import ServiceStatus
+from dockrev.replacement.ports import StepStatus
+from dockrev.updates.models import UpdateMode
+from dockrev.web.wire import Nullable, Wire
+
+
+class BackupTargetOut(Wire):
+    """`name` of a volume, `path` of a directory."""
+
+    kind: TargetKind
+    name: str | None = None
+    path: str | None = None
+
+
+class BackupTargetResult(Wire):
+    target: BackupTargetOut
+    status: Literal["included", "skipped"]
+    reason: TargetSkipReason | None = None
+    size_bytes: int | None = None
+    effective: str | None = None
+    error: str | None = None
+
+
+class BackupOut(Wire):
+    """`reason` says why there is none, `error` why it failed."""
+
+    status: BackupStatus
+    backup_id: str | None = None
+    reason: BackupSkipReason | None = None
+    error: str | None = None
+    artifact_path: str | None = None
+    size_bytes: int | None = None
+    targets: list[BackupTargetResult] | None = None
+
+
+class PullRetry(Wire):
+    attempts: int
+    max_attempts: int
+    base_ms: int
+    max_ms: int
+
+
+class PullTagWarning(Wire):
+    """A further tag that was asked for and could not be pulled."""
+
+    service_id: str
+    tag_ref: str
+    step: str | None = None
+    retry: PullRetry | None = None
+    last_error: str | None = None
+    error: str | None = None
+
+
+class SkippedDowngrade(Wire):
+    """The version that is offered is below the one that runs, and nobody looked at it."""
+
+    service_id: str
+    service_name: str
+    current: str
+    candidate: str
+    reason: Literal["semver_downgrade"]
+
+
+class StackUpdateResult(Wire):
+    """`mode` in a dry run only. `*Digests`: image ids of the engine, by the id of the service."""
+
+    mode: UpdateMode | None = None
+    changed_services: int
+    target_tags_pulled: list[str]
+    pull_tags_pulled: list[str]
+    pull_tag_warnings: list[PullTagWarning]
+    semver_pulled: list[str]
+    semver_pull_warnings: dict[str, str]
+    skipped_version_anomaly: list[SkippedDowngrade]
+    old_digests: dict[str, str] | None = None
+    new_digests: dict[str, str] | None = None
+    failure_step: str | None = None
+    reason: str | None = None
+
+
+class ServiceUpdateResult(Wire):
+    """`step`: where it went wrong. `bytesToDownload` in a dry run only."""
+
+    service_id: str
+    service_name: str
+    status: ServiceStatus
+    reason: str | None = None
+    step: str | None = None
+    old_image_id: str | None = None
+    new_image_id: str | None = None
+    bytes_to_download: int | None = None
+
+
+class UpdatedStack(Wire):
+    """`update` is absent when a backup that is required failed: nothing was touched."""
+
+    stack_id: str
+    backup: BackupOut
+    update: StackUpdateResult | None = None
+    services: list[ServiceUpdateResult] | None = None
+
+
+class UpdateSummary(JobSummary):
+    mode: UpdateMode | None = None
+    stacks: list[UpdatedStack] | None = None
+
+
+class UpdateStepped(JobEvent):
+    """A step of a service, or of the whole stack when no service is named."""
+
+    type: Literal["update_step"] = "update_step"
+    stack_id: str
+    service_id: str | None = None
+    service_name: str | None = None
+    step: str
+    status: StepStatus
+    detail: str
+
+
+class UpdateStateSettled(JobEvent):
+    """What a service runs, read again after its update."""
+
+    type: Literal["update_state_settled"] = "update_state_settled"
+    stack_id: str
+    service_id: str
+    service_name: str
+    runtime_digest: Nullable[str]
+    candidate_present: bool
+    inference_ok: bool
