@@ -6,6 +6,7 @@ import pytest
 pytest_plugins = [
     "tests.durations",
     "tests.scheduling",
+    "tests.soak",
     "tests.storage",
     "tests.fakes.fixtures",
     "tests.testbed.fixtures",
