@@ -1,4 +1,4 @@
-.PHONY: demo run test check bench setup
+.PHONY: demo run test soak check bench setup
 
 demo: setup ## A private engine and registry, small stacks with updates waiting, and the server
 	uv run python -m tests.testbed.demo
@@ -8,6 +8,9 @@ run: ## The server, against this machine's own engine
 
 test: ## What CI runs: set up, check, test
 	scripts/test
+
+soak: ## The tests that take long and are not in `make test`
+	scripts/soak
 
 check:
 	scripts/check
