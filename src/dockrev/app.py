@@ -24,7 +24,7 @@ from dockrev.ignores.routes import IgnoreRoutes
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.jobs.retention import delete_old_jobs
 from dockrev.jobs.routes import JobRoutes
-from dockrev.jobs.schedule_runs import TickStore
+from dockrev.jobs.schedule_runs import ScheduleRuns
 from dockrev.jobs.schedules import Plan, Schedule
 from dockrev.jobs.streams import JobStreams
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
@@ -131,7 +131,7 @@ async def _in_background(read: ReadSide, write: WriteSide, looking: _Looking) ->
         "update_check",
         plan=lambda: _check_plan(read),
         action=looking.checks.start_scheduled,
-        ticks=TickStore(read.database),
+        runs=ScheduleRuns(read.database),
         clock=read.clock,
         zone=tzlocal.get_localzone(),
     )

@@ -1,5 +1,6 @@
 """Schedules: the right time in the right zone, and a missed time made up for once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ import pytest
 
 from dockrev.db.database import Database
 from dockrev.errors import InvalidArgument, UpstreamError
-from dockrev.jobs.schedule_runs import TickStore
+from dockrev.jobs.schedule_runs import ScheduleRuns
 from dockrev.jobs.schedules import Plan, Schedule, check_cron, next_time
 from tests.fakes.clock import MovableClock
 
@@ -66,7 +67,7 @@ class Scheduled:
         self.schedule = self.restarted()
 
     def restarted(self) -> Schedule:
-        return Schedule("hourly", self._plan, self._act, TickStore(self._database), self.clock, UTC)
+        return Schedule("hourly", self._plan, self._act, ScheduleRuns(self._database), self.clock, UTC)
 
     async def tick_after(self, **time: float) -> bool:
         self.clock.advance(timedelta(**time).total_seconds())
@@ -153,11 +154,21 @@ async def test_a_clock_that_was_set_back_does_not_silence_it(scheduled: Schedule
     assert await scheduled.tick_after(minutes=30)
 
 
-async def test_schedules_do_not_share_their_ticks(database: Database) -> None:
-    ticks = TickStore(database)
-    await ticks.record("a", utc("2026-01-01"))
-    await ticks.record("a", utc("2026-01-02"))
-    assert await ticks.last("a") == utc("2026-01-02")
-    assert await ticks.last("b") is None
-    await ticks.forget("a")
-    assert await ticks.last("a") is None
+async def test_schedules_do_not_share_their_runs(database: Database) -> None:
+    runs = ScheduleRuns(database)
+    await runs.set_last("a", utc("2026-01-01"))
+    await runs.set_last("a", utc("2026-01-02"))
+    assert await runs.last("a") == utc("2026-01-02")
+    assert await runs.last("b") is None
+    await runs.forget("a")
+    assert await runs.last("a") is None
+
+
+async def test_two_schedules_on_one_database_start_one_run(scheduled: Scheduled) -> None:
+    other = scheduled.restarted()
+    await scheduled.tick_after(minutes=0)
+    for _ in range(5):
+        scheduled.clock.advance(3600)
+        ran = await asyncio.gather(scheduled.schedule.tick(), other.tick(), scheduled.schedule.tick())
+        assert sorted(ran) == [False, False, True]
+    assert len(scheduled.ran) == 5

@@ -20,13 +20,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from dockrev.backups.manifest import Head
 from dockrev.backups.models import Backup, HeldContainer, Manner, RecordStatus
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import NotFound
 from dockrev.hosts.local import LOCAL
@@ -147,9 +147,8 @@ class BackupStore:
             "backup_id": backup_id,
             "position": _next_position,
         }
-        statement = upsert(suspended_containers).values(values).on_conflict_do_nothing()
         async with self._database.write(durable=True) as connection:
-            await connection.execute(statement)
+            await upsert(connection, suspended_containers, [values], update=())
 
     async def held_containers(self, backup_id: str | None = None) -> list[HeldContainer]:
         """In the order in which they were held."""

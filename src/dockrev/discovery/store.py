@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Row, String, Table, Text, and_, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Row, String, Table, Text, and_, select, update
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.discovery.models import DiscoveredProject, ProjectState, ProjectStatus
 from dockrev.errors import NotFound
 from dockrev.hosts.local import LOCAL
@@ -56,8 +56,13 @@ class ProjectStore:
             missing = {"status": ProjectStatus.MISSING, "last_scan_at": now}
             await connection.execute(update(discovered_projects).where(on_host, unseen).values(missing))
             rows = [_row(host_id, state) | {"last_seen_at": now, "last_scan_at": now} for state in states]
-            if rows:
-                await connection.execute(_UPSERT, rows)
+            await upsert(
+                connection,
+                discovered_projects,
+                rows,
+                update=("status", "stack_id", "config_files", "last_seen_at", "last_scan_at", "last_error"),
+                keep_if_null=("stack_id", "config_files"),
+            )
             active = [one.project for one in states if one.status is ProjectStatus.ACTIVE]
             again = on_host, discovered_projects.c.project.in_(active), discovered_projects.c.archived
             await connection.execute(update(discovered_projects).where(*again).values(_NOT_ARCHIVED))
@@ -75,23 +80,6 @@ class ProjectStore:
                 await connection.execute(update(discovered_projects).where(known).values(values))
 
 
-def _upsert() -> Any:
-    statement = insert(discovered_projects)
-    new, old = statement.excluded, discovered_projects.c
-    return statement.on_conflict_do_update(
-        index_elements=["host_id", "project"],
-        set_={
-            "status": new.status,
-            "stack_id": func.coalesce(new.stack_id, old.stack_id),
-            "config_files": func.coalesce(new.config_files, old.config_files),
-            "last_seen_at": new.last_seen_at,
-            "last_scan_at": new.last_scan_at,
-            "last_error": new.last_error,
-        },
-    )
-
-
-_UPSERT = _upsert()
 _NOT_ARCHIVED: dict[str, object] = {"archived": False, "archived_at": None, "archived_reason": None}
 
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Column, Index, Row, String, Table, Text, delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.images.models import CheckError, ImageFacts, TagState
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
@@ -80,19 +80,8 @@ class ImageStore:
     ) -> None:
         """Runs in the caller's transaction. The caller calls `changed` after the commit."""
         rows = [_facts_row(fact, self._clock.now()) for fact in facts]
-        if rows:
-            await connection.execute(insert(manifests).on_conflict_do_nothing(), rows)
-        if states:
-            statement = insert(image_tags)
-            newest = {
-                column.name: statement.excluded[column.name]
-                for column in image_tags.c
-                if not column.primary_key
-            }
-            await connection.execute(
-                statement.on_conflict_do_update(index_elements=["repository", "tag"], set_=newest),
-                [_tag_row(state) for state in states],
-            )
+        await upsert(connection, manifests, rows, update=())
+        await upsert(connection, image_tags, [_tag_row(state) for state in states])
 
     async def forget(self, connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
         """Deletes tags that no service uses. Runs in the caller's transaction, like `record`."""

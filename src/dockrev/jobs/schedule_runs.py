@@ -1,12 +1,12 @@
-"""When each schedule ran last: what makes a missed run noticed, and run once."""
+"""When each schedule ran last: so a missed run is noticed, and runs once."""
 
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Column, String, Table, delete, select, update
 
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 
 schedule_ticks = Table(
     "schedule_ticks",
@@ -16,7 +16,7 @@ schedule_ticks = Table(
 )
 
 
-class TickStore:
+class ScheduleRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -25,13 +25,16 @@ class TickStore:
         async with self._database.read() as connection:
             return await connection.scalar(query)
 
-    async def record(self, schedule: str, moment: datetime) -> None:
-        statement = insert(schedule_ticks).values(schedule=schedule, last_at=moment)
-        statement = statement.on_conflict_do_update(
-            index_elements=["schedule"], set_={"last_at": statement.excluded.last_at}
-        )
+    async def set_last(self, schedule: str, moment: datetime) -> None:
         async with self._database.write() as connection:
-            await connection.execute(statement)
+            await upsert(connection, schedule_ticks, [{"schedule": schedule, "last_at": moment}])
+
+    async def claim(self, schedule: str, last: datetime, now: datetime) -> bool:
+        """Whether the run is the caller's. Of all who saw the same last run, one gets it."""
+        unclaimed = schedule_ticks.c.schedule == schedule, schedule_ticks.c.last_at == last
+        async with self._database.write() as connection:
+            claimed = await connection.execute(update(schedule_ticks).where(*unclaimed).values(last_at=now))
+            return claimed.rowcount == 1
 
     async def forget(self, schedule: str) -> None:
         """A schedule that is switched on again counts from then on."""

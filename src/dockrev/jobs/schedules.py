@@ -1,4 +1,4 @@
-"""Runs an action by a cron expression. A time that was missed is made up for once, however many passed."""
+"""Runs an action by a cron expression. Missed times, one or many, lead to one run."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from croniter import CroniterBadDateError, croniter
 
 from dockrev.clock import Clock
 from dockrev.errors import InvalidArgument
-from dockrev.jobs.schedule_runs import TickStore
+from dockrev.jobs.schedule_runs import ScheduleRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +36,40 @@ def next_time(cron: str, after: datetime, zone: tzinfo) -> datetime:
 
 
 class Schedule:
-    """One named schedule; what it does and when is asked anew each time, so changes act at once."""
+    """One named schedule. Each tick asks anew what the plan is, so that changes act at once."""
 
     def __init__(
         self,
         name: str,
         plan: Callable[[], Awaitable[Plan]],
         action: Callable[[], Awaitable[object]],
-        ticks: TickStore,
+        runs: ScheduleRuns,
         clock: Clock,
         zone: tzinfo,
     ) -> None:
         self._name = name
         self._plan = plan
         self._action = action
-        self._ticks = ticks
+        self._runs = runs
         self._clock = clock
         self._zone = zone
 
     async def tick(self) -> bool:
-        """Run the action if its time has come; returns whether it ran."""
+        """Runs the action if its time has come; returns whether it ran.
+
+        The run is claimed first, so several schedules of this name on one database run the action once.
+        """
         plan, now = await self._plan(), self._clock.now()
-        last = await self._ticks.last(self._name)
+        last = await self._runs.last(self._name)
         if not plan.enabled:
             if last is not None:
-                await self._ticks.forget(self._name)
+                await self._runs.forget(self._name)
             return False
         check_cron(plan.cron)
-        if last is None or last > now:  # never, or the clock was set back
-            await self._ticks.record(self._name, now)
+        if last is None or last > now:  # the first tick, or the clock was set back
+            await self._runs.set_last(self._name, now)
             return False
-        if next_time(plan.cron, last, self._zone) > now:
+        if next_time(plan.cron, last, self._zone) > now or not await self._runs.claim(self._name, last, now):
             return False
-        await self._ticks.record(self._name, now)
         await self._action()
         return True

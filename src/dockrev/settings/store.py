@@ -7,11 +7,11 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import JSON, Column, String, Table, select
-from sqlalchemy.dialects.sqlite import insert
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.settings.cipher import SecretCipher
 from dockrev.settings.secret import DECRYPT, ENCRYPT
 from dockrev.settings.section import AnySection, Section
@@ -69,11 +69,7 @@ class SettingsStore:
         now = self._clock.now()
         rows = await asyncio.to_thread(self._rows, sections, now, changed_by)
         async with self._database.write() as connection:
-            for row in rows:
-                statement = insert(settings).values(row)
-                await connection.execute(
-                    statement.on_conflict_do_update(index_elements=["section"], set_=row)
-                )
+            await upsert(connection, settings, rows)
 
     def _rows(self, sections: tuple[Section, ...], now: datetime, changed_by: str) -> list[dict[str, Any]]:
         """In a thread: the first secret makes the key file."""

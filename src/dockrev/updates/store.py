@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import orjson
 from pydantic import TypeAdapter
 from sqlalchemy import JSON, Column, ForeignKey, String, Table, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.errors import NotFound
 from dockrev.replacement.ports import Facts
 from dockrev.replacement.replace import PROJECT
@@ -82,12 +82,8 @@ class SqlJournal:
 
     async def write(self, subject: str, entry: str, facts: Facts) -> None:
         values = {**self._key(subject), "step": entry, "facts": dict(facts), "at": self._clock.now()}
-        statement = upsert(update_journal).values(values)
-        statement = statement.on_conflict_do_update(
-            index_elements=["job_id", "subject", "step"], set_={"facts": values["facts"], "at": values["at"]}
-        )
         async with self._database.write(durable=True) as connection:
-            await connection.execute(statement)
+            await upsert(connection, update_journal, [values])
 
     def _key(self, subject: str) -> dict[str, str]:
         return {"job_id": self._job_id, "subject": self._stack_id if subject == PROJECT else subject}

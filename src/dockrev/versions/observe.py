@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import delete
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from dockrev.db.upsert import upsert
 from dockrev.versions.batches import batches
 from dockrev.versions.facts import fact_row, listing_row, repository_tags, tag_facts
 from dockrev.versions.models import DigestSnapshot, TagFact, TagListing
@@ -106,21 +106,11 @@ class ObservationWriter:
         own = tag_facts.c.repository == self._findings.repository
         for batch in batches(gone):
             await self._connection.execute(delete(tag_facts).where(own, tag_facts.c.tag.in_(batch)))
-        if facts:
-            statement = insert(tag_facts)
-            newest = {name: statement.excluded[name] for name in ("digest", "children", "seen_at")}
-            await self._connection.execute(
-                statement.on_conflict_do_update(index_elements=["repository", "tag"], set_=newest),
-                [fact_row(fact) for fact in facts],
-            )
+        rows = [fact_row(fact) for fact in facts]
+        await upsert(self._connection, tag_facts, rows, update=("digest", "children", "seen_at"))
 
     async def _store_listing(self, listing: TagListing) -> None:
-        values = listing_row(listing)
-        await self._connection.execute(
-            insert(repository_tags)
-            .values(values)
-            .on_conflict_do_update(index_elements=["repository"], set_=values)
-        )
+        await upsert(self._connection, repository_tags, [listing_row(listing)])
 
     async def _snapshots(self) -> list[DigestSnapshot]:
         return await self._readers.snapshots.mend(self._connection, repository=self._findings.repository)
@@ -156,10 +146,6 @@ class ObservationWriter:
         before = next((one for one in found if one.key == snapshot.key), None)
         known = (*(before.former if before else ()), *snapshot.former, *(before.tags if before else ()))
         former = tuple(tag for tag in dict.fromkeys(known) if tag not in snapshot.tags)
-        values = snapshot_row(replace(snapshot, former=former))
-        await self._connection.execute(
-            insert(digest_snapshots)
-            .values(values)
-            .on_conflict_do_update(index_elements=["repository", "digest", "platform"], set_=values)
-        )
+        row = snapshot_row(replace(snapshot, former=former))
+        await upsert(self._connection, digest_snapshots, [row])
         return before is None or before.tags != snapshot.tags

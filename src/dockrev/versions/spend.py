@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Integer, Row, String, Table, delete
-from sqlalchemy.dialects.sqlite import insert
 
 from dockrev.clock import parse_timestamp
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.http.request_counter import HourlyRequests, RequestCounter, first_hour
 from dockrev.versions.rows import RowReader
 
@@ -45,15 +45,10 @@ class SpendStore:
         if not counts:
             return
         oldest = max(count.hour for count in counts) - _KEPT
-        statement = insert(registry_spend)
+        rows = [{"host": each.host, "hour": each.hour, "requests": each.requests} for each in counts]
         async with self._database.write() as connection:
             await connection.execute(delete(registry_spend).where(registry_spend.c.hour < oldest))
-            await connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["host", "hour"], set_={"requests": statement.excluded.requests}
-                ),
-                [{"host": each.host, "hour": each.hour, "requests": each.requests} for each in counts],
-            )
+            await upsert(connection, registry_spend, rows)
         counter.mark_saved(counts)
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Integer, Row, String, Table, Text, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from dockrev.clock import parse_timestamp
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.versions.batches import batches
@@ -149,18 +149,15 @@ class VersionStore:
         return found[0] if found else None
 
     async def record_retention(self, run: RetentionRun) -> None:
-        values = {
+        row = {
+            "subject": _SNAPSHOTS,
             "ran_at": run.ran_at,
             "deleted": run.deleted,
             "duration_ms": run.duration_ms,
             "error": run.error,
         }
         async with self._database.write() as connection:
-            await connection.execute(
-                insert(retention_runs)
-                .values(subject=_SNAPSHOTS, **values)
-                .on_conflict_do_update(index_elements=["subject"], set_=values)
-            )
+            await upsert(connection, retention_runs, [row])
 
 
 def _retention_run(row: Row[Any]) -> RetentionRun:

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Index, Integer, Row, String, Table, delete
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import parse_timestamp
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
+from dockrev.db.upsert import upsert
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.versions.models import DigestKey, InferenceReason, InferenceTask, TaskStatus
@@ -51,15 +51,7 @@ class TaskStore:
         async with self._database.write() as connection:
             for key in dropped:
                 await forget(connection, key)
-            if tasks:
-                statement = insert(inference_tasks)
-                newest = {name: statement.excluded[name] for name in _CHANGING}
-                await connection.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=["repository", "digest", "platform"], set_=newest
-                    ),
-                    [_row(task) for task in tasks],
-                )
+            await upsert(connection, inference_tasks, [_row(task) for task in tasks], update=_CHANGING)
 
 
 async def forget(connection: AsyncConnection, key: DigestKey) -> None:
