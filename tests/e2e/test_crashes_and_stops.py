@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,31 @@ async def test_an_upgrade_ends_or_resumes_the_jobs_of_the_release_that_kept_work
         assert (await api.check())["status"] == "success"
     assert list(server.db_path.parent.glob("*.workflows*")) == []
     assert "Traceback" not in server.logs()
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+async def test_a_second_server_refuses_to_start_and_ends_no_job_of_the_first(
+    server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry, tmp_path: Path, by_link: bool
+) -> None:
+    await server.started()
+    async with server.api() as api:
+        await deployed(host, fake_registry, api)
+        job_id = await start_check_that_hangs(api, fake_registry)
+        (tmp_path / "second").mkdir()
+        path = server.db_path
+        if by_link:
+            path = tmp_path / "second" / "link.sqlite3"
+            path.symlink_to(server.db_path)
+        second = ServerProcess(tmp_path / "second", host.docker_host, DOCKREV_DB_PATH=str(path))
+        second.start(preloaded=False)
+        assert await second.ended() != 0
+        assert "another Dockrev server uses it; stop it, or set another DOCKREV_DB_PATH" in second.logs()
+        assert "Traceback" not in second.logs()
+
+        job = await api.finished(job_id)
+        assert terminated_by(job) is None, "it ends by itself, when the registry's time is up"
+        fake_registry.heal()
+        assert (await api.check())["status"] == "success"
 
 
 async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(

@@ -85,16 +85,6 @@ async def test_a_directory_as_database_is_refused(server: ServerProcess) -> None
     assert str(server.db_path) in await refusal(server)
 
 
-async def test_a_second_server_is_refused_and_the_first_goes_on(
-    server: ServerProcess, host: FakeHost, tmp_path: Path
-) -> None:
-    await server.started()
-    (tmp_path / "second").mkdir()
-    second = ServerProcess(tmp_path / "second", host.docker_host, DOCKREV_DB_PATH=str(server.db_path))
-    assert "another Dockrev server uses it" in await refusal(second)
-    await server.ready()
-
-
 async def test_a_locked_database_is_refused_at_start(server: ServerProcess) -> None:
     server.db_path.parent.mkdir()
     with closing(sqlite3.connect(server.db_path, isolation_level=None)) as other:

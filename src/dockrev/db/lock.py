@@ -1,4 +1,4 @@
-"""One server to a database, since a second one would end the first one's jobs; and one restore by hand."""
+"""Locks beside the database: one server for each database, and one restore by hand at a time."""
 
 import fcntl
 import os
@@ -13,7 +13,12 @@ from dockrev.errors import Conflict, StorageError
 
 @contextmanager
 def only_server(path: Path, remedy: str = "stop it, or set another DOCKREV_DB_PATH") -> Iterator[None]:
-    """Held for as long as the block runs; the kernel gives it back after any kind of death."""
+    """Holds the lock while the block runs. The kernel releases it when the process ends, however it ends.
+
+    A second server would end the jobs of the first one. The lock stands beside the real file, so that links
+    lead to the same lock. Raises StorageError when another server holds it.
+    """
+    path = Path(os.path.realpath(path))
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         held = path.with_name(f"{path.name}.lock").open("w")
@@ -27,7 +32,7 @@ def only_server(path: Path, remedy: str = "stop it, or set another DOCKREV_DB_PA
 
 @contextmanager
 def only_restore(path: Path) -> Iterator[None]:
-    """As `only_server`, beside one. Of a kind that `holders` can ask about. Raises Conflict."""
+    """Holds the lock while the block runs. A server may run at the same time. Raises Conflict."""
     with storage_errors(path):
         held = restore_lock(path).open("w")
     with held:

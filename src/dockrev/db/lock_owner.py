@@ -1,4 +1,4 @@
-"""Who holds a database's locks, found out without taking one and without opening the database."""
+"""Which process holds a lock of a database. It takes no lock itself and does not open the database."""
 
 import fcntl
 import os
@@ -14,17 +14,17 @@ FLOCK = struct.Struct("@hhqqi")
 
 
 def writer(path: Path) -> int | None:
-    """The process that has held the write lock for a second, None when nobody has: writers come and go.
+    """The id of a process that holds the write lock for a whole second; None when there is none.
 
-    0: a process that cannot be seen from here, as in another container.
+    0 stands for a process that cannot be seen from here, such as one in another container.
     """
-    found = _holder(path)
+    process = _writer(path)
     for _ in range(_LOOKS):
-        if found is None:
+        if process is None:
             return None
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-        found = _holder(path)
-    return found
+        process = _writer(path)
+    return process
 
 
 def restore_lock(path: Path) -> Path:
@@ -32,22 +32,16 @@ def restore_lock(path: Path) -> Path:
 
 
 def restore_under_way(path: Path) -> bool:
-    """Does a process bring data back by hand? Raises OSError when that cannot be found out."""
+    """Whether a process restores data by hand. Raises OSError when the lock file cannot be read."""
     return _locked(restore_lock(path), 0, 0) is not None
 
 
-def _holder(path: Path) -> int | None:
-    return next(
-        (
-            found
-            for file, start, length in _places(path)
-            if (found := _locked(file, start, length)) is not None
-        ),
-        None,
-    )
+def _writer(path: Path) -> int | None:
+    processes = (_locked(file, start, length) for file, start, length in _write_locks(path))
+    return next((process for process in processes if process is not None), None)
 
 
-def _places(path: Path) -> Iterator[tuple[Path, int, int]]:
+def _write_locks(path: Path) -> Iterator[tuple[Path, int, int]]:
     """Where SQLite locks for writing (sqlite.org/fileformat2.html, "Locking-Page"; wal.html, "wal-index")."""
     yield path, 0x40000000, 512
     yield path.with_name(f"{path.name}-shm"), 120, 1
