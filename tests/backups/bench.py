@@ -49,7 +49,7 @@ class Bench:
             BackupCreator(host, store, settings, clock),
             BackupRestorer(host, store),
             BackupVerification(host, store),
-            BackupRecovery(host, store),
+            BackupRecovery([host], store),
             settings,
             store,
             base_dir,

@@ -14,6 +14,7 @@ from dockrev.backups.models import HeldContainer, Manner, RecordStatus
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
+from dockrev.hosts.local import LOCAL
 from tests.backups.bench import Bench, directory_of, tree, volume
 from tests.backups.doomed import AT_WORK
 from tests.fakes.clock import MovableClock
@@ -102,7 +103,9 @@ async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for
     async with Engine.open(DockerConfig(host=private_engine.host)) as client:
         bench = await Bench.prepare(client, database, clock, tmp_path / "backups")
         await bench.store.begin(Head("bkp_1", None, "stk_1", blog.name, clock.now(), ()), "/nowhere/x", [])
-        await bench.store.record_hold("bkp_1", HeldContainer(held.container_id, held.name, Manner.STOPPED))
+        await bench.store.record_hold(
+            "bkp_1", HeldContainer(LOCAL, held.container_id, held.name, Manner.STOPPED)
+        )
         await asyncio.to_thread(private_engine.stop)
         await bench.recovery.recover()
         await asyncio.to_thread(private_engine.start)

@@ -26,6 +26,7 @@ def made(number: int, cleanup_after: datetime | None, *, stack_id: str = "stk_1"
     """The higher the number, the newer."""
     return Backup(
         id=f"bkp_{number}",
+        host_id="local",
         stack_id=stack_id,
         project="blog",
         job_id=None,

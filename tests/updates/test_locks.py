@@ -36,7 +36,7 @@ async def test_a_stack_and_the_name_of_an_image_have_one_update_at_a_time(
         settled.set()
 
     async def work(plan: StackPlan, until: asyncio.Event) -> None:
-        async with locks.hold("local", plan, tell):
+        async with locks.hold(plan, tell):
             entered.set()
             await until.wait()
             done.append(plan.stack_id + plan.services[0].name)
@@ -63,7 +63,7 @@ async def test_updates_of_the_same_images_in_another_order_do_not_wait_for_each_
 
     async def work(plan: StackPlan) -> None:
         for _ in range(50):
-            async with locks.hold("local", plan, tell):
+            async with locks.hold(plan, tell):
                 await asyncio.sleep(0)
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:

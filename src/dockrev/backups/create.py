@@ -66,6 +66,7 @@ class _IncludedTarget:
 
 class BackupCreator:
     def __init__(self, host: Host, store: BackupStore, settings: SettingsStore, clock: Clock) -> None:
+        self._host_id = host.id
         self._containers = host.containers
         self._users = DataUsers(host)
         self._access = DataAccess(host)
@@ -164,7 +165,7 @@ class BackupCreator:
     ) -> AsyncIterator[None]:
         """Records the backup before its files exist, so that a crash leaves no file without a record."""
         await asyncio.to_thread(_prepare, path, sum(each.size.needed_bytes for each in included))
-        await self._store.begin(head, str(path), [each.candidate.target for each in included])
+        await self._store.begin(head, str(path), [each.candidate.target for each in included], self._host_id)
         try:
             yield
         except FAILURES as error:

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 class ContainerHolds:
     def __init__(self, host: Host, store: BackupStore) -> None:
+        self._host_id = host.id
         self._containers = host.containers
         self._store = store
 
@@ -41,7 +42,9 @@ class ContainerHolds:
         """A container that somebody else has paused already is left alone, and so stays paused."""
         for container in containers:
             if not (container.state is ContainerState.PAUSED and manner is Manner.PAUSED):
-                await self._hold(backup_id, HeldContainer(container.id, container.name, manner))
+                await self._hold(
+                    backup_id, HeldContainer(self._host_id, container.id, container.name, manner)
+                )
 
     async def release(self, backup_id: str) -> None:
         """Tries each container. Raises BackupError naming those that are still held."""

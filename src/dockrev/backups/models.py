@@ -116,6 +116,7 @@ class Backup:
     """The record of a backup. `cleanup_after` None: its update has not succeeded."""
 
     id: str
+    host_id: str
     stack_id: str
     project: str
     job_id: str | None
@@ -140,6 +141,7 @@ class Manner(StrEnum):
 class HeldContainer:
     """A container that is paused or stopped until it is released."""
 
+    host_id: str
     container_id: str
     name: str
     manner: Manner

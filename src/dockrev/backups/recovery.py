@@ -1,6 +1,7 @@
 """Cleans up what backups left half done when the process was killed."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import structlog
@@ -17,11 +18,11 @@ log = structlog.get_logger()
 
 
 class BackupRecovery:
-    def __init__(self, host: Host, store: BackupStore) -> None:
-        self._containers = host.containers
-        self._holds = ContainerHolds(host, store)
+    def __init__(self, hosts: Iterable[Host], store: BackupStore) -> None:
+        self._hosts = {host.id: host for host in hosts}
         self._store = store
-        self._to_release: list[HeldContainer] = []
+        self._to_release: dict[str, list[HeldContainer]] = {}
+        """By the id of the host."""
 
     async def recover(self) -> None:
         """At start, before any job runs: removes unfinished archives and releases held containers.
@@ -40,19 +41,31 @@ class BackupRecovery:
                 action="backup.restore_pending",
                 containers=waiting,
             )
-        self._to_release = [one for one in held if one.manner is not Manner.STOPPED_FOR_RESTORE]
+        self._to_release = {
+            host_id: [
+                one for one in held if one.host_id == host_id and one.manner is not Manner.STOPPED_FOR_RESTORE
+            ]
+            for host_id in self._hosts
+        }
         await self.release_rest()
-        try:
-            for helper in await self._containers.helpers():
-                await self._containers.remove_helper(helper.id)
-        except DockerError as error:
-            log.warning("Helper containers may be left", action="backup.helpers_left", cause=error.message)
+        for host in self._hosts.values():
+            try:
+                for helper in await host.containers.helpers():
+                    await host.containers.remove_helper(helper.id)
+            except DockerError as error:
+                log.warning(
+                    "Helper containers may be left", action="backup.helpers_left", cause=error.message
+                )
 
     async def release_rest(self) -> None:
         """Tries again to release the containers that `recover` could not release."""
+        for host_id, held in self._to_release.items():
+            await self._release(self._hosts[host_id], held)
+
+    async def _release(self, host: Host, held: Sequence[HeldContainer]) -> None:
         try:
-            await self._holds.release_all(self._to_release)
-            self._to_release = []
+            await ContainerHolds(host, self._store).release_all(held)
+            self._to_release[host.id] = []
         except BackupError as error:
             log.error(
                 "Containers of an interrupted backup are still held",

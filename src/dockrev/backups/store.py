@@ -75,10 +75,13 @@ class BackupStore:
         self._database = database
         self._clock = clock
 
-    async def begin(self, head: Head, artifact_path: str, targets: Sequence[BackupTarget]) -> None:
+    async def begin(
+        self, head: Head, artifact_path: str, targets: Sequence[BackupTarget], host_id: str = LOCAL
+    ) -> None:
         """Call it before the first byte is written, so that a crash leaves no file without a record."""
         values = {
             "id": head.backup_id,
+            "host_id": host_id,
             "stack_id": head.stack_id,
             "project": head.project,
             "job_id": head.job_id,
@@ -141,6 +144,7 @@ class BackupStore:
     async def record_hold(self, backup_id: str, container: HeldContainer) -> None:
         """Call it before the container is held. A second hold of the same container changes nothing."""
         values = {
+            "host_id": container.host_id,
             "container_id": container.container_id,
             "name": container.name,
             "manner": container.manner,
@@ -157,7 +161,9 @@ class BackupStore:
             query = query.where(suspended_containers.c.backup_id == backup_id)
         async with self._database.read() as connection:
             rows = await connection.execute(query)
-            return [HeldContainer(row.container_id, row.name, Manner(row.manner)) for row in rows]
+            return [
+                HeldContainer(row.host_id, row.container_id, row.name, Manner(row.manner)) for row in rows
+            ]
 
     async def forget_hold(self, container_id: str) -> None:
         async with self._database.write(durable=True) as connection:
@@ -169,6 +175,7 @@ class BackupStore:
 def _backup(row: Row[Any]) -> Backup:
     return Backup(
         id=row.id,
+        host_id=row.host_id,
         stack_id=row.stack_id,
         project=row.project,
         job_id=row.job_id,

@@ -9,6 +9,7 @@ from dockrev.backups.retention import BackupRetention
 from dockrev.backups.store import BackupStore
 from dockrev.composition.read_side import ReadSide
 from dockrev.db.database import Database
+from dockrev.hosts.host import Host
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.old_workflows import delete_workflow_files
 from dockrev.jobs.runner import JobRunner
@@ -52,25 +53,25 @@ def build_write_side(read: ReadSide) -> WriteSide:
         jobs,
         UpdateStore(read.database, read.clock),
         Reservations(read.database),
-        _environment(read, backups, retention),
+        {host.id: _environment(read, host, backups) for host in read.hosts},
+        retention,
     )
     return WriteSide(
-        read.database, feed, jobs, runner, BackupRecovery(read.host, backups), retention, updates
+        read.database, feed, jobs, runner, BackupRecovery(read.hosts, backups), retention, updates
     )
 
 
-def _environment(read: ReadSide, backups: BackupStore, retention: BackupRetention) -> UpdateEnvironment:
+def _environment(read: ReadSide, host: Host, backups: BackupStore) -> UpdateEnvironment:
     return UpdateEnvironment(
-        host=read.host,
+        host=host,
         registry=read.registry,
         credentials=CredentialStore(read.config.registry.credentials_file, read.clock),
         backups=backups,
-        backup_creator=BackupCreator(read.host, backups, read.settings, read.clock),
-        backup_restorer=BackupRestorer(read.host, backups),
-        backup_retention=retention,
+        backup_creator=BackupCreator(host, backups, read.settings, read.clock),
+        backup_restorer=BackupRestorer(host, backups),
         stacks=read.stacks,
         views=read.views,
-        scanner=read.scanners.of(read.host.id),
+        scanner=read.scanners.of(host.id),
         checker=read.checker,
         settings=read.settings,
         clock=read.clock,

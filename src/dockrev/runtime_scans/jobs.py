@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dockrev.discovery.scanners import Scanners
 from dockrev.errors import Conflict, UpstreamError
 from dockrev.hosts.directory import HostDirectory
+from dockrev.hosts.local import LOCAL
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -77,7 +78,8 @@ class RuntimeScanJobs:
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same scan runs, InvalidArgument for an id that does not exist."""
         await require_known(self._stacks, target)
-        job = NewJob(new_id(IdPrefix.JOB), JOB_TYPE, target, created_by, reason)
+        host_id = await host_of(self._stacks, target) or LOCAL
+        job = NewJob(new_id(IdPrefix.JOB), JOB_TYPE, target, created_by, reason, host_id=host_id)
         await self._runner.submit(job, Exclusive())
         return job.id
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from dockrev.clock import timestamp
 from dockrev.discovery.scanners import Scanners
 from dockrev.errors import Conflict
+from dockrev.hosts.local import LOCAL
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -62,7 +63,8 @@ class CheckJobs:
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
         """Raises Conflict while the same check runs, InvalidArgument for an id that does not exist."""
         await require_known(self._stacks, target)
-        job = NewJob(new_id(IdPrefix.CHECK_JOB), JOB_TYPE, target, created_by, reason)
+        host_id = await host_of(self._stacks, target) or LOCAL
+        job = NewJob(new_id(IdPrefix.CHECK_JOB), JOB_TYPE, target, created_by, reason, host_id=host_id)
         await self._runner.submit(job, Exclusive(stale_after=_STALE_AFTER))
         return job.id
 

@@ -1,11 +1,10 @@
-"""What updates of this process work with."""
+"""What the updates of one host work with."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from dockrev.backups.create import BackupCreator
 from dockrev.backups.restore import BackupRestorer
-from dockrev.backups.retention import BackupRetention
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
 from dockrev.config import UpdateConfig
@@ -33,7 +32,6 @@ class UpdateEnvironment:
     backups: BackupStore
     backup_creator: BackupCreator
     backup_restorer: BackupRestorer
-    backup_retention: BackupRetention
     stacks: StackStore
     views: StackViews
     scanner: Scanner

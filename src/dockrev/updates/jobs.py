@@ -1,21 +1,25 @@
 """Updates as jobs: admitted with their reservations, resumed after a restart, ended with a true summary."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dockrev.errors import AppError, JobCancelled
+from dockrev.backups.retention import BackupRetention
+from dockrev.docker.images import Images
+from dockrev.errors import AppError, JobCancelled, NotFound
+from dockrev.hosts.local import LOCAL
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
-from dockrev.jobs.models import JobOutcome, JobStatus, Level, NewJob, Terminated, Termination
+from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, Level, NewJob, Terminated, Termination
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.replacement.kept_image import unneeded_tags
 from dockrev.replacement.waiting import or_cancelled
+from dockrev.stacks.scope import host_of
 from dockrev.updates.documents import UpdateStateSettled, UpdateStepped, UpdateSummary
 from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.locks import UpdateLocks
@@ -40,13 +44,16 @@ class UpdateJobs:
         jobs: JobStore,
         updates: UpdateStore,
         reservations: Reservations,
-        environment: UpdateEnvironment,
+        environments: Mapping[str, UpdateEnvironment],
+        backups: BackupRetention,
     ) -> None:
+        """`environments`: by the id of the host."""
         self._runner = runner
         self._jobs = jobs
         self._updates = updates
         self._reservations = reservations
-        self._environment = environment
+        self._environments = environments
+        self._backups = backups
         self._locks = UpdateLocks()
         runner.register(
             JobKind(JOB_TYPE, self._run, UpdateSummary, (UpdateStepped, UpdateStateSettled), resumes=True)
@@ -54,9 +61,10 @@ class UpdateJobs:
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
         """Raises InvalidArgument or Conflict, and then nothing was recorded."""
-        # Without the engine nobody can say which service is Dockrev itself.
-        await self._environment.host.own_service()
-        plan = plan_update(request, await self._environment.views.all())
+        for environment in await self._environments_of(request.target):
+            # Without the engine nobody can say which service is Dockrev itself.
+            await environment.host.own_service()
+        plan = plan_update(request, await self._local.views.all())
         job_id = new_id(IdPrefix.JOB)
         job = NewJob(
             job_id,
@@ -67,9 +75,28 @@ class UpdateJobs:
             allow_arch_mismatch=request.allow_arch_mismatch,
             backup_mode=request.backup_mode,
             summary=UpdateSummary(mode=request.mode),
+            host_id=plan.stacks[0].host_id if len(plan.stacks) == 1 else LOCAL,
         )
         await self._runner.submit(job, within=lambda connection: self._admit(connection, job_id, plan))
         return job_id
+
+    @property
+    def _local(self) -> UpdateEnvironment:
+        return self._environments[LOCAL]
+
+    async def _environments_of(self, target: JobTarget) -> Collection[UpdateEnvironment]:
+        """None for a stack or a service that does not exist: the plan says so."""
+        try:
+            host_id = await host_of(self._local.stacks, target)
+        except NotFound:
+            return ()
+        return self._environments.values() if host_id is None else [self._environment_of(host_id)]
+
+    def _environment_of(self, host_id: str) -> UpdateEnvironment:
+        """Raises NotFound for a host that is not configured any more."""
+        if host_id not in self._environments:
+            raise NotFound(f"the host {host_id} is not configured")
+        return self._environments[host_id]
 
     async def _admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
         await self._reservations.for_job(connection, job_id, plan.service_ids)
@@ -79,15 +106,18 @@ class UpdateJobs:
         """Before jobs run: removes the reservations and image tags that a crash left behind."""
         unfinished = {job.id for job in await self._jobs.unfinished()}
         await self._reservations.release_all_but(unfinished)
-        try:
-            if tags := await self._environment.host.images.rollback_tags():
-                service_ids = {
-                    one.service.id for stack in await self._environment.views.all() for one in stack.services
-                }
-                for tag in unneeded_tags(tags, unfinished, service_ids):
-                    await self._environment.host.images.untag(tag)
-        except AppError as error:
-            log.warning("Tags of old images stay", action="update.repair_failed", cause=error.message)
+        for environment in self._environments.values():
+            try:
+                await self._remove_unneeded_tags(environment.host.images, unfinished)
+            except AppError as error:
+                log.warning("Tags of old images stay", action="update.repair_failed", cause=error.message)
+
+    async def _remove_unneeded_tags(self, images: Images, unfinished: Collection[str]) -> None:
+        if tags := await images.rollback_tags():
+            stacks = await self._local.stacks.all()
+            service_ids = {service.id for stack in stacks for service in stack.services}
+            for tag in unneeded_tags(tags, unfinished, service_ids):
+                await images.untag(tag)
 
     async def _run(self, context: JobContext) -> JobOutcome:
         """A first run or a resumed one: the journal makes the difference."""
@@ -105,11 +135,11 @@ class UpdateJobs:
             f"update finished: {status}", Level.INFO if status is JobStatus.SUCCESS else Level.WARN
         )
         if status is JobStatus.SUCCESS:
-            await self._environment.backup_retention.update_succeeded(context.job.id)
+            await self._backups.update_succeeded(context.job.id)
         await self._reservations.release(context.job.id)
         summary = summary_of(plan, outcomes)
         if was_cancelled(outcomes):
-            terminated = Terminated(reason=Termination.CANCELLED, at=self._environment.clock.now())
+            terminated = Terminated(reason=Termination.CANCELLED, at=self._local.clock.now())
             summary = summary.model_copy(update={"terminated": terminated})
         return JobOutcome(status, summary)
 
@@ -120,14 +150,15 @@ class UpdateJobs:
         begun = await self._updates.has_begun(context.job.id)
 
         async def update(stack: StackPlan) -> StackOutcome:
+            environment = self._environment_of(stack.host_id)
             async with places, self._locked(context, stack, begun=begun):
                 return await update_stack(
                     context.job.id,
                     plan,
                     stack,
                     self._updates.journal(context.job.id, stack.stack_id),
-                    self._environment,
-                    StackReport(report, stack, self._environment),
+                    environment,
+                    StackReport(report, stack, environment),
                     context.cancel_requested,
                 )
 
@@ -142,8 +173,7 @@ class UpdateJobs:
     async def _locked(self, context: JobContext, stack: StackPlan, *, begun: bool) -> AsyncIterator[None]:
         """A job that has begun needs the locks to roll back too. Another one stops waiting on a cancel."""
         async with AsyncExitStack() as held:
-            host_id = self._environment.host.id
-            waiting = held.enter_async_context(self._locks.hold(host_id, stack, context.log))
+            waiting = held.enter_async_context(self._locks.hold(stack, context.log))
             with suppress(JobCancelled):
                 await (waiting if begun else or_cancelled(context.cancel_requested, waiting))
             yield

@@ -18,12 +18,10 @@ class UpdateLocks:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def hold(
-        self, host_id: str, stack: StackPlan, tell: Callable[[str], Awaitable[None]]
-    ) -> AsyncIterator[None]:
+    async def hold(self, stack: StackPlan, tell: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
         """Waits until no other update holds any of the locks; tells it when there is a wait."""
         names = sorted({stack.stack_id, *(str(service.ref) for service in stack.services)})
-        locks = [self._locks.setdefault((host_id, name), asyncio.Lock()) for name in names]
+        locks = [self._locks.setdefault((stack.host_id, name), asyncio.Lock()) for name in names]
         if any(lock.locked() for lock in locks):
             await tell(f"{stack.project} waits for another update of it, or of an image it has")
         async with AsyncExitStack() as held:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from dockrev.errors import Json
+from dockrev.hosts.local import LOCAL
 from dockrev.jobs.models import BackupMode, JobTarget, Reason
 from dockrev.replacement.outcome import ServiceOutcome
 from dockrev.replacement.plan import ServiceChange
@@ -58,6 +59,7 @@ class StackPlan:
     project: str
     services: tuple[ServicePlan, ...]
     skipped_downgrades: tuple[Mapping[str, Any], ...] = ()
+    host_id: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _stack_plan(
         for one in updated
     )
     skipped = tuple(downgrades[one.service.id] for one in stack.services if one.service.id in downgrades)
-    return StackPlan(stack.stack.id, stack.stack.name, services, skipped)
+    return StackPlan(stack.stack.id, stack.stack.name, services, skipped, stack.stack.host_id)
 
 
 def _image_name(one: ServiceView) -> str:
