@@ -35,7 +35,7 @@ Service = Mapping[str, Any]
 def settle_for(server: ServerProcess, **backup: Any) -> None:
     """Short waits and backups where the test can see them, as an operator would have chosen them."""
     sections = {
-        "updates": {"stabilitySeconds": 1, "healthDeadlineCapSeconds": 60},
+        "updates": {"stabilitySeconds": 0.3, "healthDeadlineCapSeconds": 60},
         "backup": {"baseDir": str(server.directory / "backups"), **backup},
     }
     with closing(sqlite3.connect(server.db_path, timeout=20)) as database, database:

@@ -57,7 +57,7 @@ def assess(
     now: datetime,
     limits: HealthLimits,
 ) -> HealthAssessment:
-    """`stable_since` is when these very containers were first seen, or when one of them last restarted."""
+    """`stable_since` is when these very containers were first seen, or when one last restarted or stopped."""
     if len(containers) < replicas:
         missing = f"{len(containers)} of {counted(replicas, 'container')} there"
         return HealthAssessment(HealthVerdict.WAIT, missing)

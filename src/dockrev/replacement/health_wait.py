@@ -12,6 +12,7 @@ from datetime import datetime
 from dockrev.clock import Clock
 from dockrev.docker.engine import Engine
 from dockrev.docker.inspect import ContainerDetail
+from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import Conflict, DockerError
 from dockrev.hosts.host import Host
 from dockrev.replacement.health import HealthLimits, HealthVerdict, assess
@@ -58,7 +59,7 @@ async def _wait(
 ) -> str:
     began = stable_since = clock.now()
     containers: Sequence[ContainerDetail] = ()
-    restarts: Mapping[str, int] = {}
+    lives: Mapping[str, tuple[int, ContainerState]] = {}
     while True:
         changed.clear()
         now, away = clock.now(), None
@@ -67,7 +68,7 @@ async def _wait(
         except DockerError as error:
             away, reason = error, error.message
         else:
-            if restarts != (restarts := {one.id: one.restart_count for one in containers}):
+            if lives != (lives := {one.id: (one.restart_count, one.state) for one in containers}):
                 stable_since = now
             health = assess(containers, expected.image, expected.replicas, stable_since, now, limits)
             reason = health.reason

@@ -1,7 +1,6 @@
 """What the updates of one host work with."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from dockrev.backups.create import BackupCreator
 from dockrev.backups.restore import BackupRestorer
@@ -12,7 +11,6 @@ from dockrev.discovery.scan import Scanner
 from dockrev.hosts.host import Host
 from dockrev.registry.client import RegistryClient
 from dockrev.registry.credentials import CredentialStore
-from dockrev.replacement.health import HealthLimits
 from dockrev.replacement.ports import ImageRegistry
 from dockrev.replacement.waiting import ReplacementPolicies, is_temporary
 from dockrev.retry import RetryPolicy, doubling
@@ -21,7 +19,7 @@ from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import ServiceView, StackViews
 from dockrev.update_checks.checker import Checker
 from dockrev.updates.logins import registry_login
-from dockrev.updates.settings import UpdateSettings
+from dockrev.updates.settings import health_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,11 @@ class UpdateEnvironment:
         return await self.views.service(stack_id, service_id)
 
     async def policies(self) -> ReplacementPolicies:
-        chosen, retries = await self.settings.section(UpdateSettings), self.retries
+        retries = self.retries
         pauses = doubling(
             retries.retry_base_ms / 1000, retries.retry_max_ms / 1000, retries.retry_max_attempts - 1
         )
         return ReplacementPolicies(
             registry=RetryPolicy(pauses, is_temporary),
-            health=HealthLimits(
-                stability=timedelta(seconds=chosen.stability_seconds),
-                longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
-            ),
+            health=await health_limits(self.settings),
         )

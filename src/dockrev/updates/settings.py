@@ -1,7 +1,9 @@
 """The settings of updates."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from dockrev.replacement.health import HealthLimits
 from dockrev.settings.section import Section
@@ -10,14 +12,14 @@ from dockrev.web.wire import SafeInteger
 
 
 class UpdateSettings(Section):
-    """`stability_seconds`: how long a container without a health check is watched.
+    """`stability_seconds`: how long a container without a health check has to run without a restart.
 
     `health_deadline_cap_seconds`: the longest wait for a container that has one.
     """
 
     section_name: ClassVar[str] = "updates"
 
-    stability_seconds: SafeInteger = 10
+    stability_seconds: SafeInteger | Annotated[float, Field(ge=0)] = 10
     health_deadline_cap_seconds: SafeInteger = 900
 
 
