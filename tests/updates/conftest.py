@@ -13,11 +13,6 @@ from tests.updates.slow_front import SlowFront
 from tests.updates.story import Story, settle_for
 
 
-@pytest.fixture
-def module_engine(engine: Engine) -> Engine:
-    return engine
-
-
 @pytest.fixture(scope="package")
 def update_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Shared by the stories of a worker; they use projects of their own."""
@@ -54,8 +49,3 @@ async def front(story: Story) -> AsyncIterator[SlowFront]:
     async with SlowFront.before(story.registry.host) as front:
         story.front = front.host
         yield front
-
-
-@pytest.fixture
-def story_alone(story: Story) -> Story:
-    return story

@@ -27,11 +27,6 @@ from tests.updates.story import (
 SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_seconds=2)
 
 
-@pytest.fixture
-def story(story_alone: Story) -> Story:
-    return story_alone
-
-
 @pytest.mark.parametrize(
     ("image", "service", "reason"),
     [

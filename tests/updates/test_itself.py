@@ -20,11 +20,6 @@ HOLDING = {"stop", "die", "kill", "pause"}
 
 
 @pytest.fixture
-def story(story_alone: Story) -> Story:
-    return story_alone
-
-
-@pytest.fixture
 def server(story: Story, bed: Bed, tmp_path: Path) -> ServerProcess:
     """Not started; the story's own from now on."""
     story.server = ServerProcess(

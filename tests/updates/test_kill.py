@@ -41,13 +41,11 @@ STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done')
 
 @pytest.fixture
 def story(
-    bed: Bed, module_engine: Engine, registry: Registry, images: Images, tmp_path: Path
+    bed: Bed, engine: Engine, registry: Registry, images: Images, projects: Projects, tmp_path: Path
 ) -> Iterator[Story]:
-    projects = Projects(module_engine, tmp_path / "projects", bed.docker_config)
-    with server_on_bed(bed, module_engine, tmp_path) as server:
+    with server_on_bed(bed, engine, tmp_path) as server:
         settle_for(server, restoreDataOnRollback=True)
-        yield Story(server, module_engine, registry, images, projects)
-    projects.remove_all()
+        yield Story(server, engine, registry, images, projects)
 
 
 async def with_data(story: Story, **service: Any) -> Deployed:
