@@ -16,14 +16,14 @@ from dockrev.images.store import ImageStore
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.service_images import DemandBook, ServiceImage
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.worker import InferenceWorker
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient, open_http
 from dockrev.versions.models import DigestKey, InferenceReason
-from dockrev.versions.state import Need
+from dockrev.versions.service_image import ServiceImage
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import resolved
 from dockrev.versions.tasks import TaskStore
@@ -33,7 +33,7 @@ _ONCE_PER_HOST = (Kind.TOKEN, Kind.PING)
 
 
 @dataclass
-class Services:
+class Services(ServiceImages):
     """One service for each repository."""
 
     wanted: dict[str, ServiceImage] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Inference:
             self._queue,
             DigestLookup(client, self._versions, self._images, self._clock),
             self._versions,
-            DemandBook(self._services, self._clock),
+            self._services,
             events,
             self._clock,
         )
@@ -100,6 +100,7 @@ class Inference:
             service_id=repository,
             ref=ImageRef.parse(f"{self._full(repository)}:{tag}"),
             tag=tag,
+            platform=_HOST,
             current=Digest(current),
             candidate=Digest(candidate) if candidate else None,
             labels=(label,) if label else (),
@@ -107,17 +108,17 @@ class Inference:
 
     async def look(self, repository: str, digest: str) -> int:
         """Has the digest looked into; how many requests that cost."""
-        key = DigestKey(self._full(repository), Digest(digest), _HOST)
         before = await self._requests()
-        await self._queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
+        image = self._services.wanted[repository]
+        await self._queue.enqueue([image.lookup(Digest(digest), InferenceReason.NEW_VERSION)])
         await self._worker.work_once()
         return await self._requests() - before
 
     async def tags(self, repository: str, digest: str) -> tuple[str, ...]:
         """Those that are known to name the digest."""
         full, wanted = self._full(repository), Digest(digest)
-        known = await self._versions.known([(full, wanted)], _HOST)
-        return tuple(known.tags_of(full, wanted))
+        known = await self._versions.known([(full, wanted)])
+        return tuple(known.tags_of(DigestKey(full, wanted, _HOST)))
 
     async def shown(self, repository: str, digest: str, tag: str) -> str | None:
         """The version that a service of that tag shows."""

@@ -108,7 +108,9 @@ def _looking(read: ReadSide, write: WriteSide) -> _Looking:
     runner, config = write.runner, read.config
     return _Looking(
         discovery=DiscoveryJobs(runner, read.scanners, config.discovery.max_actions),
-        checks=CheckJobs(runner, read.checker, read.stacks, read.scanners, read.inference.names.of),
+        checks=CheckJobs(
+            runner, read.checker, read.stacks, read.scanners, read.inference.display_versions.of
+        ),
         scans=RuntimeScanJobs(
             runner,
             write.jobs,
@@ -178,7 +180,7 @@ def _inference_routes(read: ReadSide, shutdown: Shutdown) -> InferenceRoutes:
     return InferenceRoutes(
         inference.queue,
         read.versions,
-        read.demand,
+        read.service_images,
         inference.full_scan,
         read.registry,
         inference.events,

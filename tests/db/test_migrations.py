@@ -21,6 +21,10 @@ from dockrev.db.database import Database
 from dockrev.db.migrate import HEAD, migrate, revision
 from dockrev.db.schema import metadata
 from dockrev.errors import StorageError
+from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
+from dockrev.versions.models import DigestKey, InferenceReason, Lookup
+from dockrev.versions.tasks import TaskStore
 
 VERSIONS = Path(dockrev.__file__).parent / "db" / "migrations" / "versions"
 
@@ -250,6 +254,22 @@ def test_everything_on_record_belongs_to_the_local_host_after_the_upgrade(tmp_pa
         connection.execute(twin, ["garage"])
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
             connection.execute(twin.replace("stk_2", "stk_3"), ["garage"])
+
+
+async def test_a_task_on_record_is_still_there_after_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0007")
+    digest, moment = f"sha256:{'a' * 64}", "2026-01-02T03:04:05.000000Z"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO inference_tasks VALUES (?, ?, ?, 'force', 'queued', ?, NULL, ?, 0, NULL)",
+            ("ghcr.io/acme/web", digest, "linux/amd64", moment, moment),
+        )
+    migrate(path)
+    async with Database.open(path) as database:
+        (task,) = await TaskStore(database).load()
+    key = DigestKey("ghcr.io/acme/web", Digest(digest), Platform("linux", "amd64"))
+    assert task.lookup == Lookup(key, InferenceReason.FORCE)
 
 
 async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Self
 
@@ -16,14 +17,14 @@ from dockrev.inference.backfill import Backfill
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.service_images import DemandBook, ServiceImage
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.worker import InferenceWorker
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient, open_http
-from dockrev.versions.models import DigestKey, DigestSnapshot, InferenceReason, InferenceTask
-from dockrev.versions.state import Need
+from dockrev.versions.models import DigestKey, DigestSnapshot, InferenceReason, InferenceTask, Lookup
+from dockrev.versions.service_image import ServiceImage
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
@@ -44,8 +45,8 @@ def key(name: str = "1.4.0", repository: str = WEB) -> DigestKey:
     return DigestKey(repository, digest(name), AMD64)
 
 
-def need(name: str, reason: InferenceReason = InferenceReason.CACHE_MISS, repository: str = WEB) -> Need:
-    return Need(key(name, repository), reason)
+def need(name: str, reason: InferenceReason = InferenceReason.CACHE_MISS, repository: str = WEB) -> Lookup:
+    return Lookup(key(name, repository), reason)
 
 
 def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Digest]:
@@ -56,8 +57,8 @@ def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Dig
 
 
 @dataclass
-class Services:
-    """A demand that tests can set."""
+class Services(ServiceImages):
+    """The images of services that no host runs."""
 
     wanted: list[ServiceImage] = field(default_factory=list)
 
@@ -70,9 +71,6 @@ class Services:
             raise NotFound("service not found")
         return found
 
-    async def platform(self) -> Platform:
-        return AMD64
-
     def run(
         self,
         ref: str,
@@ -83,9 +81,20 @@ class Services:
         archived: bool = False,
     ) -> ServiceImage:
         parsed = ImageRef.parse(ref)
-        wanted = ServiceImage(service_id, parsed, parsed.tag or "", current, candidate, labels, archived)
+        wanted = ServiceImage(
+            service_id, parsed, parsed.tag or "", AMD64, current, candidate, labels, archived
+        )
         self.wanted.append(wanted)
         return wanted
+
+    def lookup(self, key: DigestKey, reason: InferenceReason) -> Lookup:
+        """For all services that need this digest."""
+        found = [
+            image.lookup(key.digest, reason)
+            for image in self.wanted
+            if image.ref.repository == key.repository and key.digest in image.digests
+        ]
+        return reduce(Lookup.merged, found) if found else Lookup(key, reason)
 
 
 @dataclass
@@ -121,7 +130,6 @@ class Engine:
             images, versions, events = ImageStore(database, clock), VersionStore(database), EventBuffer(clock)
             queue = TaskQueue(TaskStore(database), events, clock)
             await queue.load()
-            book = DemandBook(services, clock)
             lookup = DigestLookup(client, versions, images, clock)
             yield cls(
                 registry=registry,
@@ -131,8 +139,8 @@ class Engine:
                 versions=versions,
                 queue=queue,
                 events=events,
-                worker=InferenceWorker(queue, lookup, versions, book, events, clock),
-                backfill=Backfill(client, versions, images, queue, book, clock),
+                worker=InferenceWorker(queue, lookup, versions, services, events, clock),
+                backfill=Backfill(client, versions, images, queue, services, clock),
                 services=services,
                 clock=clock,
             )
@@ -156,7 +164,7 @@ class Engine:
     async def enqueue(
         self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
     ) -> None:
-        await self.queue.enqueue([Need(self.key(path, content), reason)])
+        await self.queue.enqueue([self.services.lookup(self.key(path, content), reason)])
 
     def task(self, path: str, content: Digest) -> InferenceTask | None:
         return self.queue.get(self.key(path, content))

@@ -7,8 +7,7 @@ from typing import Any
 
 from dockrev.clock import timestamp
 from dockrev.oci.digest import Digest
-from dockrev.versions.models import InferenceReason
-from dockrev.versions.state import Need
+from dockrev.versions.models import InferenceReason, Lookup
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import release
@@ -102,7 +101,7 @@ async def test_a_look_for_one_digest_that_reads_the_last_tags_renews_the_snapsho
         pages = Pages(whole, await whole.stack(web=old))
         await whole.check()
         key = whole.key("web", new)
-        await whole.core.inference.queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
+        await whole.core.inference.queue.enqueue([Lookup(key, InferenceReason.NEW_VERSION)])
         await whole.wait_done()
         before = await pages.snapshot(new)
         assert before["scan"]["manifestsOk"] < before["scan"]["repoTagsTotal"]
@@ -161,7 +160,7 @@ async def test_an_order_asks_again_every_tag_that_named_the_digest(
         for tag in floating:
             registry.retag("web", tag, old)
         clock.advance(60)
-        await whole.core.inference.queue.enqueue([Need(whole.key("web", new), InferenceReason.FORCE)])
+        await whole.core.inference.queue.enqueue([Lookup(whole.key("web", new), InferenceReason.FORCE)])
         await whole.wait_done()
         assert (await pages.snapshot(new))["tags"] == ["1.5.1"]
         assert set((await pages.full_scan(old))["tags"]) == {"1.4.0", *floating}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
-from tests.inference.building import AMD64, APP, Engine, digest, release
+from tests.inference.building import APP, Engine, digest, release
 
 
 async def complete(engine: Engine, most: int = 100) -> int:
@@ -166,8 +166,8 @@ async def test_a_small_repository_without_a_version_does_not_wait_for_a_large_on
     await engine.backfill.step()
     heads = [line.split("/")[3] for line in registry.requests if line.startswith("HEAD")]
     assert set(heads) == {"b-small"}
-    known = await engine.versions.known([(engine.repository("acme/b-small"), small[0])], AMD64)
-    assert known.tags_of(engine.repository("acme/b-small"), small[0]) == ("2.0.0",)
+    known = await engine.versions.known([(engine.repository("acme/b-small"), small[0])])
+    assert known.tags_of(engine.key("acme/b-small", small[0])) == ("2.0.0",)
 
 
 async def test_a_search_goes_on_until_the_version_is_found_and_no_further(

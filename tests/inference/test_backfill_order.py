@@ -6,27 +6,24 @@ from dockrev.inference.backfill_order import (
     Unfinished,
     backfill_order,
     first_of_each_registry,
-    listed_to_tell,
+    repositories_to_list,
 )
-from dockrev.inference.service_images import DigestContext
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
-from dockrev.versions.models import DigestKey, VersionKnowledge
+from dockrev.versions.models import VersionKnowledge
+from dockrev.versions.service_image import ServiceImage
 from tests.inference.building import AMD64, digest
 
 
-def wanted(
-    repository: str, name: str = "x", *raw_tags: str, required: bool = True
-) -> tuple[DigestKey, DigestContext]:
+def image(repository: str, name: str = "x", tag: str = "latest", *, checked: bool = True) -> ServiceImage:
     ref = ImageRef.parse(f"{repository}:latest")
-    target = DigestContext(ref, raw_tags or ("latest",), (), runs=True, required=required)
-    return DigestKey(ref.repository, digest(name), AMD64), target
+    return ServiceImage("svc_web", ref, tag, AMD64, digest(name), checked=checked)
 
 
 def known(**tags: str) -> VersionKnowledge:
     """Of `r.io/<name>`: the tags of the content `x`."""
     named = {(f"r.io/{name}", digest("x")): tuple(each.split()) for name, each in tags.items()}
-    return VersionKnowledge(AMD64, named, {}, {})
+    return VersionKnowledge(named, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -46,40 +43,40 @@ def known(**tags: str) -> VersionKnowledge:
 )
 def test_the_order(unknown: dict[str, int], knowledge: VersionKnowledge, expected: str) -> None:
     counts = {f"r.io/{name}": count for name, count in unknown.items()}
-    found = backfill_order(dict([wanted("r.io/a"), wanted("r.io/b")]), counts, knowledge, {})
+    found = backfill_order([image("r.io/a"), image("r.io/b")], counts, knowledge, {})
     assert [one.ref.path for one in found] == expected.split()
 
 
 def test_one_digest_without_a_version_is_enough() -> None:
-    both = dict([wanted("r.io/a", "x"), wanted("r.io/a", "y")])
+    both = [image("r.io/a", "x"), image("r.io/a", "y")]
     assert backfill_order(both, {"r.io/a": 3}, known(a="1.4.0"), {}) == [
         Unfinished(ImageRef.parse("r.io/a:latest"), unnamed=True, unknown=3)
     ]
 
 
 def test_a_service_that_is_configured_to_a_version_misses_none() -> None:
-    pinned = dict([wanted("r.io/a", "x", "1.4.0")])
-    assert [one.unnamed for one in backfill_order(pinned, {}, known(), {})] == [False]
-    shared = dict([wanted("r.io/a", "x", "1.4.0", "latest")])
+    pinned = image("r.io/a", tag="1.4.0")
+    assert backfill_order([pinned], {}, known(), {}) == []
+    shared = [pinned, image("r.io/a")]
     assert [one.unnamed for one in backfill_order(shared, {}, known(), {})] == [True]
 
 
 def test_a_tag_that_the_list_shows_as_a_whole_version_misses_none() -> None:
     lists = {"r.io/a": TagList.of(["17-alpine", "17.2-alpine", "17.1-alpine", "latest"])}
     for tag, missed in (("17.2-alpine", False), ("17-alpine", True), ("latest", True)):
-        targets = dict([wanted("r.io/a", "x", tag)])
+        images = [image("r.io/a", tag=tag)]
         named = known(a=tag)
-        assert [one.unnamed for one in backfill_order(targets, {}, named, lists)] == [missed], tag
-        assert listed_to_tell(targets) == ({"r.io/a"} if tag != "latest" else set())
-    unlisted = dict([wanted("r.io/a", "x", "17.2-alpine")])
+        assert [one.unnamed for one in backfill_order(images, {}, named, lists)] == [missed], tag
+        assert repositories_to_list(images) == ({"r.io/a"} if tag != "latest" else set())
+    unlisted = [image("r.io/a", tag="17.2-alpine")]
     assert [one.unnamed for one in backfill_order(unlisted, {}, known(), {})] == [True]
 
 
 def test_what_nobody_needs_waits_for_nothing() -> None:
-    assert backfill_order(dict([wanted("r.io/a", required=False)]), {}, known(), {}) == []
+    assert backfill_order([image("r.io/a", checked=False)], {}, known(), {}) == []
 
 
 def test_registries_are_independent_of_each_other() -> None:
-    targets = dict([wanted("r.io/a"), wanted("r.io/b"), wanted("q.io/c")])
-    first = first_of_each_registry(backfill_order(targets, {"r.io/a": 9, "r.io/b": 2}, known(), {}))
+    images = [image("r.io/a"), image("r.io/b"), image("q.io/c")]
+    first = first_of_each_registry(backfill_order(images, {"r.io/a": 9, "r.io/b": 2}, known(), {}))
     assert [str(one.ref) for one in first] == ["q.io/c:latest", "r.io/b:latest"]

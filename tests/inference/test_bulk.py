@@ -6,7 +6,6 @@ import pytest
 
 from dockrev.oci.digest import Digest
 from dockrev.versions.models import DigestKey, InferenceReason
-from dockrev.versions.state import Need
 from tests.fakes.bulk import FakeBulk
 from tests.fakes.bulk_apis import FakeGoogle, FakeHarbor, FakeQuay
 from tests.fakes.clock import MovableClock
@@ -16,7 +15,7 @@ from tests.inference.building import AMD64, APP, Engine
 
 async def named(engine: Engine, bulk: FakeBulk, content: Digest) -> tuple[str, ...]:
     key = DigestKey(f"{bulk.host}/{APP}", content, AMD64)
-    await engine.queue.enqueue([Need(key, InferenceReason.NEW_VERSION)])
+    await engine.queue.enqueue([engine.services.lookup(key, InferenceReason.NEW_VERSION)])
     await engine.worker.work_once()
     found = await engine.versions.snapshot(key)
     assert found is not None

@@ -27,7 +27,7 @@ async def test_nothing_new_needs_no_names(
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
     async with Whole.open(tmp_path, clock, registry) as whole:
         await whole.stack(web=old)
-        assert await whole.core.inference.names.of([]) == {}
+        assert await whole.core.inference.display_versions.of([]) == {}
         assert (whole.queued, registry.requests) == ([], [])
 
 
@@ -40,7 +40,7 @@ async def test_only_the_services_that_were_asked_for_are_looked_into(
         await whole.stack(web=web, db=db)
         await whole.check()
         chosen = (await whole.services())["web"].id
-        assert await whole.core.inference.names.of([chosen]) == {chosen: ("1.4.0", "1.5.1")}
+        assert await whole.core.inference.display_versions.of([chosen]) == {chosen: ("1.4.0", "1.5.1")}
         repositories = {snapshot.key.repository for snapshot in await whole.core.versions.snapshots()}
         assert repositories == {f"{registry.host}/web"}
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dockrev.inference.overview import OverviewFilter, OverviewStatus, page, rows
-from dockrev.inference.service_images import ServiceImage
 from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import (
     DigestSnapshot,
@@ -15,10 +14,12 @@ from dockrev.versions.models import (
     InferenceProgress,
     InferenceReason,
     InferenceTask,
+    Lookup,
     ScanCounts,
     TaskStatus,
 )
-from tests.inference.building import WEB, digest, key
+from dockrev.versions.service_image import ServiceImage
+from tests.inference.building import AMD64, WEB, digest, key
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -37,7 +38,7 @@ def task(
     reason: InferenceReason = InferenceReason.CACHE_MISS,
     repository: str = WEB,
 ) -> InferenceTask:
-    return InferenceTask(key(name, repository), reason, NOON, NOON, status)
+    return InferenceTask(Lookup(key(name, repository), reason), NOON, NOON, status)
 
 
 RUNNING = task("run", TaskStatus.RUNNING, InferenceReason.FORCE)
@@ -94,7 +95,7 @@ def test_rows_are_ordered_by_status_then_age_then_name() -> None:
 
 
 def test_only_services_that_need_a_version_are_counted() -> None:
-    wanted = ServiceImage("svc_1", ImageRef.parse(WEB), "latest", digest("a"))
+    wanted = ServiceImage("svc_1", ImageRef.parse(WEB), "latest", AMD64, digest("a"))
     services = [
         wanted,
         replace(wanted, service_id="svc_2", candidate=digest("b")),

@@ -12,9 +12,8 @@ from dockrev.db.database import Database
 from dockrev.errors import StorageError
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.queue import TaskQueue
-from dockrev.versions.models import InferenceReason, InferenceTask, TaskStatus
+from dockrev.versions.models import InferenceReason, InferenceTask, Lookup, TaskStatus
 from dockrev.versions.observe import Observation
-from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
@@ -38,7 +37,7 @@ async def queue(database: Database, clock: MovableClock) -> TaskQueue:
     return await queue_of(database, clock)
 
 
-def own(name: str, reason: InferenceReason = MISS) -> Need:
+def own(name: str, reason: InferenceReason = MISS) -> Lookup:
     """In a repository of its own, so that nothing waits for another one."""
     return need(name, reason, f"ghcr.io/acme/{name}")
 
@@ -221,3 +220,19 @@ async def test_no_more_requests_are_kept_than_the_queue_can_hold(
         queue.request([own(name)])
     await queue.enqueue_requested()
     assert [task.key for task in queue.tasks] == [own("b").key, own("c").key]
+
+
+async def test_a_lookup_serves_every_service_that_asked_for_it_also_after_a_restart(
+    database: Database, clock: MovableClock
+) -> None:
+    before = await queue_of(database, clock)
+    await before.enqueue([Lookup(key(), MISS, ("latest",), ("1.4.0",), runs=True)])
+    await before.enqueue([Lookup(key(), WARMUP, ("1.4",)), Lookup(key(), MISS, ("latest",))])
+    both = Lookup(key(), MISS, ("latest", "1.4"), ("1.4.0",))
+    assert [task.lookup for task in before.tasks] == [both]
+    assert [task.lookup for task in (await queue_of(database, clock)).tasks] == [both]
+
+
+def test_a_lookup_names_the_repository_of_its_digest() -> None:
+    for repository in ("docker.io/library/nginx", "myhost/app", "localhost:5000/a/b"):
+        assert Lookup(key("x", repository), MISS).ref.repository == repository

@@ -2,8 +2,8 @@
 
 import orjson
 
+from dockrev.inference.needed_lookups import needed_lookups, warm_up
 from dockrev.inference.retention import SnapshotRetention
-from dockrev.inference.triggers import Triggers
 from dockrev.versions.models import InferenceReason, RetentionRun, TagFact
 from dockrev.versions.observe import Observation
 from tests.fakes.clock import MovableClock
@@ -45,8 +45,7 @@ async def test_what_runs_is_looked_into_at_the_start_and_costs_nothing_until_the
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
     engine.services.run(f"{registry.host}/{APP}:1.4.0", digest("pinned"), service_id="svc_pinned")
-    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
-    assert await triggers.warm_up() == 1
+    assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 1
     (task,) = engine.queue.tasks
     assert (task.key.digest, task.reason) == (old, InferenceReason.STARTUP_WARMUP)
     assert engine.asked == 0
@@ -58,21 +57,21 @@ async def test_what_is_known_already_is_not_warmed_up(
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     await engine.run(APP, old)
-    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
-    assert await triggers.warm_up() == 0
+    assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 0
     clock.advance(7 * 86_400)
-    assert await triggers.warm_up() == 1
+    assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 1
 
 
-async def test_a_change_concerns_the_services_named_and_the_candidate_comes_first(
+async def test_a_change_concerns_the_services_given_and_the_candidate_comes_first(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
     engine.services.run(f"{registry.host}/acme/other", digest("x"), service_id="svc_other")
-    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
-    concerned = await triggers.changed({"svc_web"}, InferenceReason.NEW_VERSION)
-    assert {key.digest for key in concerned} == {new, old}
+    lookups = await needed_lookups(
+        engine.services.wanted[:1], engine.versions, InferenceReason.NEW_VERSION, clock.now()
+    )
+    await engine.queue.enqueue(lookups)
     assert [task.key.digest for task in engine.queue.tasks] == [new, old]
     assert (await engine.queue.next()).key.digest == new
 
@@ -84,18 +83,17 @@ async def test_a_look_that_ended_at_its_budget_is_taken_up_again_until_every_tag
     registry.delete_tag(APP, "1.0.0")
     engine.services.run(f"{registry.host}/{APP}", lost)
     await engine.run(APP, lost)
-    triggers = Triggers(engine.queue, engine.services, engine.versions, clock)
-    assert await triggers.warm_up() == 0, "not at once"
+    assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 0, "not at once"
     clock.advance(600)
     registry.forget_counts()
-    assert await triggers.warm_up() == 1
+    assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 1
     await engine.worker.work_once()
     assert registry.counts["tags"] == 1
     assert registry.counts["head"] <= 40
     while await engine.backfill.step():
         pass
     clock.advance(600)
-    assert await triggers.warm_up() == 0, "nothing is left to ask"
+    assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 0, "nothing is left to ask"
 
 
 async def test_a_platform_manifest_keeps_its_version_when_the_index_is_asked_again(

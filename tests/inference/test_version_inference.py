@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.stacks.models import ObservedService
-from dockrev.versions.models import InferenceReason
-from dockrev.versions.state import Need
+from dockrev.versions.models import InferenceReason, Lookup
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import release
@@ -138,7 +137,7 @@ async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(
         key = whole.key("web", new)
         for tags in (("1.5.1", "latest"), ("1.5.1",)):
             clock.advance(60)
-            await whole.core.inference.queue.enqueue([Need(key, InferenceReason.FORCE)])
+            await whole.core.inference.queue.enqueue([Lookup(key, InferenceReason.FORCE)])
             await whole.wait_done()
             found = await whole.core.versions.snapshot(key)
             assert found is not None

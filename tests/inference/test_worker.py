@@ -10,8 +10,7 @@ from dockrev.errors import StorageError
 from dockrev.images.models import ImageFacts
 from dockrev.oci.digest import Digest
 from dockrev.oci.manifest import Child
-from dockrev.versions.models import InferenceReason, TaskStatus
-from dockrev.versions.state import Need
+from dockrev.versions.models import InferenceReason, Lookup, TaskStatus
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import AMD64, APP, Engine, digest, release
@@ -126,8 +125,8 @@ async def test_a_version_pushed_again_minutes_ago_names_its_new_content(
     registry.forget_counts()
     assert "1.5.1" in (await engine.run(APP, new, reason)).tags
     assert (registry.counts["tags"], registry.counts["head"]) == (1, 1)
-    known = await engine.versions.known([(engine.repository(APP), old)], AMD64)
-    assert "1.5.1" not in known.tags_of(engine.repository(APP), old)
+    known = await engine.versions.known([(engine.repository(APP), old)])
+    assert "1.5.1" not in known.tags_of(engine.key(APP, old))
     former = await engine.versions.snapshot(engine.key(APP, old))
     assert former is not None
     assert "1.5.1" in former.former
@@ -287,7 +286,7 @@ async def test_two_services_of_one_repository_are_looked_into_one_after_the_othe
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
     keys = [engine.key(APP, one) for one in (new, old)]
-    await engine.queue.enqueue(Need(each, InferenceReason.CACHE_MISS) for each in keys)
+    await engine.queue.enqueue(Lookup(each, InferenceReason.CACHE_MISS) for each in keys)
     async with asyncio.TaskGroup() as group:
         group.create_task(engine.worker.work_once())
         group.create_task(engine.worker.work_once())

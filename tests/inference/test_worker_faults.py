@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from dockrev.inference.lookup import DigestLookup
-from dockrev.inference.service_images import DemandBook, ServiceImage
 from dockrev.inference.worker import InferenceWorker
 from dockrev.versions.models import TaskStatus
+from dockrev.versions.service_image import ServiceImage
 from tests.fakes.clock import MovableClock
 from tests.fakes.registry import FakeRegistry
 from tests.inference.building import APP, Engine, Services, release
@@ -26,8 +26,7 @@ async def test_a_fault_of_ours_leaves_the_task_for_another_try(
     engine.services.run(f"{registry.host}/{APP}", old)
     await engine.enqueue(APP, old)
     lookup = DigestLookup(engine.client, engine.versions, engine.images, clock)
-    book = DemandBook(_Broken(), clock)
-    worker = InferenceWorker(engine.queue, lookup, engine.versions, book, engine.events, clock)
+    worker = InferenceWorker(engine.queue, lookup, engine.versions, _Broken(), engine.events, clock)
     with pytest.raises(RuntimeError):
         await worker.work_once()
     assert [task.status for task in engine.queue.tasks] == [TaskStatus.QUEUED]

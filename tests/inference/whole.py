@@ -86,7 +86,7 @@ class Whole:
         """What runs and what is offered, by the name of the service."""
         services = await self.services()
         ids = [one.id for one in services.values()]
-        found = await self.core.inference.names.of(ids, patience_seconds)
+        found = await self.core.inference.display_versions.of(ids, patience_seconds)
         return {name: found[one.id] for name, one in services.items()}
 
     async def detail(self, stack_id: str) -> dict[str, Mapping[str, Any]]:
@@ -100,7 +100,7 @@ class Whole:
         versions = InferenceRoutes(
             inference.queue,
             core.versions,
-            core.demand,
+            core.service_images,
             inference.full_scan,
             core.registry,
             inference.events,
@@ -111,6 +111,7 @@ class Whole:
         answer = await ask(app, "GET", path)
         assert answer.status == status
         await inference.queue.enqueue_requested()
+        await inference.full_scan.store_learned()
         found: dict[str, Any] = answer.json()
         return found
 

@@ -26,6 +26,7 @@ from dockrev.versions.models import (
     DigestSnapshot,
     InferenceReason,
     InferenceTask,
+    Lookup,
     ScanCounts,
     VersionKnowledge,
 )
@@ -135,11 +136,11 @@ def snapshot(
 
 
 def task(digest: Digest, reason: InferenceReason = InferenceReason.NEW_VERSION) -> InferenceTask:
-    return InferenceTask(DigestKey(WEB, digest, AMD64), reason, NOON, NOON)
+    return InferenceTask(Lookup(DigestKey(WEB, digest, AMD64), reason), NOON, NOON)
 
 
 def versions(*known: DigestSnapshot, tasks: Iterable[InferenceTask] = ()) -> VersionKnowledge:
-    return VersionKnowledge(AMD64, {}, {one.key: one for one in known}, {one.key: one for one in tasks})
+    return VersionKnowledge({}, {one.key: one for one in known}, {one.key: one for one in tasks})
 
 
 OWN_IMAGE = "ghcr.io/acme/dockrev"

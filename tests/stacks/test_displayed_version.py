@@ -66,7 +66,7 @@ def test_a_tag_that_is_a_whole_version_stands_for_itself() -> None:
     one = service("web:1.4.0", running(OLD))
     known = knowledge(tag(NEW, name="1.4.0"), facts=[index(NEW, amd64=NEW)])
     shown = view_of(one, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
-    assert (shown.version.current, shown.version.candidate, shown.version.needs) == ((), (), ())
+    assert (shown.version.current, shown.version.candidate, shown.version.lookups) == ((), (), ())
     assert (shown.version.inference.status, shown.version.inference.reason) == ("ready", "not_required")
 
 
@@ -87,7 +87,7 @@ def test_versions_of_another_repository_do_not_count() -> None:
 )
 def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
     shown = view_of(one, context(knowledge())).version
-    assert (shown.inference.status, shown.inference.reason, shown.needs) == ("ready", "not_required", ())
+    assert (shown.inference.status, shown.inference.reason, shown.lookups) == ("ready", "not_required", ())
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
 ) -> None:
     shown = view_of(BEHIND, context(MOVED, *snapshots, tasks=tasks)).version
     assert (shown.inference.status, shown.inference.reason) == (status, reason)
-    assert [need.key.digest for need in shown.needs] == needed
+    assert [lookup.key.digest for lookup in shown.lookups] == needed
 
 
 def test_the_newest_look_is_the_one_that_is_dated() -> None:
@@ -153,7 +153,9 @@ def test_the_newest_look_is_the_one_that_is_dated() -> None:
 
 def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None:
     (shown,) = views_of([stack(BEHIND, service(name="twin", runtime=running(OLD)))], context(MOVED))
-    assert [need.key.digest for need in shown.needs] == [NEW, OLD, NEW, OLD], "the queue takes each once"
+    assert [lookup.key.digest for lookup in shown.lookups] == [NEW, OLD, NEW, OLD], (
+        "the queue takes each once"
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,8 @@ from dockrev.stacks.models import Stack
 from dockrev.stacks.routes import StackRoutes
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.views import StackViews
-from dockrev.versions.models import DigestKey, InferenceReason
+from dockrev.versions.models import DigestKey, InferenceReason, Lookup
 from dockrev.versions.observe import Observation
-from dockrev.versions.state import Need
 from dockrev.versions.store import VersionStore
 from dockrev.web.application import create_web_app
 from tests.fakes.clock import MovableClock
@@ -42,7 +41,7 @@ class Api:
     ignores: IgnoreStore
     views: StackViews
     routes: StackRoutes
-    wanted: list[Need]
+    wanted: list[Lookup]
     """What readers of the details would have looked into."""
 
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
@@ -65,7 +64,7 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
     config = DockerConfig(host="unix:///nowhere", platform=AMD64)
     stacks, images = StackStore(database, clock), ImageStore(database, clock)
     versions, ignores = VersionStore(database), IgnoreStore(database, clock)
-    wanted: list[Need] = []
+    wanted: list[Lookup] = []
 
     async with Engine.open(config) as engine:
         hosts = HostDirectory([host_of(engine, config.platform)])
@@ -219,7 +218,8 @@ async def test_a_reader_of_the_detail_has_what_is_not_known_looked_into(
     await detail(api, blog)
     await api.list()
     assert api.wanted == [
-        Need(DigestKey(WEB, digest, AMD64), InferenceReason.CACHE_MISS) for digest in (NEW, OLD)
+        Lookup(DigestKey(WEB, digest, AMD64), InferenceReason.CACHE_MISS, ("latest",), runs=digest == OLD)
+        for digest in (NEW, OLD)
     ]
 
 

@@ -8,13 +8,13 @@ from structlog.testing import capture_logs
 
 from dockrev.db.database import Database
 from dockrev.http.request_counter import RequestCounter
-from dockrev.versions.models import InferenceReason, InferenceTask, RetentionRun, TagListing
+from dockrev.versions.models import InferenceReason, InferenceTask, Lookup, RetentionRun, TagListing
 from dockrev.versions.observe import Observation
 from dockrev.versions.spend import SpendStore
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tasks import TaskStore
 from tests.fakes.clock import MovableClock
-from tests.versions.building import AMD64, WEB, Facts, digest
+from tests.versions.building import WEB, Facts, digest
 
 OTHER = "ghcr.io/acme/other"
 
@@ -56,7 +56,7 @@ async def test_an_unreadable_snapshot_is_left_out_wherever_it_is_read(
     database: Database, store: VersionStore, facts: Facts, damage: str
 ) -> None:
     await damaged(database, store, facts, damage)
-    known = await store.known([(WEB, digest("new")), (WEB, digest("old"))], AMD64)
+    known = await store.known([(WEB, digest("new")), (WEB, digest("old"))])
     good = facts.snapshot("old", "1.4.0")
     assert list(known.snapshots.values()) == await store.snapshots() == [good]
     assert await store.snapshot(facts.snapshot("new").key) is None
@@ -69,7 +69,7 @@ async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
     await damaged(database, store, facts, "tags = '{not'")
     with capture_logs() as lines:
         await store.snapshots()
-        await store.known([(WEB, digest("new"))], AMD64)
+        await store.known([(WEB, digest("new"))])
     (line,) = lines
     assert (line["log_level"], line["action"]) == ("error", "versions.row_unreadable")
     assert (line["repository"], line["digest"]) == (WEB, digest("new"))
@@ -91,7 +91,7 @@ async def test_an_unreadable_fact_is_unknown_and_its_repository_is_not_complete_
     await store.learn(Observation(OTHER, facts(OTHER, v1="old")))
     await spoil(database, f"UPDATE tag_facts SET {damage} WHERE tag = 'v1' AND repository = :of", of=WEB)
     with capture_logs() as lines:
-        known = await store.known([(WEB, digest("old")), (WEB, digest("new")), (OTHER, digest("old"))], AMD64)
+        known = await store.known([(WEB, digest("old")), (WEB, digest("new")), (OTHER, digest("old"))])
         assert list(await store.facts(WEB)) == ["v2"]
     assert known.tags == {(WEB, digest("new")): ("v2",), (OTHER, digest("old")): ("v1",)}
     assert unreadable(lines) == ["tag_facts"]
@@ -155,13 +155,13 @@ async def test_an_unreadable_task_is_dropped_at_the_next_start_and_the_others_ar
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     lost, kept = (
-        InferenceTask(facts.snapshot(name).key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+        InferenceTask(Lookup(facts.snapshot(name).key, InferenceReason.CACHE_MISS), clock.now(), clock.now())
         for name in ("new", "old")
     )
     tasks = TaskStore(database)
     await tasks.save([lost, kept])
     await spoil(database, f"UPDATE inference_tasks SET {damage} WHERE digest = :of", of=lost.key.digest)
-    known = await store.known([(WEB, digest("new")), (WEB, digest("old"))], AMD64)
+    known = await store.known([(WEB, digest("new")), (WEB, digest("old"))])
     assert list(known.tasks.values()) == [kept]
     with capture_logs() as lines:
         assert await tasks.load() == [kept]
@@ -174,7 +174,9 @@ async def test_an_unreadable_task_is_dropped_at_the_next_start_and_the_others_ar
 async def test_a_task_whose_moment_was_spoilt_meanwhile_is_whole_once_it_is_saved(
     database: Database, facts: Facts, clock: MovableClock
 ) -> None:
-    task = InferenceTask(facts.snapshot("new").key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+    task = InferenceTask(
+        Lookup(facts.snapshot("new").key, InferenceReason.CACHE_MISS), clock.now(), clock.now()
+    )
     tasks = TaskStore(database)
     await tasks.save([task])
     await spoil(database, "UPDATE inference_tasks SET enqueued_at = 'yesterday'")

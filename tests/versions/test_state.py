@@ -1,21 +1,25 @@
 """When a service's version is known, when it is being found out, and what has to be enqueued for it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
 from dockrev.versions.models import (
     DigestKey,
     DigestSnapshot,
     InferenceReason,
     InferenceTask,
+    Lookup,
     ScanCounts,
     VersionKnowledge,
 )
-from dockrev.versions.state import InferenceState, InferenceStatus, Need, Subject, inference_of
+from dockrev.versions.service_image import ServiceImage
+from dockrev.versions.state import InferenceState, InferenceStatus, inference_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 AMD64 = Platform("linux", "amd64")
@@ -39,16 +43,21 @@ def given_up(age: timedelta, *tags: str, scan: ScanCounts = ScanCounts(61, 40, 4
 
 
 def task(digest: Digest, reason: InferenceReason) -> InferenceTask:
-    return InferenceTask(key(digest), reason, NOON, NOON)
+    return InferenceTask(Lookup(key(digest), reason), NOON, NOON)
 
 
 def knowledge(
     snapshots: Sequence[DigestSnapshot] = (), tasks: Sequence[InferenceTask] = ()
 ) -> VersionKnowledge:
-    return VersionKnowledge(AMD64, {}, {one.key: one for one in snapshots}, {one.key: one for one in tasks})
+    return VersionKnowledge({}, {one.key: one for one in snapshots}, {one.key: one for one in tasks})
 
 
-SUBJECT = Subject(REPO, "latest", (OLD,), tag_is_version=False)
+def image(tag: str = "latest", current: Digest | None = OLD, candidate: Digest | None = None) -> ServiceImage:
+    return ServiceImage(
+        "svc_web", ImageRef.parse(f"{REPO}:{tag}"), tag, AMD64, current, candidate, labels=("1.4.0",)
+    )
+
+
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
@@ -95,34 +104,35 @@ def test_the_state_of_one_digest(
     reason: str | None,
     enqueued: list[str],
 ) -> None:
-    found, needs = inference_of(SUBJECT, knowledge(snapshots, tasks), NOON)
+    found, lookups = inference_of(image(), knowledge(snapshots, tasks), NOON)
     assert (found.status, found.reason) == (status, reason)
-    assert [need.reason.value for need in needs] == enqueued
+    assert [lookup.reason.value for lookup in lookups] == enqueued
 
 
 def test_either_digest_of_a_service_can_make_it_pending() -> None:
-    both = Subject(REPO, "latest", (OLD, NEW), tag_is_version=False)
-    found, needs = inference_of(both, knowledge([snapshot(OLD, DAY)]), NOON)
+    found, lookups = inference_of(image(candidate=NEW), knowledge([snapshot(OLD, DAY)]), NOON)
     assert found == InferenceState(PENDING, "cache_miss", NOON - DAY)
-    assert needs == (Need(key(NEW), InferenceReason.CACHE_MISS),)
+    assert lookups == (Lookup(key(NEW), InferenceReason.CACHE_MISS, ("latest",)),)
 
 
 def test_the_newest_snapshot_gives_the_age() -> None:
-    both = Subject(REPO, "latest", (OLD, NEW), tag_is_version=False)
-    found, _ = inference_of(both, knowledge([snapshot(OLD, 3 * DAY), snapshot(NEW, DAY)]), NOON)
+    found, _ = inference_of(
+        image(candidate=NEW), knowledge([snapshot(OLD, 3 * DAY), snapshot(NEW, DAY)]), NOON
+    )
     assert found == InferenceState(READY, None, NOON - DAY)
 
 
 @pytest.mark.parametrize(
-    "subject",
+    "image",
     [
         None,
-        Subject(REPO, "1.4.0", (OLD,), tag_is_version=True),
-        Subject(REPO, "latest", (), tag_is_version=False),
+        image("1.4.0"),
+        image(current=None),
+        replace(image(), checked=False),
     ],
 )
-def test_nothing_is_required_of_versions_and_unknown_digests(subject: Subject | None) -> None:
-    assert inference_of(subject, knowledge(), NOON) == (InferenceState(READY, "not_required"), ())
+def test_nothing_is_required_of_versions_and_unknown_digests(image: ServiceImage | None) -> None:
+    assert inference_of(image, knowledge(), NOON) == (InferenceState(READY, "not_required"), ())
 
 
 def test_a_reason_of_each_kind_has_its_urgency() -> None:

@@ -13,6 +13,7 @@ from dockrev.versions.models import (
     DigestKey,
     InferenceReason,
     InferenceTask,
+    Lookup,
     RetentionRun,
     TagFact,
     TagListing,
@@ -31,9 +32,11 @@ async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
     await store.learn(
         Observation(WEB, facts(latest="new", v1="new"), snapshots=[facts.snapshot("new", "1.4.1", "latest")])
     )
-    known = await store.known([(WEB, digest("new"))], AMD64)
-    assert set(known.tags_of(WEB, digest("new"))) == {"latest", "v1", "1.4.1"}
-    assert known.snapshot(WEB, digest("new")) == facts.snapshot("new", "1.4.1", "latest")
+    known = await store.known([(WEB, digest("new"))])
+    assert set(known.tags_of(DigestKey(WEB, digest("new"), AMD64))) == {"latest", "v1", "1.4.1"}
+    assert known.snapshots.get(DigestKey(WEB, digest("new"), AMD64)) == facts.snapshot(
+        "new", "1.4.1", "latest"
+    )
 
 
 async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Facts) -> None:
@@ -48,27 +51,28 @@ async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Fac
             snapshots=[facts.snapshot("new", "latest", repository=other)],
         )
     )
-    known = await store.known([(WEB, digest("new"))], AMD64)
+    known = await store.known([(WEB, digest("new"))])
     assert set(known.tags) == {(WEB, digest("new"))}
     assert [key.repository for key in known.snapshots] == [WEB]
-    assert known.tags_of(other, digest("new")) == ()
+    assert known.tags_of(DigestKey(other, digest("new"), AMD64)) == ()
 
 
 async def test_another_platforms_snapshot_is_not_this_hosts(store: VersionStore, facts: Facts) -> None:
     await store.learn(Observation(WEB, snapshots=[facts.snapshot("new", "1.4.1")]))
-    known = await store.known([(WEB, digest("new"))], Platform("linux", "arm64"))
-    assert known.snapshot(WEB, digest("new")) is None
+    known = await store.known([(WEB, digest("new"))])
+    assert known.snapshots.get(DigestKey(WEB, digest("new"), Platform("linux", "arm64"))) is None
+    assert known.tags_of(DigestKey(WEB, digest("new"), Platform("linux", "arm64"))) == ()
 
 
 async def test_a_task_is_known_until_it_ends(
     store: VersionStore, database: Database, clock: MovableClock
 ) -> None:
     key = DigestKey(WEB, digest("new"), AMD64)
-    task = InferenceTask(key, InferenceReason.CACHE_MISS, clock.now(), clock.now())
+    task = InferenceTask(Lookup(key, InferenceReason.CACHE_MISS), clock.now(), clock.now())
     await TaskStore(database).save([task])
-    assert (await store.known([(WEB, key.digest)], AMD64)).task(WEB, key.digest) == task
+    assert (await store.known([(WEB, key.digest)])).tasks.get(key) == task
     await store.learn(Observation(WEB), done=key)
-    assert (await store.known([(WEB, key.digest)], AMD64)).task(WEB, key.digest) is None
+    assert (await store.known([(WEB, key.digest)])).tasks.get(key) is None
 
 
 async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: VersionStore, facts: Facts) -> None:
@@ -76,22 +80,22 @@ async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: Version
         Observation(WEB, facts(latest="old", v1="old"), snapshots=[facts.snapshot("old", "v1", "latest")])
     )
     await store.learn(Observation(WEB, facts(latest="new")))
-    known = await store.known([(WEB, digest("old")), (WEB, digest("new"))], AMD64)
-    assert known.tags_of(WEB, digest("old")) == ("v1",)
-    old = known.snapshot(WEB, digest("old"))
+    known = await store.known([(WEB, digest("old")), (WEB, digest("new"))])
+    assert known.tags_of(DigestKey(WEB, digest("old"), AMD64)) == ("v1",)
+    old = known.snapshots.get(DigestKey(WEB, digest("old"), AMD64))
     assert old is not None
     assert old.former == ("latest",)
-    assert known.tags_of(WEB, digest("new")) == ("latest",)
+    assert known.tags_of(DigestKey(WEB, digest("new"), AMD64)) == ("latest",)
 
 
 async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts: Facts) -> None:
     await store.learn(Observation(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
     await store.learn(Observation(WEB, facts(latest="new")))
     await store.learn(Observation(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
-    known = await store.known([(WEB, digest("old"))], AMD64)
-    old = known.snapshot(WEB, digest("old"))
+    known = await store.known([(WEB, digest("old"))])
+    old = known.snapshots.get(DigestKey(WEB, digest("old"), AMD64))
     assert old is not None
-    assert (known.tags_of(WEB, digest("old")), old.former) == (("latest",), ())
+    assert (known.tags_of(DigestKey(WEB, digest("old"), AMD64)), old.former) == (("latest",), ())
 
 
 async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
@@ -100,8 +104,8 @@ async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
     await store.learn(Observation(WEB, facts(v1="first"), snapshots=[facts.snapshot("child", "v1")]))
     moved = TagFact(WEB, "v1", digest("second"), clock.now(), (digest("child"),))
     await store.learn(Observation(WEB, [moved]))
-    known = await store.known([(WEB, digest("child"))], AMD64)
-    assert known.tags_of(WEB, digest("child")) == ("v1",)
+    known = await store.known([(WEB, digest("child"))])
+    assert known.tags_of(DigestKey(WEB, digest("child"), AMD64)) == ("v1",)
 
 
 async def test_what_an_index_holds_stays_known_when_its_tag_is_seen_again_without(
@@ -124,7 +128,7 @@ async def test_a_tag_that_the_list_no_longer_holds_is_forgotten(
     await store.learn(Observation(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
     await store.learn(Observation(WEB, listing=TagListing(WEB, ("v2",), clock.now())))
     assert set(await store.facts(WEB)) == {"v2"}
-    assert (await store.known([(WEB, digest("old"))], AMD64)).tags_of(WEB, digest("old")) == ()
+    assert (await store.known([(WEB, digest("old"))])).tags_of(DigestKey(WEB, digest("old"), AMD64)) == ()
 
 
 async def test_a_tag_asked_for_in_vain_is_forgotten(store: VersionStore, facts: Facts) -> None:
@@ -154,8 +158,8 @@ async def test_thousands_of_tags_are_learned_and_found_again(
 ) -> None:
     seen = [TagFact(WEB, f"1.0.{n}", digest(str(n)), clock.now()) for n in range(5_000)]
     await store.learn(Observation(WEB, seen))
-    known = await store.known(((WEB, fact.digest) for fact in seen), AMD64)
-    assert all(known.tags_of(WEB, fact.digest) == (fact.tag,) for fact in seen)
+    known = await store.known((WEB, fact.digest) for fact in seen)
+    assert all(known.tags_of(DigestKey(WEB, fact.digest, AMD64)) == (fact.tag,) for fact in seen)
 
 
 async def test_the_revision_grows_when_a_version_may_have_changed_and_only_then(

@@ -104,11 +104,11 @@ async def _name(read: ReadSide, service_ids: Sequence[str]) -> None:
 
     Only the chosen services are looked into, and no more of their repositories than it takes.
     """
-    inference, wanted = read.inference, await read.demand.all()
-    repositories = {one.ref.repository for one in wanted if one.service_id in service_ids}
+    inference, images = read.inference, await read.service_images.all()
+    repositories = {one.ref.repository for one in images if one.service_id in service_ids}
     try:
         async with asyncio.timeout(_NAMING_SECONDS), _at_work(inference.worker):
-            await inference.names.of(service_ids, _NAMING_SECONDS)
+            await inference.display_versions.of(service_ids, _NAMING_SECONDS)
             await inference.backfill.find(repositories, _STEPS_BEYOND_A_LOOK)
     except TimeoutError:
         return

@@ -17,7 +17,7 @@ from dockrev.hosts.local import LOCAL
 from dockrev.hosts.store import HostStore
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
-from dockrev.inference.stack_demand import StackDemand
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.version_inference import VersionInference
 from dockrev.registry.client import RegistryClient, open_http
 from dockrev.settings.cipher import SecretCipher
@@ -44,7 +44,7 @@ class ReadSide:
     versions: VersionStore
     ignores: IgnoreStore
     views: StackViews
-    demand: StackDemand
+    service_images: ServiceImages
     inference: VersionInference
     scanners: Scanners
     checker: Checker
@@ -72,7 +72,7 @@ async def open_read_side(
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)
         views = StackViews(stacks, images, versions, ignores, hosts, clock)
-        demand = StackDemand(stacks, views, hosts.local)
+        service_images = ServiceImages(stacks, views)
         yield ReadSide(
             config=config,
             clock=clock,
@@ -86,9 +86,9 @@ async def open_read_side(
             versions=versions,
             ignores=ignores,
             views=views,
-            demand=demand,
+            service_images=service_images,
             inference=VersionInference.assemble(
-                database, registry, http.limits.counter, images, versions, views, demand, clock
+                database, registry, http.limits.counter, images, versions, views, service_images, clock
             ),
             scanners=Scanners(Scanner(host, stacks, projects, clock) for host in hosts),
             checker=Checker(registry, database, stacks, images, views, clock),

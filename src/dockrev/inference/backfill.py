@@ -13,13 +13,13 @@ from dockrev.inference.backfill_order import (
     Unfinished,
     backfill_order,
     first_of_each_registry,
-    listed_to_tell,
+    repositories_to_list,
 )
 from dockrev.inference.evidence import InferenceAnswer
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
 from dockrev.inference.queue import TaskQueue
 from dockrev.inference.registry_reader import CheckedImages, RegistryReader
-from dockrev.inference.service_images import DemandBook
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient
@@ -78,14 +78,14 @@ class Backfill:
         versions: VersionStore,
         images: CheckedImages,
         queue: TaskQueue,
-        book: DemandBook,
+        services: ServiceImages,
         clock: Clock,
     ) -> None:
         self._registry = registry
         self._versions = versions
         self._images = images
         self._queue = queue
-        self._book = book
+        self._services = services
         self._clock = clock
         self._resting: dict[str, datetime] = {}
         self._cursors: dict[str, _RepositoryCursor] = {}
@@ -127,11 +127,16 @@ class Backfill:
 
     async def _unfinished(self) -> list[Unfinished]:
         """Of the repositories in use those that are not complete, and have not just failed."""
-        targets, now = await self._book.all(), self._clock.now()
-        required = ((key.repository, key.digest) for key, target in targets.items() if target.required)
-        knowledge = await self._versions.known(required, await self._book.platform())
-        lists = await self._tag_lists(listed_to_tell(targets))
-        waiting = backfill_order(targets, await self._versions.unknown_tags(), knowledge, lists)
+        images, now = await self._services.all(), self._clock.now()
+        needed = (
+            (image.ref.repository, digest)
+            for image in images
+            if image.needs_inference
+            for digest in image.digests
+        )
+        knowledge = await self._versions.known(needed)
+        lists = await self._tag_lists(repositories_to_list(images))
+        waiting = backfill_order(images, await self._versions.unknown_tags(), knowledge, lists)
         return [one for one in waiting if self._resting.get(one.ref.repository, now) <= now]
 
     async def _tag_lists(self, repositories: Collection[str]) -> Mapping[str, TagList]:

@@ -1,20 +1,20 @@
-"""Which repositories are not known as a whole yet, and which of them comes first. No I/O."""
+"""Which repositories still have unknown tags, and which of them the backfill takes first. No I/O."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dockrev.inference.evidence import is_version
-from dockrev.inference.service_images import DigestContext
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
-from dockrev.versions.models import DigestKey, VersionKnowledge
-from dockrev.versions.tags import is_strict_semver, parse_version, resolved
+from dockrev.versions.models import VersionKnowledge
+from dockrev.versions.service_image import ServiceImage
+from dockrev.versions.tags import parse_version, resolved
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """`unnamed`: some service shows no version for want of it. `unknown`: how many tags, if that is known."""
+    """`unnamed`: a service shows no version because of it. `unknown`: the number of tags, if known."""
 
     ref: ImageRef
     unnamed: bool
@@ -22,54 +22,51 @@ class Unfinished:
 
 
 def backfill_order(
-    targets: Mapping[DigestKey, DigestContext],
+    images: Iterable[ServiceImage],
     unknown: Mapping[str, int],
     knowledge: VersionKnowledge,
     lists: Mapping[str, TagList],
 ) -> list[Unfinished]:
-    """Where a version is missed first, then what is done soonest: nothing large delays what is small.
+    """First the repositories in which a service has no version, then those with the fewest unknown tags.
 
-    `unknown`: how many tags of a repository are; one whose tag list was never read is not in it, and costs
-    one request to tell. `lists`: the tag lists of `listed_to_tell`, as far as they are known.
+    `unknown`: the number of unknown tags by repository. It does not hold a repository whose tag list was
+    never read: one request reads the list. `lists`: the known tag lists of `repositories_to_list`.
     """
-    grouped: defaultdict[str, list[tuple[DigestKey, DigestContext]]] = defaultdict(list)
-    for key, target in targets.items():
-        if target.required and unknown.get(key.repository) != 0:
-            grouped[key.repository].append((key, target))
+    grouped: defaultdict[str, list[ServiceImage]] = defaultdict(list)
+    for image in images:
+        if image.needs_inference and unknown.get(image.ref.repository) != 0:
+            grouped[image.ref.repository].append(image)
     unfinished = (
         Unfinished(
-            found[0][1].ref,
-            any(_unnamed(key, target, knowledge, lists) for key, target in found),
+            of_repository[0].ref,
+            any(_without_version(image, knowledge, lists.get(repository)) for image in of_repository),
             unknown.get(repository, 0),
         )
-        for repository, found in grouped.items()
+        for repository, of_repository in grouped.items()
     )
-    return sorted(unfinished, key=lambda one: (not one.unnamed, one.unknown, one.ref.repository))
+    return sorted(unfinished, key=lambda each: (not each.unnamed, each.unknown, each.ref.repository))
 
 
-def listed_to_tell(targets: Mapping[DigestKey, DigestContext]) -> set[str]:
-    """The repositories whose tag list tells whether a service names its version itself.
+def repositories_to_list(images: Iterable[ServiceImage]) -> set[str]:
+    """Where only the tag list tells whether the tag of a service is a version.
 
-    17.2-alpine does so and 17-alpine does not, which neither shows by itself.
+    In a list with 17.2-alpine, 17-alpine is none. Without the list both look like one.
     """
     return {
-        key.repository
-        for key, target in targets.items()
-        if target.required
-        and any(not is_strict_semver(tag) and parse_version(tag) for tag in target.raw_tags)
+        image.ref.repository
+        for image in images
+        if image.needs_inference and parse_version(image.tag) is not None
     }
 
 
-def _unnamed(
-    key: DigestKey, target: DigestContext, knowledge: VersionKnowledge, lists: Mapping[str, TagList]
-) -> bool:
-    tags, tag_list = knowledge.tags_of(key.repository, key.digest), lists.get(key.repository)
-    return any(not is_version(tag, tag_list) and not resolved(tags, tag) for tag in target.raw_tags)
+def _without_version(image: ServiceImage, knowledge: VersionKnowledge, tag_list: TagList | None) -> bool:
+    if is_version(image.tag, tag_list):
+        return False
+    return any(not resolved(knowledge.tags_of(image.key(digest)), image.tag) for digest in image.digests)
 
 
 def first_of_each_registry(unfinished: Iterable[Unfinished]) -> list[Unfinished]:
-    """The first of each."""
     first: dict[str, Unfinished] = {}
-    for one in unfinished:
-        first.setdefault(one.ref.registry, one)
+    for each in unfinished:
+        first.setdefault(each.ref.registry, each)
     return list(first.values())

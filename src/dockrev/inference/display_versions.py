@@ -1,14 +1,17 @@
-"""Names for what a check has just found: found out now if that is quick, else from what is known."""
+"""The versions that people see, after a short wait for their lookups."""
 
 import asyncio
 from collections.abc import Collection, Mapping
 
 import structlog
 
+from dockrev.clock import Clock
+from dockrev.inference.needed_lookups import needed_lookups
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.triggers import Triggers
+from dockrev.inference.service_images import ServiceImages
 from dockrev.stacks.views import StackViews
 from dockrev.versions.models import InferenceReason
+from dockrev.versions.store import VersionStore
 
 log = structlog.get_logger()
 
@@ -16,30 +19,44 @@ PATIENCE_SECONDS = 10.0
 
 
 class DisplayVersions:
-    """For each service: what runs, and what its registry offers, as people call it."""
-
-    def __init__(self, triggers: Triggers, queue: TaskQueue, views: StackViews) -> None:
-        self._triggers = triggers
+    def __init__(
+        self,
+        services: ServiceImages,
+        versions: VersionStore,
+        queue: TaskQueue,
+        views: StackViews,
+        clock: Clock,
+    ) -> None:
+        self._services = services
+        self._versions = versions
         self._queue = queue
         self._views = views
+        self._clock = clock
 
     async def of(
         self, service_ids: Collection[str], patience_seconds: float = PATIENCE_SECONDS
     ) -> Mapping[str, tuple[str, str]]:
+        """By service id: the version that runs and the version that is offered.
+
+        Waits a short time for the lookups of these services. Then it answers with what is known.
+        """
         if not service_ids:
             return {}
-        keys = await self._triggers.changed(service_ids, InferenceReason.NEW_VERSION)
+        images = [image for image in await self._services.all() if image.service_id in service_ids]
+        now = self._clock.now()
+        lookups = await needed_lookups(images, self._versions, InferenceReason.NEW_VERSION, now)
+        await self._queue.enqueue(lookups)
         try:
             async with asyncio.timeout(patience_seconds):
-                await self._queue.wait_done(keys)
+                await self._queue.wait_done([lookup.key for lookup in lookups])
         except TimeoutError:
-            log.info("Some versions take longer to find out", action="inference.names_late")
+            log.info("Some versions are not known yet", action="inference.versions_late")
         return {
-            one.service.id: (
-                one.version.of_current(one.state.tag),
-                one.version.of_candidate(one.state.tag),
+            service.service.id: (
+                service.version.of_current(service.state.tag),
+                service.version.of_candidate(service.state.tag),
             )
             for stack in await self._views.all()
-            for one in stack.services
-            if one.service.id in service_ids
+            for service in stack.services
+            if service.service.id in service_ids
         }

@@ -9,7 +9,6 @@ from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence, is_version
 from dockrev.inference.infer import AskHeads, InferenceQuestion, LookupInput, infer
 from dockrev.inference.registry_reader import CheckedImages, RegistryReader, children_of
-from dockrev.inference.service_images import DigestContext
 from dockrev.inference.tag_list import TagList
 from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import (
@@ -61,16 +60,16 @@ class DigestLookup:
         self._images = images
         self._clock = clock
 
-    async def run(self, task: InferenceTask, target: DigestContext, watch: OnProgress) -> LookupOutcome:
+    async def run(self, task: InferenceTask, watch: OnProgress) -> LookupOutcome:
         """Stores nothing. Never raises RegistryError: that is an outcome."""
-        repository = task.key.repository
+        repository, ref = task.key.repository, task.lookup.ref
         stored = await self._versions.facts(repository)
         known = stored | await self._seen_by_checks(repository, stored)
         listing = await self._versions.listing(repository)
-        bulk = self._registry.has_bulk_api(target.ref)
-        given = build_input(task, target, known, listing, self._clock.now(), bulk=bulk)
+        bulk = self._registry.has_bulk_api(ref)
+        given = build_input(task, known, listing, self._clock.now(), bulk=bulk)
         evidence = given.evidence()
-        reader = RegistryReader(self._registry, target.ref, self._images, self._clock, known)
+        reader = RegistryReader(self._registry, ref, self._images, self._clock, known)
         report = _Reporter(watch, self._clock)
         try:
             error = await self._ask(given, evidence, reader, report)
@@ -167,7 +166,6 @@ class _LookupResult:
 
 def build_input(
     task: InferenceTask,
-    target: DigestContext,
     known: Mapping[str, TagFact],
     listing: TagListing | None,
     now: datetime,
@@ -177,6 +175,7 @@ def build_input(
     """Facts are believed while they are young; what the operator doubts is asked again."""
     force, digest = task.reason is InferenceReason.FORCE, task.key.digest
     tag_list = TagList.of(listing.names) if listing else None
+    age = now - listing.listed_at if listing else None
     believed = {
         tag: fact
         for tag, fact in known.items()
@@ -186,15 +185,15 @@ def build_input(
     stale_matches = [tag for tag, fact in known.items() if tag not in believed and fact.names(digest)]
     return LookupInput(
         digest=digest,
-        raw_tags=target.raw_tags,
-        labels=target.labels,
+        raw_tags=task.lookup.raw_tags,
+        labels=task.lookup.labels,
         facts=believed,
         stale_matches=tuple(tag for tag in stale_matches if is_version(tag, tag_list)),
         stale_other_tags=tuple(tag for tag in stale_matches if force and not is_version(tag, tag_list)),
         tag_list=tag_list,
         listed=listing is not None and listing.listed_at >= task.enqueued_at,
-        list_fresh=listing is not None and target.runs and not force and now - listing.listed_at < LIST_FRESH,
-        list_usable=listing is not None and not force and now - listing.listed_at < STALE_AFTER,
+        list_fresh=age is not None and task.lookup.runs and not force and age < LIST_FRESH,
+        list_usable=age is not None and not force and age < STALE_AFTER,
         bulk=bulk,
         force=force,
         asked_at=now if force else task.enqueued_at,

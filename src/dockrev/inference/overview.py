@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dockrev.inference.service_images import ServiceImage
 from dockrev.oci.platform import Platform
 from dockrev.versions.models import (
     DigestSnapshot,
@@ -15,6 +14,7 @@ from dockrev.versions.models import (
     InferenceTask,
     TaskStatus,
 )
+from dockrev.versions.service_image import ServiceImage
 from dockrev.versions.state import STALE_AFTER
 
 MOST_PER_PAGE = 200

@@ -10,8 +10,13 @@ import structlog
 from dockrev.clock import Clock
 from dockrev.inference.events import EventBuffer
 from dockrev.signals import Wakeup, is_set_within
-from dockrev.versions.models import DigestKey, InferenceProgress, InferenceReason, InferenceTask, TaskStatus
-from dockrev.versions.state import Need
+from dockrev.versions.models import (
+    DigestKey,
+    InferenceProgress,
+    InferenceTask,
+    Lookup,
+    TaskStatus,
+)
 from dockrev.versions.tasks import TaskStore
 from dockrev.wording import counted
 
@@ -27,10 +32,10 @@ _LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(slots=True)
 class _Change:
-    """What an enqueueing does, before it is done."""
+    """What `enqueue` is going to change. `merged`: tasks that wait or run, and serve one more lookup."""
 
     added: dict[DigestKey, InferenceTask]
-    upgraded: dict[DigestKey, InferenceTask]
+    merged: dict[DigestKey, InferenceTask]
     dropped: set[DigestKey]
 
 
@@ -47,7 +52,7 @@ class TaskQueue:
         """How urgent a task has become since it was enqueued; its reason stays, and a restart forgets it."""
         self._changing = asyncio.Lock()
         self._changed = Wakeup()
-        self._requested: dict[Need, None] = {}
+        self._requested: dict[Lookup, None] = {}
         self.requested = Wakeup()
         """Wakes when `request` was called: `enqueue_requested` has work."""
         self.dropped = 0
@@ -69,13 +74,13 @@ class TaskQueue:
     def get(self, key: DigestKey) -> InferenceTask | None:
         return self._tasks.get(key)
 
-    def request(self, needs: Iterable[Need]) -> None:
-        """Notes in memory alone what a reader would like to know, so that reading writes nothing.
+    def request(self, lookups: Iterable[Lookup]) -> None:
+        """Notes the lookups in memory only, so that a GET writes nothing.
 
         When more is requested than the queue can hold, the oldest requests are forgotten.
         """
-        for need in needs:
-            self._requested.setdefault(need)
+        for lookup in lookups:
+            self._requested.setdefault(lookup)
         while len(self._requested) > self._capacity:
             del self._requested[next(iter(self._requested))]
         if self._requested:
@@ -83,46 +88,50 @@ class TaskQueue:
 
     async def enqueue_requested(self) -> None:
         """Raises StorageError, and keeps the requests for the next try."""
-        needs = tuple(self._requested)
-        if needs:
-            await self.enqueue(needs)
-        for need in needs:
-            self._requested.pop(need, None)
+        lookups = tuple(self._requested)
+        if lookups:
+            await self.enqueue(lookups)
+        for lookup in lookups:
+            self._requested.pop(lookup, None)
 
-    async def enqueue(self, needs: Iterable[Need]) -> set[DigestKey]:
-        """Each digest once; what waits already goes as early as whoever needs it most may ask.
+    async def enqueue(self, lookups: Iterable[Lookup]) -> set[DigestKey]:
+        """Adds one task for each digest. A task that exists already serves the new lookup, too.
 
-        The operator's order becomes the reason of the task, too. Returns those for which there was no task
-        before and is one now.
+        It then starts as early as the most urgent reason allows. The reason shown stays the first one, unless
+        the operator orders the lookup. Returns the keys of the tasks that were added.
         """
-        needs = tuple(needs)
+        lookups = tuple(lookups)
         async with self._changing:
-            self._hurry(needs)
-            change = self._plan(needs)
-            if change.added or change.upgraded:
-                await self._store.save([*change.added.values(), *change.upgraded.values()], change.dropped)
+            self._hurry(lookups)
+            change = self._plan(lookups)
+            if change.added or change.merged:
+                await self._store.save([*change.added.values(), *change.merged.values()], change.dropped)
             self._apply(change)
         return set(change.added)
 
-    def _hurry(self, needs: Iterable[Need]) -> None:
-        for need in needs:
-            task = self._tasks.get(need.key)
-            if task is not None and need.reason.urgency < self._urgency(task):
-                self._hurried[need.key] = need.reason.urgency
+    def _hurry(self, lookups: Iterable[Lookup]) -> None:
+        for lookup in lookups:
+            task = self._tasks.get(lookup.key)
+            if task is not None and lookup.reason.urgency < self._urgency(task):
+                self._hurried[lookup.key] = lookup.reason.urgency
 
     def _urgency(self, task: InferenceTask) -> int:
         return min(task.reason.urgency, self._hurried.get(task.key, task.reason.urgency))
 
-    def _plan(self, needs: Iterable[Need]) -> _Change:
+    def _plan(self, lookups: Iterable[Lookup]) -> _Change:
         now, change = self._clock.now(), _Change({}, {}, set())
-        for need in needs:
-            known = self._tasks.get(need.key)
-            if known is None and need.key not in change.added:
-                change.added[need.key] = InferenceTask(need.key, need.reason, now, now)
-            elif known and need.reason is InferenceReason.FORCE and known.reason is not InferenceReason.FORCE:
-                change.upgraded[need.key] = replace(
-                    known, reason=InferenceReason.FORCE, updated_at=now, not_before=None
+        for lookup in lookups:
+            key = lookup.key
+            task = self._tasks.get(key)
+            if task is None:
+                before = change.added.get(key)
+                change.added[key] = InferenceTask(
+                    before.lookup.merged(lookup) if before else lookup, now, now
                 )
+            else:
+                task = change.merged.get(key, task)
+                if (merged := task.lookup.merged(lookup)) != task.lookup:
+                    change.merged[key] = _with_lookup(task, merged, now)
         self._make_room(change)
         return change
 
@@ -134,7 +143,7 @@ class TaskQueue:
         waiting = [
             task
             for task in (*self._tasks.values(), *change.added.values())
-            if task.status is TaskStatus.QUEUED and task.key not in change.upgraded
+            if task.status is TaskStatus.QUEUED and task.key not in change.merged
         ]
         waiting.sort(key=lambda task: (self._urgency(task), task.enqueued_at))
         for task in waiting[-excess:]:
@@ -151,16 +160,15 @@ class TaskQueue:
     def _apply(self, change: _Change) -> None:
         for key in change.dropped:
             self._forget(key)
-        for key, task in change.upgraded.items():
+        for key, task in change.merged.items():
             before = self._tasks.get(key)
             if before is None:
                 continue
-            self._tasks[key] = replace(
-                before, reason=task.reason, updated_at=task.updated_at, not_before=None
-            )
-            self._events.publish_task(
-                "task_reason_upgraded", key, task.reason, {"fromReason": before.reason.value}
-            )
+            self._tasks[key] = _with_lookup(before, task.lookup, task.updated_at)
+            if before.reason is not task.reason:
+                self._events.publish_task(
+                    "task_reason_upgraded", key, task.reason, {"fromReason": before.reason.value}
+                )
         for key, task in change.added.items():
             self._tasks[key] = task
             self._events.publish_task("task_enqueued", key, task.reason)
@@ -280,3 +288,10 @@ class TaskQueue:
     def _forget(self, key: DigestKey) -> None:
         del self._tasks[key]
         self._hurried.pop(key, None)
+
+
+def _with_lookup(task: InferenceTask, lookup: Lookup, now: datetime) -> InferenceTask:
+    """An order of the operator does not wait for the time that was set before it."""
+    if lookup.reason is task.reason:
+        return replace(task, lookup=lookup)
+    return replace(task, lookup=lookup, updated_at=now, not_before=None)

@@ -11,7 +11,7 @@ from dockrev.inference.events import EventBuffer
 from dockrev.inference.full_scan import FullScan
 from dockrev.inference.overview import OverviewFilter, OverviewStatus, page, rows
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.service_images import Demand
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.wire import (
     DigestTagsAnswer,
     OverviewAnswer,
@@ -24,8 +24,7 @@ from dockrev.inference.wire import (
 )
 from dockrev.oci.digest import FORMS, Digest
 from dockrev.registry.client import RegistryClient
-from dockrev.versions.models import DigestKey, InferenceReason
-from dockrev.versions.state import Need
+from dockrev.versions.models import InferenceReason, Lookup
 from dockrev.versions.store import VersionStore
 from dockrev.web.access import Access
 from dockrev.web.errors import invalid
@@ -49,7 +48,7 @@ class InferenceRoutes:
         self,
         queue: TaskQueue,
         versions: VersionStore,
-        demand: Demand,
+        services: ServiceImages,
         full_scan: FullScan,
         registry: RegistryClient,
         events: EventBuffer,
@@ -58,7 +57,7 @@ class InferenceRoutes:
     ) -> None:
         self._queue = queue
         self._versions = versions
-        self._demand = demand
+        self._services = services
         self._full_scan = full_scan
         self._registry = registry
         self._events = events
@@ -108,13 +107,13 @@ class InferenceRoutes:
         )
 
     async def digest_tags(self, service_id: str, digest: str = "") -> Response:
-        """Asked now, save what is known for sure. Without a digest: the tags of the repository."""
+        """Asks the registry now, save for what is known for sure. Without a digest: all tags there are."""
         asked = parsed(digest)
-        wanted = await self._demand.of_service(service_id)
+        image = await self._services.of_service(service_id)
         if asked:
-            found = await self._full_scan.find(wanted.ref, asked)
+            found = await self._full_scan.find(image.ref, asked)
         else:
-            found = await self._full_scan.names(wanted.ref)
+            found = await self._full_scan.names(image.ref)
         return WireResponse(
             DigestTagsAnswer(
                 digest=asked or "",
@@ -125,11 +124,12 @@ class InferenceRoutes:
         )
 
     async def snapshot(self, service_id: str, digest: str = "") -> Response:
-        """202 while there is none, or while the operator's order for a new one is carried out."""
-        key = await self._key(service_id, parsed(digest))
+        """202 while there is no snapshot, or while a lookup that the operator ordered is not done."""
+        lookup = await self._lookup(service_id, parsed(digest), InferenceReason.API_SNAPSHOT_READ_MISS)
+        key = lookup.key
         snapshot, task = await self._versions.snapshot(key), self._queue.get(key)
         if snapshot is None:
-            self._queue.request([Need(key, InferenceReason.API_SNAPSHOT_READ_MISS)])
+            self._queue.request([lookup])
         if snapshot is None or (task and task.reason is InferenceReason.FORCE):
             return WireResponse(SnapshotPending(digest=key.digest), 202)
         return WireResponse(
@@ -143,13 +143,13 @@ class InferenceRoutes:
 
     async def refresh(self, service_id: str, request: RefreshRequest | None = None) -> RefreshAnswer:
         digest = (request.digest if request else None) or ""
-        key = await self._key(service_id, parsed(digest))
-        queued = await self._queue.enqueue([Need(key, InferenceReason.FORCE)])
+        lookup = await self._lookup(service_id, parsed(digest), InferenceReason.FORCE)
+        added = await self._queue.enqueue([lookup])
         return RefreshAnswer(
             service_id=service_id,
-            image_repo=key.repository,
-            digest=key.digest,
-            reason="force" if key in queued else "running",
+            image_repo=lookup.key.repository,
+            digest=lookup.key.digest,
+            reason="force" if lookup.key in added else "running",
         )
 
     async def overview(
@@ -163,11 +163,11 @@ class InferenceRoutes:
             int, Query(alias="perPage", description="Held between 1 and 200."), blank_means(50, int)
         ] = 50,
     ) -> Response:
-        wanted = OverviewFilter(q.strip(), _row_status(status))
-        snapshots, demanded = await self._versions.snapshots(), await self._demand.all()
+        overview_filter = OverviewFilter(q.strip(), _row_status(status))
+        snapshots, images = await self._versions.snapshots(), await self._services.all()
         retention = await self._versions.last_retention()
         tasks = self._queue.tasks
-        found = rows(tasks, snapshots, demanded, self._clock.now())
+        found = rows(tasks, snapshots, images, self._clock.now())
         return WireResponse(
             overview_answer(
                 tasks=tasks,
@@ -175,25 +175,25 @@ class InferenceRoutes:
                 retention=retention,
                 registries=self._registry.usage(),
                 rows=found,
-                page=page(found, wanted, page_number, per_page),
+                page=page(found, overview_filter, page_number, per_page),
             )
         )
 
     async def events(self, after: ResumeAfter) -> Response:
-        """Without a point to resume from the present is taken, before the client hears that it listens."""
+        """Without an id to resume after, the stream begins with the next event."""
         return EventStream(self._events.after(after or self._events.latest), self._shutdown)
 
-    async def _key(self, service_id: str, digest: Digest | None) -> DigestKey:
+    async def _lookup(self, service_id: str, digest: Digest | None, reason: InferenceReason) -> Lookup:
         if digest is None:
             raise invalid("digest", "digest is required")
-        wanted = await self._demand.of_service(service_id)
-        if digest not in wanted.digests:
+        image = await self._services.of_service(service_id)
+        if digest not in image.digests:
             raise NotFound("digest snapshot not found")
-        return DigestKey(wanted.ref.repository, digest, await self._demand.platform())
+        return image.lookup(digest, reason)
 
 
 def parsed(text: str) -> Digest | None:
-    """In whatever case, and a bare hash as the sha256 that it is. None: there is nothing but blanks."""
+    """Upper case is read as lower case, and a bare hash as sha256. None: the text is blank."""
     trimmed = text.strip().lower()
     if not trimmed:
         return None

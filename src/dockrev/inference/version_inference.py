@@ -16,11 +16,11 @@ from dockrev.inference.display_versions import DisplayVersions
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.full_scan import FullScan
 from dockrev.inference.lookup import DigestLookup
+from dockrev.inference.needed_lookups import warm_up
 from dockrev.inference.queue import TaskQueue
 from dockrev.inference.registry_reader import CheckedImages
 from dockrev.inference.retention import SnapshotRetention
-from dockrev.inference.service_images import Demand, DemandBook
-from dockrev.inference.triggers import Triggers
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.worker import InferenceWorker
 from dockrev.registry.client import RegistryClient
 from dockrev.stacks.views import StackViews
@@ -42,8 +42,9 @@ class VersionInference:
     requests: RequestCounter
     events: EventBuffer
     queue: TaskQueue
-    triggers: Triggers
-    names: DisplayVersions
+    versions: VersionStore
+    services: ServiceImages
+    display_versions: DisplayVersions
     full_scan: FullScan
     worker: InferenceWorker
     backfill: Backfill
@@ -60,33 +61,32 @@ class VersionInference:
         images: CheckedImages,
         versions: VersionStore,
         views: StackViews,
-        demand: Demand,
+        services: ServiceImages,
         clock: Clock,
     ) -> Self:
         events = EventBuffer(clock)
         queue = TaskQueue(TaskStore(database), events, clock)
-        book = DemandBook(demand, clock)
-        triggers = Triggers(queue, demand, versions, clock)
         lookup = DigestLookup(registry, versions, images, clock)
         return cls(
             requests=requests,
             events=events,
             queue=queue,
-            triggers=triggers,
-            names=DisplayVersions(triggers, queue, views),
+            versions=versions,
+            services=services,
+            display_versions=DisplayVersions(services, versions, queue, views, clock),
             full_scan=FullScan(registry, versions, images, clock),
-            worker=InferenceWorker(queue, lookup, versions, book, events, clock),
-            backfill=Backfill(registry, versions, images, queue, book, clock),
+            worker=InferenceWorker(queue, lookup, versions, services, events, clock),
+            backfill=Backfill(registry, versions, images, queue, services, clock),
             retention=SnapshotRetention(versions, events, clock),
             spend=SpendStore(database),
             clock=clock,
         )
 
     async def load(self) -> None:
-        """First of all: what an earlier process left to do, and had spent. Raises StorageError."""
+        """Loads the tasks and the request counts of the process before. Raises StorageError."""
         await self.queue.load()
         await self.spend.restore(self.requests, self.clock.now())
-        await self.triggers.warm_up()
+        await warm_up(self.services, self.versions, self.queue, self.clock)
 
     async def run(self) -> None:
         """Until cancelled. What was counted of requests is saved once a minute, and at the end."""

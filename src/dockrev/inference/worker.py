@@ -11,7 +11,7 @@ from dockrev.errors import Json, StorageError
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.lookup import DigestLookup, LookupOutcome
 from dockrev.inference.queue import CONCURRENCY, TaskQueue
-from dockrev.inference.service_images import DemandBook
+from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.wire import progress_out, scan_out
 from dockrev.versions.models import (
     DigestSnapshot,
@@ -36,14 +36,14 @@ class InferenceWorker:
         queue: TaskQueue,
         lookup: DigestLookup,
         versions: VersionStore,
-        book: DemandBook,
+        services: ServiceImages,
         events: EventBuffer,
         clock: Clock,
     ) -> None:
         self._queue = queue
         self._lookup = lookup
         self._versions = versions
-        self._book = book
+        self._services = services
         self._events = events
         self._clock = clock
 
@@ -83,10 +83,9 @@ class InferenceWorker:
         ticker.show(
             InferenceProgress(InferencePhase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now())
         )
-        target = await self._book.find(task.key)
-        if target is None:
+        if not await self._services.uses(task.key):
             return await self._end(task, None, "no service uses this digest any more")
-        outcome = await self._lookup.run(task, target, ticker.show)
+        outcome = await self._lookup.run(task, ticker.show)
         ticker.flush()
         return await self._store_outcome(task, outcome)
 

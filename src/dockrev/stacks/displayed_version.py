@@ -8,12 +8,14 @@ from dockrev.errors import InvalidArgument
 from dockrev.ignores.matching import first_match
 from dockrev.ignores.models import IgnoreMatch, IgnoreRule
 from dockrev.oci.digest import Digest
+from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 from dockrev.stacks.models import Service
 from dockrev.stacks.update_state import UpdateState
-from dockrev.versions.models import VersionKnowledge
-from dockrev.versions.state import InferenceState, Need, Subject, inference_of
-from dockrev.versions.tags import is_strict_semver, resolved
+from dockrev.versions.models import Lookup, VersionKnowledge
+from dockrev.versions.service_image import ServiceImage
+from dockrev.versions.state import InferenceState, inference_of
+from dockrev.versions.tags import resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class DisplayedVersion:
     candidate: tuple[str, ...]
     label: str | None
     inference: InferenceState
-    needs: tuple[Need, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
 
     @property
     def resolved_tag(self) -> str | None:
@@ -47,35 +49,40 @@ class DisplayedVersion:
 
 
 def version_of(
-    service: Service, state: UpdateState, knowledge: VersionKnowledge, now: datetime
+    service: Service, state: UpdateState, platform: Platform, knowledge: VersionKnowledge, now: datetime
 ) -> DisplayedVersion:
-    subject = subject_of(service, state)
-    inference, needs = inference_of(subject, knowledge, now)
+    image = service_image(service, state, platform)
+    inference, lookups = inference_of(image, knowledge, now)
     label = next((image.version for image in service.runtime.images if image.version), None)
-    if subject is None or subject.tag_is_version:
-        return DisplayedVersion((), (), label, inference, needs)
-    candidate = state.candidate.digest if state.candidate else None
-    current, offered = (_tags(subject, digest, knowledge) for digest in (state.digest, candidate))
-    return DisplayedVersion(current, offered, label, inference, needs)
+    if image is None or not image.needs_inference:
+        return DisplayedVersion((), (), label, inference, lookups)
+    current, offered = (_tags(image, digest, knowledge) for digest in (image.current, image.candidate))
+    return DisplayedVersion(current, offered, label, inference, lookups)
 
 
-def subject_of(service: Service, state: UpdateState) -> Subject | None:
-    """None: there is nothing in a registry to look into."""
-    if state.unchecked or service.image_ref is None:
-        return None
+def service_image(service: Service, state: UpdateState, platform: Platform) -> ServiceImage | None:
+    """None: the image reference cannot be read."""
     try:
-        repository = ImageRef.parse(service.image_ref).repository
+        ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
         return None
-    candidate = state.candidate.digest if state.candidate else None
-    digests = tuple(digest for digest in (candidate, state.digest) if digest)
-    return Subject(repository, state.tag, digests, is_strict_semver(state.tag))
+    return ServiceImage(
+        service_id=service.id,
+        ref=ref,
+        tag=state.tag,
+        platform=platform,
+        current=state.digest,
+        candidate=state.candidate.digest if state.candidate else None,
+        labels=tuple(image.version for image in service.runtime.images if image.version),
+        archived=service.archived or service.removed,
+        checked=state.unchecked is None,
+    )
 
 
-def _tags(subject: Subject, digest: Digest | None, knowledge: VersionKnowledge) -> tuple[str, ...]:
+def _tags(image: ServiceImage, digest: Digest | None, knowledge: VersionKnowledge) -> tuple[str, ...]:
     if digest is None:
         return ()
-    return tuple(resolved(knowledge.tags_of(subject.repository, digest), subject.tag))
+    return tuple(resolved(knowledge.tags_of(image.key(digest)), image.tag))
 
 
 def ignored_by(

@@ -16,14 +16,14 @@ from dockrev.stacks.wire import (
     stack_detail,
     stack_list_item,
 )
-from dockrev.versions.state import Need
+from dockrev.versions.models import Lookup
 from dockrev.web.access import Access
 from dockrev.web.etag import caching, etag_of, not_modified
 from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, WireResponse
 
-RequestVersions = Callable[[Sequence[Need]], None]
+RequestVersions = Callable[[Sequence[Lookup]], None]
 
 
 class StackRoutes:
@@ -69,7 +69,7 @@ class StackRoutes:
 
     async def get(self, stack_id: str) -> Response:
         view = await self._views.one(stack_id)
-        self._request_versions(view.needs)
+        self._request_versions(view.lookups)
         return WireResponse(StackAnswer(stack=stack_detail(view)))
 
     async def archive(self, stack_id: str) -> Done:

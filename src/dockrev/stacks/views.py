@@ -1,6 +1,6 @@
 """A stack as readers see it: its record, and what follows from registry facts, versions and ignore rules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,13 +13,13 @@ from dockrev.ignores.models import IgnoreMatch, IgnoreRule
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.oci.platform import Platform
-from dockrev.stacks.displayed_version import DisplayedVersion, ignored_by, subject_of, version_of
+from dockrev.stacks.displayed_version import DisplayedVersion, ignored_by, service_image, version_of
 from dockrev.stacks.models import Service, Stack
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.updatable import blockers_of
 from dockrev.stacks.update_state import RegistryFacts, UpdateState, evaluate
-from dockrev.versions.models import VersionKnowledge
-from dockrev.versions.state import Need
+from dockrev.versions.models import Lookup, VersionKnowledge
+from dockrev.versions.service_image import ServiceImage
 from dockrev.versions.store import VersionStore
 
 
@@ -49,9 +49,9 @@ class StackView:
         return sum(one.counts_as_update for one in self.services)
 
     @property
-    def needs(self) -> tuple[Need, ...]:
+    def lookups(self) -> tuple[Lookup, ...]:
         """What has to be looked up so that every version of the stack is known."""
-        return tuple(need for one in self.services for need in one.version.needs)
+        return tuple(lookup for one in self.services for lookup in one.version.lookups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,17 @@ class StackViews:
             return None
         return next((one for one in stack.services if one.service.id == service_id), None)
 
+    async def service_images(self) -> list[ServiceImage]:
+        """Of every service whose image reference can be read. Reads no versions and no rules."""
+        stacks = await self._stacks.all()
+        facts, platforms = await self.knowledge(stacks), await self.platforms(stacks)
+        return [image for stack in stacks for image in _images_of(stack, facts, platforms[stack.host_id])]
+
+    @property
+    def images_revision(self) -> int:
+        """Grows whenever `service_images` may answer something else."""
+        return self._stacks.revision + self._images.revision
+
     async def platforms(self, stacks: Iterable[Stack]) -> Mapping[str, Platform]:
         """Of the hosts of these stacks, by the id of the host."""
         host_ids = {stack.host_id for stack in stacks}
@@ -134,14 +145,18 @@ class StackViews:
         return [view_of(stack, contexts[stack.host_id]) for stack in stacks]
 
     async def _versions_of(
-        self, stacks: Iterable[Stack], images: RegistryFacts, platform: Platform
+        self, stacks: Iterable[Stack], facts: RegistryFacts, platform: Platform
     ) -> VersionKnowledge:
-        services = (service for stack in stacks for service in stack.services)
-        subjects = (subject_of(service, evaluate(service, images, platform)) for service in services)
-        wanted = {
-            (subject.repository, digest) for subject in subjects if subject for digest in subject.digests
-        }
-        return await self._versions.known(wanted, platform)
+        images = (image for stack in stacks for image in _images_of(stack, facts, platform))
+        return await self._versions.known(
+            (image.ref.repository, digest) for image in images if image.checked for digest in image.digests
+        )
+
+
+def _images_of(stack: Stack, facts: RegistryFacts, platform: Platform) -> Iterator[ServiceImage]:
+    for service in stack.services:
+        if image := service_image(service, evaluate(service, facts, platform), platform):
+            yield image
 
 
 def view_of(stack: Stack, context: Context) -> StackView:
@@ -151,7 +166,7 @@ def view_of(stack: Stack, context: Context) -> StackView:
 
 def _service_view(stack: Stack, service: Service, context: Context) -> ServiceView:
     state = evaluate(service, context.images, context.platform)
-    version = version_of(service, state, context.versions, context.now)
+    version = version_of(service, state, context.platform, context.versions, context.now)
     match = ignored_by(state, version, context.rules.get(service.id, ()))
     blockers = blockers_of(stack, service, state, match, context.own)
     return ServiceView(service, state, version, match, blockers)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
 
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
+from dockrev.oci.ref import ImageRef
 
 
 class InferenceReason(StrEnum):
@@ -52,6 +52,37 @@ class DigestKey:
 
     def __str__(self) -> str:
         return f"{self.repository}@{self.digest}@{self.platform}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The order to find out which version a digest is.
+
+    `raw_tags`: the tags with which services are configured. `labels`: what the local image says of its own
+    version. `runs`: each service that needs the digest runs it, so its tags are not newer than the tag list.
+    """
+
+    key: DigestKey
+    reason: InferenceReason
+    raw_tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    runs: bool = False
+
+    @property
+    def ref(self) -> ImageRef:
+        registry, _, path = self.key.repository.partition("/")
+        return ImageRef(registry, path, None)
+
+    def merged(self, other: "Lookup") -> "Lookup":
+        """Serves both. The reason of this one stays, unless the operator gave the other order."""
+        forced = other.reason is InferenceReason.FORCE
+        return Lookup(
+            self.key,
+            other.reason if forced else self.reason,
+            tuple(dict.fromkeys((*self.raw_tags, *other.raw_tags))),
+            tuple(dict.fromkeys((*self.labels, *other.labels))),
+            self.runs and other.runs,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +171,9 @@ class InferenceProgress:
 
 @dataclass(frozen=True, slots=True)
 class InferenceTask:
-    """A digest that waits or is looked into. `not_before`: its registry asked for silence until then."""
+    """A lookup that waits or runs. `not_before`: the task must not start earlier."""
 
-    key: DigestKey
-    reason: InferenceReason
+    lookup: Lookup
     enqueued_at: datetime
     updated_at: datetime
     status: TaskStatus = TaskStatus.QUEUED
@@ -152,29 +182,25 @@ class InferenceTask:
     not_before: datetime | None = None
     progress: InferenceProgress | None = None
 
+    @property
+    def key(self) -> DigestKey:
+        return self.lookup.key
+
+    @property
+    def reason(self) -> InferenceReason:
+        return self.lookup.reason
+
 
 @dataclass(frozen=True, slots=True)
 class VersionKnowledge:
-    """All that is known of the digests it was loaded for, on a host of this platform."""
+    """All that is known of the digests it was loaded for."""
 
-    platform: Platform
     tags: Mapping[tuple[str, Digest], tuple[str, ...]]
     snapshots: Mapping[DigestKey, DigestSnapshot]
     tasks: Mapping[DigestKey, InferenceTask]
 
-    @classmethod
-    def nothing(cls, platform: Platform) -> Self:
-        return cls(platform, {}, {}, {})
-
-    def tags_of(self, repository: str, digest: Digest) -> tuple[str, ...]:
-        """The tags that name the digest as far as is known, in no order; what moved away is left out."""
-        snapshot = self.snapshot(repository, digest)
-        seen = self.tags.get((repository, digest), ())
+    def tags_of(self, key: DigestKey) -> tuple[str, ...]:
+        """The tags that name the digest as far as is known, in no order; none that moved away."""
+        snapshot = self.snapshots.get(key)
+        seen = self.tags.get((key.repository, key.digest), ())
         return tuple(dict.fromkeys((*seen, *(snapshot.tags if snapshot else ()))))
-
-    def snapshot(self, repository: str, digest: Digest) -> DigestSnapshot | None:
-        return self.snapshots.get(DigestKey(repository, digest, self.platform))
-
-    def task(self, repository: str, digest: Digest) -> InferenceTask | None:
-        """The task for this digest that waits or runs."""
-        return self.tasks.get(DigestKey(repository, digest, self.platform))

@@ -1,16 +1,16 @@
-"""Is the version of a service known, and what has to be looked into for it? No I/O."""
+"""Is the version of a service known, and which lookups does it need? No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from dockrev.oci.digest import Digest
-from dockrev.versions.models import DigestKey, DigestSnapshot, InferenceReason, VersionKnowledge
+from dockrev.versions.models import DigestSnapshot, InferenceReason, Lookup, VersionKnowledge
+from dockrev.versions.service_image import ServiceImage
 from dockrev.versions.tags import resolved
 
 STALE_AFTER = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=10)
-"""How long a look stands that failed, or that ended at its budget before a version was found."""
+"""A lookup that failed, or spent its budget before it found a version, is repeated after this time."""
 
 
 class InferenceStatus(StrEnum):
@@ -23,7 +23,7 @@ NOT_REQUIRED = "not_required"
 
 @dataclass(frozen=True, slots=True)
 class InferenceState:
-    """`reason` is a word of the API: why it is pending, or why nothing is to be expected."""
+    """`reason` is a word of the API: why a lookup is pending, or why there is no version."""
 
     status: InferenceStatus
     reason: str | None = None
@@ -31,73 +31,54 @@ class InferenceState:
 
     @property
     def ok(self) -> bool:
-        """False when the last look at the registry failed."""
+        """False when the last lookup at the registry failed."""
         return self.reason != InferenceReason.ALL_FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A digest that should be looked into."""
-
-    key: DigestKey
-    reason: InferenceReason
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a service shows: a tag, the digest that runs and the one that its registry offers."""
-
-    repository: str
-    tag: str
-    digests: tuple[Digest, ...]
-    tag_is_version: bool
-    """The tag is a whole version itself (strict semver): nothing has to be found out."""
-
-
 def inference_of(
-    subject: Subject | None, knowledge: VersionKnowledge, now: datetime
-) -> tuple[InferenceState, tuple[Need, ...]]:
-    """None: the image reference cannot be read. The needs are to be enqueued; nothing else is asked.
+    image: ServiceImage | None, knowledge: VersionKnowledge, now: datetime
+) -> tuple[InferenceState, tuple[Lookup, ...]]:
+    """None: the image reference of the service cannot be read. The caller enqueues the lookups.
 
-    What waits already for a lesser reason is among them: somebody looks at it now, so it goes first.
+    A lookup that waits already is among them when it waits for a less urgent reason: it moves ahead.
     """
-    if subject is None or subject.tag_is_version or not subject.digests:
+    if image is None or not image.needs_inference:
         return InferenceState(InferenceStatus.READY, NOT_REQUIRED), ()
-    needs, pending, failed = [], [], False
-    for digest in dict.fromkeys(subject.digests):
-        key = DigestKey(subject.repository, digest, knowledge.platform)
+    lookups, pending, failed = [], [], False
+    for digest in image.digests:
+        key = image.key(digest)
         task, snapshot = knowledge.tasks.get(key), knowledge.snapshots.get(key)
         failed = failed or (snapshot is not None and snapshot.all_failed)
-        reason = need_of(snapshot, subject.tag, now)
+        reason = lookup_reason(snapshot, image.tag, now)
         if reason is not None and (task is None or reason.urgency < task.reason.urgency):
-            needs.append(Need(key, reason))
-        under_way = task.reason if task else reason
-        if under_way is not None and under_way is not InferenceReason.FORCE:
-            pending.append(under_way.value)
-    checked_at = _newest(subject, knowledge)
+            lookups.append(image.lookup(digest, reason))
+        reason_under_way = task.reason if task else reason
+        if reason_under_way is not None and reason_under_way is not InferenceReason.FORCE:
+            pending.append(reason_under_way.value)
+    checked_at = _newest(image, knowledge)
     if pending:
-        return InferenceState(InferenceStatus.PENDING, pending[0], checked_at), tuple(needs)
+        return InferenceState(InferenceStatus.PENDING, pending[0], checked_at), tuple(lookups)
     reason_shown = InferenceReason.ALL_FAILED.value if failed else None
     return InferenceState(InferenceStatus.READY, reason_shown, checked_at), ()
 
 
-def need_of(snapshot: DigestSnapshot | None, tag: str, now: datetime) -> InferenceReason | None:
-    """Why this snapshot does not do for a service of this tag, if so."""
+def lookup_reason(snapshot: DigestSnapshot | None, tag: str, now: datetime) -> InferenceReason | None:
+    """Why a service with this tag needs a new lookup. None: the snapshot is good enough."""
     if snapshot is None:
         return InferenceReason.CACHE_MISS
     age = now - snapshot.checked_at
     if snapshot.all_failed:
         return InferenceReason.ALL_FAILED if age >= RETRY_AFTER else None
-    if age >= STALE_AFTER or (age >= RETRY_AFTER and _given_up(snapshot, tag)):
+    if age >= STALE_AFTER or (age >= RETRY_AFTER and _is_incomplete(snapshot, tag)):
         return InferenceReason.CACHE_STALE
     return None
 
 
-def _given_up(snapshot: DigestSnapshot, tag: str) -> bool:
-    """No version was found, but not every tag has answered."""
+def _is_incomplete(snapshot: DigestSnapshot, tag: str) -> bool:
+    """The lookup found no version, but did not ask about every tag."""
     return snapshot.scan.ok < snapshot.scan.total and not resolved(snapshot.tags, tag)
 
 
-def _newest(subject: Subject, knowledge: VersionKnowledge) -> datetime | None:
-    found = (knowledge.snapshot(subject.repository, digest) for digest in subject.digests)
-    return max((snapshot.checked_at for snapshot in found if snapshot), default=None)
+def _newest(image: ServiceImage, knowledge: VersionKnowledge) -> datetime | None:
+    snapshots = (knowledge.snapshots.get(image.key(digest)) for digest in image.digests)
+    return max((snapshot.checked_at for snapshot in snapshots if snapshot), default=None)

@@ -12,7 +12,6 @@ from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.db.upsert import upsert
 from dockrev.oci.digest import Digest
-from dockrev.oci.platform import Platform
 from dockrev.versions.batches import batches
 from dockrev.versions.facts import fact_reader, listing_reader, repository_tags, tag_facts
 from dockrev.versions.models import (
@@ -54,8 +53,8 @@ class VersionStore:
         self._retention = RowReader(retention_runs, _retention_run)
         self.revision = 0
 
-    async def known(self, digests: Iterable[tuple[str, Digest]], platform: Platform) -> VersionKnowledge:
-        """All that is known of these digests (each with its `ImageRef.repository`): no request is made."""
+    async def known(self, digests: Iterable[tuple[str, Digest]]) -> VersionKnowledge:
+        """What is known of these digests, each with its `ImageRef.repository`. Asks no registry."""
         wanted = set(digests)
         tags: defaultdict[tuple[str, Digest], list[str]] = defaultdict(list)
         snapshots: dict[DigestKey, DigestSnapshot] = {}
@@ -69,7 +68,6 @@ class VersionStore:
                 for task in await self._tasks.read(connection, inference_tasks.c.digest.in_(batch)):
                     tasks[task.key] = task
         return VersionKnowledge(
-            platform,
             {key: tuple(names) for key, names in tags.items() if key in wanted},
             {key: one for key, one in snapshots.items() if (key.repository, key.digest) in wanted},
             {key: one for key, one in tasks.items() if (key.repository, key.digest) in wanted},

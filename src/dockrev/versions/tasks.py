@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, Row, String, Table, delete
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, Row, String, Table, delete, false
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import parse_timestamp
@@ -13,8 +13,8 @@ from dockrev.db.schema import Moment, metadata
 from dockrev.db.upsert import upsert
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
-from dockrev.versions.models import DigestKey, InferenceReason, InferenceTask, TaskStatus
-from dockrev.versions.rows import RowReader
+from dockrev.versions.models import DigestKey, InferenceReason, InferenceTask, Lookup, TaskStatus
+from dockrev.versions.rows import RowReader, strings
 
 inference_tasks = Table(
     "inference_tasks",
@@ -29,10 +29,11 @@ inference_tasks = Table(
     Column("updated_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Moment),
+    Column("raw_tags", JSON, nullable=False, server_default="[]"),
+    Column("labels", JSON, nullable=False, server_default="[]"),
+    Column("runs", Boolean, nullable=False, server_default=false()),
     Index(None, "digest"),
 )
-
-_CHANGING = ("reason", "status", "enqueued_at", "started_at", "updated_at", "attempts", "not_before")
 
 
 class TaskStore:
@@ -51,7 +52,7 @@ class TaskStore:
         async with self._database.write() as connection:
             for key in dropped:
                 await forget(connection, key)
-            await upsert(connection, inference_tasks, [_row(task) for task in tasks], update=_CHANGING)
+            await upsert(connection, inference_tasks, [_row(task) for task in tasks])
 
 
 async def forget(connection: AsyncConnection, key: DigestKey) -> None:
@@ -72,8 +73,13 @@ def task_reader() -> RowReader[InferenceTask]:
 
 def _task(row: Row[Any]) -> InferenceTask:
     return InferenceTask(
-        key=DigestKey(row.repository, Digest.parse(row.digest), Platform.parse(row.platform)),
-        reason=InferenceReason(row.reason),
+        lookup=Lookup(
+            DigestKey(row.repository, Digest.parse(row.digest), Platform.parse(row.platform)),
+            InferenceReason(row.reason),
+            raw_tags=strings(row.raw_tags),
+            labels=strings(row.labels),
+            runs=bool(row.runs),
+        ),
         enqueued_at=parse_timestamp(row.enqueued_at),
         updated_at=parse_timestamp(row.updated_at),
         status=TaskStatus(row.status),
@@ -99,4 +105,7 @@ def _row(task: InferenceTask) -> dict[str, object]:
         "updated_at": task.updated_at,
         "attempts": task.attempts,
         "not_before": task.not_before,
+        "raw_tags": list(task.lookup.raw_tags),
+        "labels": list(task.lookup.labels),
+        "runs": task.lookup.runs,
     }
