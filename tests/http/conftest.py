@@ -1,4 +1,4 @@
-"""Clients with short time limits, and a certificate."""
+"""A client with limits of its own, and a certificate."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from dockrev.http.rate_limit import RateLimitPolicy, RateLimits
 from tests.fakes.clock import MovableClock
 from tests.fakes.http_server import self_signed_certificate
 
-SHORT = Timeouts(connect_seconds=1.5, total_seconds=1.5)
+TIMEOUTS = Timeouts(connect_seconds=10, total_seconds=10)
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +25,5 @@ def limits(clock: MovableClock) -> RateLimits:
 
 @pytest.fixture
 async def client(limits: RateLimits) -> AsyncIterator[HttpClient]:
-    async with HttpClient.open(limits, tls_context(None), SHORT) as opened:
+    async with HttpClient.open(limits, tls_context(None), TIMEOUTS) as opened:
         yield opened

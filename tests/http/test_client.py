@@ -16,7 +16,7 @@ from dockrev.http.failure import LIBRARY_ERRORS, FailureKind, HttpFailure
 from dockrev.http.messages import HttpRequest, same_origin
 from dockrev.http.rate_limit import RateLimits
 from tests.fakes.http_server import HttpServer, served_with, server_that_says
-from tests.http.conftest import SHORT
+from tests.http.conftest import TIMEOUTS
 
 
 async def failure(client: HttpClient, request: HttpRequest) -> HttpFailure:
@@ -142,7 +142,7 @@ async def test_a_certificate_of_an_authority_in_the_ca_file_is_trusted(
 ) -> None:
     async with (
         HttpServer(tls=served_with(certificate)) as server,
-        HttpClient.open(limits, tls_context(certificate), SHORT) as client,
+        HttpClient.open(limits, tls_context(certificate), TIMEOUTS) as client,
     ):
         assert (await client.send(HttpRequest("GET", server.url))).status == 200
 
@@ -167,7 +167,7 @@ class NoNames(AbstractResolver):
 async def test_a_name_without_address_is_unreachable(limits: RateLimits) -> None:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=NoNames())) as session:
         failed = await failure(
-            HttpClient(session, SHORT, limits), HttpRequest("GET", "https://server.example/")
+            HttpClient(session, TIMEOUTS, limits), HttpRequest("GET", "https://server.example/")
         )
 
     assert (failed.kind, failed.cause) == (FailureKind.UNREACHABLE, "has no address")

@@ -16,7 +16,7 @@ from dockrev.http.failure import AddressForbidden, FailureKind, HttpFailure
 from dockrev.http.outbound import check_url, is_public, open_outbound, outbound_request, public_socket
 from dockrev.http.rate_limit import RateLimits
 from tests.fakes.http_server import HttpServer
-from tests.http.conftest import SHORT
+from tests.http.conftest import TIMEOUTS
 
 PUBLIC = ("93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822")
 NOT_PUBLIC = (
@@ -113,7 +113,7 @@ async def test_the_address_counts_and_not_the_name(limits: RateLimits) -> None:
     connector = aiohttp.TCPConnector(resolver=Names(), socket_factory=public_socket)
     async with HttpServer() as server, aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises(HttpFailure) as caught:
-            await HttpClient(session, SHORT, limits).send(
+            await HttpClient(session, TIMEOUTS, limits).send(
                 outbound_request("GET", f"http://hook.example:{server.port}/")
             )
 

@@ -14,7 +14,7 @@ from dockrev.http.messages import HttpRequest, HttpResponse
 from dockrev.http.rate_limit import METERED_AT_ONCE, HostUsage, RateLimits
 from tests.fakes.clock import MovableClock
 from tests.fakes.http_server import HttpServer
-from tests.http.conftest import SHORT
+from tests.http.conftest import TIMEOUTS
 
 
 def refusal(**headers: str) -> web.Response:
@@ -54,7 +54,7 @@ async def test_clients_with_the_same_limits_share_a_cool_down(
         request = HttpRequest("GET", server.url)
         with capture_logs() as logs:
             (first,) = await send_all(client, request, 1)
-        async with HttpClient.open(limits, tls_context(None), SHORT) as other:
+        async with HttpClient.open(limits, tls_context(None), TIMEOUTS) as other:
             (second,) = await send_all(other, request, 1)
 
         until = clock.now() + timedelta(seconds=600)

@@ -1,4 +1,4 @@
-"""Clients for fake registries with short time limits and a clock that tests move."""
+"""Clients for fake registries, with a clock that tests move."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,7 +14,8 @@ from dockrev.http.client import Timeouts
 from dockrev.registry.client import RegistryClient, open_http
 from tests.fakes.clock import MovableClock
 
-IMPATIENT = Timeouts(connect_seconds=1.5, total_seconds=1.5)
+SHORT = Timeouts(connect_seconds=1.5, total_seconds=1.5)
+"""For servers that do not answer. All other tests wait long, because machines that run tests are slow."""
 
 OpenClient = Callable[..., AbstractAsyncContextManager[RegistryClient]]
 
@@ -29,7 +30,7 @@ def open_client(clock: MovableClock, docker_config: Path) -> OpenClient:
     @asynccontextmanager
     async def opened(
         *,
-        timeouts: Timeouts = IMPATIENT,
+        timeouts: Timeouts = Timeouts(connect_seconds=10, total_seconds=10),  # noqa: B008 -- frozen
         mirrors: Mapping[str, tuple[str, ...]] | None = None,
         insecure: frozenset[str] = frozenset(),
         ca_file: Path | None = None,

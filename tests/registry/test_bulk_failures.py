@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -20,7 +21,7 @@ from tests.fakes.bulk import HTML, BulkFaults, FakeBulk
 from tests.fakes.bulk_apis import FakeDockerHub, FakeGitHub, FakeGitLab, FakeGoogle, FakeHarbor
 from tests.fakes.clock import MovableClock
 from tests.registry.bulk_cases import CASES, Case, Opened, failure, log_in, opened
-from tests.registry.conftest import OpenClient, write_auths
+from tests.registry.conftest import SHORT, OpenClient, write_auths
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -43,7 +44,6 @@ async def api(case: Case, open_client: OpenClient, docker_config: Path) -> Async
     [
         (BulkFaults(down=True), 10 * MINUTE),
         (BulkFaults(status=500), 10 * MINUTE),
-        (BulkFaults(slow_seconds=5), 10 * MINUTE),
         (BulkFaults(text=HTML), HOUR),
         (BulkFaults(text="[1, 2]"), DAY),
         (BulkFaults(text='{"results": {}, "tags": 7, "name": "acme/app"}'), DAY),
@@ -52,7 +52,7 @@ async def api(case: Case, open_client: OpenClient, docker_config: Path) -> Async
         (BulkFaults(status=429, headers=(("Retry-After", "90"),)), timedelta(seconds=90)),
         (BulkFaults(status=403, headers=(("Retry-After", "90"),)), timedelta(seconds=90)),
     ],
-    ids=["down", "500", "slow", "html", "list", "object", "no api", "405", "429", "403 limit"],
+    ids=["down", "500", "html", "list", "object", "no api", "405", "429", "403 limit"],
 )
 async def test_a_failing_api_is_not_asked_again_too_soon(
     api: Opened, clock: MovableClock, faults: BulkFaults, lasts: timedelta
@@ -71,6 +71,17 @@ async def test_a_failing_api_is_not_asked_again_too_soon(
 
     clock.advance(lasts.total_seconds() + 1)
     assert await api.all()
+
+
+async def test_an_api_that_does_not_answer_in_time_is_not_asked_again_too_soon(
+    case: Case, open_client: OpenClient, docker_config: Path, clock: MovableClock
+) -> None:
+    async with opened(case, partial(open_client, timeouts=SHORT), docker_config) as api:
+        await api.all()
+        api.server.faults.slow_seconds = 30
+
+        assert (await failure(api)).until == clock.now() + 10 * MINUTE
+        assert not api.client.has_bulk_api(api.ref)
 
 
 @pytest.mark.parametrize(("status", "text"), [(403, "{}"), (404, '{"message": "Not Found"}')])
