@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from dockrev.discovery.watch import Backoff, DiscoveryWatch, Pace
+from dockrev.discovery.watch import DiscoveryWatch, Pace
 from dockrev.docker.engine import Engine
 from dockrev.errors import StorageError, Unavailable
 from dockrev.stacks.models import Stack, StackStatus
@@ -22,8 +22,7 @@ QUICK = Pace(
     quiet_seconds=0.02,
     busy_seconds=0.04,
     max_busy_seconds=0.04,
-    retry_seconds=0.04,
-    max_retry_seconds=0.1,
+    retry_pauses=(0.04, 0.08, 0.1),
 )
 NEVER = 600.0
 
@@ -155,7 +154,7 @@ async def test_an_engine_that_goes_away_is_told_once_and_its_return_too(
     async with watching(host) as watched:
         await watched.scanner.reached(1)
         await host.fake.subscribed()
-        await asyncio.sleep(QUICK.retry_seconds)  # a stream that ends sooner counts as one that never was
+        await asyncio.sleep(QUICK.retry_pauses[0])  # a stream that ends sooner counts as one that never was
 
         await host.fake.stop()
         await watched.scanner.reached(4)
@@ -207,7 +206,7 @@ async def test_without_events_scans_go_on_in_intervals_each_trying_again_and_tha
         "/images/json": http(b"[]"),
         "/events": http(b'{"message": "forbidden"}', status="403 Forbidden"),
     }
-    patient = replace(QUICK, retry_seconds=NEVER, max_retry_seconds=NEVER)
+    patient = replace(QUICK, retry_pauses=(NEVER,))
     async with (
         answering_bytes(lambda path: answers.get(path, b"")) as config,
         Engine.open(config) as proxy,
@@ -249,7 +248,7 @@ async def test_it_is_ready_once_a_scan_has_succeeded_and_while_they_do(host: Dis
         assert await watched.watch.probe() == "last scan 2026-01-02T03:04:05.000000Z, 0 ms"
 
         await host.fake.subscribed()
-        await asyncio.sleep(QUICK.retry_seconds)
+        await asyncio.sleep(QUICK.retry_pauses[0])
         await host.fake.stop()
         await watched.scanner.reached(2)
         with pytest.raises(Unavailable, match="There is no Docker socket"):
@@ -267,11 +266,9 @@ async def test_stopping_the_watch_leaves_the_events(host: DiscoveryHost) -> None
 
 
 def test_waits_between_retries_double_up_to_half_a_minute() -> None:
-    backoff = Backoff(Pace())
+    retries = Pace().retries
 
-    assert [backoff.next() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
-    backoff.reset()
-    assert backoff.next() == 1
+    assert [retries.pause_after(attempt) for attempt in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 @pytest.mark.parametrize(("scan_seconds", "busy"), [(0.05, 2), (0.4, 2), (1, 5), (2, 10), (60, 10)])

@@ -10,6 +10,8 @@ from dockrev.clock import timestamp
 from dockrev.discovery.scan import Scanner
 from dockrev.docker.engine import Engine
 from dockrev.errors import AppError, DockerError, Unavailable
+from dockrev.retry import RetryPolicy, doubling, retry
+from dockrev.signals import is_set_within
 
 log = structlog.get_logger()
 
@@ -25,8 +27,12 @@ class Pace:
     busy_seconds: float = 2.0
     """At least, between the starts of two scans, however many events there are."""
     max_busy_seconds: float = 10.0
-    retry_seconds: float = 1.0
-    max_retry_seconds: float = 30.0
+    retry_pauses: tuple[float, ...] = doubling(1.0, 30.0, 6)
+    """After failures in a row; the last one repeats."""
+
+    @property
+    def retries(self) -> RetryPolicy:
+        return RetryPolicy(self.retry_pauses, lambda error: isinstance(error, AppError), endless=True)
 
     def busy_after(self, scan_seconds: float) -> float:
         """A container that crashes in a loop may keep us and the engine busy for a fifth of the time only."""
@@ -34,20 +40,6 @@ class Pace:
 
 
 _USUAL = Pace()
-
-
-class Backoff:
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self.reset()
-
-    def reset(self) -> None:
-        self._next = self._pace.retry_seconds
-
-    def next(self) -> float:
-        """Twice as long each time, up to the maximum."""
-        seconds, self._next = self._next, min(self._next * 2, self._pace.max_retry_seconds)
-        return seconds
 
 
 class DiscoveryWatch:
@@ -65,7 +57,7 @@ class DiscoveryWatch:
         self._engine_answers = asyncio.Event()
         self._listening_since: float | None = None
         self._refusals = 0
-        self._failure: type[AppError] | None = None
+        self._failure: type[Exception] | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -83,25 +75,15 @@ class DiscoveryWatch:
         return f"last scan {timestamp(last.at)}, {last.duration_ms} ms"
 
     async def _scan_when_due(self) -> None:
-        backoff = Backoff(self._pace)
         while True:
-            started = _now()
-            self._heard.clear()
-            if await self._scanned():
-                backoff.reset()
-                await self._until_due(started)
-            else:
-                await asyncio.sleep(backoff.next())
+            started = await retry(self._pace.retries, self._scan, on_failure=self._scan_failed)
+            await self._until_due(started)
 
-    async def _scanned(self) -> bool:
-        try:
-            result = await self._scanner.scan()
-        except AppError as error:
-            # An engine that comes up fails in several ways, one after the other: that is one outage.
-            if self._failure is not type(error):
-                log.error("Discovery scan failed", action="discovery.failed", cause=error.message)
-            self._failure = type(error)
-            return False
+    async def _scan(self) -> float:
+        """Returns when the scan started."""
+        started = _now()
+        self._heard.clear()
+        result = await self._scanner.scan()
         if self._failure is not None:
             log.info("Discovery works again", action="discovery.recovered")
             self._failure = None
@@ -112,11 +94,17 @@ class DiscoveryWatch:
             projects=result.projects_seen,
             duration_ms=result.duration_ms,
         )
-        return True
+        return started
+
+    async def _scan_failed(self, _attempt: int, error: Exception) -> None:
+        """An engine that comes up fails in several ways, one after the other: that is one outage."""
+        if self._failure is not type(error):
+            log.error("Discovery scan failed", action="discovery.failed", cause=str(error))
+        self._failure = type(error)
 
     async def _until_due(self, started: float) -> None:
         took = _now() - started
-        if not await _happens(self._heard, started + self._seconds_until_fallback(started)):
+        if not await is_set_within(self._heard, started + self._seconds_until_fallback(started) - _now()):
             return
         latest = _now() + self._pace.busy_seconds
         while _now() < latest and await self._another_event():
@@ -129,7 +117,7 @@ class DiscoveryWatch:
     async def _another_event(self) -> bool:
         """False when none comes before things are quiet."""
         self._heard.clear()
-        return await _happens(self._heard, _now() + self._pace.quiet_seconds)
+        return await is_set_within(self._heard, self._pace.quiet_seconds)
 
     def _seconds_until_fallback(self, started: float) -> float:
         """A stream older than an interval was open when the scan at `started` looked: nothing was missed."""
@@ -138,29 +126,35 @@ class DiscoveryWatch:
         return max(self._pace.trusting_seconds, self._interval_seconds) if trusted else self._interval_seconds
 
     async def _listen(self) -> None:
-        backoff = Backoff(self._pace)
         while True:
-            self._engine_answers.clear()
-            self._listening_since = since = _now()
-            try:
-                async with aclosing(self._engine.events()) as events:
-                    async for _ in events:
-                        self._heard.set()
-            except DockerError as error:
-                self._listening_since = None
-                if _now() - since >= self._pace.retry_seconds:
-                    backoff.reset()
-                    self._lost()
-                else:
-                    self._refused(error)
-            await _happens(self._engine_answers, _now() + backoff.next())
+            await retry(self._pace.retries, self._hear, on_failure=self._refused, pause=self._wait_for_engine)
+            self._lost()
+            await self._wait_for_engine(self._pace.retry_pauses[0])
+
+    async def _hear(self) -> None:
+        """Returns when a stream of events has ended. Raises DockerError when none could be opened."""
+        self._engine_answers.clear()
+        self._listening_since = since = _now()
+        try:
+            async with aclosing(self._engine.events()) as events:
+                async for _ in events:
+                    self._heard.set()
+        except DockerError:
+            if _now() - since < self._pace.retry_pauses[0]:
+                raise
+        finally:
+            self._listening_since = None
+
+    async def _wait_for_engine(self, seconds: float) -> None:
+        """So long, or until a scan has found that the engine answers."""
+        await is_set_within(self._engine_answers, seconds)
 
     def _lost(self) -> None:
         """The engine is gone, or only the stream is: a scan will tell."""
         self._refusals = 0
         self._heard.set()
 
-    def _refused(self, error: DockerError) -> None:
+    async def _refused(self, _attempt: int, error: Exception) -> None:
         """The first time, a scan tells whether the engine answers at all. While scans fail, they say so."""
         if self._failure is not None:
             return
@@ -171,19 +165,10 @@ class DiscoveryWatch:
             log.warning(
                 "The engine's events cannot be followed; changes are seen by scans in intervals only",
                 action="discovery.deaf",
-                cause=error.message,
+                cause=str(error),
                 interval_seconds=self._interval_seconds,
             )
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _happens(event: asyncio.Event, deadline: float) -> bool:
-    try:
-        async with asyncio.timeout_at(deadline):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
