@@ -50,7 +50,9 @@ class Hands:
     async def update(self, job_id: str, *services: str) -> None:
         job = NewJob(job_id, "update", JobTarget(Scope.ALL), "ivan", Reason.UI)
         wanted = [self.ids[name] for name in services]
-        await self.jobs.start(job, None, within=lambda one: self.reservations.for_job(one, job_id, wanted))
+        await self.jobs.start(
+            job, None, in_transaction=lambda one: self.reservations.for_job(one, job_id, wanted)
+        )
 
     def taken(self) -> dict[str, str]:
         """The holder of each service that has one."""

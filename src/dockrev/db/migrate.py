@@ -14,8 +14,8 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 def migrate(path: Path) -> None:
     """Raises StorageError when the file was written by a newer release."""
-    found = revision(path)
-    if found == HEAD:
+    stored = revision(path)
+    if stored == HEAD:
         return
     from alembic import command  # noqa: PLC0415 -- slow to import, and only needed once a release
     from alembic.config import Config  # noqa: PLC0415
@@ -24,10 +24,10 @@ def migrate(path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["path"] = path
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if stored is not None and stored not in revisions:
         raise StorageError(
-            f"database {path}: it was written by a newer Dockrev (schema {found}; this release: {HEAD}); "
+            f"database {path}: it was written by a newer Dockrev (schema {stored}; this release: {HEAD}); "
             "start that release again, or restore the backup made before the upgrade"
         )
     command.upgrade(config, "head")
@@ -38,6 +38,8 @@ def revision(path: Path) -> str | None:
     if not path.exists():
         return None
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
+        has_table = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+        ).fetchone()
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if has_table else None
     return str(row[0]) if row else None

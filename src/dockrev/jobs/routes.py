@@ -65,9 +65,9 @@ class JobRoutes:
         service_id: Annotated[str | None, Query(alias="serviceId"), blank_means(None, str)] = None,
     ) -> Response:
         types = frozenset(name for part in (type or "").split(",") if (name := part.strip()))
-        wanted = JobFilter(types, status, stack_id, service_id)
-        found = await self._store.page(wanted, limit, decode_cursor(cursor) if cursor else None)
-        shown, more = found[:limit], len(found) > limit
+        job_filter = JobFilter(types, status, stack_id, service_id)
+        jobs = await self._store.page(job_filter, limit, decode_cursor(cursor) if cursor else None)
+        shown, more = jobs[:limit], len(jobs) > limit
         answer = JobListAnswer(
             jobs=[self._documents.job(job) for job in shown],
             next_cursor=encode_cursor(shown[-1]) if more else None,
@@ -80,7 +80,7 @@ class JobRoutes:
         return WireResponse(JobAnswer(job=self._documents.detail(job, logs)))
 
     async def events(self, after: ResumeAfter) -> Response:
-        """Without a point to resume from the present is taken, before the client hears that it listens."""
+        """Without an id to resume from it starts now, before the client hears that it is connected."""
         start = after or await self._store.last_log_id()
         return EventStream(self._streams.every_job(start), self._shutdown)
 

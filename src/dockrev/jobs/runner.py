@@ -23,7 +23,7 @@ from dockrev.jobs.models import (
     NewJob,
     Termination,
 )
-from dockrev.jobs.store import JobStore, Within
+from dockrev.jobs.store import InTransaction, JobStore
 from dockrev.retry import RetryPolicy, retry
 from dockrev.signals import is_set_within
 
@@ -94,14 +94,14 @@ class JobRunner:
                 await self._end_unfinished(Termination.SERVER_SHUTDOWN)
 
     async def submit(
-        self, new: NewJob, exclusive: Exclusive | None = None, within: Within | None = None
+        self, new: NewJob, exclusive: Exclusive | None = None, in_transaction: InTransaction | None = None
     ) -> None:
         """Returns once the job is recorded; it runs in the background. Raises Conflict as the rule says.
 
-        `within`: see `JobStore.start`.
+        `in_transaction`: see `JobStore.start`.
         """
         self._require_started()
-        for stale in await self._store.start(new, exclusive, within):
+        for stale in await self._store.start(new, exclusive, in_transaction):
             log.warning("Stale job closed", action="job.stale", job_id=stale)
             self._interrupt(stale, Termination.STALE_CHECK)
         await self._dispatcher.submit(new.id)

@@ -24,15 +24,15 @@ def check_cron(cron: str) -> None:
 
 
 def next_time(cron: str, after: datetime, zone: tzinfo) -> datetime:
-    """Read in the given zone, so that `0 3 * * *` is three in the morning there.
+    """The first time after `after`. In `zone`: there `0 3 * * *` is three in the morning.
 
-    Raises InvalidArgument when there is none, as for the 30th of February.
+    Raises InvalidArgument when no such time will come, as for the 30th of February.
     """
     try:
-        found: datetime = croniter(cron, after.astimezone(zone), second_at_beginning=True).get_next(datetime)
+        time: datetime = croniter(cron, after.astimezone(zone), second_at_beginning=True).get_next(datetime)
     except CroniterBadDateError as error:
         raise InvalidArgument(f"{cron!r} names no time to come", {"reason": "cron_invalid"}) from error
-    return found
+    return time
 
 
 class Schedule:

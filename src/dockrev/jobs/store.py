@@ -6,7 +6,7 @@ from datetime import datetime
 import orjson
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
@@ -38,7 +38,8 @@ _UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
 _IS_UNFINISHED = jobs.c.status.in_(_UNFINISHED)
 
 
-Within = Callable[[AsyncConnection], Awaitable[None]]
+InTransaction = Callable[[AsyncConnection], Awaitable[None]]
+"""Writes what belongs to a new job, in the transaction that records it."""
 
 FinishedHook = Callable[[AsyncConnection, Job], Awaitable[None]]
 """Gets the job as it ended, and the transaction that ends it."""
@@ -68,11 +69,11 @@ class JobStore:
         self.expects_annotations = self.expects_annotations or annotates
 
     async def start(
-        self, new: NewJob, exclusive: Exclusive | None, within: Within | None = None
+        self, new: NewJob, exclusive: Exclusive | None, in_transaction: InTransaction | None = None
     ) -> list[str]:
         """Record the job as running, unless the rule forbids it: then Conflict names the job in its way.
 
-        `within` writes what belongs to the job in the same transaction, and may raise Conflict as well.
+        `in_transaction` may raise Conflict as well; then nothing is recorded.
         Returns the ids of stale jobs that were closed to make room.
         """
         now, rows = self._clock.now(), []
@@ -81,8 +82,8 @@ class JobStore:
             for job_id in stale:
                 rows += await self._terminate(connection, job_id, Termination.STALE_CHECK, now)
             await connection.execute(insert(jobs).values(new_row(new, now)))
-            if within:
-                await within(connection)
+            if in_transaction:
+                await in_transaction(connection)
         self._feed.publish(rows)
         return stale
 
@@ -187,7 +188,7 @@ class JobStore:
             try:
                 async with connection.begin_nested():
                     await hook(connection, job)
-            except DBAPIError:
+            except OperationalError:
                 raise  # the end is stored later, together with what the hook writes
             except Exception:
                 log.exception("A hook of the end of a job failed", action="job.hook_failed", job_id=job_id)
@@ -204,18 +205,16 @@ class JobStore:
 
     async def unfinished(self) -> list[Job]:
         async with self._database.read() as connection:
-            found = await connection.execute(
-                select(jobs).where(_IS_UNFINISHED).order_by(jobs.c.created_at, jobs.c.id)
-            )
-            return [job_of(row) for row in found]
+            query = select(jobs).where(_IS_UNFINISHED).order_by(jobs.c.created_at, jobs.c.id)
+            return [job_of(row) for row in await connection.execute(query)]
 
     async def get(self, job_id: str) -> Job:
         async with self._database.read() as connection:
             return await _require_job(connection, job_id)
 
-    async def page(self, wanted: JobFilter, limit: int, after: Cursor | None) -> list[Job]:
+    async def page(self, job_filter: JobFilter, limit: int, after: Cursor | None) -> list[Job]:
         """Newest first. Asks for one more than `limit`, so that a caller sees whether a next page exists."""
-        query = select(jobs).where(*_conditions(wanted))
+        query = select(jobs).where(*_conditions(job_filter))
         if after:
             older = jobs.c.created_at < after.created_at
             query = query.where(or_(older, and_(jobs.c.created_at == after.created_at, jobs.c.id < after.id)))
@@ -317,14 +316,14 @@ async def _add_event(
     return await _add_line(connection, job_id, Level.EVENT, text, now, is_progress=is_progress)
 
 
-def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+def _conditions(job_filter: JobFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if wanted.types:
-        conditions.append(jobs.c.type.in_(wanted.types))
-    if wanted.status:
-        conditions.append(jobs.c.status == wanted.status)
-    if wanted.stack_id:
-        conditions.append(jobs.c.stack_id == wanted.stack_id)
-    if wanted.service_id:
-        conditions.append(jobs.c.service_id == wanted.service_id)
+    if job_filter.types:
+        conditions.append(jobs.c.type.in_(job_filter.types))
+    if job_filter.status:
+        conditions.append(jobs.c.status == job_filter.status)
+    if job_filter.stack_id:
+        conditions.append(jobs.c.stack_id == job_filter.stack_id)
+    if job_filter.service_id:
+        conditions.append(jobs.c.service_id == job_filter.service_id)
     return conditions

@@ -77,7 +77,9 @@ class UpdateJobs:
             summary=UpdateSummary(mode=request.mode),
             host_id=plan.stacks[0].host_id if len(plan.stacks) == 1 else LOCAL,
         )
-        await self._runner.submit(job, within=lambda connection: self._admit(connection, job_id, plan))
+        await self._runner.submit(
+            job, in_transaction=lambda connection: self._admit(connection, job_id, plan)
+        )
         return job_id
 
     @property
