@@ -46,6 +46,7 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 BEST = {
+    "POST /api/backups/{backup_id}/restores": 404,
     "POST /api/stacks": 405,
     "POST /api/updates": 400,
     "POST /api/jobs/{job_id}/cancel": 409,

@@ -10,6 +10,7 @@ import tzlocal
 from fastapi import FastAPI
 
 from dockrev.background import every, running
+from dockrev.backups.routes import BackupRoutes
 from dockrev.clock import Clock
 from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.composition.write_side import WriteSide, build_write_side
@@ -169,6 +170,7 @@ def _web(read: ReadSide, write: WriteSide, looking: _Looking, shutdown: Shutdown
         DiscoveryRoutes(read.projects, looking.discovery).router,
         CheckRoutes(looking.checks).router,
         RuntimeScanRoutes(looking.scans).router,
+        BackupRoutes(write.backups, write.restores).router,
         UpdateRoutes(write.updates).router,
         JobRoutes(write.jobs, JobStreams(write.jobs, write.feed), write.runner, shutdown).router,
     ]

@@ -20,6 +20,7 @@ Every error this project raises on purpose.
     + ComposeError             the Compose CLI refused, or cannot be run
   - Unavailable                503 unavailable; for a moment, while the server starts or stops
     + StorageError             503 storage_unavailable
+      . DatabaseInUse          another process of Dockrev works with the database; never reaches HTTP
 * ConfigError                  the environment is wrong; lists every fault; never reaches HTTP
 """
 
@@ -152,6 +153,10 @@ class Unavailable(AppError):
 
 class StorageError(Unavailable):
     code = "storage_unavailable"
+
+
+class DatabaseInUse(StorageError):
+    pass
 
 
 class ConfigError(Exception):

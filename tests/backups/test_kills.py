@@ -10,7 +10,8 @@ import pytest
 
 from dockrev.background import every
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import HeldContainer, Manner, RecordStatus
+from dockrev.backups.models import HeldContainer, RecordStatus
+from dockrev.backups.settings import HoldMode
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
@@ -104,7 +105,7 @@ async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for
         bench = await Bench.prepare(client, database, clock, tmp_path / "backups")
         await bench.store.begin(Head("bkp_1", None, "stk_1", blog.name, clock.now(), ()), "/nowhere/x", [])
         await bench.store.record_hold(
-            "bkp_1", HeldContainer(LOCAL, held.container_id, held.name, Manner.STOPPED)
+            "bkp_1", HeldContainer(LOCAL, held.container_id, held.name, HoldMode.STOP)
         )
         await asyncio.to_thread(private_engine.stop)
         await bench.recovery.recover()

@@ -1,27 +1,33 @@
 """`dockrev backup` on a real engine, beside no server at all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from dockrev.backups.models import BackupStatus
+from dockrev.backups.store import BackupStore
 from dockrev.clock import SystemClock
 from dockrev.config import DockerConfig
 from dockrev.db.database import Database
+from dockrev.db.lock import only_server
 from dockrev.docker.engine import Engine
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import BackupMode, JobTarget, NewJob, Reason, Scope
+from dockrev.jobs.models import BackupMode, JobFilter, JobStatus, JobTarget, NewJob, Reason, Scope
+from dockrev.jobs.reservations import Reservations
 from dockrev.jobs.store import JobStore
+from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
-from dockrev.updates.reservations import Reservations
 from tests.backups.bench import Bench, directory_of, volume
 from tests.cli.command import Cli
+from tests.e2e.api import until
 from tests.stacks.building import observed
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Images
 from tests.testbed.projects import Project, Projects
+
+SERVICE = {"image": "backups/web:1", "volumes": ["data:/data", "cache:/cache"]}
 
 
 @pytest.fixture
@@ -32,8 +38,7 @@ def cli(engine: RealEngine, tmp_path: Path) -> Cli:
 @pytest.fixture
 def blog(engine: RealEngine, projects: Projects, images: Images) -> Project:
     engine.load(images.build("web"), "backups/web:1")
-    services = {"web": {"image": "backups/web:1", "volumes": ["data:/data", "cache:/cache"]}}
-    blog = projects.create("blog", services, volumes={"data": {}, "cache": {}})
+    blog = projects.create("blog", {"web": SERVICE}, volumes={"data": {}, "cache": {}})
     blog.up()
     for name in ("data", "cache"):
         page(engine, blog, name).write_text("old")
@@ -51,8 +56,17 @@ async def database_of(cli: Cli) -> AsyncIterator[Database]:
         yield database
 
 
+async def services(database: Database) -> Sequence[Service]:
+    (stack,) = await StackStore(database, SystemClock()).all()
+    return stack.services
+
+
 @pytest.fixture
 async def backup_id(cli: Cli, blog: Project, engine: RealEngine) -> str:
+    return await backed_up(cli, blog, engine)
+
+
+async def backed_up(cli: Cli, blog: Project, engine: RealEngine) -> str:
     async with database_of(cli) as database, Engine.open(DockerConfig(host=engine.host)) as client:
         stacks = StackStore(database, SystemClock())
         synced = await stacks.sync(observed(blog.name, web="backups/web:1"))
@@ -152,19 +166,60 @@ async def test_a_backup_that_nobody_knows_is_refused(cli: Cli, backup_id: str) -
         assert (said.code, said.err) == (2, f"dockrev: there is no backup {backup_id}x\n")
 
 
-async def test_restore_refuses_while_an_update_is_at_work_there(
+async def test_a_restore_that_was_killed_is_finished_first(
+    cli: Cli, blog: Project, engine: RealEngine
+) -> None:
+    """The kill hits while the container stops: after it nothing is running, and nothing is restored."""
+    slow_to_stop = {**SERVICE, "stop_signal": "SIGWINCH", "stop_grace_period": "2s"}
+    blog.configure({"web": slow_to_stop}, volumes={"data": {}, "cache": {}})
+    blog.up()
+    backup_id = await backed_up(cli, blog, engine)
+    for name in ("data", "cache"):
+        page(engine, blog, name).write_text("new")
+    process = await cli.start("backup", "restore", backup_id, "--yes")
+    async with database_of(cli) as database:
+        await until(BackupStore(database, SystemClock()).held_containers, bool, look_again_seconds=0.02)
+    process.kill()
+    await process.wait()
+
+    said = await cli.run("backup", "restore", backup_id)
+
+    assert said.code == 1  # nobody confirms a second restore
+    assert "Finishing the restore job_" in said.err
+    assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "old"]
+    assert [one.state for one in blog.containers("web")] == ["running"]
+    async with database_of(cli) as database:
+        assert await BackupStore(database, SystemClock()).held_containers() == []
+        (job,) = await JobStore(database, LogFeed(), SystemClock()).page(JobFilter(), 10, None)
+        await Reservations(database).require_free([one.id for one in await services(database)])
+    assert (job.type, job.status) == ("restore", JobStatus.SUCCESS)
+
+
+async def test_an_unfinished_job_of_another_kind_ends_first(
     cli: Cli, backup_id: str, blog: Project, engine: RealEngine
 ) -> None:
+    """What an update that a crash interrupted has reserved is free again when its job has ended."""
     async with database_of(cli) as database:
-        (stack,) = await StackStore(database, SystemClock()).all()
+        web = (await services(database))[0]
         job = NewJob("job_1", "update", JobTarget(Scope.ALL), "ivan", Reason.UI)
-        await JobStore(database, LogFeed(), SystemClock()).start(job, None)
-        async with database.write() as connection:
-            await Reservations(database).for_job(connection, job.id, [stack.services[0].id])
+        await JobStore(database, LogFeed(), SystemClock()).start(
+            job, None, in_transaction=lambda one: Reservations(database).reserve(one, "job_1", [web.id])
+        )
     page(engine, blog, "data").write_text("new")
 
     said = await cli.run("backup", "restore", backup_id, "--yes")
 
+    assert said.code == 0, said
+    assert "Finishing the update job_1, which was interrupted" in said.err
+    assert page(engine, blog, "data").read_text() == "old"
+
+
+async def test_a_database_in_use_without_a_server_is_told(
+    cli: Cli, backup_id: str, blog: Project, engine: RealEngine
+) -> None:
+    page(engine, blog, "data").write_text("new")
+    with only_server(cli.directory / "data" / "dockrev.sqlite3"):
+        said = await cli.run("backup", "restore", backup_id, "--yes", DOCKREV_HTTP_ADDR="127.0.0.1:1")
     assert said.code == 2
-    assert "the update job_1 is at work on one of these services" in said.err
+    assert "another Dockrev uses this database, but no server answers at http://127.0.0.1:1" in said.err
     assert page(engine, blog, "data").read_text() == "new"

@@ -168,7 +168,28 @@ def test_an_update_keeps_its_services_over_the_upgrade(tmp_path: Path) -> None:
         connection.execute("INSERT INTO update_reservations VALUES ('svc_1', 'job_1')")
     migrate(path)
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT * FROM reservations").fetchall() == [("svc_1", "job_1", None)]
+        assert connection.execute("SELECT * FROM reservations").fetchall() == [("svc_1", "job_1")]
+
+
+def test_held_containers_keep_their_order_and_purpose_over_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    _migrated_to(path, "0005")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO backups (id, stack_id, project, status, created_at, artifact_path, targets)"
+            " VALUES ('bkp_1', 'stk_1', 'blog', 'success', '2026-01-02', '/x', '[]')"
+        )
+        connection.executemany(
+            "INSERT INTO suspended_containers (container_id, name, manner, backup_id)"
+            " VALUES (?, ?, ?, 'bkp_1')",
+            [("c", "web", "stopped"), ("a", "db", "paused"), ("b", "cache", "stopped_for_restore")],
+        )
+    migrate(path)
+    with closing(sqlite3.connect(path)) as connection:
+        held = connection.execute(
+            "SELECT container_id, name, mode, for_restore FROM suspended_containers ORDER BY position"
+        ).fetchall()
+    assert held == [("c", "web", "stop", 0), ("a", "db", "pause", 0), ("b", "cache", "stop", 1)]
 
 
 def test_a_digest_on_record_counts_from_the_newest_check_before_the_upgrade(tmp_path: Path) -> None:

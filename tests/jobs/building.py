@@ -86,9 +86,9 @@ class Jobs:
         await self.store.finish(job_id, success())
         return await self.store.get(job_id)
 
-    async def ended(self, job_id: str) -> Job:
+    async def ended(self, job_id: str, seconds: float = 10) -> Job:
         """Waits for it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             with self.feed.subscribe(job_id) as arriving:
                 while True:
                     job = await self.store.get(job_id)

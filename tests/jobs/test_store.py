@@ -85,6 +85,14 @@ async def test_different_scopes_and_targets_never_conflict(
     await jobs.start(wanted, ALONE)
 
 
+async def test_a_kind_may_run_one_job_whatever_its_target(jobs: Jobs) -> None:
+    first = await jobs.start(stack("stk_a"), type="restore")
+    await jobs.start(stack("stk_b"), Exclusive(any_target=True))
+    with pytest.raises(Conflict, match="restore already running") as raised:
+        await jobs.start(stack("stk_b"), Exclusive(any_target=True), type="restore")
+    assert raised.value.details == {"existingJobId": first}
+
+
 async def test_other_kinds_of_job_never_conflict(jobs: Jobs) -> None:
     await jobs.start(type="discovery", exclusive=ALONE)
     await jobs.start(type="check", exclusive=ALONE)

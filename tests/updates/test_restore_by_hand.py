@@ -1,27 +1,32 @@
-"""`dockrev backup restore` beside a running server: neither works on what the other has in hand."""
+"""`dockrev backup restore` beside a running server: the server does it, and no update gets in its way."""
 
 import asyncio
-import signal
-import sqlite3
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import Cli, outcome
-from tests.e2e.api import Refused, until
+from tests.e2e.api import Document, Refused, until
 from tests.testbed.images import Healthcheck
 from tests.updates.story import Deployed, Story, reservations, statuses
 from tests.updates.test_disturbed import when
 
 SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
+SLOW_TO_STOP = {"stop_signal": "SIGWINCH", "stop_grace_period": "3s"}
+"""The restore waits for the end of the grace period."""
 
 
 @pytest.fixture
 def cli(story: Story) -> Cli:
     return Cli(story.server.directory, story.engine.host)
+
+
+@pytest.fixture
+def address(story: Story) -> dict[str, str]:
+    return {"DOCKREV_HTTP_ADDR": f"127.0.0.1:{story.server.port}"}
 
 
 @pytest.fixture
@@ -36,7 +41,8 @@ def data(tmp_path: Path) -> Path:
 async def deployed(story: Story, data: Path) -> Deployed:
     """Updated once, with a backup of its data; the next update waits."""
     story.push("web", "1")
-    deployed = await story.deploy({"web": story.service("web", volumes=[f"{data}:/data"])})
+    service = story.service("web", volumes=[f"{data}:/data"], **SLOW_TO_STOP)
+    deployed = await story.deploy({"web": service})
     story.push("web", "2")
     await deployed.checked()
     job = await deployed.update("web")
@@ -47,49 +53,56 @@ async def deployed(story: Story, data: Path) -> Deployed:
     return deployed
 
 
-async def backup_of(deployed: Deployed, cli: Cli) -> str:
-    listed = (await cli.run("backup", "list", "--json")).document
-    return next(str(one["id"]) for one in listed if one["project"] == deployed.project.name)
+async def backup_of(deployed: Deployed) -> str:
+    async with deployed.story.api() as api:
+        backups = (await api.get("/api/backups"))["backups"]
+    return next(str(one["id"]) for one in backups if one["project"] == deployed.project.name)
+
+
+async def unfinished(story: Story) -> list[Document]:
+    async with story.api() as api:
+        jobs: list[Document] = (await api.get("/api/jobs?type=restore&status=running"))["jobs"]
+    return jobs
 
 
 @asynccontextmanager
-async def restoring(story: Story, cli: Cli, backup_id: str) -> AsyncIterator[Process]:
-    """Halted as soon as it has reserved what it works on."""
-    process = await cli.start("backup", "restore", backup_id, "--yes")
-    await until(
-        lambda: asyncio.to_thread(restores, story), lambda found: backup_id in found, look_again_seconds=0.01
-    )
-    process.send_signal(signal.SIGSTOP)
-    yield process
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+async def restoring(
+    story: Story, cli: Cli, backup_id: str, address: dict[str, str]
+) -> AsyncIterator[tuple[Process, str]]:
+    """The command, and the job that it has started in the server."""
+    process = await cli.start("backup", "restore", backup_id, "--yes", **address)
+    try:
+
+        async def started() -> list[Document]:
+            assert process.returncode is None, await outcome(process)
+            return await unfinished(story)
+
+        (job,) = await until(started, bool, look_again_seconds=0.05)
+        yield process, job["id"]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
-def restores(story: Story) -> list[str]:
-    with closing(sqlite3.connect(story.server.db_path, timeout=20)) as database:
-        return [row[0] for row in database.execute("SELECT backup_id FROM reservations")]
-
-
-async def test_an_update_waits_until_the_data_is_back(
-    story: Story, deployed: Deployed, cli: Cli, data: Path
+async def test_an_update_is_refused_until_the_data_is_back(
+    story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
-    backup_id = await backup_of(deployed, cli)
-    async with restoring(story, cli, backup_id) as process:
+    async with restoring(story, cli, await backup_of(deployed), address) as (process, job_id):
         with pytest.raises(Refused) as refusal:
             await deployed.start("web")
-        process.send_signal(signal.SIGCONT)
         said = await outcome(process)
 
-    assert (refusal.value.status, refusal.value.error["details"]) == (409, {"backupId": backup_id})
-    assert f"brought back from the backup {backup_id}" in refusal.value.error["message"]
-    assert (said.code, (data / "page").read_text()) == (0, "old"), said
+    assert (refusal.value.status, refusal.value.error["details"]) == (409, {"existingJobId": job_id})
+    assert f"the restore {job_id} is at work" in refusal.value.error["message"]
+    assert (said.code, said.err, (data / "page").read_text()) == (0, "", "old"), said
+    assert "restored and read again" in said.out
     assert not reservations(story.server)
     assert statuses(await deployed.update("web")) == {"web": "updated"}
 
 
-async def test_who_else_has_the_data_waits_too(
-    story: Story, deployed: Deployed, cli: Cli, data: Path
+async def test_an_update_of_another_service_that_has_the_data_is_refused_too(
+    story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
     story.push("reader", "1")
     story.push("other", "1")
@@ -99,36 +112,77 @@ async def test_who_else_has_the_data_waits_too(
         story.push(name, "2")
     await second.checked(2)
 
-    async with restoring(story, cli, await backup_of(deployed, cli)) as process:
+    async with restoring(story, cli, await backup_of(deployed), address) as (process, _):
         with pytest.raises(Refused) as refusal:
             await second.start("reader")
         assert statuses(await second.update("other")) == {"other": "updated"}
-        process.send_signal(signal.SIGCONT)
         await outcome(process)
 
     assert refusal.value.status == 409
 
 
-async def test_a_restore_that_is_killed_holds_nothing(story: Story, deployed: Deployed, cli: Cli) -> None:
-    async with restoring(story, cli, await backup_of(deployed, cli)) as process:
+async def test_the_server_goes_on_when_the_command_is_killed(
+    story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
+) -> None:
+    async with restoring(story, cli, await backup_of(deployed), address) as (process, job_id):
         process.kill()
         await process.wait()
 
-    job = await deployed.update("web")
+    job = await deployed.ended(job_id)
 
-    assert statuses(job)["web"] in ("updated", "skipped"), job  # it may have been stopped already
-    assert not reservations(story.server)
+    assert (job["status"], (data / "page").read_text()) == ("success", "old"), job
+    assert {state for _, _, state in deployed.containers().values()} == {"running"}
+    assert statuses(await deployed.update("web")) == {"web": "updated"}
 
 
 async def test_a_restore_during_an_update_is_refused_with_its_job(
-    story: Story, deployed: Deployed, cli: Cli, data: Path
+    story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
-    backup_id = await backup_of(deployed, cli)
+    backup_id = await backup_of(deployed)
     job_id = await deployed.start("web")
     await when(deployed, job_id, "verify")
 
-    said = await cli.run("backup", "restore", backup_id, "--yes")
+    said = await cli.run("backup", "restore", backup_id, "--yes", **address)
+    async with story.api() as api:
+        with pytest.raises(Refused) as refusal:
+            await api.post(f"/api/backups/{backup_id}/restores", {"stopContainers": True})
 
     assert (said.code, (data / "page").read_text()) == (2, "new")
     assert f"the update {job_id} is at work on one of these services" in said.err
+    assert (refusal.value.status, refusal.value.error["details"]) == (409, {"existingJobId": job_id})
     assert (await deployed.ended(job_id))["status"] == "success"
+
+
+async def test_the_api_restores_only_what_it_may_stop(story: Story, deployed: Deployed, data: Path) -> None:
+    backup_id = await backup_of(deployed)
+    (container,) = deployed.containers()
+    async with story.api() as api:
+        path = f"/api/backups/{backup_id}/restores"
+        with pytest.raises(Refused) as running:
+            await api.post(path, {})
+        with pytest.raises(Refused) as incomplete:
+            await api.post(path, {"targets": [{"kind": "docker-volume"}]})
+        with pytest.raises(Refused) as foreign:
+            await api.post(path, {"targets": [{"kind": "bind-mount", "path": "/other"}]})
+        with pytest.raises(Refused) as unknown:
+            await api.post("/api/backups/bkp_none/restores", {})
+        assert (data / "page").read_text() == "new"
+        job_id = (await api.post(path, {"stopContainers": True}))["jobId"]
+        job = await api.finished(job_id)
+
+    assert (running.value.status, running.value.error["details"]) == (409, {"containers": [container]})
+    assert incomplete.value.error["details"]["errors"][0]["field"] == "targets[0].name"
+    assert (foreign.value.status, foreign.value.error["details"]) == (400, {"field": "targets"})
+    assert unknown.value.status == 404
+    target = {"kind": "bind-mount", "path": str(data)}
+    assert (job["status"], job["scope"], (data / "page").read_text()) == ("success", "stack", "old")
+    assert job["summary"] | {"progress": None} == {
+        "backupId": backup_id,
+        "targets": [target],
+        "stopContainers": True,
+        "restored": [{"target": target, "entries": 2, "sizeBytes": 3}],
+        "progress": None,
+    }
+    assert job["progress"]["percent"] == 100
+    assert f"stopping {container}" in [line["msg"] for line in job["logs"]]
+    await asyncio.to_thread(deployed.project.until, "web", lambda one: one.state == "running")

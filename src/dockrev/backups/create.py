@@ -20,7 +20,6 @@ from dockrev.backups.models import (
     BackupSkipReason,
     BackupStatus,
     DataProgress,
-    Manner,
     OnProgress,
     TargetResult,
     TargetSkipReason,
@@ -212,11 +211,10 @@ class BackupCreator:
         if order.settings.mode is HoldMode.LIVE:
             yield
             return
-        manner = Manner.PAUSED if order.settings.mode is HoldMode.PAUSE else Manner.STOPPED
         writers = await self._users.containers_writing(order.stack.name, targets)
-        if manner is Manner.STOPPED:
+        if order.settings.mode is HoldMode.STOP:
             writers = await self._users.in_stop_order(writers)
-        async with self._holds.held(backup_id, writers, manner):
+        async with self._holds.held(backup_id, writers, order.settings.mode):
             yield
 
 

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from dockrev.backups.models import HeldContainer, Manner
+from dockrev.backups.models import HeldContainer
+from dockrev.backups.settings import HoldMode
 from dockrev.backups.store import BackupStore
 from dockrev.docker.snapshot import Container, ContainerState
 from dockrev.errors import BackupError, DockerError, DockerNotFound
@@ -29,22 +30,23 @@ class ContainerHolds:
 
     @asynccontextmanager
     async def held(
-        self, backup_id: str, containers: Sequence[Container], manner: Manner
+        self, backup_id: str, containers: Sequence[Container], mode: HoldMode
     ) -> AsyncIterator[None]:
         """Releases the containers whatever happens. Raises BackupError when one cannot be released."""
         try:
-            await self.hold(backup_id, containers, manner)
+            await self.hold(backup_id, containers, mode)
             yield
         finally:
             await uncancellable(self.release(backup_id))
 
-    async def hold(self, backup_id: str, containers: Sequence[Container], manner: Manner) -> None:
+    async def hold(
+        self, backup_id: str, containers: Sequence[Container], mode: HoldMode, *, for_restore: bool = False
+    ) -> None:
         """A container that somebody else has paused already is left alone, and so stays paused."""
         for container in containers:
-            if not (container.state is ContainerState.PAUSED and manner is Manner.PAUSED):
-                await self._hold(
-                    backup_id, HeldContainer(self._host_id, container.id, container.name, manner)
-                )
+            if not (container.state is ContainerState.PAUSED and mode is HoldMode.PAUSE):
+                held = HeldContainer(self._host_id, container.id, container.name, mode, for_restore)
+                await self._hold(backup_id, held)
 
     async def release(self, backup_id: str) -> None:
         """Tries each container. Raises BackupError naming those that are still held."""
@@ -57,23 +59,22 @@ class ContainerHolds:
             try:
                 await self._release(container)
             except DockerError as error:
-                failures.append(
-                    f"container {container.name} is still {container.manner.value}: {error.message}"
-                )
+                state = "paused" if container.mode is HoldMode.PAUSE else "stopped"
+                failures.append(f"container {container.name} is still {state}: {error.message}")
         if failures:
             raise BackupError("; ".join(failures))
 
     async def _hold(self, backup_id: str, container: HeldContainer) -> None:
         await self._store.record_hold(backup_id, container)
         log.info(
-            "Container is held", action="backup.held", container=container.name, manner=container.manner.value
+            "Container is held", action="backup.held", container=container.name, mode=container.mode.value
         )
-        stop = self._containers.pause if container.manner is Manner.PAUSED else self._containers.stop
+        stop = self._containers.pause if container.mode is HoldMode.PAUSE else self._containers.stop
         await uncancellable(stop(container.container_id))  # the engine would finish it anyway
 
     async def _release(self, container: HeldContainer) -> None:
         try:
-            if container.manner is Manner.PAUSED:
+            if container.mode is HoldMode.PAUSE:
                 await self._containers.unpause(container.container_id)
             else:
                 # After a crash the engine may still be stopping it: `start` alone would take it for running.

@@ -1,10 +1,11 @@
 """The values of backups: targets, results, records, and their JSON in the summary of an update."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dockrev.backups.settings import HoldMode
 from dockrev.docker.data import BackupTarget
 from dockrev.errors import Json
 
@@ -105,6 +106,17 @@ class DataProgress:
 OnProgress = Callable[[DataProgress], None]
 
 
+class RestoreStep(StrEnum):
+    VERIFY = "verify"
+    STOP = "stop"
+    RESTORE = "restore"
+    START = "start"
+
+
+OnRestoreStep = Callable[[RestoreStep, str], Awaitable[None]]
+"""Called when a step begins, with a sentence about it. Until `STOP` has returned, nothing is changed."""
+
+
 class RecordStatus(StrEnum):
     RUNNING = "running"
     SUCCESS = "success"
@@ -131,20 +143,18 @@ class Backup:
     deleted_at: datetime | None
 
 
-class Manner(StrEnum):
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    STOPPED_FOR_RESTORE = "stopped_for_restore"
-
-
 @dataclass(frozen=True, slots=True)
 class HeldContainer:
-    """A container that is paused or stopped until it is released."""
+    """A container that is paused or stopped until it is released.
+
+    `for_restore`: it must not run before a restore of its data has succeeded.
+    """
 
     host_id: str
     container_id: str
     name: str
-    manner: Manner
+    mode: HoldMode
+    for_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import structlog
 from dockrev.backups.archive import remove_files
 from dockrev.backups.create import describe_failure
 from dockrev.backups.hold import ContainerHolds
-from dockrev.backups.models import HeldContainer, Manner
+from dockrev.backups.models import HeldContainer
 from dockrev.backups.store import BackupStore
 from dockrev.errors import BackupError, DockerError
 from dockrev.hosts.host import Host
@@ -34,16 +34,16 @@ class BackupRecovery:
             await self._store.fail(backup.id, "the server ended in the middle of it")
             log.warning("Unfinished backup removed", action="backup.removed", backup_id=backup.id)
         held = await self._store.held_containers()
-        waiting = [one.name for one in held if one.manner is Manner.STOPPED_FOR_RESTORE]
+        waiting = [container.name for container in held if container.for_restore]
         if waiting:
             log.warning(
-                "Containers stay stopped because a restore of their data has not succeeded; restore again",
+                "Containers stay stopped until a restore of their data succeeds",
                 action="backup.restore_pending",
                 containers=waiting,
             )
         self._to_release = {
             host_id: [
-                one for one in held if one.host_id == host_id and one.manner is not Manner.STOPPED_FOR_RESTORE
+                container for container in held if container.host_id == host_id and not container.for_restore
             ]
             for host_id in self._hosts
         }

@@ -12,18 +12,24 @@ from dockrev.backups.access import DataAccess, MountedTarget
 from dockrev.backups.archive import tree_of
 from dockrev.backups.hold import ContainerHolds
 from dockrev.backups.manifest import ArchivedTarget, Differences, Manifest
-from dockrev.backups.models import DataProgress, Manner, OnProgress, RestoredTarget
+from dockrev.backups.models import DataProgress, OnProgress, OnRestoreStep, RestoredTarget, RestoreStep
+from dockrev.backups.settings import HoldMode
 from dockrev.backups.store import BackupStore
 from dockrev.backups.tar_scanner import END
 from dockrev.backups.users import DataUsers
 from dockrev.backups.verify import BackupVerification, read_checked, usable_archive
 from dockrev.docker.data import BackupTarget
+from dockrev.docker.snapshot import Container
 from dockrev.errors import BackupError, Conflict, DockerError, InvalidArgument
 from dockrev.hosts.host import Host
 
 log = structlog.get_logger()
 
 _SECOND_TRY_SECONDS = 3.0
+
+
+async def ignore_step(step: RestoreStep, text: str) -> None:
+    del step, text
 
 
 class BackupRestorer:
@@ -41,6 +47,7 @@ class BackupRestorer:
         *,
         stop_containers: bool,
         on_progress: OnProgress = lambda _: None,
+        on_step: OnRestoreStep = ignore_step,
     ) -> tuple[RestoredTarget, ...]:
         """`targets` None: all of them. Raises Conflict when containers use the data and may not be stopped.
 
@@ -48,17 +55,26 @@ class BackupRestorer:
         stopped, until the same backup is restored successfully.
         """
         path = usable_archive(await self._store.get(backup_id))
+        await on_step(RestoreStep.VERIFY, f"reading the archive {path.name}")
         manifest = await read_checked(path)
         chosen = _chosen(manifest, targets)
         images = await self._verification.helper_images(manifest)
         users = await self._users.containers_to_stop([archived.target for archived in chosen])
         if users and not stop_containers:
-            names = [container.name for container in users]
-            raise Conflict(f"running containers use this data: {', '.join(names)}", {"containers": names})
-        await self._holds.hold(backup_id, await self._users.in_stop_order(users), Manner.STOPPED_FOR_RESTORE)
-        restored = tuple([await self._restore(path, archived, images, on_progress) for archived in chosen])
+            raise running_users(users)
+        to_stop = await self._users.in_stop_order(users)
+        names = ", ".join(container.name for container in to_stop)
+        stopping = f"stopping {names}" if names else "no running container uses the data"
+        await on_step(RestoreStep.STOP, stopping)
+        await self._holds.hold(backup_id, to_stop, HoldMode.STOP, for_restore=True)
+        restored, progress = [], _Progress(sum(archived.length for archived in chosen), on_progress)
+        for archived in chosen:
+            await on_step(RestoreStep.RESTORE, f"restoring {archived.target}")
+            restored.append(await self._restore(path, archived, images, progress.report))
+            progress.target_done(archived)
+        await on_step(RestoreStep.START, "starting the containers that were stopped")
         await self._holds.release(backup_id)
-        return restored
+        return tuple(restored)
 
     async def _restore(
         self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
@@ -129,6 +145,26 @@ class BackupRestorer:
             f"{mounted.target} has files that the backup does not have, and no image on this engine has a"
             " shell to remove them; pull one that has, such as busybox, and restore again"
         )
+
+
+def running_users(containers: Sequence[Container]) -> Conflict:
+    names = [container.name for container in containers]
+    return Conflict(f"running containers use this data: {', '.join(names)}", {"containers": names})
+
+
+class _Progress:
+    """Adds up the targets."""
+
+    def __init__(self, total: int, on_progress: OnProgress) -> None:
+        self._total = total
+        self._done = 0
+        self._on_progress = on_progress
+
+    def report(self, target: DataProgress) -> None:
+        self._on_progress(DataProgress(target.activity, self._done + target.bytes_done, self._total))
+
+    def target_done(self, archived: ArchivedTarget) -> None:
+        self._done += archived.length
 
 
 def _chosen(manifest: Manifest, targets: Collection[BackupTarget] | None) -> list[ArchivedTarget]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -22,7 +23,8 @@ from sqlalchemy import (
 )
 
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, HeldContainer, Manner, RecordStatus
+from dockrev.backups.models import Backup, HeldContainer, RecordStatus
+from dockrev.backups.settings import HoldMode
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
@@ -58,9 +60,10 @@ suspended_containers = Table(
     Column("host_id", String, ForeignKey("hosts.id"), nullable=False, server_default=LOCAL),
     Column("container_id", String, primary_key=True),
     Column("name", String, nullable=False),
-    Column("manner", String, nullable=False),
-    Column("backup_id", ForeignKey("backups.id", ondelete="CASCADE"), nullable=False),
     Column("position", Integer, nullable=False, server_default="0"),
+    Column("mode", String, nullable=False),
+    Column("for_restore", Boolean, nullable=False, server_default="0"),
+    Column("backup_id", ForeignKey("backups.id", ondelete="CASCADE"), nullable=False),
 )
 """`position`: in this order they were held."""
 
@@ -147,7 +150,8 @@ class BackupStore:
             "host_id": container.host_id,
             "container_id": container.container_id,
             "name": container.name,
-            "manner": container.manner,
+            "mode": container.mode,
+            "for_restore": container.for_restore,
             "backup_id": backup_id,
             "position": _next_position,
         }
@@ -162,7 +166,8 @@ class BackupStore:
         async with self._database.read() as connection:
             rows = await connection.execute(query)
             return [
-                HeldContainer(row.host_id, row.container_id, row.name, Manner(row.manner)) for row in rows
+                HeldContainer(row.host_id, row.container_id, row.name, HoldMode(row.mode), row.for_restore)
+                for row in rows
             ]
 
     async def forget_hold(self, container_id: str) -> None:

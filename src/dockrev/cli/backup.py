@@ -1,136 +1,176 @@
-"""`dockrev backup`: what there is, whether it is sound, and how to get it back."""
+"""`dockrev backup`: lists backups, verifies them, and restores their data."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from dockrev.backups.models import Backup, DataProgress, RecordStatus, RestoredTarget, VerifiedTarget
-from dockrev.backups.restore import BackupRestorer
+from dockrev.backups.documents import BackupRecordOut, RestoredTargetOut, RestoreSummary, backup_record_out
+from dockrev.backups.jobs import JOB_TYPE
+from dockrev.backups.models import Backup, RecordStatus, VerifiedTarget
+from dockrev.backups.plan import RestorePlan, RestorePlanner
 from dockrev.backups.store import BackupStore
-from dockrev.backups.users import DataUsers
 from dockrev.backups.verify import BackupVerification
-from dockrev.clock import Clock, timestamp
+from dockrev.cli.follow import Follower
+from dockrev.cli.operator import operator_name
+from dockrev.cli.server_client import ServerClient, until_ended
+from dockrev.clock import Clock
+from dockrev.composition.read_side import open_read_side
+from dockrev.composition.write_side import WriteSide, build_write_side
 from dockrev.config import Config
 from dockrev.db.database import Database
+from dockrev.db.lock import only_server
 from dockrev.docker.data import BackupTarget
-from dockrev.errors import InvalidArgument, Json, NotFound
+from dockrev.errors import BackupError, DatabaseInUse, InvalidArgument, Json, NotFound
+from dockrev.hosts.directory import HostDirectory
 from dockrev.hosts.host import Host
 from dockrev.hosts.local import LOCAL
+from dockrev.jobs.reservations import Reservations
 from dockrev.stacks.store import StackStore
-from dockrev.updates.reservations import Reservations
+from dockrev.web.wire import read_leniently
 from dockrev.wording import counted
 
 _STYLES = {RecordStatus.SUCCESS: "", RecordStatus.RUNNING: "yellow", RecordStatus.FAILED: "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class RestorePlan:
-    """What a restore is going to replace, and which running containers it has to stop meanwhile."""
+class RestoreOrder:
+    """`names` of volumes and paths; none: all of the backup."""
 
-    backup: Backup
-    targets: tuple[BackupTarget, ...]
-    users: tuple[str, ...]
+    backup_id: str
+    names: Sequence[str]
+
+
+Confirm = Callable[[RestorePlan], None]
+"""Shows the plan and asks the operator. Raises an exception when the answer is no."""
 
 
 @dataclass(frozen=True, slots=True)
-class BackupCommands:
-    """On the server's own database, beside a running server too."""
+class BackupReader:
+    """Works without a server and beside one."""
 
     backups: BackupStore
-    restorer: BackupRestorer
     verification: BackupVerification
-    users: DataUsers
-    stacks: StackStore
-    reservations: Reservations
+    planner: RestorePlanner
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, config: Config, clock: Clock) -> AsyncIterator["BackupCommands"]:
-        """Raises NotFound where no server has ever been, StorageError."""
-        if not config.db_path.exists():
-            raise NotFound(f"there is no database {config.db_path}; set DOCKREV_DB_PATH to the server's")
+    async def open(cls, config: Config, clock: Clock) -> AsyncIterator["BackupReader"]:
+        """Raises NotFound where no server has ever run, StorageError."""
+        _require_database(config)
         async with (
             Database.open(config.db_path) as database,
             Host.open(LOCAL, config.docker, clock, own_image=config.updates.own_image) as host,
         ):
-            backups = BackupStore(database, clock)
-            yield cls(
-                backups,
-                BackupRestorer(host, backups),
-                BackupVerification(host, backups),
-                DataUsers(host),
-                StackStore(database, clock),
-                Reservations(database),
+            backups, stacks = BackupStore(database, clock), StackStore(database, clock)
+            planner = RestorePlanner(backups, Reservations(database), HostDirectory([host]), stacks)
+            yield cls(backups, BackupVerification(host, backups), planner)
+
+
+async def restore(
+    config: Config, clock: Clock, order: RestoreOrder, confirm: Confirm, out: Console, err: Console
+) -> None:
+    """Lets the server that uses the database run the job, or runs the job itself when there is none.
+
+    Raises AppError when the data was not restored.
+    """
+    _require_database(config)
+    try:
+        with only_server(config.db_path):
+            restored = await _run_here(config, clock, order, confirm, err)
+    except DatabaseInUse:
+        restored = await _run_in_server(config, clock, order, confirm, err)
+    for each in restored:
+        line = f"{each.target.target()}: {_extent(each)}, restored and read again"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+async def _run_here(
+    config: Config, clock: Clock, order: RestoreOrder, confirm: Confirm, err: Console
+) -> Sequence[RestoredTargetOut]:
+    """Finishes first what a crash interrupted."""
+    async with open_read_side(config, clock, config.db_path) as read:
+        write = build_write_side(read)
+        await write.repair()
+        await write.start()
+        try:
+            follower = Follower(write, err, "backup restore", quiet=True)
+            await _finish_interrupted(write, follower, err)
+            plan = await _plan(write.backups, write.restore_planner, order)
+            confirm(plan)
+            job_id = await write.restores.start(
+                plan.backup.id, plan.targets, operator_name(), stop_containers=bool(plan.containers)
             )
-
-    async def plan(self, backup_id: str, names: Sequence[str]) -> RestorePlan:
-        """`names` of volumes and paths; none: all. Raises Conflict while an update is at work there."""
-        backup = await self.backups.get(backup_id)
-        targets = _named(backup, names)
-        await self.reservations.require_free(await self._services(backup, targets))
-        users = await self.users.containers_to_stop(targets)
-        return RestorePlan(backup, targets, tuple(one.name for one in users))
-
-    async def restore(self, plan: RestorePlan, console: Console) -> tuple[RestoredTarget, ...]:
-        """No update can begin there meanwhile. Raises Conflict as `plan` does."""
-        services = await self._services(plan.backup, plan.targets)
-        async with self.reservations.for_restore(plan.backup.id, services):
-            return await self._restore(plan, console)
-
-    async def _restore(self, plan: RestorePlan, console: Console) -> tuple[RestoredTarget, ...]:
-        with _progress(console) as progress:
-            task = progress.add_task("checking the archive", total=None)
-
-            def show(done: DataProgress) -> None:
-                progress.update(
-                    task, description=escape(done.activity), completed=done.bytes_done, total=done.bytes_total
-                )
-
-            return await self.restorer.restore(
-                plan.backup.id, plan.targets, stop_containers=bool(plan.users), on_progress=show
-            )
-
-    async def _services(self, backup: Backup, targets: Sequence[BackupTarget]) -> list[str]:
-        """Those of the backup's stack, and of others whose containers have the data."""
-        having = {(one.project, one.service) for one in await self.users.containers_mounting(targets)}
-        return [
-            service.id
-            for stack in await self.stacks.all()
-            for service in stack.services
-            if stack.id == backup.stack_id or (stack.name, service.name) in having
-        ]
+            return _restored_by((await follower.follow(job_id)).summary)
+        finally:
+            await write.runner.stop()
 
 
-def _named(backup: Backup, names: Sequence[str]) -> tuple[BackupTarget, ...]:
-    known = {target.source: target for target in backup.targets}
+async def _finish_interrupted(write: WriteSide, follower: Follower, err: Console) -> None:
+    for job in await write.jobs.unfinished():
+        err.print(f"Finishing the {job.type} {job.id}, which was interrupted")
+        await follower.follow(job.id)
+
+
+async def _run_in_server(
+    config: Config, clock: Clock, order: RestoreOrder, confirm: Confirm, err: Console
+) -> Sequence[RestoredTargetOut]:
+    async with BackupReader.open(config, clock) as reader:
+        plan = await _plan(reader.backups, reader.planner, order)
+    confirm(plan)
+    request: dict[str, Json] = {
+        "targets": [target.as_json() for target in plan.targets],
+        "stopContainers": bool(plan.containers),
+    }
+    async with ServerClient.open(config) as server:
+        job_id = (await server.post(f"/api/backups/{plan.backup.id}/restores", request))["jobId"]
+        with _progress(err) as progress:
+            task = progress.add_task("", total=100)
+            async for job in until_ended(server, job_id):
+                shown = job.get("progress") or {}
+                text = escape(str(shown.get("message", "")))
+                progress.update(task, description=text, completed=shown.get("percent", 0))
+    return _restored_by(job["summary"])
+
+
+async def _plan(backups: BackupStore, planner: RestorePlanner, order: RestoreOrder) -> RestorePlan:
+    backup = await backups.get(order.backup_id)
+    return await planner.plan(backup.id, _named(backup, order.names))
+
+
+def _restored_by(document: Mapping[str, Json]) -> Sequence[RestoredTargetOut]:
+    """Takes the summary of an ended job. Raises BackupError when the job has not restored the data."""
+    summary = read_leniently(RestoreSummary, document)
+    if summary.terminated:
+        raise BackupError(f"the {JOB_TYPE} was ended before it changed anything: {summary.terminated.reason}")
+    if summary.restored is None:
+        raise BackupError(summary.error or f"the {JOB_TYPE} ended early")
+    return summary.restored
+
+
+def _require_database(config: Config) -> None:
+    if not config.db_path.exists():
+        raise NotFound(f"there is no database {config.db_path}; set DOCKREV_DB_PATH to the server's")
+
+
+def _named(backup: Backup, names: Sequence[str]) -> tuple[BackupTarget, ...] | None:
+    """None: no names, so all targets."""
+    targets = {target.source: target for target in backup.targets}
     for name in names:
-        if name not in known:
-            raise InvalidArgument(f"the backup does not hold {name}; it holds: {', '.join(known)}")
-    return tuple(known[name] for name in names) or backup.targets
+        if name not in targets:
+            raise InvalidArgument(f"the backup does not hold {name}; it holds: {', '.join(targets)}")
+    return tuple(targets[name] for name in names) or None
 
 
-def as_json(backups: Sequence[Backup]) -> list[dict[str, Json]]:
-    return [
-        {
-            "id": one.id,
-            "project": one.project,
-            "stackId": one.stack_id,
-            "jobId": one.job_id,
-            "status": one.status.value,
-            "createdAt": timestamp(one.created_at),
-            "artifactPath": one.artifact_path,
-            "sizeBytes": one.size_bytes,
-            "targets": [target.as_json() for target in one.targets],
-            "error": one.error,
-            "deletedAt": timestamp(one.deleted_at) if one.deleted_at else None,
-        }
-        for one in backups
-    ]
+def as_json(backups: Sequence[Backup]) -> Any:
+    documents = [backup_record_out(backup) for backup in backups]
+    return TypeAdapter(list[BackupRecordOut]).dump_python(documents, mode="json", by_alias=True)
 
 
 def table_of(backups: Sequence[Backup]) -> Table:
@@ -162,10 +202,10 @@ def print_plan(plan: RestorePlan, console: Console) -> None:
     console.print(f"Everything in here becomes exactly what it was at {made}:", highlight=False)
     for target in plan.targets:
         console.print(f"  {target}", markup=False, highlight=False, soft_wrap=True)
-    if plan.users:
+    if plan.containers:
         console.print("Meanwhile these running containers are stopped, and started again afterwards:")
-        for name in plan.users:
-            console.print(f"  {name}", markup=False, highlight=False, soft_wrap=True)
+        for container in plan.containers:
+            console.print(f"  {container.name}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None:
@@ -176,13 +216,7 @@ def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None
             console.print(f"  now: {difference}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_restored(restored: Sequence[RestoredTarget], console: Console) -> None:
-    for one in restored:
-        line = f"{one.target}: {_extent(one)}, restored and read again"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _extent(one: VerifiedTarget | RestoredTarget) -> str:
+def _extent(one: VerifiedTarget | RestoredTargetOut) -> str:
     return f"{counted(one.entries, 'entry', 'entries')}, {_size(one.size_bytes)}"
 
 
@@ -195,12 +229,12 @@ def _size(size: float) -> str:
 
 
 def _progress(console: Console) -> Progress:
-    """Shown only on a terminal; gone when it is done."""
+    """Shown only on a terminal; it disappears at its end."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}"),
         console=console,
         transient=True,
         disable=not console.is_terminal,

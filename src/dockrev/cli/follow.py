@@ -19,11 +19,16 @@ _COLOURS = {Level.WARN: "yellow", Level.ERROR: "red"}
 
 
 class Follower:
-    """On a terminal a bar, with warnings above it; elsewhere every line of the job's log."""
+    """On a terminal a progress bar, with warnings above it; elsewhere every line of the job's log.
 
-    def __init__(self, write: WriteSide, console: Console) -> None:
+    `command` finishes the job when this process leaves it in the middle. `quiet`: warnings only.
+    """
+
+    def __init__(self, write: WriteSide, console: Console, command: str, *, quiet: bool = False) -> None:
         self._write = write
         self._console = console
+        self._command = command
+        self._quiet = quiet
 
     async def follow(self, job_id: str) -> Job:
         """The job when it has ended. The first ctrl-c cancels it, which makes it go back to what was.
@@ -43,7 +48,9 @@ class Follower:
             with _on_interrupt(interrupted):
                 await asyncio.wait([following])
         if following.cancelled():
-            raise Conflict("left in the middle; the next `dockrev update` or `dockrev serve` finishes it")
+            raise Conflict(
+                f"left in the middle; the next `dockrev {self._command}` or `dockrev serve` finishes it"
+            )
         return following.result()
 
     async def _cancel(self, job_id: str) -> None:
@@ -72,6 +79,8 @@ class Follower:
 
     def _tell(self, row: LogRow) -> None:
         if row.level is Level.EVENT or (row.level is Level.INFO and self._console.is_terminal):
+            return
+        if self._quiet and row.level is not Level.WARN:
             return
         self._console.print(escape(row.message), style=_COLOURS.get(row.level), soft_wrap=True)
 

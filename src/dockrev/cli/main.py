@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvloop
@@ -23,6 +23,9 @@ from dockrev.cli.signals import stop_is_success
 from dockrev.clock import SystemClock
 from dockrev.config import Config, LogConfig, effective_version
 from dockrev.errors import AppError, ConfigError
+
+if TYPE_CHECKING:
+    from dockrev.backups.plan import RestorePlan
 
 TROUBLE = 2
 _UNFOLDED = 400
@@ -135,17 +138,17 @@ def doctor() -> None:
 def backup_list(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """All backups, newest first, also failed ones and those whose file was deleted in time."""
+    """All backups, newest first, also failed ones and those whose file was deleted when it was old."""
     from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
 
     async def run(config: Config) -> None:
-        async with commands.BackupCommands.open(config, SystemClock()) as opened:
-            found = await opened.backups.all()
+        async with commands.BackupReader.open(config, SystemClock()) as opened:
+            backups = await opened.backups.all()
         end_with_readers()
         if as_json:
-            typer.echo(json.dumps(commands.as_json(found), indent=2))
+            typer.echo(json.dumps(commands.as_json(backups), indent=2))
         else:
-            _console().print(commands.table_of(found))
+            _console().print(commands.table_of(backups))
 
     _run_backup_command(run)
 
@@ -162,7 +165,7 @@ def backup_verify(
     from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
 
     async def run(config: Config) -> None:
-        async with commands.BackupCommands.open(config, SystemClock()) as opened:
+        async with commands.BackupReader.open(config, SystemClock()) as opened:
             end_with_readers()
             commands.print_verified(await opened.verification.verify(backup_id, live=live), _console())
 
@@ -177,19 +180,21 @@ def backup_restore(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Bring data back as it was; whatever has been written since is lost.
+    """Restore data as it was; whatever has been written since is lost.
 
-    Running containers that use it are stopped meanwhile. Ends with 1 when you decide against it.
+    Running containers that use it are stopped meanwhile. A server that runs does it. Ends with 1 when you
+    decide against it.
     """
     from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
 
+    def confirm(plan: "RestorePlan") -> None:
+        commands.print_plan(plan, _console())
+        if not yes:
+            typer.confirm("Restore?", abort=True)
+
     async def run(config: Config) -> None:
-        async with commands.BackupCommands.open(config, SystemClock()) as opened:
-            plan = await opened.plan(backup_id, target or [])
-            commands.print_plan(plan, _console())
-            if not yes:
-                typer.confirm("Restore?", abort=True)
-            commands.print_restored(await opened.restore(plan, _error), _console())
+        order = commands.RestoreOrder(backup_id, target or [])
+        await commands.restore(config, SystemClock(), order, confirm, _console(), _error)
 
     _run_backup_command(run)
 

@@ -1,15 +1,15 @@
 """`dockrev update`: the server's own engine, without a server."""
 
-import os
-import pwd
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
 
+from dockrev.backups.jobs import JOB_TYPE as RESTORE
 from dockrev.cli.check import ProgressBar, look_for, progress_on
 from dockrev.cli.follow import Follower
+from dockrev.cli.operator import operator_name
 from dockrev.cli.outcomes import Chosen, Selection, ServiceResult, choose, exit_code, outcomes_of, request_for
 from dockrev.cli.rows import rows_of
 from dockrev.cli.table import print_rows
@@ -51,9 +51,10 @@ async def update(config: Config, clock: Clock, wanted: Wanted, out: Console, err
         async with open_read_side(config, clock, config.db_path) as read:
             await read.host.engine.describe()  # what is repaired below would only log that the engine is away
             write = build_write_side(read)
-            interrupted = [job for job in await write.jobs.unfinished() if job.type == JOB_TYPE]
+            interrupted = [job for job in await write.jobs.unfinished() if job.type in (JOB_TYPE, RESTORE)]
             if interrupted and wanted.dry_run:
-                raise Conflict("an update was interrupted; `dockrev update` without --dry-run finishes it")
+                kind = "an update" if interrupted[0].type == JOB_TYPE else "a restore"
+                raise Conflict(f"{kind} was interrupted; `dockrev update` without --dry-run finishes it")
             await write.repair()
             await write.start()
             try:
@@ -69,13 +70,14 @@ class _Command:
         self._wanted = wanted
         self._out = out
         self._err = err
-        self._follower = Follower(write, err)
+        self._follower = Follower(write, err, "update")
 
     async def run(self, interrupted: Sequence[Job]) -> int:
         finished: list[ServiceResult] = []
         for job in interrupted:
-            self._err.print(f"Finishing the update {job.id}, which was interrupted")
-            finished += await self._told(await self._follower.follow(job.id))
+            self._err.print(f"Finishing the {job.type} {job.id}, which was interrupted")
+            ended = await self._follower.follow(job.id)
+            finished += await self._told(ended) if job.type == JOB_TYPE else []
         selection = await self._look()
         for sentence in (*selection.left_out, *selection.unanswered):
             self._err.print(f"[yellow]{escape(sentence)}[/]", soft_wrap=True)
@@ -87,7 +89,7 @@ class _Command:
             self._err.print("Nothing was changed.")
             return DECLINED
         request = request_for(selection.chosen, dry_run=self._wanted.dry_run)
-        job_id = await self._write.updates.start(request, _operator())
+        job_id = await self._write.updates.start(request, operator_name())
         told = await self._told(await self._follower.follow(job_id))
         return exit_code([*finished, *told], complete=complete)
 
@@ -123,11 +125,3 @@ class _Command:
             colour = "green" if one.good else "red"
             self._out.print(f"[{colour}]{escape(one.line)}[/]", soft_wrap=True)
         return told
-
-
-def _operator() -> str:
-    """Whose terminal it is, for the record."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"

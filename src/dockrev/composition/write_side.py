@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from dockrev.backups.create import BackupCreator
+from dockrev.backups.jobs import RestoreJobs
+from dockrev.backups.plan import RestorePlanner
 from dockrev.backups.recovery import BackupRecovery
 from dockrev.backups.restore import BackupRestorer
 from dockrev.backups.retention import BackupRetention
@@ -12,12 +14,12 @@ from dockrev.db.database import Database
 from dockrev.hosts.host import Host
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.old_workflows import delete_workflow_files
+from dockrev.jobs.reservations import Reservations
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.registry.credentials import CredentialStore
 from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.jobs import UpdateJobs
-from dockrev.updates.reservations import Reservations
 from dockrev.updates.store import UpdateStore
 
 
@@ -27,8 +29,11 @@ class WriteSide:
     feed: LogFeed
     jobs: JobStore
     runner: JobRunner
+    backups: BackupStore
     backup_recovery: BackupRecovery
     backup_retention: BackupRetention
+    restore_planner: RestorePlanner
+    restores: RestoreJobs
     updates: UpdateJobs
 
     async def start(self) -> None:
@@ -48,16 +53,25 @@ def build_write_side(read: ReadSide) -> WriteSide:
     runner = JobRunner(jobs, read.clock)
     backups = BackupStore(read.database, read.clock)
     retention = BackupRetention(backups, read.settings, read.clock)
+    reservations = Reservations(read.database)
+    jobs.on_finished(reservations.job_finished)
+    planner = RestorePlanner(backups, reservations, read.hosts, read.stacks)
+    environments = {host.id: _environment(read, host, backups) for host in read.hosts}
+    restorers = {host_id: each.backup_restorer for host_id, each in environments.items()}
     updates = UpdateJobs(
-        runner,
-        jobs,
-        UpdateStore(read.database, read.clock),
-        Reservations(read.database),
-        {host.id: _environment(read, host, backups) for host in read.hosts},
-        retention,
+        runner, jobs, UpdateStore(read.database, read.clock), reservations, environments, retention
     )
     return WriteSide(
-        read.database, feed, jobs, runner, BackupRecovery(read.hosts, backups), retention, updates
+        read.database,
+        feed,
+        jobs,
+        runner,
+        backups,
+        BackupRecovery(read.hosts, backups),
+        retention,
+        planner,
+        RestoreJobs(runner, reservations, planner, restorers, read.clock),
+        updates,
     )
 
 

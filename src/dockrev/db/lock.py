@@ -1,4 +1,4 @@
-"""Locks beside the database: one server for each database, and one restore by hand at a time."""
+"""The lock beside the database: one server for each database."""
 
 import fcntl
 import os
@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockrev.db.database import storage_errors
-from dockrev.db.lock_owner import FLOCK, restore_lock
-from dockrev.errors import Conflict, StorageError
+from dockrev.errors import DatabaseInUse
 
 
 @contextmanager
@@ -16,7 +15,7 @@ def only_server(path: Path, remedy: str = "stop it, or set another DOCKREV_DB_PA
     """Holds the lock while the block runs. The kernel releases it when the process ends, however it ends.
 
     A second server would end the jobs of the first one. The lock stands beside the real file, so that links
-    lead to the same lock. Raises StorageError when another server holds it.
+    lead to the same lock. Raises DatabaseInUse when another server holds it.
     """
     path = Path(os.path.realpath(path))
     with storage_errors(path):
@@ -26,18 +25,5 @@ def only_server(path: Path, remedy: str = "stop it, or set another DOCKREV_DB_PA
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StorageError(f"database {path}: another Dockrev server uses it; {remedy}") from error
-        yield
-
-
-@contextmanager
-def only_restore(path: Path) -> Iterator[None]:
-    """Holds the lock while the block runs. A server may run at the same time. Raises Conflict."""
-    with storage_errors(path):
-        held = restore_lock(path).open("w")
-    with held:
-        try:
-            fcntl.fcntl(held, fcntl.F_OFD_SETLK, FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        except BlockingIOError as error:
-            raise Conflict("another restore is at work here; try again when that has ended") from error
+            raise DatabaseInUse(f"database {path}: another Dockrev server uses it; {remedy}") from error
         yield

@@ -1,4 +1,4 @@
-"""Which process holds a lock of a database. It takes no lock itself and does not open the database."""
+"""Which process holds the write lock of a database. It takes no lock and does not open the database."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _LOOKS = 10
 _SECONDS_BETWEEN_LOOKS = 0.1
-FLOCK = struct.Struct("@hhqqi")
+_FLOCK = struct.Struct("@hhqqi")
 """Linux's `struct flock`: type, whence, start, length, process."""
 
 
@@ -25,15 +25,6 @@ def writer(path: Path) -> int | None:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         process = _writer(path)
     return process
-
-
-def restore_lock(path: Path) -> Path:
-    return path.with_name(f"{path.name}.restore.lock")
-
-
-def restore_under_way(path: Path) -> bool:
-    """Whether a process restores data by hand. Raises OSError when the lock file cannot be read."""
-    return _locked(restore_lock(path), 0, 0) is not None
 
 
 def _writer(path: Path) -> int | None:
@@ -54,8 +45,8 @@ def _locked(file: Path, start: int, length: int) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        asked = FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
-        kind, _, _, _, process = FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+        asked = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
+        kind, _, _, _, process = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
     finally:
         os.close(descriptor)
     return None if kind == fcntl.F_UNLCK else max(process, 0)

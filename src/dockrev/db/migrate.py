@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dockrev.errors import StorageError
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 _SCRIPTS = Path(__file__).parent / "migrations"

@@ -205,12 +205,13 @@ class JobOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Exclusive:
-    """At most one unfinished job of a type for the same target.
+    """At most one unfinished job of a type for the same target, or with `any_target` of a type.
 
     One that started longer than `stale_after` ago is closed as failed and makes room.
     """
 
     stale_after: timedelta | None = None
+    any_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,13 +251,13 @@ class JobStore:
 
 async def _make_room(connection: AsyncConnection, new: NewJob, rule: Exclusive, now: datetime) -> list[str]:
     target = new.target
-    rivals = select(jobs.c.id, jobs.c.started_at).where(
-        jobs.c.type == new.type,
-        _IS_UNFINISHED,
-        jobs.c.scope == target.scope,
-        jobs.c.stack_id == target.stack_id if target.stack_id else literal(True),
-        jobs.c.service_id == target.service_id if target.service_id else literal(True),
-    )
+    rivals = select(jobs.c.id, jobs.c.started_at).where(jobs.c.type == new.type, _IS_UNFINISHED)
+    if not rule.any_target:
+        rivals = rivals.where(
+            jobs.c.scope == target.scope,
+            jobs.c.stack_id == target.stack_id if target.stack_id else literal(True),
+            jobs.c.service_id == target.service_id if target.service_id else literal(True),
+        )
     stale = []
     for job_id, started_at in await connection.execute(rivals):
         if rule.stale_after is None or started_at is None or now - started_at <= rule.stale_after:

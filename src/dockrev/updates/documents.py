@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from dockrev.backups.documents import BackupTargetDocument
 from dockrev.backups.models import BackupSkipReason, BackupStatus, TargetSkipReason
-from dockrev.docker.data import TargetKind
 from dockrev.jobs.events import JobEvent
 from dockrev.jobs.models import JobSummary
 from dockrev.replacement.outcome import ServiceStatus
@@ -12,16 +12,8 @@ from dockrev.updates.models import UpdateMode
 from dockrev.web.wire import Nullable, Wire
 
 
-class BackupTargetOut(Wire):
-    """`name` of a volume, `path` of a directory."""
-
-    kind: TargetKind
-    name: str | None = None
-    path: str | None = None
-
-
 class BackupTargetResult(Wire):
-    target: BackupTargetOut
+    target: BackupTargetDocument
     status: Literal["included", "skipped"]
     reason: TargetSkipReason | None = None
     size_bytes: int | None = None

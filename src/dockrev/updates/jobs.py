@@ -15,6 +15,7 @@ from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, Level, NewJob, Terminated, Termination
+from dockrev.jobs.reservations import Reservations
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.replacement.kept_image import unneeded_tags
@@ -25,7 +26,6 @@ from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.locks import UpdateLocks
 from dockrev.updates.models import StackOutcome, StackPlan, UpdatePlan, UpdateRequest
 from dockrev.updates.report import StackReport, UpdateReport
-from dockrev.updates.reservations import Reservations
 from dockrev.updates.selection import plan_update
 from dockrev.updates.stack_update import update_stack
 from dockrev.updates.store import UpdateStore
@@ -101,13 +101,12 @@ class UpdateJobs:
         return self._environments[host_id]
 
     async def _admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
-        await self._reservations.for_job(connection, job_id, plan.service_ids)
+        await self._reservations.reserve(connection, job_id, plan.service_ids)
         await self._updates.admit(connection, job_id, plan)
 
     async def repair(self) -> None:
         """Before jobs run: removes the reservations and image tags that a crash left behind."""
         unfinished = {job.id for job in await self._jobs.unfinished()}
-        await self._reservations.release_all_but(unfinished)
         for environment in self._environments.values():
             try:
                 await self._remove_unneeded_tags(environment.host.images, unfinished)
@@ -138,7 +137,6 @@ class UpdateJobs:
         )
         if status is JobStatus.SUCCESS:
             await self._backups.update_succeeded(context.job.id)
-        await self._reservations.release(context.job.id)
         summary = summary_of(plan, outcomes)
         if was_cancelled(outcomes):
             terminated = Terminated(reason=Termination.CANCELLED, at=self._local.clock.now())

@@ -1,0 +1,11 @@
+"""Who runs the command, for the record."""
+
+import os
+import pwd
+
+
+def operator_name() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
