@@ -30,7 +30,7 @@ def written(**body: Any) -> ComposeService:
         ({"depends_on": ["db", "cache"]}, (Dependency("db"), Dependency("cache"))),
         (
             {"depends_on": {"db": {"condition": "service_healthy", "required": False, "restart": True}}},
-            (Dependency("db", DependencyCondition.HEALTHY, required=False, restart=True),),
+            (Dependency("db", DependencyCondition.HEALTHY, restart=True),),
         ),
         ({"depends_on": {"db": None}}, (Dependency("db"),)),
         ({"depends_on": {"db": {"condition": "service_odd"}}}, (Dependency("db"),)),
@@ -65,51 +65,17 @@ def test_in_whose_namespaces_it_lives(body: dict[str, Any], owners: set[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("healthcheck", "expected"),
-    [
-        (None, None),
-        ({"interval": "5s"}, None),
-        ({"test": ["CMD", "true"]}, True),
-        ({"test": "curl localhost"}, True),
-        ({"test": ["NONE"]}, False),
-        ({"test": "NONE"}, False),
-        ({"disable": True}, False),
-    ],
-)
-def test_whether_it_has_a_health_check(healthcheck: Any, expected: bool | None) -> None:
-    assert written(healthcheck=healthcheck).healthcheck is expected
-
-
-@pytest.mark.parametrize(
-    ("body", "scale", "replicas"),
-    [
-        ({}, None, 1),
-        ({"scale": 3}, 3, 3),
-        ({"scale": 0}, 0, 0),
-        ({"deploy": {"replicas": 2}}, 2, 2),
-        ({"deploy": {"mode": "global"}}, None, 1),
-        ({"scale": "4"}, 4, 4),
-        ({"scale": "${N}"}, None, 1),
-    ],
-)
-def test_how_many_there_are(body: dict[str, Any], scale: int | None, replicas: int) -> None:
-    service = written(**body)
-
-    assert (service.scale, service.replicas) == (scale, replicas)
-
-
-@pytest.mark.parametrize(
     ("entry", "volume"),
     [
         ("/anonymous", ServiceVolume("volume", None, "/anonymous")),
         ("data:/data", ServiceVolume("volume", "data", "/data")),
-        ("data:/data:ro,z", ServiceVolume("volume", "data", "/data", read_only=True)),
+        ("data:/data:ro,z", ServiceVolume("volume", "data", "/data")),
         ("./conf:/conf:rw", ServiceVolume("bind", "./conf", "/conf")),
         ("~/x:/x", ServiceVolume("bind", "~/x", "/x")),
-        ("${DIR:-/srv}:/srv:ro", ServiceVolume("volume", "${DIR:-/srv}", "/srv", read_only=True)),
+        ("${DIR:-/srv}:/srv:ro", ServiceVolume("volume", "${DIR:-/srv}", "/srv")),
         (
             {"type": "bind", "source": "/srv", "target": "/srv", "read_only": True},
-            ServiceVolume("bind", "/srv", "/srv", read_only=True),
+            ServiceVolume("bind", "/srv", "/srv"),
         ),
         ({"type": "tmpfs", "target": "/run"}, ServiceVolume("tmpfs", None, "/run")),
     ],
@@ -165,15 +131,13 @@ async def test_both_versions_of_compose_say_the_same(compose: Compose, folder: F
 
     assert config.warnings == ()
     services = {service.name: service for service in config.services}
-    web, db, vpn = services["web"], services["db"], services["vpn"]
+    web = services["web"]
     assert {dependency.service for dependency in web.depends_on} == {"db", "vpn"}
     assert (web.network_mode, web.namespace_owners) == ("service:vpn", frozenset({"vpn"}))
-    assert [service.healthcheck for service in (web, db, vpn)] == [False, True, None]
-    assert [service.replicas for service in (web, db, vpn)] == [1, 2, 1]
-    assert {(one.type, one.source, one.target, one.read_only) for one in web.volumes} == {
-        ("volume", "blog_data", "/data", True),
-        ("bind", f"{folder.path}/conf", "/conf", False),
-        ("volume", None, "/anonymous", False),
+    assert {(one.type, one.source, one.target) for one in web.volumes} == {
+        ("volume", "blog_data", "/data"),
+        ("bind", f"{folder.path}/conf", "/conf"),
+        ("volume", None, "/anonymous"),
     }
     assert len({service.digest for service in config.services}) == 3
 
@@ -233,7 +197,7 @@ services:
     (web,) = (service for service in config.services if service.name == "web")
     assert web.depends_on == (Dependency("db", DependencyCondition.HEALTHY), Dependency("cache"))
     assert [volume.source for volume in web.volumes] == ["other", "./x"]
-    assert (web.replicas, web.healthcheck, web.network_mode, web.digest) == (2, True, "host", "")
+    assert (web.network_mode, web.digest) == ("host", "")
 
 
 @pytest.mark.parametrize(

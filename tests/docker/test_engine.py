@@ -9,7 +9,7 @@ import pytest
 
 from dockrev.docker.engine import NEWEST_API, Engine
 from dockrev.docker.events import ContainerEvent
-from dockrev.docker.snapshot import ContainerState, Health
+from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import DockerError
 from dockrev.oci.platform import Platform
 from tests.fakes.engine import FakeContainer, FakeEngine, FakeImage
@@ -150,7 +150,7 @@ async def test_events_arrive_as_they_happen(fake: FakeEngine, client: Engine) ->
         fake.emit("health_status: unhealthy", web())
 
     event = first.result()
-    assert (event.project, event.service, event.health) == ("blog", "web", Health.UNHEALTHY)
+    assert (event.action, event.project) == ("health_status", "blog")
 
 
 async def test_who_stops_listening_leaves_the_engine(fake: FakeEngine, client: Engine) -> None:
@@ -158,7 +158,7 @@ async def test_who_stops_listening_leaves_the_engine(fake: FakeEngine, client: E
         first = group.create_task(next_event(events))
         await fake.subscribed()
         fake.emit("start", web())
-    assert first.result().container_id == "c1"
+    assert first.result().action == "start"
 
     await fake.deserted()
 

@@ -94,9 +94,7 @@ async def test_life_and_health_of_a_container_are_reported(
             await asyncio.to_thread(blog.down)
 
     assert [event.action for event in alive.result()] == ["create", "start", "health_status"]
-    assert alive.result()[-1].health is Health.HEALTHY
     assert healthy.health is Health.HEALTHY
-    assert {event.container_id for event in dead.result()} == {healthy.id}
     assert [event.action for event in dead.result()][-1] == "destroy"
     assert "die" in [event.action for event in dead.result()]
 

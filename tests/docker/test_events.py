@@ -1,11 +1,9 @@
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 
 from dockrev.docker.events import MAX_EVENT_LENGTH, ContainerEvent, EventAction, parse_event, parse_stream
-from dockrev.docker.snapshot import Health
 
 
 def message(action: str, kind: str = "container") -> dict[str, object]:
@@ -25,17 +23,13 @@ async def in_pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("action", EventAction)
 def test_every_event_that_changes_a_container_is_read(action: EventAction) -> None:
-    assert parse_event(message(action)) == ContainerEvent(
-        action, "c1", "blog", "web", None, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-    )
+    assert parse_event(message(action)) == ContainerEvent(action, "blog")
 
 
-@pytest.mark.parametrize("health", Health)
-def test_a_health_event_carries_the_health(health: Health) -> None:
-    event = parse_event(message(f"health_status: {health}"))
+def test_a_change_of_health_is_read_whatever_the_health() -> None:
+    event = parse_event(message("health_status: unhealthy"))
 
-    assert event is not None
-    assert (event.action, event.health) == (EventAction.HEALTH_STATUS, health)
+    assert event == ContainerEvent(EventAction.HEALTH_STATUS, "blog")
 
 
 @pytest.mark.parametrize(
@@ -57,12 +51,13 @@ async def test_events_are_found_wherever_the_stream_is_cut(size: int) -> None:
 
 async def test_an_event_may_be_larger_than_any_buffer() -> None:
     large = message("start")
-    large["Actor"] = {"ID": "c1", "Attributes": {"big": "x" * 1_000_000}}
+    labels = {"big": "x" * 1_000_000, "com.docker.compose.project": "blog"}
+    large["Actor"] = {"ID": "c1", "Attributes": labels}
     content = json.dumps(large).encode() + b"\n"
 
     events = [event async for event in parse_stream(in_pieces(content, 65536))]
 
-    assert [event.container_id for event in events] == ["c1"]
+    assert [event.project for event in events] == ["blog"]
 
 
 async def test_an_event_without_end_is_refused() -> None:

@@ -148,26 +148,19 @@ def test_an_image() -> None:
         }
     )
 
-    assert (detail.id, detail.tags, detail.size_bytes) == ("sha256:i1", ("nginx:1.27",), 123)
+    assert detail.id == "sha256:i1"
     assert detail.digests_of("docker.io/library/nginx") == (digest,)
-    assert detail.created_at == datetime(2024, 1, 1, tzinfo=UTC)
     assert detail.platform == Platform("linux", "arm", "v7")
-    config = detail.config
-    assert (config.env, config.command, config.entrypoint) == (
-        ("PATH=/bin", "A=b=c"),
-        ("serve",),
-        ("/entry",),
-    )
-    assert (config.user, config.working_directory, config.stop_signal) == ("1000:1000", "/app", "SIGQUIT")
-    assert (config.volumes, config.exposed_ports) == (frozenset({"/data"}), frozenset({"80/tcp"}))
-    assert config.healthcheck == Healthcheck(0, 30, 30, 3)
+    assert detail.config.env == ("PATH=/bin", "A=b=c")
+    assert detail.config.volumes == frozenset({"/data"})
+    assert detail.config.document["Cmd"] == ["serve"]
 
 
 def test_an_image_that_says_nothing() -> None:
     detail = ImageDetail.parse({"Id": "sha256:i1", "RepoTags": None, "Config": None})
 
-    assert (detail.tags, detail.repo_digests, detail.created_at) == ((), (), None)
-    assert (detail.config.env, detail.config.volumes, detail.config.healthcheck) == ((), frozenset(), None)
+    assert detail.repo_digests == ()
+    assert (detail.config.env, detail.config.volumes) == ((), frozenset())
 
 
 def replica(number: int, **rest: Any) -> FakeContainer:

@@ -45,7 +45,7 @@ async def pull(
 
 
 def only_forward(steps: Sequence[PullProgress]) -> bool:
-    figures = [(step.bytes_done, step.bytes_total, step.layers_done, step.layers_total) for step in steps]
+    figures = [(step.bytes_done, step.bytes_total) for step in steps]
     return all(
         before <= after
         for one, next_one in pairwise(figures)
@@ -69,7 +69,7 @@ async def test_the_bytes_are_those_of_the_layers(
 
     size = sum(len(layer.compressed) for layer in image.layers)
     assert image_id == image.image_id
-    assert seen[-1] == PullProgress(size, size, 2, 2)
+    assert seen[-1] == PullProgress(size, size)
     assert only_forward(seen)
     assert len({step.bytes_done for step in seen}) > 3
 
@@ -83,7 +83,7 @@ async def test_layers_that_are_here_are_not_fetched_again(
     _, seen = await pull(real, registry.push(image, "web:1.1"))
 
     last = len(image.layers[-1].compressed)
-    assert seen[-1] == PullProgress(last, last, 2, 2)
+    assert seen[-1] == PullProgress(last, last)
 
 
 async def test_an_image_that_is_here_is_nothing_to_do(
@@ -105,7 +105,7 @@ async def test_no_tag_is_set_and_the_digest_is_known(
     assert await EngineImages(real).find_id(pushed.name) is None
     assert await EngineImages(real).find_id(f"{pushed.ref.repository}@{pushed.digest}") == image_id
     image = await EngineImages(real).inspect(image_id)
-    assert (image.tags, image.digests_of(pushed.ref.repository)) == ((), (pushed.digest,))
+    assert image.digests_of(pushed.ref.repository) == (pushed.digest,)
 
 
 async def test_a_tag_that_moved_is_still_pulled_as_it_was_approved(

@@ -146,7 +146,7 @@ class DataAccess:
 
     async def _is_symlink(self, helper: HelperContainer) -> bool:
         with suppress(DockerNotFound):
-            return (await self._host.archives.stat(helper.id, helper.mounted.mount_path)).symlink
+            return await self._host.archives.is_symlink(helper.id, helper.mounted.mount_path)
         return False  # the target was removed; the restore creates it again
 
 

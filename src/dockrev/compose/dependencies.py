@@ -31,7 +31,6 @@ def _dependency(service: str, how: Mapping[str, Any]) -> Dependency:
         condition=DependencyCondition(condition)
         if condition in set(DependencyCondition)
         else DependencyCondition.STARTED,
-        required=how.get("required") is not False,
         restart=how.get("restart") is True,
     )
 

@@ -51,8 +51,6 @@ class Dependency:
 
     service: str
     condition: DependencyCondition = DependencyCondition.STARTED
-    required: bool = True
-    """Not required: it may be missing from the project."""
     restart: bool = False
     """Compose restarts who depends on it when it makes it anew."""
 
@@ -64,7 +62,6 @@ class ServiceVolume:
     source: str | None
     """A path, or a volume's name as the engine knows it; None: anonymous."""
     target: str
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +76,6 @@ class ComposeService:
     ipc: str | None = None
     volumes_from: frozenset[str] = field(default=frozenset(), compare=False)
     """Services whose volumes it has; its containers name theirs by id."""
-    healthcheck: bool | None = None
-    """None: the image decides; False: switched off."""
-    scale: int | None = None
-    """`scale` or `deploy.replicas`; None: not written, or not as a number."""
     volumes: tuple[ServiceVolume, ...] = ()
     networks: frozenset[str] | None = field(default=None, compare=False)
     """By the engine's names; None: not rendered, or another network mode takes their place."""
@@ -97,10 +90,6 @@ class ComposeService:
 
     Empty when Compose could not render the project.
     """
-
-    @property
-    def replicas(self) -> int:
-        return 1 if self.scale is None else self.scale
 
     @property
     def namespace_owners(self) -> frozenset[str]:

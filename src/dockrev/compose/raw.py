@@ -76,8 +76,6 @@ def _over(earlier: ComposeService, later: ComposeService) -> ComposeService:
         network_mode=later.network_mode or earlier.network_mode,
         pid=later.pid or earlier.pid,
         ipc=later.ipc or earlier.ipc,
-        healthcheck=earlier.healthcheck if later.healthcheck is None else later.healthcheck,
-        scale=earlier.scale if later.scale is None else later.scale,
         volumes=_by(lambda volume: volume.target, earlier.volumes, later.volumes),
     )
 

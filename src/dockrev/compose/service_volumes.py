@@ -23,13 +23,12 @@ def _volumes(entries: list[Any]) -> Iterator[ServiceVolume]:
                 type=str(entry.get("type") or "volume"),
                 source=str(entry["source"]) if entry.get("source") else None,
                 target=str(entry["target"]),
-                read_only=entry.get("read_only") is True,
             )
 
 
 def _short(parts: list[str]) -> ServiceVolume:
     if len(parts) < 2:
         return ServiceVolume("volume", None, "".join(parts))
-    source, target, *mode = parts
+    source, target, *_ = parts
     kind = "bind" if source.startswith((".", "/", "~")) else "volume"
-    return ServiceVolume(kind, source, target, read_only="ro" in ",".join(mode).split(","))
+    return ServiceVolume(kind, source, target)

@@ -52,33 +52,12 @@ def _service(name: str, body: Any) -> ComposeService:
         pid=_word(body.get("pid")),
         ipc=_word(body.get("ipc")),
         volumes_from=frozenset(volume_sources(body)),
-        healthcheck=_healthcheck(body.get("healthcheck")),
-        scale=_scale(body),
         volumes=service_volumes(body.get("volumes")),
     )
 
 
 def _word(written: Any) -> str | None:
     return written if isinstance(written, str) and written else None
-
-
-def _healthcheck(written: Any) -> bool | None:
-    """`disable: true` and the test `NONE` switch the image's off; timing alone leaves its test in place."""
-    if not isinstance(written, Mapping):
-        return None
-    test = written.get("test")
-    if written.get("disable") is True or test in ("NONE", ["NONE"]):
-        return False
-    return True if test else None
-
-
-def _scale(body: Mapping[str, Any]) -> int | None:
-    deploy = body.get("deploy")
-    replicas = deploy.get("replicas") if isinstance(deploy, Mapping) else None
-    for written in (body.get("scale"), replicas):
-        if isinstance(written, int | str) and str(written).isdecimal():
-            return int(written)
-    return None
 
 
 def _unescaped(text: str) -> str:

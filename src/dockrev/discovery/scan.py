@@ -38,7 +38,6 @@ class LastScan:
     at: datetime
     duration_ms: int
     error: str | None
-    engine_reachable: bool
 
 
 class Scanner:
@@ -69,12 +68,12 @@ class Scanner:
                 result = await self._scan(started_at, report)
             except AppError as error:
                 lost = isinstance(error, DockerError)
-                self.last = LastScan(started_at, self._since(started_at), error.message, not lost)
+                self.last = LastScan(started_at, self._since(started_at), error.message)
                 self.wanted.set()
                 if lost:
                     await self._forget_runtime()
                 raise
-            self.last = LastScan(started_at, result.duration_ms, None, engine_reachable=True)
+            self.last = LastScan(started_at, result.duration_ms, None)
             return result
 
     async def _scan(self, started_at: datetime, report: Report) -> ScanResult:

@@ -137,7 +137,13 @@ class DiscoveryWatch:
         self._listening_since = since = _now()
         try:
             async with aclosing(self._engine.events()) as events:
-                async for _ in events:
+                async for event in events:
+                    log.debug(
+                        "The engine reported a change",
+                        action="discovery.event",
+                        change=event.action.value,
+                        project=event.project,
+                    )
                     self._heard.set()
         except DockerError:
             if _now() - since < self._pace.retry_pauses[0]:

@@ -6,11 +6,8 @@ They see what the container sees, volumes and binds included, whether it runs or
 import asyncio
 import base64
 import json
-import stat
 from collections.abc import AsyncGenerator, AsyncIterable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 from dockrev.docker.engine import Engine
@@ -18,37 +15,8 @@ from dockrev.errors import AppError, DockerError
 
 _IDLE_SECONDS = 120.0
 _STAT = "X-Docker-Container-Path-Stat"
-_GO_DIRECTORY, _GO_SYMLINK = 1 << 31, 1 << 27
-_GO_SPECIAL = {1 << 23: stat.S_ISUID, 1 << 22: stat.S_ISGID, 1 << 20: stat.S_ISVTX}
-
-
-@dataclass(frozen=True, slots=True)
-class PathStat:
-    name: str
-    size_bytes: int
-    """Of a file; of a directory whatever its file system says."""
-    mode: int
-    """Permissions with setuid, setgid and sticky bit, as chmod takes them."""
-    directory: bool
-    symlink: bool
-    link_target: str
-    modified_at: datetime
-
-    @classmethod
-    def parse(cls, header: str) -> Self:
-        """Raises ValueError or KeyError when this is none. The mode is a Go `os.FileMode`."""
-        document: Any = json.loads(base64.b64decode(header))
-        mode = int(document["mode"])
-        special = sum(bit for flag, bit in _GO_SPECIAL.items() if mode & flag)
-        return cls(
-            name=str(document["name"]),
-            size_bytes=int(document["size"]),
-            mode=mode & 0o777 | special,
-            directory=bool(mode & _GO_DIRECTORY),
-            symlink=bool(mode & _GO_SYMLINK),
-            link_target=str(document.get("linkTarget") or ""),
-            modified_at=datetime.fromisoformat(document["mtime"]),
-        )
+_GO_SYMLINK = 1 << 27
+"""A bit of Go's `os.FileMode`."""
 
 
 class Archives:
@@ -98,13 +66,14 @@ class Archives:
         finally:
             await source.rest()
 
-    async def stat(self, container_id: str, path: str) -> PathStat:
+    async def is_symlink(self, container_id: str, path: str) -> bool:
         """Raises DockerNotFound when there is no such container or path."""
         asking = self._engine.exchange(
             "GET", _path(container_id), {"path": path}, idle_seconds=self._idle_seconds
         )
-        async with asking as response:  # left unread; to HEAD a refusal would come without its reason
-            return PathStat.parse(response.headers[_STAT])
+        async with asking as response:  # the body is left unread; HEAD would refuse without a reason
+            described = json.loads(base64.b64decode(response.headers[_STAT]))
+            return bool(int(described["mode"]) & _GO_SYMLINK)
 
 
 class _Source:

@@ -4,7 +4,7 @@ Helper containers, which give access to the data of a volume, are made here too.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,11 +71,6 @@ class Containers:
         details = await self._details(query)
         replicas = (container for container in details if not container.oneoff)
         return tuple(sorted(replicas, key=lambda container: (container.number or 0, container.name)))
-
-    async def in_namespaces_of(self, owners: Collection[str]) -> tuple[ContainerDetail, ...]:
-        """Running containers, of any project, that share a namespace of one of `owners` (ids or names)."""
-        details = await self._details()
-        return tuple(one for one in details if not one.namespace_owners.isdisjoint(owners))
 
     async def start(self, container_id: str) -> None:
         await self._order(container_id, "start")

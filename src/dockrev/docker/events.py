@@ -3,13 +3,11 @@
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from dockrev.docker import labels as compose_labels
 from dockrev.docker.labels import named, parse_labels
-from dockrev.docker.snapshot import Health
 
 MAX_EVENT_LENGTH = 8 * 1024 * 1024
 
@@ -36,29 +34,16 @@ FILTERS: Mapping[str, list[str]] = {
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
     action: EventAction
-    container_id: str
     project: str | None
-    service: str | None
-    health: Health | None
-    """Set for `health_status` only."""
-    at: datetime
 
 
 def parse_event(message: Any) -> ContainerEvent | None:
     """None for an event of another kind; ValueError, TypeError or KeyError when this is no event."""
-    action, _, detail = str(message["Action"]).partition(":")
+    action = str(message["Action"]).partition(":")[0]
     if message["Type"] != "container" or action not in set(EventAction):
         return None
-    actor = message["Actor"]
-    labels = parse_labels(actor.get("Attributes"))
-    return ContainerEvent(
-        action=EventAction(action),
-        container_id=str(actor["ID"]),
-        project=named(labels, compose_labels.PROJECT),
-        service=named(labels, compose_labels.SERVICE),
-        health=Health(detail.strip()) if detail.strip() in set(Health) else None,
-        at=datetime.fromtimestamp(message["time"], UTC),
-    )
+    labels = parse_labels(message["Actor"].get("Attributes"))
+    return ContainerEvent(EventAction(action), named(labels, compose_labels.PROJECT))
 
 
 async def parse_stream(chunks: AsyncIterable[bytes]) -> AsyncIterator[ContainerEvent]:

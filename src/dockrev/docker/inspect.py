@@ -98,36 +98,20 @@ class ContainerDetail(ComposeLabelled):
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What an image asks of its containers."""
+    """What an image gives to its containers."""
 
     env: tuple[str, ...]
     """`NAME=value`, in the image's order."""
-    command: tuple[str, ...]
-    entrypoint: tuple[str, ...]
-    labels: Mapping[str, str]
-    user: str
-    working_directory: str
     volumes: frozenset[str]
-    exposed_ports: frozenset[str]
-    """`80/tcp`"""
-    stop_signal: str
-    healthcheck: Healthcheck | None
+    """Paths of the anonymous volumes that it declares."""
     document: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def parse(cls, document: Any) -> Self:
         config = document or {}
         return cls(
-            env=_words(config.get("Env")),
-            command=_words(config.get("Cmd")),
-            entrypoint=_words(config.get("Entrypoint")),
-            labels=parse_labels(config.get("Labels")),
-            user=clean_text(config.get("User")),
-            working_directory=clean_text(config.get("WorkingDir")),
+            env=tuple(clean_text(word) for word in config.get("Env") or ()),
             volumes=frozenset(config.get("Volumes") or ()),
-            exposed_ports=frozenset(config.get("ExposedPorts") or ()),
-            stop_signal=clean_text(config.get("StopSignal")),
-            healthcheck=Healthcheck.parse(config.get("Healthcheck")),
             document=config,
         )
 
@@ -135,12 +119,8 @@ class ImageConfig:
 @dataclass(frozen=True, slots=True)
 class ImageDetail:
     id: str
-    tags: tuple[str, ...]
-    """As the engine writes them: `nginx:1.27`, without `docker.io/library/`."""
     repo_digests: tuple[tuple[str, Digest], ...]
     """`ImageRef.repository` and the digest under which that repository offered the image."""
-    size_bytes: int
-    created_at: datetime | None
     platform: Platform
     config: ImageConfig
 
@@ -149,10 +129,7 @@ class ImageDetail:
         """Raises ValueError, TypeError or KeyError when this is no image."""
         return cls(
             id=str(document["Id"]),
-            tags=tuple(clean_text(tag) for tag in document.get("RepoTags") or ()),
             repo_digests=LocalImage.from_list(document).repo_digests,
-            size_bytes=int(document.get("Size") or 0),
-            created_at=_moment(document.get("Created")),
             platform=Platform.of(
                 clean_text(document.get("Os")),
                 clean_text(document.get("Architecture")),
@@ -178,7 +155,3 @@ def _moment(text: Any) -> datetime | None:
 
 def _seconds(nanoseconds: Any, default: float) -> float:
     return nanoseconds / _NANOSECONDS if nanoseconds else default
-
-
-def _words(written: Any) -> tuple[str, ...]:
-    return tuple(clean_text(word) for word in written or ())

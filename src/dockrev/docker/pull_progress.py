@@ -13,16 +13,12 @@ class PullProgress:
     """Fetched, of the compressed layers."""
     bytes_total: int = 0
     """Of the layers whose size is known: the engine tells a size when it begins to fetch the layer."""
-    layers_done: int = 0
-    """Unpacked, or here already."""
-    layers_total: int = 0
 
 
 @dataclass(slots=True)
 class _Layer:
     size: int = 0
     fetched: int = 0
-    done: bool = False
 
 
 class LayerProgress:
@@ -45,15 +41,12 @@ class LayerProgress:
             layer.size = max(layer.size, int(detail.get("total") or 0))
         if status in _FETCHED:
             layer.fetched = layer.size
-        layer.done = layer.done or status in _DONE
 
     def total(self) -> PullProgress:
         layers = self._layers.values()
         return PullProgress(
             bytes_done=sum(layer.fetched for layer in layers),
             bytes_total=sum(layer.size for layer in layers),
-            layers_done=sum(layer.done for layer in layers),
-            layers_total=len(layers),
         )
 
     def _downloading(self, layer: _Layer, detail: Mapping[str, Any]) -> None:
