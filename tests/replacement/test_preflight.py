@@ -201,7 +201,7 @@ async def test_a_container_that_names_a_container_as_its_network_is_not_cut_off(
 
     reason = await bench.refusal(project, "vpn")
 
-    assert f"{other.name}-rider-1 lives in" in str(reason)
+    assert f"{other.name}-rider-1 shares a namespace of" in str(reason)
     await asyncio.to_thread(other.stop)
     assert await bench.refusal(project, "vpn") is None
 

@@ -28,20 +28,20 @@ def test_a_service_that_shares_nothing_stays_updated() -> None:
 
 def test_the_same_image_name_means_one_image() -> None:
     group = joining(rolling("worker", "app:1"), updated("web", "app:1"), updated("db", "app:2"))
-    assert group == {"web": "it shares the image name app:1 with worker, which goes back"}
+    assert group == {"web": "it shares the image name app:1 with worker, which rolls back"}
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(VOLUME, VOLUME), (BIND, BIND), (BIND, INSIDE), (INSIDE, BIND)])
 def test_data_has_one_state(ours: BackupTarget, theirs: BackupTarget) -> None:
     group = joining(rolling("db", None, ours), updated("web", None, theirs))
-    assert group == {"web": f"it shares the data of {ours} with db, which goes back"}
+    assert group == {"web": f"it shares the data of {ours} with db, which rolls back"}
 
 
 def test_a_service_that_joins_brings_those_that_share_something_with_it() -> None:
     others = (updated("far", "far", BIND), updated("near", "app:1", BIND), updated("other"))
     assert joining(rolling("worker", "app:1"), *others) == {
-        "near": "it shares the image name app:1 with worker, which goes back",
-        "far": "it shares the data of path /srv/data with near, which goes back",
+        "near": "it shares the image name app:1 with worker, which rolls back",
+        "far": "it shares the data of path /srv/data with near, which rolls back",
     }
 
 

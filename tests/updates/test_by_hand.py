@@ -73,7 +73,7 @@ async def test_it_is_there_again(story: Story, good: bool, in_the_file: Mapping[
     assert deployed.runs("web") == {str((new if good else old).image_id)}
     assert settings_of(deployed, "web") == [BY_HAND]
     [name] = deployed.containers()
-    assert any(f"{name} has again what was set by hand: " in line for line in lines(job))
+    assert any(f"{name} has its manual settings again: " in line for line in lines(job))
     assert "not as before" not in "".join(lines(job))
     assert not await deployed.changed_by_hand()
     assert settings_of(deployed, "web") == [BY_HAND]

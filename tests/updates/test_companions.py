@@ -166,7 +166,7 @@ async def test_a_companion_of_a_companion_that_gets_sick_brings_all_of_them_back
     job = await deployed.update("vpn")
 
     assert (job["status"], statuses(job)) == ("rolled_back", {"vpn": "rolled_back"}), job
-    assert "client was made anew with it, and container" in outcomes(job)["vpn"]["reason"]
+    assert "client was recreated with it, and container" in outcomes(job)["vpn"]["reason"]
     assert {name: deployed.runs(name) for name in CHAIN} == images
     assert_linked(deployed)
     assert not await deployed.changed_by_hand()

@@ -176,7 +176,7 @@ async def test_an_old_image_that_is_removed_by_force_leaves_the_new_one_and_says
 
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "rollback"), job
     reason = outcomes(job)["web"]["reason"]
-    assert "is unhealthy; going back failed too: " in reason
+    assert "is unhealthy; the rollback failed too: " in reason
     assert f"is running with image {new.image_id[7:19]}" in reason
     assert outcomes(job)["web"]["newImageId"] == new.image_id
     assert deployed.runs("web") == {str(new.image_id)}
@@ -200,7 +200,7 @@ async def test_data_whose_backup_is_gone_is_left_alone_and_the_service_stays_sto
     job = await deployed.ended(job_id)
 
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "rollback"), job
-    assert "going back failed too: " in outcomes(job)["web"]["reason"]
+    assert "the rollback failed too: " in outcomes(job)["web"]["reason"]
     backup_id = job["summary"]["stacks"][0]["backup"]["backupId"]
     assert f"before anything else: dockrev backup restore {backup_id}" in outcomes(job)["web"]["reason"]
     assert (data / "table").read_text() == "rows"

@@ -98,7 +98,7 @@ async def test_a_companion_is_not_moved_to_an_image_that_nobody_approved(story: 
     job = await deployed.update("vpn")
 
     assert (job["status"], outcomes(job)["vpn"]["step"]) == ("failed", "preflight"), job
-    assert "rider has to be made anew" in outcomes(job)["vpn"]["reason"]
+    assert "rider has to be recreated" in outcomes(job)["vpn"]["reason"]
     assert deployed.containers() == before
 
 

@@ -56,7 +56,7 @@ async def test_the_others_of_the_same_image_name_go_back_with_the_one_that_fails
 
     assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back", "worker": "rolled_back"})
     assert outcomes(job)["worker"]["step"] == "verify"
-    assert outcomes(job)["web"]["reason"].endswith("with worker, which goes back")
+    assert outcomes(job)["web"]["reason"].endswith("with worker, which rolls back")
     update = job["summary"]["stacks"][0]["update"]
     assert (update["failureStep"], update["reason"]) == ("verify", outcomes(job)["worker"]["reason"])
     assert (deployed.runs("web"), deployed.runs("worker")) == (old, old)
@@ -126,7 +126,7 @@ async def test_an_image_name_that_others_use_too_is_told(story: Story) -> None:
 
     assert statuses(job) == {"web": "updated"}
     told = [line["msg"] for line in job["logs"] if ": tag done: " in line["msg"]]
-    assert told[0].endswith(f"also to {deployed.project.name}/other when that is brought up next")
+    assert told[0].endswith(f"and for {deployed.project.name}/other at the next compose up there")
 
 
 async def test_a_companion_that_gets_sick_in_the_new_network_brings_both_back(story: Story) -> None:
@@ -144,7 +144,7 @@ async def test_a_companion_that_gets_sick_in_the_new_network_brings_both_back(st
     job = await deployed.update("vpn")
 
     assert (job["status"], deployed.runs("vpn")) == ("rolled_back", {str(old.image_id)}), job
-    assert "rider was made anew with it, and container" in outcomes(job)["vpn"]["reason"]
+    assert "rider was recreated with it, and container" in outcomes(job)["vpn"]["reason"]
     [riding] = deployed.inspect("rider")
     assert riding["State"]["Health"]["Status"] == "healthy"
     assert not await deployed.changed_by_hand()
@@ -229,7 +229,10 @@ async def test_a_name_that_moved_stays_with_a_warning_where_nothing_goes_back_by
     [warning] = [line for line in job["logs"] if "shares the image name" in line["msg"]]
     assert warning["level"] == "warn"
     where = f"{deployed.project.name}/web shares the image name {story.pushed['app'].name} with worker"
-    assert warning["msg"] == f"{where}, which was not updated, and comes up on the new image next"
+    assert (
+        warning["msg"]
+        == f"{where}, which was not updated, and starts on the new image at its next compose up"
+    )
     assert deployed.runs("web") == {str(new.image_id)}
     assert deployed.runs("broker") == {str(sick.image_id)}
     assert deployed.runs("worker") == old
@@ -279,5 +282,5 @@ async def test_one_that_was_never_touched_and_stopped_meanwhile_is_not_said_to_r
     job = await deployed.ended(job_id)
 
     assert statuses(job) == {"web": "rolled_back", "worker": "failed"}, job
-    assert "do not run any more" in outcomes(job)["worker"]["reason"]
+    assert "they no longer run" in outcomes(job)["worker"]["reason"]
     assert deployed.runs("worker") == set()

@@ -94,19 +94,18 @@ async def dependents_can_be_recreated(given: PreflightInput) -> Blocker | None:
         if stopped := _stopped_owners(given, service):
             return Blocker(
                 "namespace_owner_stopped",
-                f"{service.name} has to be made anew with {name}, and cannot be while {stopped[0]}, in whose"
-                " namespace it lives, does not run",
+                f"{service.name} has to be recreated with {name}, and cannot be while {stopped[0]}, whose"
+                " namespace it shares, does not run",
                 f"start {stopped[0]} or stop {service.name}",
             )
         if given.own.is_service(project, service.name, service.image):
             text = (
-                f"{service.name} is Dockrev itself and is made anew with {name}, so it would end its own work"
+                f"{service.name} is Dockrev itself and would be recreated with {name}: that ends this update"
             )
             return Blocker("recreates_dockrev", text, "update this service by hand")
         if dependent.uses(given.change.ref) and service.name not in given.approved:
             text = (
-                f"{service.name} is made anew with {name} and runs from the same image name, so both change"
-                " at once"
+                f"{service.name} is recreated with {name} and has the same image name, so both change at once"
             )
             return Blocker("same_image_name", text, "update them together")
     return None
@@ -124,7 +123,7 @@ async def dependents_keep_their_images(given: PreflightInput) -> Blocker | None:
         for one in given.recreated[name]:
             if await given.host.images.find_id(one.image) not in (None, one.image_id):
                 text = (
-                    f"{name} has to be made anew with {given.change.name}, but {one.image} names another"
+                    f"{name} has to be recreated with {given.change.name}, but {one.image} names another"
                     " image here than the one it runs"
                 )
                 return Blocker("dependent_out_of_date", text, "bring it up to date first (docker compose up)")
@@ -148,10 +147,10 @@ async def no_namespace_is_cut_off(given: PreflightInput) -> Blocker | None:
             continue
         if one.oneoff or one.project != given.project or one.service not in given.recreated:
             text = (
-                f"{one.name} lives in a namespace of a container that would be made anew, and would be cut"
-                f" off, since Compose does not make it anew with {given.change.name}"
+                f"{one.name} shares a namespace of a container that would be recreated, and would lose it,"
+                f" because Compose does not recreate it with {given.change.name}"
             )
-            remedy = "stop it first, and make it anew afterwards (docker compose up --force-recreate)"
+            remedy = "stop it first, and recreate it afterwards (docker compose up --force-recreate)"
             return Blocker("namespace_cut_off", text, remedy)
     return None
 

@@ -1,11 +1,13 @@
 """The containers of one service: Compose recreates them, and manual settings are carried over."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dockrev.compose.models import ProjectFiles, ProjectView, UpOrder
 from dockrev.docker.inspect import ContainerDetail, ImageDetail
 from dockrev.docker.interrupted_up import repair
+from dockrev.docker.snapshot import ContainerState
 from dockrev.errors import AppError, DockerError, Json
 from dockrev.hosts.host import Host
 from dockrev.projects.project import ComposeProject
@@ -74,8 +76,18 @@ class ServiceContainers:
     async def _repair(self, previous: PreviousState) -> None:
         """What an interrupted `compose up` left behind."""
         for service in (self._service, *previous.dependents):
-            for line in await repair(self._host.containers, self._project, service):
+            if lines := await repair(self._host.containers, self._project, service):
+                await self._finish_stopping(service)
+            for line in lines:
                 await self._tell(line)
+
+    async def _finish_stopping(self, service: str) -> None:
+        """A killed Compose may have told the engine to stop a container, and the engine goes on with that.
+
+        Without this the next `compose up` would find the container running, and lose it a moment later.
+        """
+        running = (one for one in await self.inspect(service) if one.state is ContainerState.RUNNING)
+        await asyncio.gather(*(self._host.containers.stop(one.id) for one in running))
 
     async def _carry_over(
         self, files: ProjectFiles, service: str, previous: PreviousState | Dependent
@@ -98,7 +110,7 @@ class ServiceContainers:
             await self._host.engine.describe()  # an engine that is away has not refused anything
             await self._tell(f"{container.name} cannot have {described(settings)} again: {error.message}")
         else:
-            await self._tell(f"{container.name} has again what was set by hand: {described(settings)}")
+            await self._tell(f"{container.name} has its manual settings again: {described(settings)}")
 
     async def differences(self, previous: PreviousState) -> list[Difference]:
         """Unexplained ones, of its containers and of the dependents'."""

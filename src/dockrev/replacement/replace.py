@@ -182,7 +182,7 @@ async def _fail(run: ServiceRun, failure: StepFailed) -> None:
     elif run.change.auto_rollback or failure.cancelled:
         await run.request_rollback(RollbackRequest(failure.reason, failure.step, failure.cancelled))
     elif cancelled:
-        reason = f"{failure.reason}; it goes back because the job was cancelled"
+        reason = f"{failure.reason}; it rolls back because the job was cancelled"
         await run.request_rollback(RollbackRequest(reason, failure.step, cancelled=True))
     else:
         reason = f"{failure.reason}; automatic rollback is off for this service"
@@ -197,7 +197,7 @@ async def _restart_dependents(runs: Sequence[ServiceRun], context: ReplacementCo
                 recreated |= {run.change.name, *run.previous.dependents}
         await restart_dependents(recreated, context)
     except UpstreamError as error:
-        await context.tell.line(f"who depends on them was not restarted: {error.message}", warning=True)
+        await context.tell.line(f"dependent services were not restarted: {error.message}", warning=True)
 
 
 async def _release_images(runs: Sequence[ServiceRun], context: ReplacementContext) -> None:
@@ -205,7 +205,7 @@ async def _release_images(runs: Sequence[ServiceRun], context: ReplacementContex
     try:
         await wait_for_engine(context.host.engine, context.policies.engine_seconds)
     except DockerError as error:
-        await context.tell.line(f"protective names of old images stay: {error.message}", warning=True)
+        await context.tell.line(f"tags that keep old images stay: {error.message}", warning=True)
         return
     for run in runs:
         if run.is_recorded:
@@ -224,9 +224,7 @@ async def _release_image(run: ServiceRun) -> None:
         else:
             await kept_image.unpin(images, replacement_id, service_id)
     except DockerError as error:
-        await run.context.tell.line(
-            f"a protective name of the old image stays: {error.message}", warning=True
-        )
+        await run.context.tell.line(f"a tag that keeps the old image stays: {error.message}", warning=True)
 
 
 def _left_changed(outcome: ServiceOutcome) -> bool:

@@ -22,7 +22,7 @@ async def restart_dependents(recreated: Collection[str], context: ReplacementCon
     view, own = await ComposeProject(host, project).read(), await host.own_service()
     services = {one.name: one for one in view.config.services}
     for name, cause in to_restart_with(recreated, services.values()).items():
-        wish = f"{project}/{name} depends on {cause} and wants a restart with it"
+        wish = f"{project}/{name} depends on {cause} and asks for a restart with it"
         if own.is_service(project, name, services[name].image):
             await tell.line(f"{wish}, but is Dockrev itself: docker compose restart {name}", warning=True)
             continue

@@ -117,11 +117,10 @@ async def _do(part: Callable[[_Member], Awaitable[None]], member: _Member) -> No
         raise
     except AppError as error:
         await run.tell_step(ROLLBACK, StepStatus.FAILED, error.message)
-        reason = f"{_request(run).reason}; going back failed too: {error.message}"
+        reason = f"{_request(run).reason}; the rollback failed too: {error.message}"
         if part is _restore:
-            reason += (
-                f" Its data is not back; before anything else: dockrev backup restore {member.backup_id}"
-            )
+            command = f"dockrev backup restore {member.backup_id}"
+            reason += f" Its data was not restored. Before anything else, run: {command}"
         await run.leave_as_is(ROLLBACK, reason, cancelled=_request(run).cancelled)
 
 
@@ -167,7 +166,7 @@ async def _start(member: _Member) -> None:
 async def _require_untouched(run: ServiceRun) -> str:
     """Raises Conflict when it was stopped meanwhile, for example for data that it shares with another."""
     if not await run.containers.untouched(run.previous):
-        raise Conflict("its containers were as before, and do not run any more")
+        raise Conflict("its containers had not been changed, and they no longer run")
     return f"image {short_id(run.previous.image)} was running all the time"
 
 

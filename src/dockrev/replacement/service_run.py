@@ -75,7 +75,7 @@ class ServiceRun:
     def namesakes(self) -> str:
         """The other services that the new image concerns at their next `compose up`, as a phrase."""
         names = ", ".join(self.change.namesakes)
-        return f", also to {names} when that is brought up next" if names else ""
+        return f", and for {names} at the next compose up there" if names else ""
 
     @property
     def is_recorded(self) -> bool:

@@ -44,7 +44,9 @@ def rollback_group(services: Sequence[SharedState]) -> RollbackGroup:
     ahead = _ahead_of_untouched(services)
     if any(one.stays_failed for one in services):
         joining: dict[str, str] = {}
-        left_ahead = {name: f"{why}, and comes up on the new image next" for name, why in ahead.items()}
+        left_ahead = {
+            name: f"{why}, and starts on the new image at its next compose up" for name, why in ahead.items()
+        }
     else:
         joining, left_ahead = {name: f"it {why}" for name, why in ahead.items()}, {}
     rolling = [one for one in services if one.standing is Standing.ROLLING_BACK or one.service in joining]
@@ -70,7 +72,7 @@ def _joining(rolling: Collection[SharedState], others: Sequence[SharedState]) ->
     for member in group:  # the list grows while the loop runs
         for other in tuple(left):
             if shared := _shared(member, other):
-                joining[other.service] = f"it shares {shared} with {member.service}, which goes back"
+                joining[other.service] = f"it shares {shared} with {member.service}, which rolls back"
                 group.append(other)
                 left.remove(other)
     return joining

@@ -193,12 +193,12 @@ async def apply(run: ServiceRun, _: Preparation) -> Facts:
     if change.config_digest and digests != [change.config_digest]:
         raise Conflict("the compose file was changed during the update")
     await run.containers.up(run.previous)
-    return {"text": "containers are made anew"}
+    return {"text": "containers are recreated"}
 
 
 async def verify(run: ServiceRun, _: Preparation) -> Facts:
     if run.new_image == run.previous.image and await run.containers.untouched(run.previous):
-        return {"text": "the same containers run on"}
+        return {"text": "the same containers still run"}
     dependents = {
         name: run.new_image if one.uses(run.change.ref) else one.image
         for name, one in run.previous.dependents.items()
@@ -221,7 +221,7 @@ async def wait_for_service(
         try:
             await _wait(run, ExpectedContainers(project, name, dependents[name], one.replicas, one.healthy))
         except Conflict as error:
-            raise Conflict(f"{name} was made anew with it, and {error.message}") from error
+            raise Conflict(f"{name} was recreated with it, and {error.message}") from error
     return text
 
 
@@ -236,7 +236,9 @@ async def _wait(run: ServiceRun, expected: ExpectedContainers) -> str:
 
 async def prove(run: ServiceRun, _: Preparation) -> Facts:
     if lost := await run.containers.differences(run.previous):
-        raise Conflict(f"the new container lost what nothing explains: {'; '.join(map(str, lost))}")
+        raise Conflict(
+            f"the new container lost settings for which there is no explanation: {'; '.join(map(str, lost))}"
+        )
     return {"text": "nothing is lost"}
 
 

@@ -23,7 +23,7 @@ class UpdateLocks:
         names = sorted({stack.stack_id, *(str(service.ref) for service in stack.services)})
         locks = [self._locks.setdefault((stack.host_id, name), asyncio.Lock()) for name in names]
         if any(lock.locked() for lock in locks):
-            await tell(f"{stack.project} waits for another update of it, or of an image it has")
+            await tell(f"{stack.project} waits for another update of this stack, or of an image that it uses")
         async with AsyncExitStack() as held:
             for lock in locks:  # every update takes them in the same order, so no two wait for each other
                 await held.enter_async_context(lock)

@@ -116,7 +116,7 @@ class StackReport:
         try:
             await self._environment.scanner.scan()
         except UpstreamError as error:
-            await self.line(f"the list of stacks is not fresh yet: {error.message}", warning=True)
+            await self.line(f"the list of stacks is not up to date yet: {error.message}", warning=True)
         await self.settled(change)
 
     async def settled(self, change: ServiceChange) -> None:
@@ -124,7 +124,7 @@ class StackReport:
         try:
             view = await self._environment.checked_again(self._stack.stack_id, change.service_id)
         except UpstreamError as error:
-            await self.line(f"{change.name} was not looked at again: {error.message}", warning=True)
+            await self.line(f"{change.name} was not checked again: {error.message}", warning=True)
             return
         if view is not None:
             await self._job.event(
