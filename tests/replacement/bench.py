@@ -22,7 +22,7 @@ from dockrev.replacement.health import HealthLimits
 from dockrev.replacement.memory_journal import MemoryJournal
 from dockrev.replacement.outcome import BackupStep, ReplacementResult
 from dockrev.replacement.plan import Replacement, ServiceChange
-from dockrev.replacement.ports import ImageRegistry, Journal, StepEvent, StepStatus
+from dockrev.replacement.ports import EndedStep, ImageRegistry, Journal, StepEvent, StepStatus
 from dockrev.replacement.replace import replace as replace_services
 from dockrev.replacement.waiting import ReplacementPolicies, is_temporary
 from dockrev.retry import RetryPolicy
@@ -59,9 +59,9 @@ class RecordedTell:
     async def step(self, event: StepEvent) -> None:
         self.events.append(event)
 
-    async def ended_steps(self) -> Collection[tuple[str | None, str]]:
+    async def ended_steps(self) -> Collection[EndedStep]:
         return {
-            (event.change.service_id if event.change else None, event.step)
+            EndedStep(event.change.service_id if event.change else None, event.step, event.status)
             for event in self.events
             if event.status is not StepStatus.STARTED
         }

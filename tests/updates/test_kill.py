@@ -7,13 +7,13 @@ run makes them with a real process.
 import asyncio
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.api import Event, until
+from tests.e2e.api import Document, Event, until
 from tests.e2e.server_process import server_on_bed
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
@@ -96,8 +96,17 @@ async def assert_clean(deployed: Deployed) -> None:
     partial = [path for path in (story.server.directory / "backups").rglob("*") if path.suffix == ".partial"]
     assert not partial
     async with story.api() as api:
-        jobs = (await api.get("/api/jobs"))["jobs"]
-    assert all(job["status"] not in ("running", "queued") for job in jobs if job["type"] == "update")
+        jobs = [job for job in (await api.get("/api/jobs"))["jobs"] if job["type"] == "update"]
+        told = [event.data for job in jobs for event in await api.told(job["id"])]
+    assert all(job["status"] not in ("running", "queued") for job in jobs)
+    assert_every_end_is_told_once([one for one in told if one.get("type") == "update_step"])
+
+
+def assert_every_end_is_told_once(steps: Sequence[Document]) -> None:
+    """A step that has begun has an end, and no restart has told that end again."""
+    begun = {(one.get("serviceId"), one["step"]) for one in steps}
+    ends = [(one.get("serviceId"), one["step"]) for one in steps if one["status"] in ("done", "failed")]
+    assert sorted(map(str, ends)) == sorted(map(str, begun))
 
 
 @pytest.mark.soak

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dockrev.docker.data import BackupTarget
 from dockrev.docker.registry_login import RegistryLogin
@@ -45,6 +45,14 @@ class StepEvent:
     warning: bool = False
 
 
+class EndedStep(NamedTuple):
+    """`service_id`: None for a step of all services together."""
+
+    service_id: str | None
+    step: str
+    status: StepStatus
+
+
 class Tell(Protocol):
     """Shows people what happens. An event that was stored is still there after a crash."""
 
@@ -60,8 +68,8 @@ class Tell(Protocol):
         """Raises StorageError."""
         ...
 
-    async def ended_steps(self) -> Collection[tuple[str | None, str]]:
-        """Service id (None: all services) and step of every DONE or FAILED event, also before a crash."""
+    async def ended_steps(self) -> Collection[EndedStep]:
+        """Those of every DONE or FAILED event, also before a crash."""
         ...
 
     def pulling(self, change: ServiceChange, done_bytes: int, total_bytes: int) -> None: ...

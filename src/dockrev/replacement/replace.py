@@ -130,7 +130,7 @@ async def _back_up(ready: Sequence[ServiceRun], context: ReplacementContext) -> 
     entries = facts.understood(await context.journal.read(PROJECT))
     if entry := entries.get(BACKUP):
         backup = facts.decode(entry, BackupStep)
-        if (None, BACKUP) not in await context.tell.ended_steps():
+        if not any(ended.step == BACKUP for ended in await context.tell.ended_steps()):
             await _tell_backup(backup, context)
         return backup
     if not ready:

@@ -9,7 +9,7 @@ from dockrev.replacement import facts, kept_image
 from dockrev.replacement.context import ReplacementContext
 from dockrev.replacement.outcome import ServiceOutcome, ServiceStatus
 from dockrev.replacement.plan import ServiceChange
-from dockrev.replacement.ports import Facts, StepEvent, StepStatus
+from dockrev.replacement.ports import EndedStep, Facts, StepEvent, StepStatus
 from dockrev.replacement.recreate import ServiceContainers
 from dockrev.replacement.state import PreviousState
 
@@ -37,7 +37,7 @@ class ServiceRun:
         self.rollback: RollbackRequest | None = None
         self._previous: PreviousState | None = None
 
-    async def load(self, told: Collection[tuple[str | None, str]]) -> None:
+    async def load(self, told: Collection[EndedStep]) -> None:
         """Takes up what an earlier process has done. `told`: the ended steps that people know of.
 
         A step whose end is in the journal, but was not told before a crash, is told now.
@@ -53,7 +53,7 @@ class ServiceRun:
             if not (self.rollback and outcome.status is ServiceStatus.UPDATED):
                 self.outcome = outcome
         for name, entry in self.entries.items():
-            if name not in facts.NOT_STEPS and (service_id, name) not in told:
+            if name not in facts.NOT_STEPS and EndedStep(service_id, name, StepStatus.DONE) not in told:
                 await self.tell_step(name, StepStatus.DONE, str(entry.get("text", "done")))
 
     @property

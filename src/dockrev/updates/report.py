@@ -8,8 +8,7 @@ from dockrev.jobs.context import JobContext
 from dockrev.jobs.events import JobEvent
 from dockrev.jobs.models import JobProgress, Level
 from dockrev.replacement.plan import ServiceChange
-from dockrev.replacement.ports import StepEvent, StepStatus
-from dockrev.replacement.steps import BACKUP
+from dockrev.replacement.ports import EndedStep, StepEvent, StepStatus
 from dockrev.updates.documents import UpdateStateSettled, UpdateStepped
 from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.models import StackPlan, UpdatePlan
@@ -97,9 +96,9 @@ class StackReport:
             )
         )
 
-    async def ended_steps(self) -> Collection[tuple[str | None, str]]:
+    async def ended_steps(self) -> Collection[EndedStep]:
         return {
-            (None if step.step == BACKUP else step.service_id, step.step)
+            EndedStep(step.service_id, step.step, step.status)
             for step in await self._job.steps()
             if step.stack_id == self._stack.stack_id and step.status is not StepStatus.STARTED
         }
