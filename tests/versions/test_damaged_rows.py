@@ -27,7 +27,7 @@ async def spoil(database: Database, statement: str, **values: str) -> None:
 
 def unreadable(lines: Sequence[Mapping[str, object]]) -> list[str]:
     assert {line["log_level"] for line in lines} <= {"error"}
-    return [str(line["table"]) for line in lines if line["action"] == "versions.row_unreadable"]
+    return [str(line["table"]) for line in lines if line["action"] == "versions.rows_unreadable"]
 
 
 SNAPSHOT_DAMAGE = [
@@ -71,8 +71,9 @@ async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
         await store.snapshots()
         await store.known([(WEB, digest("new"))])
     (line,) = lines
-    assert (line["log_level"], line["action"]) == ("error", "versions.row_unreadable")
-    assert (line["repository"], line["digest"]) == (WEB, digest("new"))
+    assert (line["log_level"], line["action"]) == ("error", "versions.rows_unreadable")
+    first = {"repository": WEB, "digest": digest("new"), "platform": "linux/amd64"}
+    assert (line["rows"], line["first"]) == (1, first)
     revision = store.revision
     again = facts.snapshot("new", "latest", "1.4.1")
     await store.learn(Observation(WEB, facts(latest="new"), gone=["1.3.0"], snapshots=[again]))
@@ -101,7 +102,7 @@ async def test_an_unreadable_fact_is_unknown_and_its_repository_is_not_complete_
     assert await store.facts(WEB) == {fact.tag: fact for fact in seen}
 
 
-async def test_a_fact_with_a_bad_digest_is_dropped_when_its_repository_is_next_looked_into(
+async def test_a_fact_with_a_bad_digest_is_kept_and_counts_as_unknown(
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     await store.learn(
@@ -151,7 +152,7 @@ async def test_an_unreadable_tag_list_was_never_read(
         "attempts = 'few'",
     ],
 )
-async def test_an_unreadable_task_is_dropped_at_the_next_start_and_the_others_are_done(
+async def test_an_unreadable_task_is_left_out_at_the_next_start_and_the_others_are_done(
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     lost, kept = (

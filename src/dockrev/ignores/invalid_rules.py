@@ -1,4 +1,4 @@
-"""Rules of older releases that match nothing any more. Only their operator knows what they were for."""
+"""Logs rules of older releases that match nothing any more. Only the operator can repair them."""
 
 import structlog
 
@@ -9,11 +9,11 @@ log = structlog.get_logger()
 
 
 async def log_invalid_rules(store: IgnoreStore) -> None:
-    """One warning for each; `GET /api/ignores` says the same for as long as the rule is there."""
+    """Logs one warning for each rule. `GET /api/ignores` shows the same problem."""
     for rule in await store.all():
         if problem := fault(rule.kind, rule.value):
             log.warning(
-                "An ignore rule matches nothing; delete it, and write it anew",
+                "An ignore rule matches nothing: delete it and create a new one",
                 action="ignores.unfit",
                 rule=rule.id,
                 kind=rule.kind.value,

@@ -21,7 +21,7 @@ def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) 
 
 
 def _match(rule: IgnoreRule, tags: Iterable[str]) -> IgnoreMatch | None:
-    """A value that this release cannot read fits nothing."""
+    """A rule whose value cannot be parsed matches nothing."""
     try:
         fits = matcher(rule.kind, rule.value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Ignore rules: the only SQL for this table."""
+"""Stores ignore rules."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class IgnoreStore:
     async def add(
         self, service_id: str, kind: MatchKind, value: str, note: str | None, *, enabled: bool
     ) -> IgnoreRule:
-        """Raises InvalidArgument for a service that is not there."""
+        """Raises InvalidArgument when the service does not exist."""
         rule = IgnoreRule(
             new_id(IdPrefix.IGNORE_RULE), service_id, enabled, kind, value, note, self._clock.now()
         )
@@ -66,7 +66,7 @@ class IgnoreStore:
         return rule
 
     async def remove(self, rule_id: str) -> bool:
-        """Whether there was one."""
+        """Returns whether the rule existed."""
         async with self._database.write() as connection:
             gone = await connection.execute(delete(ignore_rules).where(ignore_rules.c.id == rule_id))
         if gone.rowcount:

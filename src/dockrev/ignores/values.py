@@ -1,4 +1,4 @@
-"""What a rule may be given to look for: nothing that certainly matches no tag. No I/O."""
+"""Rejects values of rules that can match no tag. No I/O."""
 
 import unicodedata
 from typing import Final, assert_never
@@ -9,7 +9,7 @@ from dockrev.ignores.requirement import Requirement
 from dockrev.oci.ref import MAX_TAG_LENGTH, is_tag
 
 _UNDECODABLE: Final = "\ufffd"
-"""What stands in a request's text for NUL."""
+"""Requests are decoded so that NUL becomes this character."""
 
 
 def fault(kind: MatchKind, value: str) -> str | None:
@@ -28,7 +28,7 @@ def fault(kind: MatchKind, value: str) -> str | None:
 
 
 def _fault_of_tag(value: str) -> str | None:
-    """The beginning of a tag is a tag, too."""
+    """Also for prefixes: the beginning of a tag is a valid tag."""
     if len(value) > MAX_TAG_LENGTH:
         return f"longer than {MAX_TAG_LENGTH} characters, which no tag is"
     if not is_tag(value):

@@ -1,1 +1,1 @@
-"""Which version runs behind a floating tag: found out in the background, for as few requests as possible."""
+"""Finds out in the background which version a floating tag names, with as few requests as possible."""

@@ -1,4 +1,4 @@
-"""Goes on where a look stopped: when nobody waits, until every tag of a repository in use is known."""
+"""Reads the rest of the repositories in use while the queue is empty, until every tag is known."""
 
 import asyncio
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
@@ -9,6 +9,7 @@ import structlog
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, StorageError
+from dockrev.images.store import ImageStore
 from dockrev.inference.backfill_order import (
     Unfinished,
     backfill_order,
@@ -18,7 +19,7 @@ from dockrev.inference.backfill_order import (
 from dockrev.inference.evidence import InferenceAnswer
 from dockrev.inference.infer import HEADS_AT_ONCE, AskHeads, AskList, AskPage
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.registry_reader import CheckedImages, RegistryReader
+from dockrev.inference.registry_reader import RegistryReader
 from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.ref import ImageRef
@@ -34,14 +35,14 @@ log = structlog.get_logger()
 
 _IDLE_SECONDS = 60.0
 PACE_SECONDS = 10.0
-"""Between two steps; a step is a few HEADs at one registry, or a page of its bulk API."""
+"""The pause between two steps. A step is a few HEADs at one registry, or one page of its bulk API."""
 
 
 @dataclass(slots=True)
 class _RepositoryCursor:
-    """How far this process is with a repository. `paging`: its bulk API has pages left.
+    """How far this process has read a repository. `paging`: its bulk API has pages left.
 
-    `failed`: these tags brought no answer and come last, for some never do.
+    `failed`: tags without an answer. They are asked last, because some never get one.
     """
 
     reader: RegistryReader
@@ -70,13 +71,13 @@ class _RepositoryCursor:
 
 
 class Backfill:
-    """Every step is stored, so that the next process goes on behind it."""
+    """Stores the result of every step, so that the next process continues after it."""
 
     def __init__(
         self,
         registry: RegistryClient,
         versions: VersionStore,
-        images: CheckedImages,
+        images: ImageStore,
         queue: TaskQueue,
         services: ServiceImages,
         clock: Clock,
@@ -92,7 +93,7 @@ class Backfill:
         self._lists: dict[str, TagList] = {}
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         try:
             made = 0
             while True:
@@ -105,11 +106,11 @@ class Backfill:
             await self._close()
 
     async def step(self) -> int:
-        """One step for one repository of each registry that can spare it; returns how many were made."""
+        """Makes one step at each registry that has quota to spare. Returns the number of steps made."""
         return await self._advance(await self._unfinished()) if self._queue.idle else 0
 
     async def find(self, repositories: Collection[str], most: int) -> None:
-        """Goes on, without pauses, with those of them in which a version is missed; so many steps at most."""
+        """Makes up to `most` steps without pauses, in those repositories where a service has no version."""
         try:
             for _ in range(most):
                 unfinished = await self._unfinished()
@@ -126,7 +127,7 @@ class Backfill:
         return len(chosen)
 
     async def _unfinished(self) -> list[Unfinished]:
-        """Of the repositories in use those that are not complete, and have not just failed."""
+        """The repositories in use that have unknown tags, without those that failed a short time ago."""
         images, now = await self._services.all(), self._clock.now()
         needed = (
             (image.ref.repository, digest)
@@ -140,7 +141,7 @@ class Backfill:
         return [one for one in waiting if self._resting.get(one.ref.repository, now) <= now]
 
     async def _tag_lists(self, repositories: Collection[str]) -> Mapping[str, TagList]:
-        """Reading a long list takes a while, so it is done again only when it has changed."""
+        """Parsing a long list takes time, so it is parsed again only when it changed."""
         before, self._lists = self._lists, {}
         for repository in repositories:
             if listing := await self._versions.listing(repository):
@@ -174,7 +175,7 @@ class Backfill:
         return self._cursors[ref.repository]
 
     async def _store(self, repository: str, answer: InferenceAnswer) -> bool:
-        """Whether the repository is complete now."""
+        """Returns whether every tag of the repository is known now."""
         read = (
             TagListing(repository, tuple(answer.names), self._clock.now())
             if answer.names is not None
@@ -185,7 +186,7 @@ class Backfill:
         if known is None or known.complete_at is None:
             return False
         log.info(
-            f"{repository} is known as a whole: {counted(len(known.names), 'tag')}",
+            f"{repository} is complete: {counted(len(known.names), 'tag')}",
             action="inference.repository_complete",
             repository=repository,
         )

@@ -1,4 +1,4 @@
-"""What happens in the queue, as events: a ring in memory, numbered from 1 in each process."""
+"""The events of the queue, kept in memory and numbered from 1 in each process."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -16,7 +16,7 @@ _NAME = "version_inference_event"
 
 
 class EventBuffer:
-    """Wakes its readers at each event; whoever falls behind the ring is told so by `resync_required`."""
+    """Wakes its readers at each event. A reader that missed events gets `resync_required`."""
 
     def __init__(self, clock: Clock, kept: int = _KEPT) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class EventBuffer:
         self.publish(kind, about | dict(fields or {}))
 
     async def after(self, last_id: int) -> AsyncGenerator[ServerEvent, None]:
-        """Every event after `last_id`, without end; an id of another process's future waits for its turn."""
+        """Every event after `last_id`, without end. An id of an earlier process is waited for."""
         with self._added.watch() as changed:
             while True:
                 changed.clear()

@@ -1,4 +1,4 @@
-"""What is known of one repository while a digest is looked for in it. No I/O."""
+"""What is known of one repository while a digest is looked up in it. No I/O."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from dockrev.versions.tags import Scheme, is_strict_semver, parse_version
 
 @dataclass(frozen=True, slots=True)
 class InferenceAnswer:
-    """What a question brought. `names`: the whole tag list; `gone`: tags that name nothing.
+    """The answer to one question. `names`: the whole tag list. `gone`: tags that name nothing.
 
-    `more`: a bulk API may have a further page; `end`: it has shown all of them.
+    `more`: the bulk API may have a further page. `end`: this was its last page.
     """
 
     facts: Mapping[str, TagFact] = field(default_factory=dict)
@@ -26,11 +26,11 @@ class InferenceAnswer:
 
 
 class RepositoryEvidence:
-    """Grows with every answer. `tag_list` may be an older one; `listed`: it was read just now.
+    """Grows with every answer. `tag_list` may be an older one. `listed`: it was read just now.
 
-    What a bulk API shows of a repository tells as much as its list would, save for the `raw_tags`
-    themselves: the tags of one content are pushed together. `cut`: the page ended among those of the digest,
-    and the next one may go on with them.
+    The pages of a bulk API count like the tag list, except for the `raw_tags` themselves: the tags of one
+    image are pushed together. `cut`: the page ended between the tags of the digest, and the next page may
+    hold more of them.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class RepositoryEvidence:
 
     @property
     def has_possible_version(self) -> bool:
-        """Some of them would say which version it is, if the list has nothing more specific."""
+        """A tag reads like a version, but the tag list may hold a more specific one."""
         return any(parse_version(tag) for tag in self.matches)
 
     @property
     def version_tags(self) -> tuple[str, ...]:
-        """Of those, the ones that say which version it is."""
+        """The tags of the digest that are versions."""
         return tuple(
             tag for tag in self.matches if is_version(tag, self.tag_list) or self._is_version_by_pages(tag)
         )
@@ -100,12 +100,12 @@ class RepositoryEvidence:
         return paged is not None and tag not in self._raw_tags and paged.is_version(tag)
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
-        """Those that were not asked about yet."""
+        """The tags that nothing was asked about yet."""
         asked = self.facts.keys() | self.gone | self.timeouts | self.errors
         return [tag for tag in tags if tag not in asked]
 
     def scan(self) -> ScanCounts:
-        """Without a list, nobody knows how many tags there are."""
+        """Without a tag list, the total is 0."""
         failed = (self.timeouts | self.errors) - self.facts.keys()
         timeouts = len(self.timeouts & failed)
         considered = len(self.facts) + len(failed)
@@ -114,14 +114,14 @@ class RepositoryEvidence:
 
 
 def is_version(tag: str, tag_list: TagList | None) -> bool:
-    """Without a list only what is spelled out is sure to: three numbers or more, or a day."""
+    """Without a tag list, only tags with three numbers or more, or with a date, are surely versions."""
     return tag_list.is_version(tag) if tag_list else is_strict_semver(tag) or _spelled_out(tag)
 
 
 def _spelled_out(tag: str) -> bool:
-    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z; 17.2 may be the last word or not.
+    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z are.
 
-    Nor is version-4.0.0, which may be shorter than 4.0.0-ls12.
+    17.2 and version-4.0.0 are not: the repository may hold 17.2.1 and 4.0.0-ls12.
     """
     version = parse_version(tag)
     if version is None or version.follows:

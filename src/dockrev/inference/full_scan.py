@@ -1,4 +1,4 @@
-"""The tags of a repository and the ones that name a digest, asked while somebody waits for the answer."""
+"""Asks a registry for all tags of a repository that name a digest, while a client waits for the answer."""
 
 import asyncio
 from collections import deque
@@ -10,10 +10,11 @@ from itertools import takewhile
 
 from dockrev.clock import Clock
 from dockrev.errors import AppError, RegistryError, RegistryErrorCode
+from dockrev.images.store import ImageStore
 from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence
+from dockrev.inference.freshness import is_fact_fresh, is_list_fresh
 from dockrev.inference.infer import AGAIN_AT_MOST, AskHeads, AskPage, seen_before
-from dockrev.inference.lookup import LIST_FRESH, MOVING_FRESH
-from dockrev.inference.registry_reader import CheckedImages, RegistryReader
+from dockrev.inference.registry_reader import RegistryReader
 from dockrev.inference.tag_list import TagList
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
@@ -21,7 +22,6 @@ from dockrev.registry.client import RegistryClient
 from dockrev.signals import Wakeup
 from dockrev.versions.models import ScanCounts, TagListing
 from dockrev.versions.observe import Observation
-from dockrev.versions.state import STALE_AFTER
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import display_order
 
@@ -48,7 +48,7 @@ class ScanTimeouts:
 
 
 class FullScan:
-    """Asks only what is not known, or not for sure any more.
+    """Asks only about tags whose stored fact is missing or too old.
 
     It keeps what it learns in memory until `store_learned` stores it: reading writes nothing.
     """
@@ -57,7 +57,7 @@ class FullScan:
         self,
         registry: RegistryClient,
         versions: VersionStore,
-        images: CheckedImages,
+        images: ImageStore,
         clock: Clock,
         patience: ScanTimeouts = ScanTimeouts(),
     ) -> None:
@@ -87,7 +87,7 @@ class FullScan:
         return ScannedTags(listing.names, (), ScanCounts(total=len(listing.names)))
 
     async def find(self, ref: ImageRef, digest: Digest) -> ScannedTags:
-        """What is not reached in time counts as such. Raises AppError when there is no tag list."""
+        """Tags without an answer in time count as timeouts. Raises AppError when there is no tag list."""
         began = self._clock.now()
         listing = await self._listing(ref)
         evidence = await self._evidence(ref, digest, listing.names)
@@ -107,7 +107,7 @@ class FullScan:
 
     async def _listing(self, ref: ImageRef) -> TagListing:
         known, now = await self._versions.listing(ref.repository), self._clock.now()
-        if known is not None and now - known.listed_at < LIST_FRESH:
+        if known is not None and is_list_fresh(known, now):
             return known
         listing = TagListing(ref.repository, await self._names(ref), now)
         self._learn(Observation(ref.repository, listing=listing))
@@ -127,17 +127,12 @@ class FullScan:
     async def _evidence(self, ref: ImageRef, digest: Digest, names: Sequence[str]) -> RepositoryEvidence:
         tag_list, now = TagList.of(names), self._clock.now()
         listed, known = set(names), (await self._versions.facts(ref.repository)).items()
-        valid = {
-            tag: fact
-            for tag, fact in known
-            if tag in listed
-            and now - fact.seen_at < (STALE_AFTER if tag_list.is_version(tag) else MOVING_FRESH)
-        }
+        valid = {tag: fact for tag, fact in known if tag in listed and is_fact_fresh(fact, tag_list, now)}
         return RepositoryEvidence(digest, valid, tag_list, listed=True)
 
 
 class _Scan:
-    """Asks for tag after tag, several at once, until all are known or the registry refuses."""
+    """Asks about all unknown tags, several at the same time, until the registry refuses."""
 
     def __init__(self, evidence: RepositoryEvidence, reader: RegistryReader, seconds_each: float) -> None:
         self._evidence = evidence
@@ -158,7 +153,7 @@ class _Scan:
             self._evidence.add(InferenceAnswer(errors=self._evidence.unknown(names)))
 
     async def again(self, before: datetime, like: str) -> None:
-        """When nothing says which version it is, one that was pushed again may."""
+        """When no tag is a version, asks the newest versions again: one may have been pushed again."""
         tag_list = self._evidence.tag_list
         if tag_list is None or self._evidence.version_tags:
             return

@@ -1,9 +1,10 @@
 """
-The cheapest way from a digest to its version. No I/O: `infer` yields questions and is sent their answers.
+Finds the version of a digest with as few requests as possible. No I/O: `infer` yields questions and is
+sent the answers.
 
-What is known already costs nothing. Else the image's own label is proved by one HEAD; else a bulk API gives
-tags with their digests; else the tag list is read and asked through, newest first, a few tags at a time;
-else the newest versions that were believed are asked again, for one may have been pushed again.
+Stored facts cost nothing. Without them, one HEAD proves the label of the image. Then the bulk API lists tags
+with their digests. Then the tag list is read and its tags are asked, newest first, a few at a time. Last, the
+newest versions with stored facts are asked again: one of them may have been pushed again.
 """
 
 import re
@@ -21,19 +22,19 @@ from dockrev.versions.tags import flavour, is_strict_semver, parse_version, reso
 
 HEADS_AT_ONCE = 4
 HEAD_BUDGET = 40
-"""HEADs for one digest while somebody waits; the rest of the repository is completed in the background."""
+"""HEADs for one lookup. The backfill asks about the rest of the repository."""
 PAGE_BUDGET = 5
 LONG_LIST = 3_000
-"""So many tags come on three pages at the least, and on thirty where a registry gives a hundred at a time."""
+"""A list of this length has at least three pages, or thirty at a registry with 100 tags on a page."""
 AGAIN_AT_MOST = 8
-"""HEADs kept back for versions that are believed to name something else."""
+"""HEADs reserved for versions that name something else according to stored facts."""
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
 class AskHeads:
-    """What do these tags name? All at once; `expected` is how many may follow, these included."""
+    """Which digests do these tags name? `expected`: the number of HEADs that may follow, with these."""
 
     tags: tuple[str, ...]
     expected: int
@@ -41,7 +42,7 @@ class AskHeads:
 
 @dataclass(frozen=True, slots=True)
 class AskList:
-    """Which tags are there?"""
+    """Which tags does the repository have?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class LookupInput:
 
 
 def infer(given: LookupInput, evidence: RepositoryEvidence) -> Inquiry:
-    """Fills the picture until it tells the version, or the budget for one digest is spent."""
+    """Collects evidence until it shows the version, or until the budget of the lookup is spent."""
     search = _Search(given, evidence)
     for attempt in (
         search.ask_stale_matches,
@@ -120,7 +121,7 @@ class _Search:
         return answer
 
     def ask_stale_matches(self) -> Inquiry:
-        """Versions hardly ever move, so those that are shown answer for the others while they still stand."""
+        """Asks first for the versions that are shown. While they still name the digest, the others do too."""
         stale_matches = sorted(
             self._evidence.unknown(self._given.stale_matches), key=is_strict_semver, reverse=True
         )
@@ -131,7 +132,7 @@ class _Search:
             yield from self._heads_of([tag], 1)
 
     def prove_labels(self) -> Inquiry:
-        """With a bulk API one guess is enough: its first page costs no more than the second."""
+        """With a bulk API, only one guess is asked: its first page costs no more than a second guess."""
         guesses = self._evidence.unknown(label_guesses(self._given.labels, self._given.raw_tags))
         if self._evidence.names is not None and self._evidence.listed:
             guesses = [tag for tag in guesses if tag in self._evidence.names]
@@ -141,10 +142,10 @@ class _Search:
                 return
 
     def read_pages(self) -> Inquiry:
-        """That a tag is on no page proves nothing, so the list is asked through afterwards if need be.
+        """A tag that is on no page may still exist, so `ask_through` follows when no page shows the version.
 
-        It is read at once when it decides whether the 17.2 of a page is a whole version; the next page
-        does when it goes on with the tags of the same content.
+        Stops when only the tag list can tell whether the 17.2 of a page is a version. Reads the next page
+        when the page ended between the tags of the digest.
         """
         if not self._given.bulk:
             return
@@ -157,7 +158,7 @@ class _Search:
                 return
 
     def ask_through(self) -> Inquiry:
-        """A recent list is believed for a few tags; then it is read anew, for it may be too old after all."""
+        """Asks about a few tags of a fresh list. Then it reads the list again, which may be too old."""
         if not self._evidence.listed and not self._given.list_fresh:
             yield from self.ask_next_release()
             if self._evidence.version_tags:
@@ -179,7 +180,7 @@ class _Search:
             window, believed = HEADS_AT_ONCE, believed - size
 
     def ask_next_release(self) -> Inquiry:
-        """Before a list that is known to be long is read anew: the newest release, and what may follow it."""
+        """Before a long list is read again, asks for its newest release and the ones that may follow."""
         if not self._given.list_usable or len(self._evidence.names or ()) < LONG_LIST:
             return
         newest = self._candidates()[:1]
@@ -191,7 +192,7 @@ class _Search:
             yield from self._heads_of(waiting, len(waiting))
 
     def ask_newest_again(self) -> Inquiry:
-        """Where no version is newer than one that is believed, that one was built and pushed again."""
+        """When no version is newer than one with a stored fact, that one was probably pushed again."""
         believed = self._believed()[:1]
         newer = takewhile(lambda tag: tag not in believed, self._candidates())
         if believed and not self._evidence.version_tags and not self._evidence.unknown(newer):
@@ -199,7 +200,7 @@ class _Search:
             yield from self._heads_of(believed, 1)
 
     def ask_believed(self) -> Inquiry:
-        """A version that was pushed again names the digest now, and is believed to name another one."""
+        """A version that was pushed again names this digest now. Its stored fact names the old one."""
         waiting = self._believed()[: None if self._given.force else AGAIN_AT_MOST - self._again]
         waiting = waiting[: HEAD_BUDGET - self._heads]
         size = 1
@@ -208,14 +209,14 @@ class _Search:
             waiting, size = waiting[size:], HEADS_AT_ONCE
 
     def ask_stale_other_tags(self) -> Inquiry:
-        """The operator wants to know what else names the digest still, `latest` beside `1.4.1`."""
+        """The operator wants to see which other tags still name the digest: `latest` beside `1.4.1`."""
         waiting = self._evidence.unknown(self._given.stale_other_tags)[: max(HEAD_BUDGET - self._heads, 0)]
         while waiting:
             yield from self._heads_of(waiting[:HEADS_AT_ONCE], len(waiting))
             waiting = waiting[HEADS_AT_ONCE:]
 
     def ask_neighbours(self) -> Inquiry:
-        """The same version under another spelling, `v1.4.1` beside `1.4.1`, where the list shows one."""
+        """Asks for the other spelling of a version that is in the tag list: `v1.4.1` beside `1.4.1`."""
         names = set(self._evidence.names or ()) if self._evidence.listed else set()
         spellings = [_other_spelling(tag) for tag in self._evidence.version_tags]
         unknown = self._evidence.unknown(tag for tag in dict.fromkeys(spellings) if tag in names)
@@ -242,13 +243,13 @@ class _Search:
 
 
 def next_releases(tag: str) -> list[str]:
-    """Whole semantic versions, for nothing else tells without the list."""
+    """Only semantic versions: without the tag list, nothing else is surely a version."""
     version = parse_version(tag)
     return [each for each in successors(version) if is_strict_semver(each)] if version else []
 
 
 def seen_before(moment: datetime | None, evidence: RepositoryEvidence, tags: Sequence[str]) -> list[str]:
-    """Those of the tags whose content is known from before that moment."""
+    """The tags whose stored fact is older than that moment."""
     if moment is None:
         return []
     return [tag for tag in tags if (fact := evidence.facts.get(tag)) and fact.seen_at < moment]

@@ -1,14 +1,16 @@
-"""One look at a repository for the sake of one digest: what is known, what is asked, what follows."""
+"""Looks one digest up in its repository: collects what is known, asks the registry, draws the conclusion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
+from dockrev.images.store import ImageStore
 from dockrev.inference.evidence import InferenceAnswer, RepositoryEvidence, is_version
+from dockrev.inference.freshness import is_fact_fresh, is_list_fresh
 from dockrev.inference.infer import AskHeads, InferenceQuestion, LookupInput, infer
-from dockrev.inference.registry_reader import CheckedImages, RegistryReader, children_of
+from dockrev.inference.registry_reader import RegistryReader, children_of
 from dockrev.inference.tag_list import TagList
 from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import (
@@ -27,14 +29,10 @@ from dockrev.versions.state import STALE_AFTER
 from dockrev.versions.store import VersionStore
 from dockrev.versions.tags import display_order
 
-LIST_FRESH = timedelta(minutes=10)
-MOVING_FRESH = timedelta(days=1)
-"""How long it is believed what a tag names that is no whole version, such as `1.27` or `nightly`."""
-
 
 @dataclass(frozen=True, slots=True)
 class LookupOutcome:
-    """`failed`: the version is not known because the registry failed; `error`: what ended the look."""
+    """`failed`: the version stays unknown because the registry failed. `error`: what ended the lookup."""
 
     findings: Observation
     snapshot: DigestSnapshot
@@ -43,7 +41,7 @@ class LookupOutcome:
 
     @property
     def defer_until(self) -> datetime | None:
-        """The registry asked for silence before the version was found."""
+        """Set when the registry stopped the lookup with a rate limit before the version was found."""
         limited = self.error is not None and self.error.reason is RegistryErrorCode.RATE_LIMITED
         return self.error.retry_at if self.error and limited and self.failed else None
 
@@ -53,7 +51,7 @@ OnProgress = Callable[[InferenceProgress], None]
 
 class DigestLookup:
     def __init__(
-        self, registry: RegistryClient, versions: VersionStore, images: CheckedImages, clock: Clock
+        self, registry: RegistryClient, versions: VersionStore, images: ImageStore, clock: Clock
     ) -> None:
         self._registry = registry
         self._versions = versions
@@ -61,7 +59,7 @@ class DigestLookup:
         self._clock = clock
 
     async def run(self, task: InferenceTask, watch: OnProgress) -> LookupOutcome:
-        """Stores nothing. Never raises RegistryError: that is an outcome."""
+        """Stores nothing. A RegistryError is part of the outcome and never raised."""
         repository, ref = task.key.repository, task.lookup.ref
         stored = await self._versions.facts(repository)
         known = stored | await self._seen_by_checks(repository, stored)
@@ -80,7 +78,7 @@ class DigestLookup:
         return result.outcome(self._clock.now())
 
     async def _seen_by_checks(self, repository: str, stored: Mapping[str, TagFact]) -> dict[str, TagFact]:
-        """What checks saw the watched tags name, where that is news."""
+        """What checks saw more recently than the stored facts."""
         news: list[TagFact] = []
         for state in await self._images.tags_of(repository):
             if state.digest is None or state.checked_at is None:
@@ -117,7 +115,10 @@ class DigestLookup:
 
 @dataclass(frozen=True, slots=True)
 class _LookupResult:
-    """What a look ended with. `stored` was in the database, `known` before it began, `answered` by then."""
+    """What a lookup ended with. `stored`: facts of the database. `known`: facts before the lookup began.
+
+    `answered`: facts that the registry gave during the lookup.
+    """
 
     key: DigestKey
     given: LookupInput
@@ -150,12 +151,12 @@ class _LookupResult:
         )
 
     def _checked_at(self, now: datetime) -> datetime:
-        """An answer that rests on what was seen earlier is as old as that."""
+        """A version that rests on older facts is as old as the newest of them."""
         seen = [self.evidence.facts[tag].seen_at for tag in self.evidence.version_tags]
         return max(seen, default=now)
 
     def _listing(self, now: datetime) -> TagListing | None:
-        """An older list learns of the tags that were found beside it."""
+        """Adds the tags that the lookup saw to an older list."""
         if self.evidence.names is None:
             return None
         there = {*self.evidence.names, *self.answered} - self.evidence.gone
@@ -172,14 +173,13 @@ def build_input(
     *,
     bulk: bool,
 ) -> LookupInput:
-    """Facts are believed while they are young; what the operator doubts is asked again."""
+    """When the operator ordered the lookup, older facts about the digest are asked again."""
     force, digest = task.reason is InferenceReason.FORCE, task.key.digest
     tag_list = TagList.of(listing.names) if listing else None
-    age = now - listing.listed_at if listing else None
     believed = {
         tag: fact
         for tag, fact in known.items()
-        if now - fact.seen_at < (STALE_AFTER if is_version(tag, tag_list) else MOVING_FRESH)
+        if is_fact_fresh(fact, tag_list, now)
         and not (force and fact.names(digest) and fact.seen_at < task.enqueued_at)
     }
     stale_matches = [tag for tag, fact in known.items() if tag not in believed and fact.names(digest)]
@@ -192,8 +192,8 @@ def build_input(
         stale_other_tags=tuple(tag for tag in stale_matches if force and not is_version(tag, tag_list)),
         tag_list=tag_list,
         listed=listing is not None and listing.listed_at >= task.enqueued_at,
-        list_fresh=age is not None and task.lookup.runs and not force and age < LIST_FRESH,
-        list_usable=age is not None and not force and age < STALE_AFTER,
+        list_fresh=task.lookup.runs and not force and is_list_fresh(listing, now),
+        list_usable=listing is not None and not force and now - listing.listed_at < STALE_AFTER,
         bulk=bulk,
         force=force,
         asked_at=now if force else task.enqueued_at,
@@ -201,7 +201,7 @@ def build_input(
 
 
 def _failed_scan(evidence: RepositoryEvidence, error: RegistryError | None) -> ScanCounts:
-    """A list that could not be read counts as one error, and nothing else."""
+    """A tag list that could not be read counts as one error."""
     if error is not None and not evidence.timeouts | evidence.errors:
         late = error.reason is RegistryErrorCode.TIMEOUT
         return ScanCounts(timeout=int(late), error=int(not late))
@@ -210,7 +210,7 @@ def _failed_scan(evidence: RepositoryEvidence, error: RegistryError | None) -> S
 
 
 class _Reporter:
-    """Turns questions and answers into progress."""
+    """Reports questions and answers as progress."""
 
     def __init__(self, watch: OnProgress, clock: Clock) -> None:
         self._watch = watch

@@ -1,4 +1,4 @@
-"""The state of version inference at a glance: one row for each repository and platform. No I/O."""
+"""The overview of version inference: one row for each repository and platform. No I/O."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ MOST_PER_PAGE = 200
 
 
 class OverviewStatus(StrEnum):
-    """In the order in which rows are shown, and in which a row takes its status."""
+    """In this order rows are shown, and a row takes the first status that applies."""
 
     RUNNING = "running"
     QUEUED = "queued"
@@ -75,7 +75,7 @@ def rows(
     wanted: Iterable[ServiceImage],
     now: datetime,
 ) -> list[OverviewRow]:
-    """Of everything that has a snapshot or a task."""
+    """One row for each repository and platform with a snapshot or a task."""
     tasks_of: defaultdict[tuple[str, Platform], list[InferenceTask]] = defaultdict(list)
     snapshots_of: defaultdict[tuple[str, Platform], list[DigestSnapshot]] = defaultdict(list)
     for task in tasks:
@@ -127,7 +127,7 @@ _REASONS = {
 def _status(
     tasks: Sequence[InferenceTask], snapshots: Sequence[DigestSnapshot], now: datetime
 ) -> tuple[OverviewStatus, InferenceTask | None]:
-    """The status and, where it comes from one, the most urgent task that says so."""
+    """The status and, for a queued or running row, its most urgent task."""
     for status in (TaskStatus.RUNNING, TaskStatus.QUEUED):
         found = [task for task in tasks if task.status is status]
         if found:
@@ -140,7 +140,7 @@ def _status(
 
 
 def page(found: Sequence[OverviewRow], wanted: OverviewFilter, number: int, size: int) -> OverviewPage:
-    """Numbers below 1 mean the first page, sizes are held between 1 and 200."""
+    """A number below 1 means the first page. The size is held between 1 and 200."""
     number, size = max(number, 1), min(max(size, 1), MOST_PER_PAGE)
     admitted = [row for row in found if wanted.admits(row)]
     first = (number - 1) * size

@@ -1,4 +1,4 @@
-"""The digests that wait to be looked into: bounded, in order of need, and still there after a restart."""
+"""The queue of lookups: bounded, ordered by urgency, and kept over a restart."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -24,10 +24,10 @@ log = structlog.get_logger()
 
 CAPACITY = 2_000
 CONCURRENCY = 2
-"""Digests that are looked into at once."""
+"""Lookups that run at the same time."""
 
 _LONGEST_WAIT_SECONDS = 30.0
-"""Clocks are set and machines sleep, so the time of a put-off task is looked at again after this."""
+"""The queue compares deferred tasks with the clock at least this often: clocks are set, machines sleep."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class _Change:
 
 
 class TaskQueue:
-    """Memory holds the order, the table what has to survive; both change together, the table first."""
+    """Memory holds the order, the table holds what survives a restart. The table is written first."""
 
     def __init__(self, store: TaskStore, events: EventBuffer, clock: Clock, capacity: int = CAPACITY) -> None:
         self._store = store
@@ -49,17 +49,17 @@ class TaskQueue:
         self._capacity = capacity
         self._tasks: dict[DigestKey, InferenceTask] = {}
         self._hurried: dict[DigestKey, int] = {}
-        """How urgent a task has become since it was enqueued; its reason stays, and a restart forgets it."""
+        """Of tasks that became more urgent. Their reason stays. A restart forgets this urgency."""
         self._changing = asyncio.Lock()
         self._changed = Wakeup()
         self._requested: dict[Lookup, None] = {}
         self.requested = Wakeup()
         """Wakes when `request` was called: `enqueue_requested` has work."""
         self.dropped = 0
-        """How many tasks were given up since the start, because more urgent ones filled the queue."""
+        """Tasks dropped since the start of the process, because the queue was full of more urgent ones."""
 
     async def load(self) -> None:
-        """What an earlier process was at is queued again."""
+        """Queues the tasks again that the process before had started."""
         found = await self._store.load()
         cut = [task for task in found if task.status is TaskStatus.RUNNING]
         again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
@@ -136,7 +136,7 @@ class TaskQueue:
         return change
 
     def _make_room(self, change: _Change) -> None:
-        """The least urgent give way, of those the newest; what is running stays."""
+        """Drops the least urgent tasks, the newest of those first. Running tasks stay."""
         excess = len(self._tasks) + len(change.added) - self._capacity
         if excess <= 0:
             return
@@ -151,7 +151,7 @@ class TaskQueue:
                 change.dropped.add(task.key)
         self.dropped += excess
         log.warning(
-            f"The queue is full: {counted(excess, 'digest')} not looked into for now",
+            f"The queue is full: {counted(excess, 'digest')} dropped for now",
             action="inference.queue_full",
             dropped=excess,
             capacity=self._capacity,
@@ -175,7 +175,7 @@ class TaskQueue:
         self._changed.wake()
 
     async def next(self) -> InferenceTask:
-        """Waits for a task that may be started now, and starts it. One repository is worked on by one."""
+        """Waits for a task that may start now, and starts it. A repository has one running task at most."""
         with self._changed.watch() as changed:
             while True:
                 changed.clear()
@@ -186,7 +186,7 @@ class TaskQueue:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, and nothing may be started now."""
+        """No task runs, and no task may start now."""
         running = any(task.status is TaskStatus.RUNNING for task in self._tasks.values())
         return not running and self._first() is None
 
@@ -224,7 +224,7 @@ class TaskQueue:
         return min([*waits, _LONGEST_WAIT_SECONDS])
 
     async def wait_done(self, keys: Collection[DigestKey]) -> None:
-        """Waits until none of these digests is looked into, or could be without waiting for its registry."""
+        """Waits until no task for these digests runs or may start now. Deferred tasks are not waited for."""
         with self._changed.watch() as changed:
             while any(self._under_way(key) for key in keys):
                 await changed.wait()
@@ -235,14 +235,14 @@ class TaskQueue:
         return task is not None and (task.not_before is None or task.not_before <= self._clock.now())
 
     def report(self, key: DigestKey, progress: InferenceProgress) -> None:
-        """Progress of a running task; kept in memory alone."""
+        """Keeps the progress of a running task in memory only."""
         task = self._tasks[key]
         self._tasks[key] = replace(task, progress=progress, updated_at=progress.updated_at)
 
     async def defer(self, task: InferenceTask, until: datetime) -> bool:
-        """Back into the queue, for its registry or the network asks for patience.
+        """Puts a running task back into the queue: it must not start before `until`.
 
-        False, and nothing is done, when the operator has asked for more meanwhile.
+        Does nothing and returns False when the operator ordered a new lookup meanwhile.
         """
         async with self._changing:
             if self._tasks[task.key].reason is not task.reason:
@@ -252,13 +252,13 @@ class TaskQueue:
         return True
 
     def release_unfinished(self, key: DigestKey, until: datetime) -> None:
-        """A task that still counts as running, when nobody is at it any more."""
+        """Puts the task back into the queue if it still counts as running."""
         task = self._tasks.get(key)
         if task is not None and task.status is TaskStatus.RUNNING:
             self.release(key, until)
 
     def release(self, key: DigestKey, until: datetime) -> None:
-        """The same in memory alone, when nothing can be stored."""
+        """Like `defer`, in memory only."""
         self._tasks[key] = self._waiting(key, until)
         self._changed.wake()
 
@@ -273,9 +273,9 @@ class TaskQueue:
         )
 
     async def finish(self, task: InferenceTask, record: Callable[[], Awaitable[None]]) -> bool:
-        """Takes the task out; `record` deletes its row together with the storing of what was found.
+        """Removes the task. `record` stores the result and deletes the row of the task in one transaction.
 
-        False, and nothing is done, when the operator has asked for more meanwhile.
+        Does nothing and returns False when the operator ordered a new lookup meanwhile.
         """
         async with self._changing:
             if self._tasks[task.key].reason is not task.reason:
@@ -291,7 +291,7 @@ class TaskQueue:
 
 
 def _with_lookup(task: InferenceTask, lookup: Lookup, now: datetime) -> InferenceTask:
-    """An order of the operator does not wait for the time that was set before it."""
+    """A lookup that the operator orders is not deferred any more."""
     if lookup.reason is task.reason:
         return replace(task, lookup=lookup)
     return replace(task, lookup=lookup, updated_at=now, not_before=None)

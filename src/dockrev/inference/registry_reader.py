@@ -1,13 +1,14 @@
-"""Carries the questions about one repository to its registry."""
+"""Asks a registry the questions about one repository."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from dockrev.clock import Clock
 from dockrev.errors import RegistryError, RegistryErrorCode
-from dockrev.images.models import ImageFacts, TagState
+from dockrev.images.models import ImageFacts
+from dockrev.images.store import ImageStore
 from dockrev.inference.evidence import InferenceAnswer
 from dockrev.inference.infer import AskHeads, AskList, AskPage, InferenceQuestion
 from dockrev.oci.digest import Digest
@@ -22,29 +23,21 @@ _OF_ONE_TAG = {
     RegistryErrorCode.SERVER_ERROR,
     RegistryErrorCode.BAD_ANSWER,
 }
-"""Failures that say nothing about the next tag; after any other one the registry is left alone."""
-
-
-class CheckedImages(Protocol):
-    """What checks have learned of images."""
-
-    async def tags_of(self, repository: str) -> list[TagState]: ...
-
-    async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]: ...
+"""These failures concern one tag. After any other failure the registry is not asked again."""
 
 
 class RegistryReader:
-    """One look at one repository: its bulk API is read on from where it was left.
+    """Reads one repository. Each page of its bulk API continues after the page before.
 
-    Raises RegistryError when the registry as a whole refuses, or has no tag list; then `saved` is what the
-    tags that were asked along with it had brought.
+    Raises RegistryError when the registry refuses all requests, or has no tag list. `saved` then holds the
+    answers for the other tags of the same question.
     """
 
     def __init__(
         self,
         registry: RegistryClient,
         ref: ImageRef,
-        images: CheckedImages,
+        images: ImageStore,
         clock: Clock,
         known: Mapping[str, TagFact] = MappingProxyType({}),
     ) -> None:
@@ -63,10 +56,10 @@ class RegistryReader:
     async def answer(
         self, question: InferenceQuestion, answered: Callable[[bool], None] | None = None
     ) -> InferenceAnswer:
-        """`answered` hears of each tag whether its HEAD had an answer."""
+        """Calls `answered` for each tag, with True when its HEAD was answered."""
         match question:
             case AskHeads():
-                return await self._heads(question.tags, answered or _nobody)
+                return await self._heads(question.tags, answered or _ignore)
             case AskList():
                 return InferenceAnswer(names=await self._registry.tags(self._ref))
             case AskPage():
@@ -113,7 +106,7 @@ class RegistryReader:
     async def _facts(
         self, found: Mapping[str, Digest], children: Mapping[Digest, tuple[Digest, ...]]
     ) -> dict[str, TagFact]:
-        """`children` are those that the answer itself named; a HEAD names none."""
+        """`children`: the platform manifests that the answer named itself. A HEAD names none."""
         known, now = await self._images.facts(set(found.values())), self._clock.now()
         facts = {
             tag: TagFact(
@@ -131,8 +124,8 @@ class RegistryReader:
         return facts
 
 
-def _nobody(_: bool) -> None:
-    """Hears that a tag was answered for, and does nothing with it."""
+def _ignore(_: bool) -> None:
+    """For callers that show no progress."""
 
 
 def children_of(facts: ImageFacts) -> tuple[Digest, ...]:

@@ -1,4 +1,4 @@
-"""The tag list of a repository, read: which of its tags are whole versions. No I/O."""
+"""Finds the versions among the tags of a repository. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -7,7 +7,7 @@ from dockrev.versions.tags import Version, flavours, is_strict_semver, learn, ne
 
 
 class TagList:
-    """Reading thousands of tags takes a while, so it is done once for a list.
+    """Parsing thousands of tags takes time, so each list is parsed once.
 
     `flavours`: tags that read like versions, and say what others are built for.
     """
@@ -29,9 +29,9 @@ class TagList:
         return cls(unique, {one.tag: one for one in found if one.tag not in others}, built_for)
 
     def is_version(self, tag: str) -> bool:
-        """It says which version its content is, and hardly ever moves."""
+        """The tag says which version its image is, and hardly ever moves."""
         return tag in self._versions or is_strict_semver(tag)
 
     def newest_first(self, like: str) -> list[Version]:
-        """The versions that no other tag is more specific than; those of the family of `like` lead."""
+        """Versions without a more specific tag. Those of the family of the tag `like` come first."""
         return [one for tag in newest_first(self.names, like) if (one := self._versions.get(tag))]

@@ -11,6 +11,7 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.errors import StorageError
 from dockrev.http.request_counter import RequestCounter
+from dockrev.images.store import ImageStore
 from dockrev.inference.backfill import Backfill
 from dockrev.inference.display_versions import DisplayVersions
 from dockrev.inference.events import EventBuffer
@@ -18,7 +19,6 @@ from dockrev.inference.full_scan import FullScan
 from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.needed_lookups import warm_up
 from dockrev.inference.queue import TaskQueue
-from dockrev.inference.registry_reader import CheckedImages
 from dockrev.inference.retention import SnapshotRetention
 from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.worker import InferenceWorker
@@ -58,7 +58,7 @@ class VersionInference:
         database: Database,
         registry: RegistryClient,
         requests: RequestCounter,
-        images: CheckedImages,
+        images: ImageStore,
         versions: VersionStore,
         views: StackViews,
         services: ServiceImages,

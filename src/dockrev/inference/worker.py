@@ -1,4 +1,4 @@
-"""Works the queue off: two digests at a time, what was learned stored at once, failures told apart."""
+"""Runs the lookups of the queue, two at a time, and stores what they learn."""
 
 import asyncio
 from dataclasses import replace
@@ -48,7 +48,7 @@ class InferenceWorker:
         self._clock = clock
 
     async def run(self) -> None:
-        """Until cancelled; a task that is cut off is queued again by the next process."""
+        """Runs until cancelled. The next process queues a task again that was cut off."""
         async with asyncio.TaskGroup() as group:
             for _ in range(CONCURRENCY):
                 group.create_task(self._work())
@@ -62,13 +62,13 @@ class InferenceWorker:
                 await asyncio.sleep(_STORAGE_PAUSE.total_seconds())
 
     async def work_once(self) -> InferenceTask:
-        """Waits for a task and sees it through. Raises StorageError.
+        """Waits for a task and completes it. Raises StorageError.
 
-        Whatever is raised, the task waits for another try: it is not left running, with nobody at it.
+        After any error the task is back in the queue, never left as running.
         """
         task, again_after = await self._queue.next(), RETRY_AFTER
         try:
-            while not await self._see_through(task):
+            while not await self._complete(task):
                 task = self._queue.get(task.key) or task
         except (StorageError, asyncio.CancelledError):
             again_after = _STORAGE_PAUSE
@@ -77,8 +77,8 @@ class InferenceWorker:
             self._queue.release_unfinished(task.key, self._clock.now() + again_after)
         return task
 
-    async def _see_through(self, task: InferenceTask) -> bool:
-        """False: meanwhile the operator has asked for a more thorough look."""
+    async def _complete(self, task: InferenceTask) -> bool:
+        """False when the operator ordered a new lookup meanwhile."""
         ticker = _Ticker(task, self._queue, self._events)
         ticker.show(
             InferenceProgress(InferencePhase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now())
@@ -90,7 +90,7 @@ class InferenceWorker:
         return await self._store_outcome(task, outcome)
 
     async def _store_outcome(self, task: InferenceTask, outcome: LookupOutcome) -> bool:
-        """A failure never takes the place of a version that was found before."""
+        """A failed lookup never replaces a version that is known already."""
         if not outcome.failed:
             return await self._end(task, outcome, None)
         if outcome.defer_until:
@@ -123,7 +123,7 @@ class InferenceWorker:
 
 
 class _Ticker:
-    """Shows progress in the queue at once, and in the events not more often than people can see."""
+    """Shows each progress in the queue, and in the events at most five times a second."""
 
     def __init__(self, task: InferenceTask, queue: TaskQueue, events: EventBuffer) -> None:
         self._task = task
@@ -144,7 +144,7 @@ class _Ticker:
         self._publish(progress)
 
     def flush(self) -> None:
-        """The last word of a phase is always told."""
+        """Publishes the last progress of a phase in any case."""
         if self._held is not None:
             self._publish(self._held)
 

@@ -1,9 +1,9 @@
-"""What one look at a repository taught, stored inside one transaction, and what follows from it."""
+"""Stores what was observed of a repository, and what follows from it, in one transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, Table, delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.db.upsert import upsert
@@ -17,7 +17,7 @@ from dockrev.versions.snapshots import digest_snapshots, snapshot_row
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look at a repository taught. `gone`: tags that name nothing any more.
+    """What a registry said of the tags of one repository. `gone`: tags that name nothing any more.
 
     `listing`: the tag list as it was read; whether it is complete follows from the facts.
     """
@@ -31,7 +31,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class ObservationResult:
-    """`changed`: some digest may have other tags now. `listing`: as it stands now."""
+    """`changed`: a digest may have other tags now. `listing`: the tag list that is stored now."""
 
     changed: bool
     listing: TagListing | None
@@ -45,16 +45,16 @@ class Readers:
 
 
 class ObservationWriter:
-    """Of one repository. What cannot be read of it is dropped first, and so learned anew."""
+    """Stores one observation and what follows from it. Rows that cannot be read count as unknown."""
 
-    def __init__(self, connection: AsyncConnection, readers: Readers, findings: Observation) -> None:
+    def __init__(self, connection: AsyncConnection, readers: Readers, observation: Observation) -> None:
         self._connection = connection
         self._readers = readers
-        self._findings = findings
+        self._observation = observation
 
     async def learn(self) -> ObservationResult:
         before, stored = await self._facts(), await self._listing()
-        listing = newest_listing(stored, self._findings.listing)
+        listing = newest_listing(stored, self._observation.listing)
         gone = self._gone(before, listing)
         facts = self._news(before)
         moved = {
@@ -65,7 +65,7 @@ class ObservationWriter:
         known = {tag: fact for tag, fact in before.items() if tag not in gone} | facts
         await self._store_facts(facts.values(), gone)
         changed = await self._retract(moved, gone) or bool(moved) or bool(gone)
-        for snapshot in self._findings.snapshots:
+        for snapshot in self._observation.snapshots:
             changed = await self._store_snapshot(snapshot) or changed
         if listing is not None:
             listing = completed(self._without(listing, gone), known)
@@ -75,48 +75,52 @@ class ObservationWriter:
                 changed = await self._renew(listing, known) or changed
         return ObservationResult(changed, listing)
 
+    def _own(self, table: Table) -> ColumnElement[bool]:
+        return table.c.repository == self._observation.repository
+
     async def _facts(self) -> dict[str, TagFact]:
-        found = await self._readers.facts.mend(self._connection, repository=self._findings.repository)
+        found = await self._readers.facts.read(self._connection, self._own(tag_facts))
         return {fact.tag: fact for fact in found}
 
     async def _listing(self) -> TagListing | None:
-        found = await self._readers.listings.mend(self._connection, repository=self._findings.repository)
+        found = await self._readers.listings.read(self._connection, self._own(repository_tags))
         return found[0] if found else None
 
     def _news(self, before: Mapping[str, TagFact]) -> dict[str, TagFact]:
-        """What somebody else has seen after that is left as it is; what an index holds stays known."""
+        """Leaves facts that are newer. Keeps the known children of an index when the new fact names none."""
         return {
             fact.tag: replace(fact, children=old.children)
             if old and old.digest == fact.digest and not fact.children
             else fact
-            for fact in self._findings.facts
+            for fact in self._observation.facts
             if (old := before.get(fact.tag)) is None or old.seen_at <= fact.seen_at
         }
 
     def _gone(self, before: Mapping[str, TagFact], listing: TagListing | None) -> set[str]:
-        """What was asked for in vain, and what the tag list does not hold any more."""
-        gone = set(self._findings.gone) | (missing(listing, before) if listing else set())
-        return gone - {fact.tag for fact in self._findings.facts}
+        """The tags that the registry did not find, and those that the tag list does not hold any more."""
+        gone = set(self._observation.gone) | (missing(listing, before) if listing else set())
+        return gone - {fact.tag for fact in self._observation.facts}
 
     @staticmethod
     def _without(listing: TagListing, gone: Collection[str]) -> TagListing:
         return replace(listing, names=tuple(name for name in listing.names if name not in gone))
 
     async def _store_facts(self, facts: Collection[TagFact], gone: Collection[str]) -> None:
-        own = tag_facts.c.repository == self._findings.repository
+        own = self._own(tag_facts)
         for batch in batches(gone):
             await self._connection.execute(delete(tag_facts).where(own, tag_facts.c.tag.in_(batch)))
         rows = [fact_row(fact) for fact in facts]
         await upsert(self._connection, tag_facts, rows, update=("digest", "children", "seen_at"))
+        self._readers.facts.overwritten((fact.repository, fact.tag) for fact in facts)
 
     async def _store_listing(self, listing: TagListing) -> None:
         await upsert(self._connection, repository_tags, [listing_row(listing)])
 
     async def _snapshots(self) -> list[DigestSnapshot]:
-        return await self._readers.snapshots.mend(self._connection, repository=self._findings.repository)
+        return await self._readers.snapshots.read(self._connection, self._own(digest_snapshots))
 
     async def _retract(self, moved: Mapping[str, TagFact], gone: Collection[str]) -> bool:
-        """A tag that names something else now is taken from the digests that it named before."""
+        """Takes a tag that names something else now from the digests that it named before."""
         if not moved and not gone:
             return False
         changed = False

@@ -1,11 +1,11 @@
-"""Rows that can be learned anew, read back one by one: a damaged one costs nobody the others."""
+"""Reads rows one by one, so that a damaged row does not hide the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import orjson
 import structlog
-from sqlalchemy import JSON, ColumnElement, Row, Table, Text, delete, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Row, Table, Text, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.db.schema import Moment
@@ -14,75 +14,62 @@ from dockrev.errors import InvalidArgument
 log = structlog.get_logger()
 
 Parsed = TypeVar("Parsed")
-Place = tuple[Any, ...]
-"""The values of a row's primary key, as they are stored."""
+RowKey = tuple[Any, ...]
+"""The values of the primary key of a row, as they are stored."""
 
 _DAMAGE = (ValueError, TypeError, OverflowError, InvalidArgument)
 
 
 class RowReader(Generic[Parsed]):
-    """A row that cannot be read counts as unknown until what it said is learned again.
+    """Reads the rows of a table. A row that cannot be read is logged, and counts as unknown.
 
-    `parse` gets JSON and moments as text: decoded by the database layer, one row would fail the whole query.
+    The row stays in the table. It is overwritten when what it says is learned again.
+    `parse` gets JSON and timestamps as text: if the database layer decoded them, one bad row would fail the
+    whole query.
     """
 
     def __init__(self, table: Table, parse: Callable[[Row[Any]], Parsed]) -> None:
         self._table = table
         self._parse = parse
-        self._columns = [_raw(one).label(one.name) for one in table.c]
-        self._keys = [one.name for one in table.primary_key]
-        self._unreadable: set[Place] = set()
+        self._columns = [_raw(column).label(column.name) for column in table.c]
+        self._key_columns = [column.name for column in table.primary_key]
+        self._unreadable: set[RowKey] = set()
 
     @property
-    def unreadable(self) -> set[Place]:
-        """The rows that could not be read when they were last looked at."""
+    def unreadable(self) -> set[RowKey]:
+        """The rows that could not be read the last time."""
         return set(self._unreadable)
 
+    def overwritten(self, keys: Iterable[RowKey]) -> None:
+        """These rows were written anew, so they can be read again."""
+        self._unreadable.difference_update(keys)
+
     async def read(self, connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Parsed]:
-        good, _ = await self._sift(connection, *where)
-        return good
-
-    async def mend(self, connection: AsyncConnection, **key: str) -> list[Parsed]:
-        """All rows in which these columns of the key have these values; deletes what cannot be read."""
-        good, damaged = await self._sift(connection, *(self._table.c[name] == key[name] for name in key))
-        for place in damaged:
-            await connection.execute(delete(self._table).where(*self._at(place)))
-        wanted = [(self._keys.index(name), value) for name, value in key.items()]
-        self._unreadable = {
-            place for place in self._unreadable if any(place[index] != value for index, value in wanted)
-        }
-        return good
-
-    async def _sift(
-        self, connection: AsyncConnection, *where: ColumnElement[bool]
-    ) -> tuple[list[Parsed], list[Place]]:
-        good: list[Parsed] = []
-        damaged: list[Place] = []
+        parsed: list[Parsed] = []
+        causes: dict[RowKey, str] = {}
         for row in await connection.execute(select(*self._columns).where(*where)):
-            place = tuple(getattr(row, name) for name in self._keys)
+            key = tuple(getattr(row, name) for name in self._key_columns)
             try:
-                good.append(self._parse(row))
+                parsed.append(self._parse(row))
             except _DAMAGE as error:
-                damaged.append(place)
-                self._tell(place, error)
+                causes[key] = str(error)
             else:
-                self._unreadable.discard(place)
-        return good, damaged
+                self._unreadable.discard(key)
+        self._report({key: cause for key, cause in causes.items() if key not in self._unreadable})
+        self._unreadable |= causes.keys()
+        return parsed
 
-    def _at(self, place: Place) -> list[ColumnElement[bool]]:
-        return [_raw(self._table.c[name]) == value for name, value in zip(self._keys, place, strict=True)]
-
-    def _tell(self, place: Place, error: Exception) -> None:
-        """Once, not at every look at the stacks."""
-        if place in self._unreadable:
+    def _report(self, causes: Mapping[RowKey, str]) -> None:
+        if not causes:
             return
-        self._unreadable.add(place)
+        first, cause = next(iter(causes.items()))
         log.error(
-            "A stored row cannot be read and counts as unknown",
-            action="versions.row_unreadable",
+            "Stored rows cannot be read and count as unknown",
+            action="versions.rows_unreadable",
             table=self._table.name,
-            cause=str(error),
-            **dict(zip(self._keys, map(str, place), strict=True)),
+            rows=len(causes),
+            first=dict(zip(self._key_columns, map(str, first), strict=True)),
+            cause=cause,
         )
 
 

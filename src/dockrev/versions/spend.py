@@ -1,4 +1,4 @@
-"""Requests that each registry was sent, by the hour: the only SQL for this table."""
+"""Stores how many requests each registry was sent in each hour."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,8 +32,8 @@ class SpendStore:
 
     async def restore(self, counter: RequestCounter, now: datetime) -> None:
         """Adds the counts of the last 24 hours to `counter`. Call it once."""
-        async with self._database.write() as connection:
-            saved = await self._reader.mend(connection)
+        async with self._database.read() as connection:
+            saved = await self._reader.read(connection)
         counter.restore(count for count in saved if count.hour >= first_hour(now))
 
     async def save(self, counter: RequestCounter) -> None:

@@ -1,4 +1,4 @@
-"""Facts about tags, tag lists and snapshots: the only SQL for these tables."""
+"""Stores facts about tags, tag lists and snapshots."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ _SNAPSHOTS = "snapshots"
 
 
 class VersionStore:
-    """`revision` grows whenever a digest may have got another version than before."""
+    """`revision` grows with every write that may change the version of a digest."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,7 +85,7 @@ class VersionStore:
         return found[0] if found else None
 
     async def unknown_tags(self) -> dict[str, int]:
-        """Of how many tags the content is not known, for each repository whose tag list was read."""
+        """By repository: the number of tags whose content is unknown. Only repositories with a tag list."""
         counting = select(tag_facts.c.repository, func.count().label("known")).group_by(
             tag_facts.c.repository
         )
@@ -109,22 +109,22 @@ class VersionStore:
         async with self._database.read() as connection:
             return await self._snapshots.read(connection)
 
-    async def learn(self, findings: Observation, done: DigestKey | None = None) -> TagListing | None:
-        """All in one transaction, the end of the task `done` included.
+    async def learn(self, observation: Observation, done: DigestKey | None = None) -> TagListing | None:
+        """Stores the observation and ends the task `done` in one transaction.
 
-        Returns the tag list of the repository as it stands now. Once it is complete, what is stored of any
-        digest names every tag that does.
+        Returns the tag list that is stored now. Once the list is complete, the stored snapshots name all tags
+        of their digests.
         """
         readers = Readers(self._facts, self._listings, self._snapshots)
         async with self._database.write() as connection:
-            learned = await ObservationWriter(connection, readers, findings).learn()
+            learned = await ObservationWriter(connection, readers, observation).learn()
             if done is not None:
                 await forget(connection, done)
         self.revision += learned.changed
         return learned.listing
 
     async def delete_before(self, moment: datetime) -> int:
-        """Snapshots not renewed since `moment`, and what is known of repositories that have none left.
+        """Deletes snapshots older than `moment`, and old facts of repositories without snapshots.
 
         Returns how many snapshots were deleted.
         """

@@ -1,4 +1,4 @@
-"""Digests that wait to be looked into: the only SQL for this table."""
+"""Stores the lookups that wait or run."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -37,16 +37,16 @@ inference_tasks = Table(
 
 
 class TaskStore:
-    """Progress is not kept: it means nothing to the next process."""
+    """Does not store progress: it means nothing to the next process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._reader = task_reader()
 
     async def load(self) -> list[InferenceTask]:
-        """The oldest first. What cannot be read is dropped: whoever needs the digest asks again."""
-        async with self._database.write() as connection:
-            return sorted(await self._reader.mend(connection), key=lambda task: task.enqueued_at)
+        """The oldest first."""
+        async with self._database.read() as connection:
+            return sorted(await self._reader.read(connection), key=lambda task: task.enqueued_at)
 
     async def save(self, tasks: Collection[InferenceTask], dropped: Iterable[DigestKey] = ()) -> None:
         async with self._database.write() as connection:
