@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from dockrev.errors import Json
-
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
@@ -12,7 +10,3 @@ class Blocker:
     code: str
     text: str
     remedy: str | None = None
-
-    def as_json(self) -> dict[str, Json]:
-        fields: dict[str, Json] = {"code": self.code, "text": self.text}
-        return fields if self.remedy is None else {**fields, "remedy": self.remedy}

@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 
 from aiohttp import ClientResponse, ClientSession
 
+from tests.documents import faults
+
 Document = Mapping[str, Any]
 Value = TypeVar("Value")
 
 _PATIENCE_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.1
+_OPENAPI: list[Document] = []
 
 
 class Refused(Exception):
@@ -76,8 +79,21 @@ class Api:
         return await until(lambda: self.stack(name), complete)
 
     async def job(self, job_id: str) -> Document:
-        job: Document = (await self.get(f"/api/jobs/{job_id}"))["job"]
+        """Held against the OpenAPI document, as all its events are."""
+        answer = await self.get(f"/api/jobs/{job_id}")
+        document = await self._openapi()
+        assert not faults(document, "JobAnswer", answer)
+        job: Document = answer["job"]
+        for line in job["logs"]:
+            if line["level"] == "event":
+                assert not faults(document, "JobEvent", json.loads(line["msg"]))
         return job
+
+    async def _openapi(self) -> Document:
+        """Of this server; the same for every server of these sources."""
+        if not _OPENAPI:
+            _OPENAPI.append(await self.get("/api/openapi.json"))
+        return _OPENAPI[0]
 
     async def start_check(self, **body: str) -> str:
         check_id: str = (await self.post("/api/checks", body or {"scope": "all"}))["checkId"]
@@ -103,7 +119,11 @@ class Api:
             asyncio.timeout(_PATIENCE_SECONDS),
             self.stream(f"/api/jobs/{job_id}/events", headers) as events,
         ):
-            return [event async for event in events]
+            told = [event async for event in events]
+        document = await self._openapi()
+        for event in told:
+            assert not faults(document, "JobLine", event.data)
+        return told
 
     @asynccontextmanager
     async def stream(

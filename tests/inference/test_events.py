@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 import orjson
 
+from dockrev.inference.documents import InferenceEvent, TaskEnqueued
 from dockrev.inference.events import EventBuffer
 from tests.fakes.clock import MovableClock
 from tests.inference.building import need
@@ -25,7 +26,7 @@ async def read(ring: EventBuffer, after: int, count: int) -> list[tuple[int | No
 def ring_of(count: int, kept: int = 2_000) -> EventBuffer:
     ring = EventBuffer(MovableClock(), kept)
     for number in range(1, count + 1):
-        ring.publish(f"event {number}", {})
+        ring.publish(InferenceEvent(type=f"event {number}"))
     return ring
 
 
@@ -65,7 +66,7 @@ async def test_a_reader_that_falls_behind_while_it_reads_is_told_too() -> None:
     async with asyncio.timeout(5), aclosing(ring.after(0)) as events:
         assert (await anext(events)).id == 1
         for number in range(2, 9):
-            ring.publish(f"event {number}", {})
+            ring.publish(InferenceEvent(type=f"event {number}"))
         told = await anext(events)
     assert orjson.loads(told.data)["type"] == "resync_required"
     assert told.id == 9
@@ -76,16 +77,16 @@ async def test_an_id_of_an_earlier_process_gets_nothing_until_the_numbers_catch_
     async with asyncio.timeout(5), aclosing(ring.after(3)) as events:
         waiting = asyncio.ensure_future(anext(events))
         await asyncio.sleep(0)
-        ring.publish("event 3", {})
+        ring.publish(InferenceEvent(type="event 3"))
         await asyncio.sleep(0)
         assert not waiting.done()
-        ring.publish("event 4", {})
+        ring.publish(InferenceEvent(type="event 4"))
         assert (await waiting).id == 4
 
 
 async def test_a_task_is_named_in_its_events() -> None:
     ring, wanted = EventBuffer(MovableClock()), need("1.4.0")
-    ring.publish_task("task_enqueued", wanted.key, wanted.reason)
+    ring.publish(TaskEnqueued.about(wanted.key, wanted.reason))
     document = orjson.loads(ring.kept[0].data)
     assert document == {
         "type": "task_enqueued",

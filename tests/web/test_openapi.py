@@ -7,15 +7,16 @@ from dockrev.config import AuthConfig
 from dockrev.errors import Conflict
 from dockrev.web.access import Access, Secret
 from dockrev.web.application import create_web_app
+from dockrev.web.envelope import responses
 from dockrev.web.event_schema import EventSchema
 from dockrev.web.identity import Principal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.sse import EventStream
 from dockrev.web.wire import Nullable, Wire, WireResponse
 from tests.web.asgi import ask
 
 ENVELOPE = {"$ref": "#/components/schemas/ErrorEnvelope"}
+AUTH_ENVELOPE = {"$ref": "#/components/schemas/AuthDetailsEnvelope"}
 
 
 class Check(Wire):
@@ -106,7 +107,9 @@ def test_every_error_is_the_envelope() -> None:
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 if int(status) >= 400:
-                    assert response["content"]["application/json"]["schema"] == ENVELOPE, (path, status)
+                    by_identity = status == "401" and {"ForwardAuth": []} in operation["security"]
+                    expected = AUTH_ENVELOPE if by_identity else ENVELOPE
+                    assert response["content"]["application/json"]["schema"] == expected, (path, status)
                     assert response["description"]
 
 

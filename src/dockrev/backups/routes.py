@@ -7,8 +7,8 @@ from dockrev.backups.documents import BackupRecordOut, BackupTargetDocument, bac
 from dockrev.backups.jobs import RestoreJobs
 from dockrev.backups.store import BackupStore
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.identity import CurrentPrincipal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire, WireResponse
 

@@ -12,8 +12,8 @@ from dockrev.hosts.local import LOCAL
 from dockrev.stacks.models import ArchivedFilter
 from dockrev.stacks.wire import Archived
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.identity import CurrentPrincipal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, Timestamp, Wire, WireResponse
 

@@ -17,7 +17,7 @@ from dockrev.ignores.wire import (
     rule_out,
 )
 from dockrev.web.access import Access
-from dockrev.web.openapi import responses
+from dockrev.web.envelope import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import WireResponse
 

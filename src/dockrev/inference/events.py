@@ -1,14 +1,13 @@
 """The events of the queue, kept in memory and numbered from 1 in each process."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import orjson
 
 from dockrev.clock import Clock, timestamp
-from dockrev.errors import Json
+from dockrev.inference.documents import InferenceEvent, ResyncRequired
 from dockrev.signals import Wakeup
-from dockrev.versions.models import DigestKey, InferenceReason
 from dockrev.web.server_event import ServerEvent
 
 _KEPT = 2000
@@ -29,23 +28,11 @@ class EventBuffer:
         """The newest events, in order."""
         return tuple(self._events)
 
-    def publish(self, kind: str, fields: Mapping[str, Json]) -> None:
+    def publish(self, event: InferenceEvent) -> None:
         self.latest += 1
-        document = {"type": kind, "ts": timestamp(self._clock.now()), **fields}
+        document = {"type": event.type, "ts": timestamp(self._clock.now())} | event.document()
         self._events.append(ServerEvent(_NAME, orjson.dumps(document).decode(), self.latest))
         self._added.wake()
-
-    def publish_task(
-        self, kind: str, key: DigestKey, reason: InferenceReason, fields: Mapping[str, Json] | None = None
-    ) -> None:
-        about = {
-            "key": str(key),
-            "imageRepo": key.repository,
-            "digest": key.digest,
-            "hostPlatform": str(key.platform),
-            "reason": reason.value,
-        }
-        self.publish(kind, about | dict(fields or {}))
 
     async def after(self, last_id: int) -> AsyncGenerator[ServerEvent, None]:
         """Every event after `last_id`, without end. An id of an earlier process is waited for."""
@@ -65,13 +52,8 @@ class EventBuffer:
     def _resync(self, last_id: int) -> int:
         """Says it in the ring, so that every reader looks anew; the id after which to go on."""
         before = self.latest
+        oldest = self._events[0].id or 0
         self.publish(
-            "resync_required",
-            {
-                "requestedAfterId": last_id,
-                "oldestAvailableId": self._events[0].id,
-                "latestEventId": before,
-                "reason": "buffer_overflow",
-            },
+            ResyncRequired(requested_after_id=last_id, oldest_available_id=oldest, latest_event_id=before)
         )
         return before

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 
 from dockrev.clock import Clock
+from dockrev.inference.documents import TaskEnqueued, TaskReasonUpgraded, TaskStarted
 from dockrev.inference.events import EventBuffer
 from dockrev.signals import Wakeup, is_set_within
 from dockrev.versions.models import (
@@ -166,12 +167,11 @@ class TaskQueue:
                 continue
             self._tasks[key] = _with_lookup(before, task.lookup, task.updated_at)
             if before.reason is not task.reason:
-                self._events.publish_task(
-                    "task_reason_upgraded", key, task.reason, {"fromReason": before.reason.value}
-                )
+                upgraded = TaskReasonUpgraded.about(key, task.reason, from_reason=before.reason)
+                self._events.publish(upgraded)
         for key, task in change.added.items():
             self._tasks[key] = task
-            self._events.publish_task("task_enqueued", key, task.reason)
+            self._events.publish(TaskEnqueued.about(key, task.reason))
         self._changed.wake()
 
     async def next(self) -> InferenceTask:
@@ -214,7 +214,7 @@ class TaskQueue:
         )
         await self._store.save([started])
         self._tasks[task.key] = started
-        self._events.publish_task("task_started", task.key, started.reason)
+        self._events.publish(TaskStarted.about(task.key, started.reason))
         return started
 
     def _wait_seconds(self) -> float:

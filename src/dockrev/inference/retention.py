@@ -1,12 +1,13 @@
 """Snapshots that nobody renewed are deleted after 30 days; how that went is kept for the overview."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
-from dockrev.clock import Clock, timestamp
-from dockrev.errors import Json, StorageError
+from dockrev.clock import Clock
+from dockrev.errors import StorageError
+from dockrev.inference.documents import SnapshotsPurged
 from dockrev.inference.events import EventBuffer
 from dockrev.versions.models import RetentionRun
 from dockrev.versions.store import VersionStore
@@ -39,19 +40,17 @@ class SnapshotRetention:
         except StorageError as error:
             failure = error.message
         run = RetentionRun(now, deleted, round((time.monotonic() - began) * 1000), failure)
-        self._events.publish("gc_ran", _told(run, cutoff))
+        self._events.publish(
+            SnapshotsPurged(
+                cutoff=cutoff,
+                deleted=run.deleted,
+                duration_ms=run.duration_ms,
+                ok=run.error is None,
+                error=run.error,
+            )
+        )
         try:
             await self._versions.record_retention(run)
         except StorageError as error:
             log.warning("Old snapshots not deleted", action="inference.purge_failed", cause=error.message)
         return run
-
-
-def _told(run: RetentionRun, cutoff: datetime) -> dict[str, Json]:
-    told: dict[str, Json] = {
-        "cutoff": timestamp(cutoff),
-        "deleted": run.deleted,
-        "durationMs": run.duration_ms,
-        "ok": run.error is None,
-    }
-    return told if run.error is None else told | {"error": run.error}

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from dockrev.clock import Clock
 from dockrev.errors import InvalidArgument, NotFound
+from dockrev.inference.documents import EVENTS, ScanOut
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.full_scan import FullScan
 from dockrev.inference.overview import OverviewFilter, OverviewStatus, page, rows
@@ -20,24 +21,20 @@ from dockrev.inference.wire import (
     SnapshotAnswer,
     SnapshotPending,
     overview_answer,
-    scan_out,
 )
 from dockrev.oci.digest import FORMS, Digest
 from dockrev.registry.client import RegistryClient
 from dockrev.versions.models import InferenceReason, Lookup
 from dockrev.versions.store import VersionStore
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.errors import invalid
-from dockrev.web.openapi import responses
 from dockrev.web.query import blank_means
 from dockrev.web.router import ApiRouter
 from dockrev.web.shutdown import Shutdown
 from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import WireResponse
 
-_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
 _PENDING: dict[int | str, dict[str, Any]] = {
     202: {"model": SnapshotPending, "description": "The digest is being looked into"}
 }
@@ -102,8 +99,7 @@ class InferenceRoutes:
             "/api/version-inference/events",
             self.events,
             methods=["GET"],
-            response_class=Response,
-            responses=_EVENTS,
+            events=EVENTS,
         )
 
     async def digest_tags(self, service_id: str, digest: str = "") -> Response:
@@ -119,7 +115,7 @@ class InferenceRoutes:
                 digest=asked or "",
                 tags=list(found.tags),
                 repo_tags=list(found.names),
-                scan=scan_out(found.scan),
+                scan=ScanOut.of(found.scan),
             )
         )
 
@@ -137,7 +133,7 @@ class InferenceRoutes:
                 digest=key.digest,
                 tags=list(snapshot.tags),
                 checked_at=snapshot.checked_at,
-                scan=scan_out(snapshot.scan),
+                scan=ScanOut.of(snapshot.scan),
             )
         )
 

@@ -6,29 +6,19 @@ from collections.abc import Iterable, Sequence
 from pydantic import Field
 
 from dockrev.http.rate_limit import HostUsage
+from dockrev.inference.documents import ProgressOut, ScanOut
 from dockrev.inference.overview import OverviewPage, OverviewRow, OverviewStatus
 from dockrev.inference.queue import CONCURRENCY
 from dockrev.inference.retention import EVERY, KEPT
 from dockrev.versions.models import (
-    InferencePhase,
-    InferenceProgress,
     InferenceReason,
     InferenceTask,
     RetentionRun,
-    ScanCounts,
     TaskStatus,
 )
 from dockrev.web.wire import Timestamp, Wire
 
 RETRY_AFTER_MS = 800
-
-
-class ScanOut(Wire):
-    repo_tags_total: int
-    repo_tags_considered: int
-    manifests_ok: int
-    manifests_timeout: int
-    manifests_error: int
 
 
 class DigestTagsAnswer(Wire):
@@ -63,23 +53,6 @@ class RefreshAnswer(Wire):
     image_repo: str
     digest: str
     reason: str
-
-
-class ProgressOut(Wire):
-    """`assigned*`: tags asked about; `result*`: tags answered, which the plain fields repeat."""
-
-    phase: InferencePhase
-    message: str
-    current: int
-    total: int
-    percent: int
-    assigned_current: int
-    assigned_total: int
-    assigned_percent: int
-    result_current: int
-    result_total: int
-    result_percent: int
-    updated_at: Timestamp
 
 
 class TaskOut(Wire):
@@ -160,38 +133,6 @@ class OverviewAnswer(Wire):
     total: int
 
 
-def scan_out(scan: ScanCounts) -> ScanOut:
-    return ScanOut(
-        repo_tags_total=scan.total,
-        repo_tags_considered=scan.considered,
-        manifests_ok=scan.ok,
-        manifests_timeout=scan.timeout,
-        manifests_error=scan.error,
-    )
-
-
-def progress_out(progress: InferenceProgress) -> ProgressOut:
-    done, total = progress.result, progress.total
-    return ProgressOut(
-        phase=progress.phase,
-        message=progress.message,
-        current=done,
-        total=total,
-        percent=_percent(done, total),
-        assigned_current=progress.assigned,
-        assigned_total=total,
-        assigned_percent=_percent(progress.assigned, total),
-        result_current=done,
-        result_total=total,
-        result_percent=_percent(done, total),
-        updated_at=progress.updated_at,
-    )
-
-
-def _percent(part: int, whole: int) -> int:
-    return 100 * part // whole if whole else 0
-
-
 def overview_answer(
     tasks: Iterable[InferenceTask],
     dropped: int,
@@ -266,7 +207,7 @@ def _task(task: InferenceTask) -> TaskOut:
         started_at=task.started_at,
         updated_at=task.updated_at,
         not_before=task.not_before,
-        progress=progress_out(task.progress) if task.progress else None,
+        progress=ProgressOut.of(task.progress) if task.progress else None,
     )
 
 
@@ -280,5 +221,5 @@ def _row(row: OverviewRow) -> RowOut:
         reason=row.reason,
         checked_at=row.checked_at,
         updated_at=row.updated_at,
-        progress=progress_out(row.progress) if row.progress else None,
+        progress=ProgressOut.of(row.progress) if row.progress else None,
     )

@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from dockrev.clock import Clock, timestamp
-from dockrev.errors import Json, StorageError
+from dockrev.clock import Clock
+from dockrev.errors import StorageError
+from dockrev.inference.documents import ProgressOut, TaskFinished, TaskProgressed
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.lookup import DigestLookup, LookupOutcome
 from dockrev.inference.queue import CONCURRENCY, TaskQueue
 from dockrev.inference.service_images import ServiceImages
-from dockrev.inference.wire import progress_out, scan_out
 from dockrev.versions.models import (
-    DigestSnapshot,
     InferencePhase,
     InferenceProgress,
     InferenceReason,
@@ -117,8 +116,11 @@ class InferenceWorker:
 
         if not await self._queue.finish(task, record):
             return False
-        told = _failure(error) if error or outcome is None else _success(outcome.snapshot)
-        self._events.publish_task("task_finished", task.key, task.reason, told)
+        if error or outcome is None:
+            finished = TaskFinished.about(task.key, task.reason, status="error", error=error)
+        else:
+            finished = TaskFinished.success(task.key, task.reason, outcome.snapshot)
+        self._events.publish(finished)
         return True
 
 
@@ -150,18 +152,5 @@ class _Ticker:
 
     def _publish(self, progress: InferenceProgress) -> None:
         self._held, self._phase, self._shown_at = None, progress.phase, self._now()
-        told = progress_out(progress).model_dump(mode="json", by_alias=True)
-        self._events.publish_task("task_progress", self._task.key, self._task.reason, told)
-
-
-def _success(snapshot: DigestSnapshot) -> dict[str, Json]:
-    return {
-        "status": "success",
-        "checkedAt": timestamp(snapshot.checked_at),
-        "allFailed": snapshot.all_failed,
-        "scan": scan_out(snapshot.scan).model_dump(by_alias=True),
-    }
-
-
-def _failure(error: str | None) -> dict[str, Json]:
-    return {"status": "error", "error": error}
+        shown = dict(ProgressOut.of(progress))
+        self._events.publish(TaskProgressed.about(self._task.key, self._task.reason, **shown))

@@ -11,9 +11,9 @@ from dockrev.jobs.models import JobFilter, JobStatus
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
-from dockrev.jobs.wire import JobAnswer, JobDocuments, JobListAnswer
+from dockrev.jobs.wire import JobAnswer, JobDocuments, JobEnded, JobListAnswer
 from dockrev.web.access import Access
-from dockrev.web.openapi import responses
+from dockrev.web.envelope import responses
 from dockrev.web.query import blank_means
 from dockrev.web.router import ApiRouter
 from dockrev.web.shutdown import Shutdown
@@ -46,7 +46,12 @@ class JobRoutes:
             response_model=documents.answer,
             responses=missing,
         )
-        add("/api/jobs/{job_id}/cancel", self.cancel, methods=["POST"], responses=responses(404, 409, 503))
+        add(
+            "/api/jobs/{job_id}/cancel",
+            self.cancel,
+            methods=["POST"],
+            responses=responses(404, 503) | responses(409, details=JobEnded),
+        )
         add(
             "/api/jobs/{job_id}/events",
             self.job_events,

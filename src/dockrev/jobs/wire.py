@@ -64,6 +64,18 @@ class JobAnswer(Wire):
     job: JobDetailOut
 
 
+class JobRunning(Wire):
+    """The details of a 409: an unfinished job stands against the new one."""
+
+    existing_job_id: str
+
+
+class JobEnded(Wire):
+    """The details of a 409: the job cannot be cancelled any more."""
+
+    status: JobStatus
+
+
 class JobDocuments:
     """What is answered about jobs of these kinds, and the models of it in the OpenAPI document."""
 

@@ -4,10 +4,11 @@ from typing import Literal
 
 from dockrev.jobs.models import Reason, Scope
 from dockrev.jobs.targets import require_target
+from dockrev.jobs.wire import JobRunning
 from dockrev.runtime_scans.jobs import RuntimeScanJobs
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.identity import CurrentPrincipal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire
 
@@ -32,7 +33,7 @@ class RuntimeScanRoutes:
             self.create,
             methods=["POST"],
             response_model=RuntimeScanAnswer,
-            responses=responses(409, 503),
+            responses=responses(503) | responses(409, details=JobRunning),
         )
 
     async def create(self, request: RuntimeScanRequest, principal: CurrentPrincipal) -> RuntimeScanAnswer:

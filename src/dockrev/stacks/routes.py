@@ -18,8 +18,8 @@ from dockrev.stacks.wire import (
 )
 from dockrev.versions.models import Lookup
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.etag import caching, etag_of, not_modified
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, WireResponse
 

@@ -12,8 +12,8 @@ from dockrev.stacks.models import BackupChoice, ServiceSettings
 from dockrev.stacks.store import StackStore
 from dockrev.stacks.wire import SettingsOut, settings_out
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.identity import CurrentPrincipal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Done, Wire
 

@@ -2,10 +2,11 @@
 
 from dockrev.jobs.models import Reason, Scope
 from dockrev.jobs.targets import require_target
+from dockrev.jobs.wire import JobRunning
 from dockrev.update_checks.jobs import CheckJobs
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.identity import CurrentPrincipal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire
 
@@ -30,7 +31,7 @@ class CheckRoutes:
             self.create,
             methods=["POST"],
             response_model=CheckAnswer,
-            responses=responses(409, 503),
+            responses=responses(503) | responses(409, details=JobRunning),
         )
 
     async def create(self, request: CheckRequest, principal: CurrentPrincipal) -> CheckAnswer:

@@ -8,7 +8,10 @@ from dockrev.jobs.events import JobEvent
 from dockrev.jobs.models import JobSummary
 from dockrev.replacement.outcome import ServiceStatus
 from dockrev.replacement.ports import StepStatus
+from dockrev.stacks.update_state import ArchMatch
+from dockrev.stacks.wire import BlockerOut
 from dockrev.updates.models import UpdateMode
+from dockrev.web.envelope import ErrorDetails
 from dockrev.web.wire import Nullable, Wire
 
 
@@ -127,3 +130,27 @@ class UpdateStateSettled(JobEvent):
     runtime_digest: Nullable[str]
     candidate_present: bool
     inference_ok: bool
+
+
+class UpdateRefusal(ErrorDetails):
+    """The details of a 400. `errors`, `field` and `value` are about the form of the request.
+
+    The others are about a service that cannot be updated, or about targets that differ from the services that
+    can be updated.
+    """
+
+    service_id: str | None = None
+    expected_tag: str | None = None
+    got_tag: str | None = None
+    arch_match: ArchMatch | None = None
+    blockers: list[BlockerOut] | None = None
+    missing_service_ids: list[str] | None = None
+    extra_service_ids: list[str] | None = None
+
+
+class StaleDigest(Wire):
+    """The details of a 409: the tag names another image than the one that was approved."""
+
+    service_id: str
+    expected_digest: Nullable[str]
+    got_digest: str

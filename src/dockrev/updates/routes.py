@@ -1,10 +1,12 @@
 """Asking for an update."""
 
+from dockrev.jobs.wire import JobRunning
+from dockrev.updates.documents import StaleDigest, UpdateRefusal
 from dockrev.updates.jobs import UpdateJobs
 from dockrev.updates.request import UpdateIn, parse_request
 from dockrev.web.access import Access
+from dockrev.web.envelope import responses
 from dockrev.web.identity import CurrentPrincipal
-from dockrev.web.openapi import responses
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire
 
@@ -22,7 +24,9 @@ class UpdateRoutes:
             self.create,
             methods=["POST"],
             response_model=UpdateAnswer,
-            responses=responses(409, 502, 503),
+            responses=responses(502, 503)
+            | responses(400, details=UpdateRefusal)
+            | responses(409, details=StaleDigest | JobRunning),
         )
 
     async def create(self, given: UpdateIn, principal: CurrentPrincipal) -> UpdateAnswer:

@@ -14,6 +14,8 @@ from dockrev.oci.ref import ImageRef
 from dockrev.stacks.updatable import OWN_SERVICE, PLATFORM_MISMATCH, refusals
 from dockrev.stacks.update_state import ArchMatch
 from dockrev.stacks.views import ServiceView, StackView
+from dockrev.stacks.wire import blocker_out
+from dockrev.updates.documents import StaleDigest, UpdateRefusal
 from dockrev.updates.models import ApprovedTarget, ServicePlan, StackPlan, UpdatePlan, UpdateRequest
 from dockrev.versions.tags import is_strict_semver, parse_version
 
@@ -108,10 +110,9 @@ def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
     if given != actionable:
         raise InvalidArgument(
             "targets differ from the services that can be updated; look at the stacks again",
-            {
-                "missingServiceIds": sorted(actionable - given),
-                "extraServiceIds": sorted(given - actionable),
-            },
+            UpdateRefusal(
+                missing_service_ids=sorted(actionable - given), extra_service_ids=sorted(given - actionable)
+            ).document(),
         )
 
 
@@ -121,35 +122,39 @@ def _require_valid(target: ApprovedTarget, one: ServiceView, request: UpdateRequ
     forbidding = {blocker.code: blocker for blocker in _refusals(one, request, by_name=True)}
     mismatch = forbidding.pop(PLATFORM_MISMATCH, None)
     if OWN_SERVICE in forbidding:
-        raise _refused(
-            service.name, forbidding[OWN_SERVICE], {"serviceId": service.id, "reason": OWN_SERVICE}
-        )
+        raise _refused(one, forbidding[OWN_SERVICE])
     if target.tag != state.tag:
         raise InvalidArgument(
             f"{service.name} is on tag {state.tag}, and an update keeps the tag",
-            {"serviceId": service.id, "expectedTag": state.tag, "gotTag": target.tag},
+            UpdateRefusal(service_id=service.id, expected_tag=state.tag, got_tag=target.tag).document(),
         )
-    for code, blocker in forbidding.items():
-        raise _refused(service.name, blocker, {"serviceId": service.id, "reason": code})
+    for blocker in forbidding.values():
+        raise _refused(one, blocker)
     candidate = state.candidate
     if candidate is None or candidate.digest != target.digest:
         raise Conflict(
             f"what {service.name} was approved for is not what its tag names now; check again",
-            {
-                "serviceId": service.id,
-                "expectedDigest": candidate.digest if candidate else None,
-                "gotDigest": target.digest,
-            },
+            StaleDigest(
+                service_id=service.id,
+                expected_digest=candidate.digest if candidate else None,
+                got_digest=target.digest,
+            ).document(),
         )
     if mismatch:
-        details: dict[str, Json] = {"serviceId": service.id, "archMatch": ArchMatch.MISMATCH.value}
-        raise _refused(service.name, mismatch, details)
+        raise _refused(one, mismatch)
 
 
-def _refused(name: str, blocker: Blocker, details: dict[str, Json]) -> InvalidArgument:
+def _refused(one: ServiceView, blocker: Blocker) -> InvalidArgument:
     remedy = f" {blocker.remedy}" if blocker.remedy else ""
-    message = f"{name} cannot be updated: {blocker.text}.{remedy}"
-    return InvalidArgument(message, {**details, "blockers": [blocker.as_json()]})
+    message = f"{one.service.name} cannot be updated: {blocker.text}.{remedy}"
+    mismatch = blocker.code == PLATFORM_MISMATCH
+    details = UpdateRefusal(
+        service_id=one.service.id,
+        reason=None if mismatch else blocker.code,
+        arch_match=ArchMatch.MISMATCH if mismatch else None,
+        blockers=[blocker_out(blocker)],
+    )
+    return InvalidArgument(message, details.document())
 
 
 def _stack_plan(

@@ -9,7 +9,6 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import JsonValue
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,7 +17,6 @@ from starlette.types import ExceptionHandler
 
 from dockrev.errors import AppError, InvalidArgument, Json
 from dockrev.web.request_log import logged_path
-from dockrev.web.wire import Wire
 
 log = structlog.get_logger()
 
@@ -30,16 +28,6 @@ _OTHER_WORDS: Final = {
     "dict_type": "Input should be an object",
     "tuple_type": "Input should be a valid list",
 }
-
-
-class ErrorBody(Wire):
-    code: str
-    message: str
-    details: dict[str, JsonValue]
-
-
-class ErrorEnvelope(Wire):
-    error: ErrorBody
 
 
 def invalid(field: str, message: str) -> InvalidArgument:
