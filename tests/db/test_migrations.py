@@ -87,6 +87,18 @@ def test_the_migrations_build_what_the_code_declares(tmp_path: Path) -> None:
     assert schema_of(tmp_path / "migrated.db") == schema_of(tmp_path / "declared.db")
 
 
+def test_a_new_file_is_as_the_migrations_would_have_built_it(tmp_path: Path) -> None:
+    """If this fails, run scripts/write-schema."""
+    migrate(tmp_path / "created.db")
+    _migrated_to(tmp_path / "migrated.db", "head")
+    assert content_of(tmp_path / "created.db") == content_of(tmp_path / "migrated.db")
+
+
+def content_of(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return sorted(connection.iterdump())
+
+
 def test_alembic_finds_nothing_left_to_do(tmp_path: Path) -> None:
     migrate(tmp_path / "x.db")
     engine = engine_of(tmp_path / "x.db")

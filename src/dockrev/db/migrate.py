@@ -10,11 +10,13 @@ HEAD = "0009"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_SNAPSHOT = Path(__file__).parent / "schema.sql"
+"""What the migrations build, up to the revision that it names; `scripts/write-schema` writes it."""
 
 
 def migrate(path: Path) -> None:
     """Raises StorageError when the file was written by a newer release."""
-    stored = revision(path)
+    stored = revision(path) or _create(path)
     if stored == HEAD:
         return
     from alembic import command  # noqa: PLC0415 -- slow to import, and only needed once a release
@@ -25,12 +27,23 @@ def migrate(path: Path) -> None:
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["path"] = path
     revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if stored is not None and stored not in revisions:
+    if stored not in revisions:
         raise StorageError(
             f"database {path}: it was written by a newer Dockrev (schema {stored}; this release: {HEAD}); "
             "start that release again, or restore the backup made before the upgrade"
         )
     command.upgrade(config, "head")
+
+
+def _create(path: Path) -> str | None:
+    """Builds the tables of a new file. Alembic would do so as well, but it takes 13 MB of memory."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.executescript(_SNAPSHOT.read_text(encoding="utf-8"))
+    except sqlite3.OperationalError:
+        if revision(path) is None:
+            raise  # else another process has built them meanwhile
+    return revision(path)
 
 
 def revision(path: Path) -> str | None:
