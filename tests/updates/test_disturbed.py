@@ -202,7 +202,7 @@ async def test_data_whose_backup_is_gone_is_left_alone_and_the_service_stays_sto
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "rollback"), job
     assert "the rollback failed too: " in outcomes(job)["web"]["reason"]
     backup_id = job["summary"]["stacks"][0]["backup"]["backupId"]
-    assert f"before anything else: dockrev backup restore {backup_id}" in outcomes(job)["web"]["reason"]
+    assert f"Before anything else, run: dockrev backup restore {backup_id}" in outcomes(job)["web"]["reason"]
     assert (data / "table").read_text() == "rows"
     assert deployed.runs("web") == set()
 
