@@ -18,7 +18,7 @@ import uvloop
 from dockrev.cli.logs import configure_logs
 from dockrev.clock import SystemClock
 from dockrev.composition.read_side import ReadSide, open_read_side
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.hosts.local import LOCAL
 from dockrev.stacks.wire import stack_detail
 from dockrev.update_checks.models import CheckReport, CheckStep

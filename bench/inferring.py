@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.control import RegistryControl
 from bench.traffic import Kind
 from dockrev.clock import SystemClock
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.db.database import Database
 from dockrev.errors import NotFound
 from dockrev.images.models import TagState

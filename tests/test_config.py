@@ -11,15 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dockrev.config import (
-    RETIRED,
-    AuthConfig,
-    Config,
-    DiscoveryConfig,
-    HttpAddress,
-    LogConfig,
-    RuntimeScanConfig,
-)
+from dockrev.config.server import RETIRED, Config, DiscoveryConfig, RuntimeScanConfig
+from dockrev.config.shared import AuthConfig, HttpAddress, LogConfig
 from dockrev.docker.address import EngineAddress
 from dockrev.errors import ConfigError
 from dockrev.oci.platform import Platform

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from dockrev.app import open_server
 from dockrev.clock import SystemClock, timestamp
-from dockrev.config import Config
+from dockrev.config.server import Config
 from tests.documents import faults, loose
 from tests.storage import migrated
 from tests.web.asgi import ask

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.config import Config
+from dockrev.config.server import Config
 from tests.test_config import problems
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 import dockrev
 from dockrev.app import open_server
 from dockrev.clock import SystemClock
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.web.access import Access
 from dockrev.web.router import ApiRoute
 

@@ -14,7 +14,8 @@ from dockrev.backups.routes import BackupRoutes
 from dockrev.clock import Clock
 from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.composition.write_side import WriteSide, build_write_side
-from dockrev.config import Config, DockerConfig
+from dockrev.config.server import Config
+from dockrev.config.shared import DockerConfig
 from dockrev.db.lock import only_server
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dockrev.backups.models import DataProgress
 from dockrev.clock import SystemClock
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.jobs.models import BackupMode

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.backups.models import BackupStatus, DataProgress, RecordStatus, TargetSkipReason
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from tests.backups.bench import Bench, bind, directory_of, fill, volume

@@ -12,7 +12,7 @@ from dockrev.background import every
 from dockrev.backups.manifest import Head
 from dockrev.backups.models import HeldContainer, RecordStatus
 from dockrev.backups.settings import HoldMode
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.hosts.local import LOCAL

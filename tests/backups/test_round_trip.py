@@ -10,7 +10,7 @@ import pytest
 
 from dockrev.backups.models import BackupSkipReason, BackupStatus, TargetSkipReason
 from dockrev.backups.settings import BackupSettings
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.errors import BackupError, Conflict

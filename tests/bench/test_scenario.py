@@ -13,7 +13,7 @@ from bench.scenario import Rig, Scenario
 from bench.scenarios import SCENARIOS
 from bench.traffic import Kind
 
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.oci.manifest import ACCEPT
 from dockrev.oci.ref import ImageRef
 

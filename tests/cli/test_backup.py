@@ -9,7 +9,7 @@ import pytest
 from dockrev.backups.models import BackupStatus
 from dockrev.backups.store import BackupStore
 from dockrev.clock import SystemClock
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.db.lock import only_server
 from dockrev.docker.engine import Engine

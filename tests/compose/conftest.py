@@ -5,7 +5,7 @@ import pytest
 
 from dockrev.compose.cli import Compose, child_environment
 from dockrev.compose.models import ProjectFiles
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from tests.compose.scripts import Script
 from tests.testbed.projects import ComposeVersion
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from dockrev.compose.cli import Compose
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 
 RENDERED = json.dumps({"services": {"web": {"image": "nginx:1"}}})
 

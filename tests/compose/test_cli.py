@@ -10,7 +10,7 @@ import pytest
 
 from dockrev.compose.cli import Compose, child_environment
 from dockrev.compose.models import ProjectFiles
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.errors import ComposeError
 from tests.compose.conftest import Folder
 from tests.compose.scripts import RENDERED, Script, find

@@ -8,7 +8,7 @@ import pytest
 
 from dockrev.compose.cli import Compose
 from dockrev.compose.models import UpOrder
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.errors import ComposeError
 from tests.compose.conftest import Folder
 from tests.compose.scripts import Script, find

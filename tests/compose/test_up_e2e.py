@@ -6,7 +6,7 @@ import pytest
 
 from dockrev.compose.cli import Compose
 from dockrev.compose.models import ProjectFiles, UpOrder
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.errors import ComposeError
 from tests.testbed.engine import Engine
 from tests.testbed.images import Images

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockrev.compose.lazy import LazyCompose
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.discovery.models import DiscoveredProject
 from dockrev.discovery.scan import Scanner

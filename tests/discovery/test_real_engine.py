@@ -10,7 +10,7 @@ import pytest
 
 from dockrev.clock import SystemClock
 from dockrev.compose.lazy import LazyCompose
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.discovery.models import DiscoveredProject, ProjectStatus
 from dockrev.discovery.store import ProjectStore

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.scanners import Scanners

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.engine import Engine
 from tests.fakes.engine import FakeEngine
 from tests.testbed.engine import Engine as RealEngine

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.address import EngineAddress
 
 TLS = Path("/certificates")

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.docker.events import ContainerEvent
 from dockrev.docker.snapshot import Container, ContainerState, Health, by_service

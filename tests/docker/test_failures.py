@@ -11,7 +11,7 @@ from ssl import SSLContext
 import pytest
 from aiohttp import web
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.errors import DockerError
 from tests.docker.certificates import make_authority, server_context

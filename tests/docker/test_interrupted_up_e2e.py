@@ -7,7 +7,7 @@ import pytest
 
 from dockrev.compose.cli import Compose
 from dockrev.compose.models import ProjectFiles, UpOrder
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine
 from dockrev.docker.interrupted_up import repair

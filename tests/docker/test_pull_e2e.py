@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.disk import free_bytes
 from dockrev.docker.engine import Engine
 from dockrev.docker.images import Images as EngineImages

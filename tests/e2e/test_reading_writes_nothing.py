@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from dockrev.app import open_server
 from dockrev.clock import SystemClock
-from dockrev.config import Config
+from dockrev.config.server import Config
 from tests.e2e.api import until
 from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry

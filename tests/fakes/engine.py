@@ -12,7 +12,7 @@ from typing import Self
 
 from aiohttp import web
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"

@@ -1,7 +1,7 @@
 """Hosts around an engine that a test has opened."""
 
 from dockrev.compose.lazy import LazyCompose
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.docker.process_identity import Traces
 from dockrev.hosts.host import Host

@@ -13,7 +13,7 @@ import pytest
 
 from dockrev.app import open_server
 from dockrev.clock import SystemClock
-from dockrev.config import Config
+from dockrev.config.server import Config
 from tests.e2e.api import Api, Document, until
 from tests.e2e.server_process import environment
 from tests.testbed.bed import Bed

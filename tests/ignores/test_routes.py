@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.db.database import Database
 from dockrev.ignores.invalid_rules import log_invalid_rules
 from dockrev.ignores.models import MatchKind

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.images.models import CheckError, TagState
 from dockrev.images.resolve import TagAnswer, TagQuestion, TagResolver
 from dockrev.oci.digest import Digest

@@ -7,7 +7,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Self
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.db.database import Database
 from dockrev.errors import NotFound
 from dockrev.http.client import Timeouts

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.inference.full_scan import FullScan, ScanTimeouts
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.web.application import create_web_app

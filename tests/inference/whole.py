@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from dockrev.clock import Clock
 from dockrev.composition.read_side import ReadSide, open_read_side
-from dockrev.config import AuthConfig, Config
+from dockrev.config.server import Config
+from dockrev.config.shared import AuthConfig
 from dockrev.inference.routes import InferenceRoutes
 from dockrev.oci.digest import Digest
 from dockrev.stacks.models import Service

@@ -11,7 +11,7 @@ from aiohttp import ClientResponse
 from fastapi import FastAPI
 
 from dockrev.clock import timestamp
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import (

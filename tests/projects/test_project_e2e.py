@@ -9,7 +9,7 @@ import pytest
 from dockrev.clock import SystemClock
 from dockrev.compose.lazy import LazyCompose
 from dockrev.compose.models import UpOrder
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.errors import ComposeError
 from dockrev.projects.project import ComposeProject

@@ -9,7 +9,7 @@ from typing import Protocol
 import orjson
 import pytest
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.http.client import Timeouts
 from dockrev.registry.client import RegistryClient, open_http
 from tests.fakes.clock import MovableClock

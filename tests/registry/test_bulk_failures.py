@@ -9,7 +9,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.http.failure import HttpFailure
 from dockrev.http.messages import HttpRequest

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.registry.credentials import Credential
 from dockrev.registry.endpoints import endpoints_for, redirect_target, target_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.clock import SystemClock
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.errors import ConfigError, RegistryError
 from dockrev.oci.ref import ImageRef
 from dockrev.registry.client import RegistryClient, open_http

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dockrev.clock import SystemClock
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.hosts.host import Host
 from dockrev.hosts.local import LOCAL

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import delete
 
 from dockrev.clock import SystemClock
-from dockrev.config import AuthConfig, DockerConfig
+from dockrev.config.shared import AuthConfig, DockerConfig
 from dockrev.discovery.scanners import Scanners
 from dockrev.docker.engine import Engine
 from dockrev.errors import DockerError

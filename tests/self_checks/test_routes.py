@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.db.database import Database
 from dockrev.errors import DockerError
 from dockrev.self_checks.check import CheckFinding, SelfCheck, ok

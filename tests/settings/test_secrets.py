@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from structlog.testing import capture_logs
 
 from dockrev.composition.read_side import open_read_side
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.db.database import Database
 from dockrev.errors import InvalidArgument, StorageError
 from dockrev.settings.secret import Secret

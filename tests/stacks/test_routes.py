@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dockrev.clock import timestamp
-from dockrev.config import AuthConfig, DockerConfig
+from dockrev.config.shared import AuthConfig, DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.hosts.directory import HostDirectory

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.db.database import Database
 from dockrev.stacks.settings_routes import SettingsRoutes
 from dockrev.stacks.store import StackStore, services

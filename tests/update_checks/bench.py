@@ -10,7 +10,8 @@ from typing import Self
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock, SystemClock
-from dockrev.config import DockerConfig, RegistryConfig
+from dockrev.config.server import RegistryConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
 from dockrev.hosts.directory import HostDirectory

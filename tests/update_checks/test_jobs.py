@@ -12,7 +12,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from dockrev.clock import SystemClock
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.discovery.scanners import Scanners
 from dockrev.errors import DockerError, InvalidArgument
 from dockrev.images.models import CheckError, TagState

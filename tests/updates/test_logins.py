@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockrev.clock import SystemClock
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.engine import Engine
 from dockrev.docker.images import Images as EngineImages
 from dockrev.docker.registry_login import RegistryLogin

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import ClientSession
 from starlette.types import ASGIApp
 
-from dockrev.config import HttpAddress
+from dockrev.config.shared import HttpAddress
 from dockrev.web.server import WebServer
 from dockrev.web.shutdown import Shutdown
 

@@ -11,7 +11,7 @@ from pydantic import StrictBool
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import InvalidArgument
 from dockrev.web.access import Access
 from dockrev.web.application import create_web_app

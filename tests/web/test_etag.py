@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import StorageError
 from dockrev.web.access import Access
 from dockrev.web.application import create_web_app

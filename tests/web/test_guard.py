@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
 from dockrev.web.access import Access, Secret, Signature
 from dockrev.web.application import create_web_app

@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
 from dockrev.web.identity import authorize, masked
 

@@ -3,7 +3,7 @@ from typing import Any, Literal
 import pytest
 from starlette.responses import PlainTextResponse
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import Conflict
 from dockrev.web.access import Access, Secret
 from dockrev.web.application import create_web_app

@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 from starlette.types import Scope
 
-from dockrev.config import Network
+from dockrev.config.shared import Network
 from dockrev.errors import CrossSiteRefused
 from dockrev.web.origin import refuse_cross_site
 

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
 from dockrev.web.router import ApiRouter

@@ -8,7 +8,7 @@ from aiohttp import ClientPayloadError, ClientResponse
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
 from dockrev.web.router import ApiRouter

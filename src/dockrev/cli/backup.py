@@ -23,7 +23,7 @@ from dockrev.cli.server_client import ServerClient, until_ended
 from dockrev.clock import Clock
 from dockrev.composition.read_side import open_read_side
 from dockrev.composition.write_side import WriteSide, build_write_side
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.db.database import Database
 from dockrev.db.lock import only_server
 from dockrev.docker.data import BackupTarget

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from dockrev.cli.rows import Problem, Row, Selection, exit_code, rows_of, select, summary_of
 from dockrev.clock import Clock
 from dockrev.composition.read_side import ReadSide, open_read_side
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.discovery.models import ProjectStatus
 from dockrev.errors import Json, StorageError
 from dockrev.hosts.local import LOCAL

@@ -5,7 +5,7 @@ from rich.markup import escape
 
 from dockrev.cli.printable import printable
 from dockrev.clock import Clock
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.self_checks.check import CheckStatus
 from dockrev.self_checks.doctor import doctor
 

@@ -6,7 +6,7 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-from dockrev.config import LogConfig
+from dockrev.config.shared import LogConfig
 
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,

@@ -21,7 +21,8 @@ from dockrev.cli.output import end_with_readers
 from dockrev.cli.printable import printable
 from dockrev.cli.signals import stop_is_success
 from dockrev.clock import SystemClock
-from dockrev.config import Config, LogConfig, effective_version
+from dockrev.config.server import Config
+from dockrev.config.shared import LogConfig, effective_version
 from dockrev.errors import AppError, ConfigError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Any, Self
 import aiohttp
 
 from dockrev.cli.operator import operator_name
-from dockrev.config import AuthConfig, Config
+from dockrev.config.server import Config
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import Conflict, Json, Unavailable, UpstreamError
 
 _TIMEOUT_SECONDS = 60.0

@@ -16,7 +16,7 @@ from dockrev.cli.table import print_rows
 from dockrev.clock import Clock
 from dockrev.composition.read_side import ReadSide, open_read_side
 from dockrev.composition.write_side import WriteSide, build_write_side
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.db.lock import only_server
 from dockrev.errors import Conflict, InvalidArgument, UpstreamError
 from dockrev.jobs.models import Job

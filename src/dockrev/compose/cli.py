@@ -18,7 +18,7 @@ from dockrev.compose.process import Command, Stream, collect, run
 from dockrev.compose.rendering import CannotRender, parse_rendered
 from dockrev.compose.sources import Source, read_sources
 from dockrev.compose.up_output import UpOutput
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.errors import ComposeError
 
 UP_SECONDS = 900.0

@@ -10,7 +10,7 @@ from dockrev.compose.cli import Compose
 from dockrev.compose.inputs import Stamps, stamp
 from dockrev.compose.models import EffectiveConfig, ProjectFiles
 from dockrev.compose.sources import read_sources
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.errors import ComposeError
 
 log = logging.getLogger(__name__)  # structlog would cost small processes 8 MB

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockrev.clock import Clock
-from dockrev.config import Config, DockerConfig
+from dockrev.config.server import Config
+from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.discovery.scan import Scanner
 from dockrev.discovery.scanners import Scanners

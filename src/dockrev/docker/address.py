@@ -8,7 +8,7 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.errors import DockerError
 
 _PORT, _TLS_PORT = 2375, 2376

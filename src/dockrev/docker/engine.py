@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import aiodocker
 import aiohttp
 
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker import labels
 from dockrev.docker.address import EngineAddress
 from dockrev.docker.events import FILTERS, ContainerEvent, parse_stream

@@ -8,7 +8,7 @@ from typing import Self
 
 from dockrev.clock import Clock
 from dockrev.compose.lazy import LazyCompose
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.docker.archives import Archives
 from dockrev.docker.containers import Containers
 from dockrev.docker.engine import Engine

@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from dockrev.clock import Clock
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.errors import ConfigError, InvalidArgument, RegistryError
 from dockrev.http.client import HttpClient, Timeouts, tls_context
 from dockrev.http.rate_limit import HostUsage, RateLimitPolicy, RateLimits

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from dockrev.clock import Clock
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.http.client import HttpClient, RequestOutdated
 from dockrev.http.messages import HttpRequest, HttpResponse, same_origin
 from dockrev.registry.auth import EndpointAuth

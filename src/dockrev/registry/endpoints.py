@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.oci.ref import DOCKER_HUB
 from dockrev.registry.credentials import Credential
 

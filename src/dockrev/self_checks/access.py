@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.self_checks.check import CheckFinding, fail, ok, warn
 
 

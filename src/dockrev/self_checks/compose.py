@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dockrev.compose.cli import Compose
-from dockrev.config import DockerConfig
+from dockrev.config.shared import DockerConfig
 from dockrev.self_checks.check import CheckFinding, ok, warn
 
 

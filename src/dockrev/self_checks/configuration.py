@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.self_checks.check import CheckFinding, CheckStatus
 
 

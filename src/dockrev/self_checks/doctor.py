@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from dockrev.clock import Clock
-from dockrev.config import Config
+from dockrev.config.server import Config
 from dockrev.docker.engine import Engine
 from dockrev.self_checks.access import check_access
 from dockrev.self_checks.authorities import check_authorities

@@ -6,7 +6,7 @@ from dockrev.backups.create import BackupCreator
 from dockrev.backups.restore import BackupRestorer
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
-from dockrev.config import UpdateConfig
+from dockrev.config.server import UpdateConfig
 from dockrev.discovery.scan import Scanner
 from dockrev.hosts.host import Host
 from dockrev.registry.client import RegistryClient

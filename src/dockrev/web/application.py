@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.web.errors import HANDLERS, install_error_handlers, unexpected
 from dockrev.web.guard import Guard
 from dockrev.web.head import HeadAsGet

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
 from dockrev.web.access import Access, RouteAccess, Secret, Signature
 from dockrev.web.body import BoundedRequest

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
 from dockrev.web.headers import RawHeaders, header
 from dockrev.web.peers import is_trusted

@@ -2,7 +2,7 @@
 
 import socket
 
-from dockrev.config import HttpAddress
+from dockrev.config.shared import HttpAddress
 from dockrev.errors import ConfigError
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from dockrev.config import AuthConfig
+from dockrev.config.shared import AuthConfig
 from dockrev.web.access import Access, RouteAccess
 from dockrev.web.envelope import MEANINGS, AuthDetails, ErrorDetails, envelope_of
 from dockrev.web.event_schema import EventSchema

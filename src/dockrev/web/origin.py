@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from dockrev.config import Network
+from dockrev.config.shared import Network
 from dockrev.errors import CrossSiteRefused
 from dockrev.web.headers import RawHeaders, header
 from dockrev.web.peers import is_trusted, peer_of

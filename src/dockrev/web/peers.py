@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.types import Scope
 
-from dockrev.config import Network
+from dockrev.config.shared import Network
 
 
 def peer_of(scope: Scope) -> str | None:

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dockrev.config import HttpAddress
+from dockrev.config.shared import HttpAddress
 from dockrev.web.errors import envelope
 from dockrev.web.security import secured
 from dockrev.web.shutdown import Shutdown

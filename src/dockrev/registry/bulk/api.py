@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.errors import Json
 from dockrev.http.client import HttpClient
 from dockrev.oci.ref import ImageRef

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from dockrev.clock import Clock
-from dockrev.config import RegistryConfig
+from dockrev.config.server import RegistryConfig
 from dockrev.errors import RegistryError, RegistryErrorCode
 from dockrev.http.client import HttpClient
 from dockrev.oci.ref import ImageRef

@@ -1,5 +1,5 @@
 """
-The configuration: read once from the environment, refused loudly, every fault listed.
+The configuration of the server and of the commands: every fault is listed at once.
 
 `docs/operations.md` explains each variable to operators; a test holds that list and this module together.
 """
@@ -9,54 +9,32 @@ import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 
+from dockrev.config.shared import (
+    AuthConfig,
+    DockerConfig,
+    HttpAddress,
+    LogConfig,
+    effective_version,
+    home_directory,
+    is_host_port,
+    read_auth,
+    read_docker,
+    read_http_address,
+    read_log,
+    split_list,
+)
+from dockrev.config.variables import Variables
 from dockrev.errors import ConfigError, InvalidArgument
-from dockrev.oci.platform import Platform
-from dockrev.variables import Variables
 
 _SECRET_KEY_BYTES = 32
-
-Network = IPv4Network | IPv6Network
-
-DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 
 RETIRED = {
     "DOCKREV_CHECK_CONCURRENCY": "the limit is seven requests at once for each registry",
     "DOCKREV_REGISTRY_PER_HOST_CONCURRENCY": "the limit is seven requests at once for each registry",
 }
 """Variables of older releases: ignored, and `dockrev doctor` and the log say so."""
-
-
-def effective_version(env: Mapping[str, str]) -> str:
-    """The package's, unless a container image says otherwise."""
-    return env.get("APP_EFFECTIVE_VERSION", "").strip() or version("dockrev")
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAddress:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class DockerConfig:
-    """Where the engine listens. `tls_directory` holds ca.pem, cert.pem and key.pem."""
-
-    host: str = DEFAULT_DOCKER_HOST
-    tls_directory: Path | None = None
-    platform: Platform | None = None
-    """Overrides what the engine says of itself."""
-    compose_bin: str | None = None
-    """None: `docker compose` when that plugin answers, else `docker-compose`. `docker`: its plugin."""
-    child_environment: Mapping[str, str] = field(default_factory=dict)
-    """What the Compose CLI inherits. No more: a variable too many would end up in someone's `${VAR}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +51,6 @@ class RegistryConfig:
     docker_hub_api_url: str = "https://hub.docker.com"
     quay_api_url: str = "https://quay.io"
     github_api_url: str = "https://api.github.com"
-
-
-@dataclass(frozen=True, slots=True)
-class AuthConfig:
-    user_header: str = "x-forwarded-user"
-    group_header: str = "remote-groups"
-    allowed_user: str | None = None
-    allowed_group: str | None = None
-    allow_anonymous: bool = True
-    """Counts only while neither an allowed user nor an allowed group is set."""
-    trusted_proxies: tuple[Network, ...] | None = None
-    """Peers whose identity headers are believed; None: any peer."""
-
-    @property
-    def has_allow_list(self) -> bool:
-        return self.allowed_user is not None or self.allowed_group is not None
-
-    @property
-    def admits_anonymous(self) -> bool:
-        """An allow-list, once set, ends anonymous access."""
-        return self.allow_anonymous and not self.has_allow_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +72,6 @@ class UpdateConfig:
     retry_max_attempts: int = 3
     retry_base_ms: int = 300
     retry_max_ms: int = 3000
-
-
-@dataclass(frozen=True, slots=True)
-class LogConfig:
-    level: str = "info"
-    format: str = "auto"
-    """`auto`: colours on a terminal, JSON elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +102,12 @@ class Config:
         read = Variables(env)
         config = cls(
             version=effective_version(env),
-            http=read.parsed("DOCKREV_HTTP_ADDR", _http_address, HttpAddress("0.0.0.0", 50883)),  # noqa: S104 -- a server in a container listens on all its interfaces
+            http=read_http_address(read, "DOCKREV_HTTP_ADDR", HttpAddress("0.0.0.0", 50883)),  # noqa: S104 -- a server in a container listens on all its interfaces
             db_path=Path(read.text("DOCKREV_DB_PATH") or "data/dockrev.sqlite3").absolute(),
             secret_key=_secret_key(read),
-            docker=_docker(read),
+            docker=read_docker(read),
             registry=_registry(read),
-            auth=_auth(read),
+            auth=read_auth(read),
             discovery=DiscoveryConfig(
                 interval_seconds=read.integer("DOCKREV_DISCOVERY_INTERVAL_SECONDS", 60, minimum=10),
                 max_actions=read.integer("DOCKREV_DISCOVERY_MAX_ACTIONS", 200, minimum=1),
@@ -166,11 +116,8 @@ class Config:
             runtime_scan=RuntimeScanConfig(
                 interval_seconds=read.integer("DOCKREV_RUNTIME_SCAN_INTERVAL_SECONDS", 600, minimum=30),
             ),
-            log=LogConfig(
-                level=read.choice("DOCKREV_LOG_LEVEL", ("info", "debug", "warning", "error")),
-                format=read.choice("DOCKREV_LOG_FORMAT", ("auto", "json", "console")),
-            ),
-            cache_directory=Path(read.text("XDG_CACHE_HOME") or _home(read) / ".cache") / "dockrev",
+            log=read_log(read),
+            cache_directory=Path(read.text("XDG_CACHE_HOME") or home_directory(read) / ".cache") / "dockrev",
             warnings=_warnings(read),
         )
         if read.problems:
@@ -178,23 +125,8 @@ class Config:
         return config
 
 
-def _docker(read: Variables) -> DockerConfig:
-    tls = None
-    if read.text("DOCKER_TLS_VERIFY"):
-        tls = Path(read.text("DOCKER_CERT_PATH") or _home(read) / ".docker")
-    return DockerConfig(
-        host=read.parsed("DOCKER_HOST", _docker_host, DEFAULT_DOCKER_HOST),
-        tls_directory=tls,
-        platform=read.parsed("DOCKREV_HOST_PLATFORM", Platform.parse, None),
-        compose_bin=read.text("DOCKREV_COMPOSE_BIN"),
-        child_environment={
-            name: value for name in ("PATH", "HOME", "DOCKER_CONFIG") if (value := read.text(name))
-        },
-    )
-
-
 def _registry(read: Variables) -> RegistryConfig:
-    directory = Path(read.text("DOCKER_CONFIG") or _home(read) / ".docker")
+    directory = Path(read.text("DOCKER_CONFIG") or home_directory(read) / ".docker")
     named = read.text("DOCKREV_DOCKER_CONFIG")
     ca_file = read.text("DOCKREV_REGISTRY_CA_FILE")
     if ca_file and not os.path.isfile(ca_file):  # noqa: PTH113 -- Path.is_file raises for some bad names
@@ -211,17 +143,6 @@ def _registry(read: Variables) -> RegistryConfig:
         docker_hub_api_url=read.parsed("DOCKREV_DOCKER_HUB_API_URL", _server, "https://hub.docker.com"),
         quay_api_url=read.parsed("DOCKREV_QUAY_API_URL", _server, "https://quay.io"),
         github_api_url=read.parsed("DOCKREV_GITHUB_API_URL", _server, "https://api.github.com"),
-    )
-
-
-def _auth(read: Variables) -> AuthConfig:
-    return AuthConfig(
-        user_header=read.parsed("DOCKREV_AUTH_FORWARD_HEADER_NAME", _header_name, "x-forwarded-user"),
-        group_header=read.parsed("DOCKREV_AUTH_GROUP_HEADER_NAME", _header_name, "remote-groups"),
-        allowed_user=read.secret("DOCKREV_AUTH_ALLOWED_USER"),
-        allowed_group=read.secret("DOCKREV_AUTH_ALLOWED_GROUP"),
-        allow_anonymous=read.flag("DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV", default=True),
-        trusted_proxies=read.parsed("DOCKREV_TRUSTED_PROXIES", _networks, None),
     )
 
 
@@ -273,73 +194,11 @@ def _warnings(read: Variables) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _home(read: Variables) -> Path:
-    return Path(read.text("HOME") or "/root")
-
-
-_PORT = r"(?::(?P<port>[0-9]{1,5}))?"
-_HOST = r"(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]+\])"
-_HOST_PORT = re.compile(_HOST + _PORT)
-_DOCKER_URL = re.compile(rf"(?P<scheme>tcp|https?)://(?:[^@/?#\s]*@)?(?P<authority>{_HOST}{_PORT})/?")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-
-
-def _docker_host(text: str) -> str:
-    """A user and password in it mean nothing to an engine: they are left out, and never shown."""
-    shown = re.sub(r"^(.*?//)?.*@", r"\1***@", text, flags=re.DOTALL)
-    if text.startswith("unix://"):
-        if not text.removeprefix("unix://").startswith("/") or "\0" in text:
-            raise InvalidArgument(f"{shown!r} names no socket by its absolute path")
-        return text
-    if not text.startswith(("tcp://", "http://", "https://")):
-        raise InvalidArgument(f"{shown!r} is neither unix://, tcp://, http:// nor https://")
-    found = _DOCKER_URL.fullmatch(text)
-    if found is None or not _is_host_port(found["authority"]):
-        raise InvalidArgument(f"{shown!r} is not an address like tcp://host:2375")
-    return f"{found['scheme']}://{found['authority']}"
-
-
-def _is_host_port(text: str) -> bool:
-    """`host`, `host:port`, `[::1]:port`."""
-    found = _HOST_PORT.fullmatch(text)
-    if found is None or int(found["port"] or 1) not in range(1, 65536):
-        return False
-    return _is_ipv6(found["host"][1:-1]) if found["host"].startswith("[") else ".." not in found["host"]
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _registries(text: str) -> frozenset[str]:
-    for item in _split(text):
-        if not _is_host_port(item):
+    for item in split_list(text):
+        if not is_host_port(item):
             raise InvalidArgument(f"{item!r} is not host or host:port")
-    return frozenset(item.lower() for item in _split(text))
-
-
-def _header_name(text: str) -> str:
-    if not _HEADER_NAME.fullmatch(text):
-        raise InvalidArgument(f"{text!r} is not the name of a header")
-    return text.lower()
-
-
-def _http_address(text: str) -> HttpAddress:
-    host, _, port = text.rpartition(":")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise InvalidArgument(f"{text!r} is not host:port")
-    return HttpAddress(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 -- `:50883` means every interface
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ip_network(item, strict=False) for item in _split(text))
-    except ValueError as error:
-        raise InvalidArgument(str(error)) from error
+    return frozenset(item.lower() for item in split_list(text))
 
 
 def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
@@ -348,7 +207,7 @@ def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
     for entry in filter(None, (part.strip() for part in text.split(";"))):
         named, equals, urls = entry.partition("=")
         host = named.strip().lower()
-        bases = tuple(url.rstrip("/") for url in _split(urls))
+        bases = tuple(url.rstrip("/") for url in split_list(urls))
         if (
             not equals
             or not host
@@ -365,7 +224,3 @@ def _server(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@?#]+", base):
         raise InvalidArgument("not http(s)://host[:port]")
     return base
-
-
-def _split(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]

@@ -1,0 +1,1 @@
+"""The configuration of each process, read once from the environment."""
