@@ -34,8 +34,6 @@ DECLARING = {
     "settings",
     "tasks",
     "spend",
-    "facts",
-    "snapshots",
     "reservations",
     "tables",
 }

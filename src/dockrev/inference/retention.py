@@ -1,4 +1,4 @@
-"""Snapshots that nobody renewed are deleted after 30 days; how that went is kept for the overview."""
+"""Deletes snapshots that were not renewed for 30 days, and stores the result for the overview."""
 
 import time
 from datetime import timedelta
@@ -32,7 +32,7 @@ class SnapshotRetention:
             self._due = self._clock.now() + EVERY
 
     async def purge(self) -> RetentionRun:
-        """A failure is part of the report, as far as that can be stored."""
+        """A failure is part of the report."""
         now, began = self._clock.now(), time.monotonic()
         cutoff, deleted, failure = now - KEPT, 0, None
         try:

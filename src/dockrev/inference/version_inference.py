@@ -1,4 +1,4 @@
-"""All that finds versions, put together: one queue, its worker, and those who fill it."""
+"""Builds version inference: the queue, its worker, and everything that fills it."""
 
 import asyncio
 from dataclasses import dataclass

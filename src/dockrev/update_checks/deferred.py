@@ -1,4 +1,4 @@
-"""A registry that asked for silence is asked again when the silence is over, without anyone's order."""
+"""Starts a check by itself when a registry that refused requests for a while allows them again."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ _PAUSE = timedelta(minutes=15)
 
 
 class DeferredChecks:
-    """Starts at most one check in a quarter of an hour, also for a registry that asks for less."""
+    """Starts at most one check in 15 minutes, even when a registry asks for a shorter pause."""
 
     def __init__(self, jobs: CheckJobs, images: ImageStore, clock: Clock) -> None:
         self._jobs = jobs
@@ -23,12 +23,12 @@ class DeferredChecks:
         self._not_before = clock.now()
 
     async def tick(self) -> bool:
-        """Start a check if one is due; returns whether it did."""
+        """Starts a check when one is due. Returns whether it started one."""
         now, due = self._clock.now(), await self._images.first_retry()
         if due is None or due > now or now < self._not_before:
             return False
         if not await self._jobs.start_scheduled():
             return False
         self._not_before = now + _PAUSE
-        log.info("Checking what a registry put off", action="check.deferred")
+        log.info("Checking again what a registry had deferred", action="check.deferred")
         return True

@@ -1,4 +1,4 @@
-"""Checks as jobs: started by people, by a schedule, or because a registry may be asked again."""
+"""Runs checks as jobs: for a user, for a schedule, or because a registry allows requests again."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ _STALE_AFTER = timedelta(hours=2)
 
 
 Names = Callable[[Collection[str]], Awaitable[Mapping[str, tuple[str, str]]]]
-"""By service id: what runs and what is offered, as people call it. May take a few seconds to find out."""
+"""By service id: the versions that run and that are offered. May take a few seconds."""
 
 
 class CheckJobs:
@@ -69,7 +69,7 @@ class CheckJobs:
         return job.id
 
     async def start_scheduled(self) -> bool:
-        """A check of everything that runs already makes this one unnecessary."""
+        """Returns False when a check of everything runs already."""
         try:
             await self.start(JobTarget(Scope.ALL), "schedule", Reason.SCHEDULE)
         except Conflict:

@@ -8,11 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.db.upsert import upsert
 from dockrev.versions.batches import batches
-from dockrev.versions.facts import fact_row, listing_row, repository_tags, tag_facts
 from dockrev.versions.models import DigestSnapshot, TagFact, TagListing
 from dockrev.versions.renewal import completed, missing, newest_listing, renewed
 from dockrev.versions.rows import RowReader
-from dockrev.versions.snapshots import digest_snapshots, snapshot_row
+from dockrev.versions.tables import (
+    digest_snapshots,
+    fact_row,
+    listing_row,
+    repository_tags,
+    snapshot_row,
+    tag_facts,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What follows for lists and snapshots when more is known of the tags. No I/O."""
+"""Renews tag lists and snapshots when more tags are known. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,20 +8,20 @@ from dockrev.versions.tags import display_order
 
 
 def newest_listing(stored: TagListing | None, read: TagListing | None) -> TagListing | None:
-    """Whoever took longer may come with the older list."""
+    """The newer of both: a slow reader may bring an older list."""
     if stored is None or read is None:
         return read or stored
     return stored if stored.listed_at > read.listed_at else read
 
 
 def missing(listing: TagListing, facts: Mapping[str, TagFact]) -> set[str]:
-    """The tags that were there before the list was read and are not in it."""
+    """The tags with facts from before the list was read that are not in the list."""
     names = set(listing.names)
     return {tag for tag, fact in facts.items() if tag not in names and fact.seen_at <= listing.listed_at}
 
 
 def completed(listing: TagListing, facts: Mapping[str, TagFact]) -> TagListing:
-    """With the moment when the content of its last tag was seen, if none is unknown."""
+    """The list is complete when the content of every tag is known, since the newest of these facts."""
     if any(name not in facts for name in listing.names):
         return replace(listing, complete_at=None)
     seen = (facts[name].seen_at for name in listing.names)
@@ -29,10 +29,10 @@ def completed(listing: TagListing, facts: Mapping[str, TagFact]) -> TagListing:
 
 
 def renewed(snapshot: DigestSnapshot, listing: TagListing, facts: Mapping[str, TagFact]) -> DigestSnapshot:
-    """Of a complete repository every tag of a digest can be named.
+    """The snapshot with every tag of its digest. The repository is complete.
 
-    It is as old as the oldest answer that it rests on, and never older than it was. That a list does not
-    help says nothing of a digest which a look failed to find after the list was read.
+    The snapshot is as old as the oldest fact it rests on, and never older than before. When a lookup failed
+    after the list was read, and no fact names the digest, the snapshot stays as it is.
     """
     naming = {tag: fact for tag, fact in facts.items() if fact.names(snapshot.key.digest)}
     if not naming and snapshot.all_failed and listing.listed_at < snapshot.checked_at:

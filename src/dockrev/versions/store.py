@@ -13,7 +13,6 @@ from dockrev.db.schema import Moment, metadata
 from dockrev.db.upsert import upsert
 from dockrev.oci.digest import Digest
 from dockrev.versions.batches import batches
-from dockrev.versions.facts import fact_reader, listing_reader, repository_tags, tag_facts
 from dockrev.versions.models import (
     DigestKey,
     DigestSnapshot,
@@ -25,7 +24,14 @@ from dockrev.versions.models import (
 )
 from dockrev.versions.observe import Observation, ObservationWriter, Readers
 from dockrev.versions.rows import RowReader
-from dockrev.versions.snapshots import digest_snapshots, snapshot_reader
+from dockrev.versions.tables import (
+    digest_snapshots,
+    fact_reader,
+    listing_reader,
+    repository_tags,
+    snapshot_reader,
+    tag_facts,
+)
 from dockrev.versions.tasks import forget, inference_tasks, task_reader
 
 retention_runs = Table(
