@@ -1,4 +1,4 @@
-"""What discovery finds and remembers of Compose projects, and what a scan did about it."""
+"""Compose projects as discovery finds and stores them, and the results of scans."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from dockrev.stacks.models import ObservedStack
 class ProjectStatus(StrEnum):
     ACTIVE = "active"
     MISSING = "missing"
-    """It has no container any more."""
+    """No container of it is left."""
     INVALID = "invalid"
     """It has containers, but its Compose files cannot be used."""
 
@@ -55,7 +55,7 @@ class UsableProject:
         return self.stack.project
 
 
-Observation = UsableProject | UnusableProject
+ReadProject = UsableProject | UnusableProject
 
 
 class ActionKind(StrEnum):

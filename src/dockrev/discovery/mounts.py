@@ -1,4 +1,4 @@
-"""Which directories of the host a project needs to be seen from inside Dockrev's container. No I/O."""
+"""Which directories of the host Dockrev's container has to mount to read a project. No I/O."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ _SHOWN = 5
 
 
 def missing_mounts(files: ProjectFiles, is_there: Callable[[Path], bool]) -> tuple[str, ...]:
-    """Lines for `volumes:` of a Compose file, at the same absolute path, read-only; the first few if many."""
+    """Read-only mounts at the same path, as lines for `volumes:` in a Compose file; at most five."""
     needed = {files.directory, *(path.parent for path in (*files.config_files, *files.env_files))}
     absent = sorted(directory for directory in needed if _mountable(directory) and not is_there(directory))
     outermost = [one for one in absent if not any(parent in absent for parent in one.parents)]
@@ -17,6 +17,6 @@ def missing_mounts(files: ProjectFiles, is_there: Callable[[Path], bool]) -> tup
 
 
 def _mountable(directory: Path) -> bool:
-    """The short syntax of a mount has no room for colons; a label may hold anything."""
+    """The short syntax of a mount cannot hold a colon, and a label may hold any text."""
     text = str(directory)
     return ":" not in text and text.isprintable() and len(text) < 1024 and ".." not in directory.parts

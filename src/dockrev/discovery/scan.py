@@ -1,4 +1,4 @@
-"""One scan: the host is observed, and the stacks and projects on record are made true to it."""
+"""A scan lists the containers of a host and brings the stored stacks and projects up to date."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,13 +9,13 @@ from dockrev.clock import Clock
 from dockrev.discovery.models import (
     Action,
     ActionKind,
-    Observation,
     ProjectState,
     ProjectStatus,
+    ReadProject,
     ScanResult,
     UsableProject,
 )
-from dockrev.discovery.observe import Observer
+from dockrev.discovery.read import ProjectReader
 from dockrev.discovery.store import ProjectStore
 from dockrev.discovery.sync import StackSync
 from dockrev.errors import AppError, DockerError
@@ -45,7 +45,7 @@ class Scanner:
 
     def __init__(self, host: Host, stacks: StackStore, projects: ProjectStore, clock: Clock) -> None:
         self._host = host
-        self._observer = Observer(host.compose)
+        self._reader = ProjectReader(host.compose)
         self._stacks = stacks
         self._projects = projects
         self._clock = clock
@@ -99,9 +99,9 @@ class Scanner:
 
         async def visit(project: ProjectContainers) -> None:
             async with places:
-                observation = await self._observer.observe(project, sync.snapshot)
-                action = await sync.project(project, observation)
-            states.append(_project_state(observation, action.stack_id))
+                read = await self._reader.read(project, sync.snapshot)
+                action = await sync.project(project, read)
+            states.append(_project_state(read, action.stack_id))
             actions.append(action)
             report(len(actions), len(projects), project.name)
 
@@ -138,8 +138,8 @@ class Scanner:
         return round((self._clock.now() - moment).total_seconds() * 1000)
 
 
-def _project_state(observation: Observation, stack_id: str | None) -> ProjectState:
-    match observation:
+def _project_state(read: ReadProject, stack_id: str | None) -> ProjectState:
+    match read:
         case UsableProject(stack, warning):
             files = stack.compose_files
             return ProjectState(stack.project, ProjectStatus.ACTIVE, stack_id, files, warning)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from dockrev.discovery.models import Action, ActionKind, Observation, UsableProject
+from dockrev.discovery.models import Action, ActionKind, ReadProject, UsableProject
 from dockrev.discovery.runtime import runtime_of
 from dockrev.docker.snapshot import HostSnapshot
 from dockrev.projects.labels import ProjectContainers, UnusableProject
@@ -20,21 +20,21 @@ class StackSync:
     stored: Mapping[str, Stack]
     snapshot: HostSnapshot
 
-    async def project(self, project: ProjectContainers, observation: Observation) -> Action:
-        match observation:
+    async def project(self, project: ProjectContainers, read: ReadProject) -> Action:
+        match read:
             case UsableProject():
-                return await self._sync(observation)
+                return await self._sync(read)
             case UnusableProject():
-                return await self._keep(project, observation)
+                return await self._keep(project, read)
 
     async def set_missing(self, project: str) -> None:
         """The stack stays, with nothing running."""
         if stack := self.stored.get(project):
             await self._set_runtimes(stack, {})
 
-    async def _sync(self, observation: UsableProject) -> Action:
-        name, kind = observation.project, ActionKind.SKIPPED
-        observed = replace(observation.stack, host_id=self.host_id)
+    async def _sync(self, read: UsableProject) -> Action:
+        name, kind = read.project, ActionKind.SKIPPED
+        observed = replace(read.stack, host_id=self.host_id)
         stack = self.stored.get(name)
         if stack and as_observed(stack) == observed:
             stack_id = stack.id
@@ -43,9 +43,9 @@ class StackSync:
             stack_id = synced.stack_id
             if synced.changed:
                 kind = ActionKind.CREATED if synced.created else ActionKind.UPDATED
-        return Action(name, kind, stack_id, observation.warning, observation.details)
+        return Action(name, kind, stack_id, read.warning, read.details)
 
-    async def _keep(self, project: ProjectContainers, observation: UnusableProject) -> Action:
+    async def _keep(self, project: ProjectContainers, read: UnusableProject) -> Action:
         """The services stay as they were last understood; only what runs is taken over."""
         stack = self.stored.get(project.name)
         if stack:
@@ -57,7 +57,7 @@ class StackSync:
             }
             await self._set_runtimes(stack, runtimes)
         stack_id = stack.id if stack else None
-        return Action(project.name, ActionKind.FAILED, stack_id, observation.reason, observation.details)
+        return Action(project.name, ActionKind.FAILED, stack_id, read.reason, read.details)
 
     async def _set_runtimes(self, stack: Stack, runtimes: Mapping[str, Runtime]) -> None:
         nothing = Runtime()
@@ -67,7 +67,7 @@ class StackSync:
 
 
 def as_observed(stack: Stack) -> ObservedStack | None:
-    """The observation that would leave this stack as it is; None when any would change it."""
+    """The read that would leave this stack as it is; None when any would change it."""
     if not stack.runtime_known:
         return None
     services = (

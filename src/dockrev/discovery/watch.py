@@ -1,4 +1,4 @@
-"""Keeps the record true without being asked: scans at start, after engine events, and from time to time."""
+"""Scans a host at start, after events of its engine, and in intervals."""
 
 import asyncio
 from contextlib import aclosing
@@ -43,7 +43,7 @@ _USUAL = Pace()
 
 
 class DiscoveryWatch:
-    """Failures never end it. Each is logged once, and once more when it is over."""
+    """A failure does not end it. It is logged once, and once more when it is over."""
 
     def __init__(
         self, engine: Engine, scanner: Scanner, interval_seconds: float, pace: Pace = _USUAL

@@ -1,1 +1,1 @@
-"""Asking what runs now, and looking up at the registry what is new about it."""
+"""Runtime scans: which services run another image than before, and what registries say of it."""

@@ -1,4 +1,4 @@
-"""Which services run something else than before. No I/O."""
+"""Which services run another image than at the last scan. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dockrev.stacks.views import ServiceView, StackView
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a service ran. `shown` is the digest that stands for it, of several replicas one."""
+    """What a service ran. `shown`: the digest that the API shows, that of one replica."""
 
     digests: frozenset[Digest]
     shown: Digest | None
@@ -19,7 +19,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`before` and `now` are the digests that stand for the service, `version` is that of the latter."""
+    """`before` and `now` are the digests that the API shows; `version` belongs to `now`."""
 
     service: Service
     tag: str
@@ -29,12 +29,12 @@ class Drift:
 
     @property
     def changed(self) -> bool:
-        """False when only a replica that does not stand for the service changed."""
+        """False when only a replica changed whose digest the API does not show."""
         return self.before != self.now
 
 
 def running_digest(one: ServiceView) -> Digest | None:
-    """None while it has no container, or what runs came from no registry."""
+    """None without a container, or when the image that runs came from no registry."""
     return one.state.digest if one.service.runtime.digests else None
 
 
@@ -45,7 +45,7 @@ def seen_in(stacks: Iterable[StackView]) -> Mapping[str, Seen]:
 
 
 def drifted(before: Mapping[str, Seen], now: Iterable[StackView]) -> tuple[Drift, ...]:
-    """Services that run other content than when they were seen; one that was not seen has not changed."""
+    """Services that run other content than before. A service that is new has not changed."""
     services = (one for stack in now for one in stack.services)
     return tuple(
         Drift(one.service, one.state.tag, before[one.service.id].shown, running_digest(one), one.version)

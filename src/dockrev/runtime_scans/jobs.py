@@ -1,4 +1,4 @@
-"""Runtime scans as jobs: asked for by people, or started by a timer."""
+"""Runtime scan jobs, started by users or by a timer."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -72,7 +72,7 @@ class RuntimeScanJobs:
         )
 
     async def remember(self) -> None:
-        """What is on record now is what the next scan compares with. Before anything looks at the host."""
+        """Call it before the first scan: the next runtime scan compares with what is stored now."""
         self._seen.update(seen_in(await self._views.all()))
 
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
@@ -84,7 +84,7 @@ class RuntimeScanJobs:
         return job.id
 
     async def start_scheduled(self) -> bool:
-        """Not while a scan of anything runs; returns whether it was started."""
+        """Returns False, and starts nothing, while any runtime scan runs."""
         if any(job.type == JOB_TYPE for job in await self._jobs.unfinished()):
             return False
         try:
@@ -159,7 +159,7 @@ async def _tell(
     problems: Mapping[str, str],
     complaints: Sequence[str],
 ) -> None:
-    """Stack by stack, with progress; then the end."""
+    """Logs what was found, stack by stack, and the totals."""
     for number, stack in enumerate(stacks, 1):
         if trouble := problems.get(stack.stack.id):
             await context.log(f"{stack.stack.name}: {trouble}", Level.WARN)

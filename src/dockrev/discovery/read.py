@@ -1,4 +1,4 @@
-"""From a snapshot of the host to what each Compose project is: decided in the pure modules, fetched here."""
+"""Reads a Compose project: finds its files, renders them and adds what runs. Pure modules decide."""
 
 import asyncio
 from dataclasses import replace
@@ -9,7 +9,7 @@ import structlog
 from dockrev.compose.lazy import LazyCompose
 from dockrev.compose.models import ComposeService, EffectiveConfig, ProjectFiles
 from dockrev.discovery.labels import watched
-from dockrev.discovery.models import Observation, UsableProject
+from dockrev.discovery.models import ReadProject, UsableProject
 from dockrev.discovery.mounts import missing_mounts
 from dockrev.discovery.runtime import runtime_of
 from dockrev.docker.snapshot import HostSnapshot
@@ -23,14 +23,14 @@ log = structlog.get_logger()
 _SHOWN_ERROR_LENGTH = 4096
 
 
-class Observer:
-    """A project of which neither files nor containers changed costs no child process."""
+class ProjectReader:
+    """A project whose files have not changed is read without a child process."""
 
     def __init__(self, compose: LazyCompose) -> None:
         self._compose = compose
         self._orphans: set[tuple[str, str]] = set()
 
-    async def observe(self, project: ProjectContainers, snapshot: HostSnapshot) -> Observation:
+    async def read(self, project: ProjectContainers, snapshot: HostSnapshot) -> ReadProject:
         found = await find_files(project)
         if isinstance(found, UnusableProject):
             return replace(found, reason=_shortened(found.reason))
@@ -82,7 +82,7 @@ def _warning(selected: str | None, config: EffectiveConfig) -> str | None:
 
 
 def _explain(error: ComposeError, files: ProjectFiles) -> str:
-    """What is wrong, and the mounts to add when whole directories are out of our sight."""
+    """What is wrong, and which mounts to add when Dockrev cannot see whole directories."""
     text = _shortened(error.message)
     if error.details.get("reason") != "compose_file_unreadable":
         return text
@@ -98,7 +98,7 @@ def _in_sight(directory: Path) -> bool:
 
 
 def _shortened(text: str) -> str:
-    """A label can hold a very long path; what is wrong with it stands at the end."""
+    """A label can hold a very long path. The message keeps its end, which says what is wrong."""
     if len(text) <= _SHOWN_ERROR_LENGTH:
         return text
     half = _SHOWN_ERROR_LENGTH // 2
