@@ -278,12 +278,12 @@ async def test_the_newest_scan_tells_how_it_went(host: DiscoveryHost) -> None:
     assert host.scanner.last is None
     await host.scanner.scan()
     assert host.scanner.last is not None
-    assert (host.scanner.last.error, host.scanner.last.engine_reachable) == (None, True)
+    assert host.scanner.last.error is None
 
     await host.fake.stop()
     with pytest.raises(DockerError) as raised:
         await host.scanner.scan()
-    assert (host.scanner.last.error, host.scanner.last.engine_reachable) == (raised.value.message, False)
+    assert host.scanner.last.error == raised.value.message
 
 
 async def test_a_second_scan_waits_for_the_first(host: DiscoveryHost) -> None:

@@ -67,7 +67,7 @@ class StackSync:
 
 
 def as_observed(stack: Stack) -> ObservedStack | None:
-    """The read that would leave this stack as it is; None when any would change it."""
+    """What a scan has to find so that nothing of the stack changes; None when every scan changes it."""
     if not stack.runtime_known:
         return None
     services = (
