@@ -63,7 +63,7 @@ def document(auth: AuthConfig = AuthConfig()) -> dict[str, Any]:  # noqa: B008 -
         raise Conflict("closed")
 
     schema = EventSchema("Event", (Opened, Closed))
-    router.add_api_route("/api/events", events, methods=["GET"], events=schema)
+    router.add_api_route("/api/events", events, methods=["GET"], events=schema, responses=responses(404, 503))
     return create_web_app([router], auth, "1.2.3").openapi()
 
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from dockrev.web.access import RouteAccess
 from dockrev.web.body import BoundedRequest, refuse_other_content
 from dockrev.web.event_schema import EventSchema
-from dockrev.web.sse import EventStream
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -58,7 +57,7 @@ class ApiRouter(APIRouter):
     ) -> None:
         """`events`: the route answers with a stream of these."""
         if events:
-            options["response_class"] = EventStream
+            options["response_class"] = Response  # that of EventStream would be declared for the errors too
         super().add_api_route(path, endpoint, **options)
         route = self.routes[-1]
         assert isinstance(route, ApiRoute)
