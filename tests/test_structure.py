@@ -23,13 +23,6 @@ SOURCES = sorted(Path(dockrev.__file__).parent.rglob("*.py"))
 ALL_FILES = SOURCES + sorted(Path(__file__).parent.rglob("*.py")) + sorted((ROOT / "bench").rglob("*.py"))
 MOST_LINES = 400
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "core"}
-TWINS = {
-    "Answer",
-    "Host",
-    "Mode",
-    "Selection",
-}
-"""Class names that more than one module still defines. This list only gets shorter."""
 
 
 def names(paths: Iterable[Path]) -> list[str]:
@@ -61,7 +54,7 @@ def test_no_two_modules_define_a_public_class_of_the_same_name() -> None:
     for path in SOURCES:
         for name in public_classes(path):
             modules[name].append(path)
-    assert not {name: names(paths) for name, paths in modules.items() if len(paths) > 1 and name not in TWINS}
+    assert not {name: names(paths) for name, paths in modules.items() if len(paths) > 1}
 
 
 def public_classes(path: Path) -> Iterator[str]:

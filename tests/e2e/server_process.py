@@ -17,6 +17,7 @@ import aiohttp
 from tests.e2e.api import Api
 from tests.processes import fork_server
 from tests.processes.fork_server import ForkedProcess
+from tests.storage import migrated
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.requirements import COMPOSE_V2
@@ -158,8 +159,9 @@ class ServerProcess:
 
 @contextmanager
 def ready_server(directory: Path, docker_host: str, **settings: str) -> Iterator[ServerProcess]:
-    """Until the block ends; for fixtures that outlive a test's event loop."""
+    """Until the block ends; for fixtures that outlive a test's event loop. Starts on a migrated database."""
     server = ServerProcess(directory, docker_host, **settings)
+    migrated(server.db_path)
     try:
         asyncio.run(server.started())
         yield server

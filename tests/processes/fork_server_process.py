@@ -30,6 +30,7 @@ NOT_PRELOADED = ("dockrev.__main__", "dockrev.cli", "dockrev.db.migrations")
 LAZILY_IMPORTED = (
     "alembic.command",
     "alembic.config",
+    "pydantic.v1",
     "rich.prompt",
     "rich.table",
     "sqlalchemy.dialects.sqlite.aiosqlite",

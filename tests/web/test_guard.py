@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
-from dockrev.web.access import Access, Secret, Signature
+from dockrev.web.access import Access, SharedSecret, Signature
 from dockrev.web.application import create_web_app
 from dockrev.web.headers import RawHeaders, header
 from dockrev.web.identity import CurrentPrincipal, OptionalPrincipal, Principal
@@ -57,7 +57,9 @@ def guarded(auth: AuthConfig = AUTH) -> ASGIApp:
     router.add_api_route("/api/health", health, methods=["GET"], access=Access.PUBLIC)
     router.add_api_route("/api/ready", ready, methods=["GET"], access=Access.PUBLIC)
     router.add_api_route("/files/{name}", file, methods=["GET"], access=Access.PUBLIC)
-    router.add_api_route("/api/trigger", hook, methods=["POST"], access=Secret("X-Secret", knows_secret))
+    router.add_api_route(
+        "/api/trigger", hook, methods=["POST"], access=SharedSecret("X-Secret", knows_secret)
+    )
     router.add_api_route("/api/hook", hook, methods=["POST"], access=Signature("X-Signature", is_signed))
 
     @router.get("/api/me")

@@ -5,7 +5,7 @@ from starlette.responses import PlainTextResponse
 
 from dockrev.config.shared import AuthConfig
 from dockrev.errors import Conflict
-from dockrev.web.access import Access, Secret
+from dockrev.web.access import Access, SharedSecret
 from dockrev.web.application import create_web_app
 from dockrev.web.envelope import responses
 from dockrev.web.event_schema import EventSchema
@@ -49,7 +49,7 @@ def document(auth: AuthConfig = AuthConfig()) -> dict[str, Any]:  # noqa: B008 -
         return Principal(secret or "nobody")
 
     router.add_api_route("/api/health", health, methods=["GET"], access=Access.PUBLIC)
-    router.add_api_route("/api/hook", health, methods=["POST"], access=Secret("X-Secret", trusted))
+    router.add_api_route("/api/hook", health, methods=["POST"], access=SharedSecret("X-Secret", trusted))
 
     @router.post("/api/checks", response_model=Started, responses=responses(409))
     async def check(check: Check) -> WireResponse:

@@ -28,7 +28,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class UpdateSelection:
     """`left_out`: sentences for updates that wait and will not be made; `unanswered`: for services of which
     the registry said nothing.
     """
@@ -40,7 +40,7 @@ class Selection:
 
 def choose(
     stacks: Iterable[StackView], selected: Iterable[Service], names: Collection[str] = ()
-) -> Selection:
+) -> UpdateSelection:
     """`names`: as the operator wrote them. `project/service` overrules an archive mark and an ignore rule."""
     selected_ids = {service.id for service in selected}
     chosen, left_out, unanswered = [], [], []
@@ -56,7 +56,7 @@ def choose(
                 left_out.append(f"{name} is left alone: {blockers[0].text}")
             elif candidate:
                 chosen.append(Chosen(stack.stack.name, one.service, candidate))
-    return Selection(tuple(chosen), tuple(left_out), tuple(unanswered))
+    return UpdateSelection(tuple(chosen), tuple(left_out), tuple(unanswered))
 
 
 def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:

@@ -10,7 +10,15 @@ from dockrev.backups.jobs import JOB_TYPE as RESTORE
 from dockrev.cli.check import ProgressBar, look_for, progress_on
 from dockrev.cli.follow import Follower
 from dockrev.cli.operator import operator_name
-from dockrev.cli.outcomes import Chosen, Selection, ServiceResult, choose, exit_code, outcomes_of, request_for
+from dockrev.cli.outcomes import (
+    Chosen,
+    ServiceResult,
+    UpdateSelection,
+    choose,
+    exit_code,
+    outcomes_of,
+    request_for,
+)
 from dockrev.cli.rows import rows_of
 from dockrev.cli.table import print_rows
 from dockrev.clock import Clock
@@ -93,7 +101,7 @@ class _Command:
         told = await self._told(await self._follower.follow(job_id))
         return exit_code([*finished, *told], complete=complete)
 
-    async def _look(self) -> Selection:
+    async def _look(self) -> UpdateSelection:
         """Finds, checks and shows what was named. Raises InvalidArgument for a name that fits nothing."""
         read = self._read
         with progress_on(self._err) as progress:

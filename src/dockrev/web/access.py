@@ -16,7 +16,7 @@ class Access(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SharedSecret:
     """A program that sends a shared secret in `header`. `verify` raises an AppError to refuse it."""
 
     header: str
@@ -34,4 +34,4 @@ class Signature:
     verify: Callable[[RawHeaders, bytes], Awaitable[Principal]]
 
 
-RouteAccess = Access | Secret | Signature
+RouteAccess = Access | SharedSecret | Signature

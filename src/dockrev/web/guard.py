@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
-from dockrev.web.access import Access, RouteAccess, Secret, Signature
+from dockrev.web.access import Access, RouteAccess, SharedSecret, Signature
 from dockrev.web.body import BoundedRequest
 from dockrev.web.errors import invalid
 from dockrev.web.headers import header
@@ -37,7 +37,7 @@ class Guard:
             body = await BoundedRequest(scope, receive).body()
             principal: Principal | None = await access.verify(scope["headers"], body)
             receive = _body_again(body, receive)
-        elif isinstance(access, Secret):
+        elif isinstance(access, SharedSecret):
             principal = await access.verify(header(scope["headers"], access.header.lower().encode()))
         else:
             principal = self._principal(scope, access)
