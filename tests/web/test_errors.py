@@ -20,7 +20,7 @@ from dockrev.errors import (
 )
 from dockrev.web.access import Access
 from dockrev.web.application import create_web_app
-from dockrev.web.errors import field_path
+from dockrev.web.invalid_input import field_path
 from dockrev.web.router import ApiRouter
 from tests.web.asgi import ask
 

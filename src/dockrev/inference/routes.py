@@ -28,7 +28,7 @@ from dockrev.versions.models import InferenceReason, Lookup
 from dockrev.versions.store import VersionStore
 from dockrev.web.access import Access
 from dockrev.web.envelope import responses
-from dockrev.web.errors import invalid
+from dockrev.web.invalid_input import invalid
 from dockrev.web.query import blank_means
 from dockrev.web.router import ApiRouter
 from dockrev.web.shutdown import Shutdown

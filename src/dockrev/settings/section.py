@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dockrev.errors import InvalidArgument
 from dockrev.settings.secret import Secret, keeps_secret
-from dockrev.web.errors import invalid_fields
+from dockrev.web.invalid_input import invalid_fields
 from dockrev.web.wire import Wire
 
 

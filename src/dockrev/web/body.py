@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
-from dockrev.web.errors import invalid
+from dockrev.web.invalid_input import invalid
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 _NUL_ESCAPE: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")

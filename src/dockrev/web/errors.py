@@ -1,8 +1,7 @@
 """The one place that turns errors into answers: every failure is the same JSON envelope."""
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import cast
 
 import orjson
 import structlog
@@ -15,33 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ExceptionHandler
 
-from dockrev.errors import AppError, InvalidArgument, Json
+from dockrev.errors import AppError, Json
+from dockrev.web.invalid_input import invalid_fields
 from dockrev.web.request_log import logged_path
 
 log = structlog.get_logger()
-
-_MEMBER: Final = re.compile(r"<[\w.]+: ('[^']*')>")
-"""A member of an enumeration, as Python writes it."""
-_OTHER_WORDS: Final = {
-    "model_type": "Input should be an object",
-    "model_attributes_type": "Input should be an object",
-    "dict_type": "Input should be an object",
-    "tuple_type": "Input should be a valid list",
-}
-
-
-def invalid(field: str, message: str) -> InvalidArgument:
-    """The error for one wrong input; `field` is written as in the request: `targets[0].serviceId`."""
-    return InvalidArgument(f"{field}: {message}", {"errors": [{"field": field, "message": message}]})
-
-
-def invalid_fields(faults: Sequence[Mapping[str, Any]]) -> InvalidArgument:
-    """Names the fields and what is wrong with them; never repeats what was sent.
-
-    `faults` are pydantic's; their locations begin with `body`, `query` or `path`.
-    """
-    named = [_fault(fault) for fault in faults]
-    return InvalidArgument(f"{named[0]['field']}: {named[0]['message']}", {"errors": named})
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -86,25 +63,6 @@ def _cause(error: BaseException) -> str:
 async def _invalid(_: Request, error: Exception) -> Response:
     invalid_request = invalid_fields(cast(RequestValidationError, error).errors())
     return envelope(400, "invalid_argument", invalid_request.message, invalid_request.details)
-
-
-def _fault(item: Mapping[str, Any]) -> dict[str, str]:
-    return {"field": field_path(item["loc"]), "message": _words(item["type"], item["msg"])}
-
-
-def _words(kind: str, message: str) -> str:
-    """Pydantic's, without the names of Python classes and types."""
-    if kind in _OTHER_WORDS:
-        return _OTHER_WORDS[kind]
-    return _MEMBER.sub(r"\1", message.removeprefix("Value error, "))
-
-
-def field_path(location: Sequence[str | int]) -> str:
-    """("body", "targets", 0, "serviceId") becomes `targets[0].serviceId`; a body as a whole is `body`."""
-    path = ""
-    for part in location[1:]:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.removeprefix(".") or str(location[0])
 
 
 async def _refused(request: Request, error: Exception) -> Response:

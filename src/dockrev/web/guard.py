@@ -8,9 +8,9 @@ from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
 from dockrev.web.access import Access, RouteAccess, SharedSecret, Signature
 from dockrev.web.body import BoundedRequest
-from dockrev.web.errors import invalid
 from dockrev.web.headers import header
 from dockrev.web.identity import Principal, authorize
+from dockrev.web.invalid_input import invalid
 from dockrev.web.origin import refuse_cross_site
 from dockrev.web.peers import peer_of
 from dockrev.web.router import ApiRoute
