@@ -6,7 +6,7 @@ from dockrev.backups.models import Backup, RecordStatus, RestoredTarget, Restore
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.jobs.events import JobEvent
 from dockrev.jobs.models import JobSummary
-from dockrev.web.errors import invalid
+from dockrev.web.invalid_input import invalid
 from dockrev.web.wire import Nullable, Timestamp, Wire
 
 
