@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from dockrev.errors import Conflict
+
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
@@ -10,3 +12,11 @@ class Blocker:
     code: str
     text: str
     remedy: str | None = None
+
+
+class Blocked(Conflict):
+    """A blocker stopped the work before it changed anything."""
+
+    def __init__(self, blocker: Blocker) -> None:
+        super().__init__(f"{blocker.text}; {blocker.remedy}" if blocker.remedy else blocker.text)
+        self.blocker = blocker

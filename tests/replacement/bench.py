@@ -194,6 +194,7 @@ class ReplacementBench:
         assert seen(project) == before
         outcome = result.services[0]
         assert outcome.step in (None, "preflight"), outcome
+        assert bool(outcome.blockers) == outcome.status.went_wrong, "a refusal has its code"
         return outcome.reason if outcome.status.went_wrong else None
 
     def _context(self, replacement: Replacement) -> ReplacementContext:

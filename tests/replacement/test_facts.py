@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dockrev.blockers import Blocker
 from dockrev.compose.models import ProjectFiles
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.replacement import facts
@@ -38,6 +39,7 @@ STATE = PreviousState(
         STATE,
         RollbackRequest("it is unhealthy", "verify", cancelled=True),
         ServiceOutcome("svc_web", "web", ServiceStatus.FAILED, "why", "pull", old_image=OLD),
+        ServiceOutcome("svc_web", "web", ServiceStatus.FAILED, blockers=(Blocker("a", "b", "c"),)),
         BackupStep("bkp_1", {"status": "success", "targets": [{"a": 1}]}, False, True),
     ],
 )

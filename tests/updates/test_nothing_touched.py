@@ -248,6 +248,7 @@ async def test_a_compose_file_that_was_edited_since_it_was_read(story: Story) ->
 
     assert (job["status"], outcomes(job)["web"]["step"]) == ("failed", "preflight"), job
     assert "compose file was changed" in outcomes(job)["web"]["reason"]
+    assert [blocker["code"] for blocker in outcomes(job)["web"]["blockers"]] == ["compose_file_changed"]
     assert seen(deployed) == before
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dockrev.blockers import Blocked, Blocker
 from dockrev.docker.disk import free_bytes
 from dockrev.docker.pull_progress import PullProgress
-from dockrev.errors import Conflict, InvalidArgument
 from dockrev.hosts.host import Host
 from dockrev.oci.manifest import Child, ImageManifest, Index
 from dockrev.oci.platform import Platform
@@ -29,7 +29,7 @@ async def expected_download(
 ) -> Download:
     """Nothing when the content is here already; the registry is not asked then.
 
-    Raises InvalidArgument when the image is not offered for this host and a mismatch is not allowed.
+    Raises Blocked when the image is not offered for this host and a mismatch is not allowed.
     """
     if await host.images.find_id(str(content)) is not None:
         return Download(0)
@@ -38,7 +38,7 @@ async def expected_download(
         return Download(manifest.download_bytes)
     digest, platform = manifest.digest_for(await host.platform()), None
     if digest is None and not allow_arch_mismatch:
-        raise InvalidArgument(f"the image is not offered for {await host.platform()}")
+        raise Blocked(Blocker("platform_mismatch", f"the image is not offered for {await host.platform()}"))
     if digest is None:
         child = await _foreign_child(host, manifest, previous_image)
         digest, platform = child.digest, str(child.platform)
@@ -49,17 +49,18 @@ async def expected_download(
 async def _foreign_child(host: Host, index: Index, previous_image: str) -> Child:
     """The one for the platform that the service runs on now, or else the first."""
     if not index.children:
-        raise InvalidArgument("the image index offers no image at all")
+        raise Blocked(Blocker("empty_index", "the image index offers no image at all"))
     current: Platform = (await host.images.inspect(previous_image)).platform
     same = (child for child in index.children if child.platform == current)
     return next(same, index.children[0])
 
 
 async def require_space(host: Host, download_bytes: int) -> None:
-    """Raises Conflict."""
+    """Raises Blocked."""
     needed, free = download_bytes * _DISK_FACTOR, await free_bytes(host.engine)
     if free is not None and free < needed:
-        raise Conflict(f"{free // 10**6} MB are free, about {needed // 10**6} MB are needed")
+        text = f"{free // 10**6} MB are free, about {needed // 10**6} MB are needed"
+        raise Blocked(Blocker("disk_full", text, "free some space in the engine's data directory"))
 
 
 async def ensure_present(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from dockrev.blockers import Blocker
+
 
 class ServiceStatus(StrEnum):
     UPDATED = "updated"
@@ -36,6 +38,8 @@ class ServiceOutcome:
     new_image: str | None = None
     bytes_to_download: int | None = None
     cancelled: bool = False
+    blockers: tuple[Blocker, ...] = ()
+    """Why the preflight refused the service."""
 
     @property
     def went_well(self) -> bool:

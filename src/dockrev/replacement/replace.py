@@ -110,7 +110,13 @@ async def _prepare_service(run: ServiceRun, preparation: Preparation) -> None:
                 return
     except StepFailed as failure:
         await run.tell_step(failure.step, StepStatus.FAILED, failure.reason)
-        await run.end(ServiceStatus.FAILED, failure.reason, failure.step, cancelled=failure.cancelled)
+        await run.end(
+            ServiceStatus.FAILED,
+            failure.reason,
+            failure.step,
+            cancelled=failure.cancelled,
+            blockers=failure.blockers,
+        )
 
 
 def _end_dry_run(ready: Sequence[ServiceRun]) -> None:

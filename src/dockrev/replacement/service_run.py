@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dockrev.blockers import Blocked, Blocker
 from dockrev.errors import JobCancelled
 from dockrev.replacement import facts, kept_image
 from dockrev.replacement.context import ReplacementContext
@@ -101,6 +102,7 @@ class ServiceRun:
         new_image: str | None = None,
         *,
         cancelled: bool = False,
+        blockers: tuple[Blocker, ...] = (),
     ) -> None:
         outcome = ServiceOutcome(
             self.change.service_id,
@@ -111,6 +113,7 @@ class ServiceRun:
             old_image=self._previous.image if self._previous else None,
             new_image=new_image,
             cancelled=cancelled,
+            blockers=blockers,
         )
         self.outcome = outcome
         await self.write(facts.OUTCOME, facts.encode(outcome))
@@ -138,3 +141,4 @@ class StepFailed(Exception):
         self.step = step
         self.reason = str(cause)
         self.cancelled = isinstance(cause, JobCancelled)
+        self.blockers = (cause.blocker,) if isinstance(cause, Blocked) else ()

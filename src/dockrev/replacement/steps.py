@@ -7,6 +7,7 @@ shown to people, the rest is for later steps. It raises AppError, which fails th
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from dockrev.blockers import Blocked
 from dockrev.compose.models import ProjectView
 from dockrev.docker.inspect import ContainerDetail
 from dockrev.docker.pull_progress import PullProgress
@@ -127,7 +128,7 @@ async def _preflight(run: ServiceRun, preparation: Preparation) -> Facts:
         )
     )
     if blocker is not None:
-        raise Conflict(f"{blocker.text}; {blocker.remedy}" if blocker.remedy else blocker.text)
+        raise Blocked(blocker)
     await _warn_of_init_services(run, view)
     download = await retry_and_tell(
         context.policies.registry,

@@ -82,7 +82,7 @@ class StackUpdateResult(Wire):
 
 
 class ServiceUpdateResult(Wire):
-    """`step`: where it went wrong. `bytesToDownload` in a dry run only."""
+    """`step`: where it went wrong. `bytesToDownload` in a dry run only. `blockers`: why it was refused."""
 
     service_id: str
     service_name: str
@@ -92,6 +92,7 @@ class ServiceUpdateResult(Wire):
     old_image_id: str | None = None
     new_image_id: str | None = None
     bytes_to_download: int | None = None
+    blockers: list[BlockerOut] | None = None
 
 
 class UpdatedStack(Wire):

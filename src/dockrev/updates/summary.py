@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dockrev.jobs.models import JobStatus
 from dockrev.oci.ref import ImageRef
 from dockrev.replacement.outcome import ServiceOutcome, ServiceStatus
+from dockrev.stacks.wire import blocker_out
 from dockrev.updates.documents import (
     BackupOut,
     PullTagWarning,
@@ -109,4 +110,5 @@ def _service(outcome: ServiceOutcome) -> ServiceUpdateResult:
         old_image_id=outcome.old_image,
         new_image_id=outcome.new_image,
         bytes_to_download=outcome.bytes_to_download,
+        blockers=[blocker_out(blocker) for blocker in outcome.blockers] or None,
     )
