@@ -18,7 +18,7 @@ def test_a_file_that_grew_is_over_its_budget_and_fails_when_it_grew_much() -> No
     assert over(a=250, b=60, c=40) == [("a", True)]
 
 
-def test_a_new_file_may_be_short() -> None:
+def test_a_new_file_that_is_long_is_named() -> None:
     assert over(a=100, b=60, c=40, new=9) == []
     assert over(a=100, b=60, c=40, new=15) == [("new", False)]
-    assert over(a=100, b=60, c=40, new=25) == [("new", True)]
+    assert over(a=100, b=60, c=40, new=250) == [("new", False)]
