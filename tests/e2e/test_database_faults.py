@@ -233,8 +233,10 @@ async def test_damaged_rows_about_versions_cost_nobody_the_others(
             for statement in (
                 "UPDATE tag_facts SET children = '{not' WHERE repository = ? AND tag = '1.4.0'",
                 "UPDATE repository_tags SET names = 'null' WHERE repository = ?",
-                "INSERT INTO inference_tasks SELECT repository, digest, platform, 'whim', 'queued', 'now', "
-                "NULL, 'now', 0, NULL FROM digest_snapshots WHERE repository = ? LIMIT 1",
+                "INSERT INTO inference_tasks"
+                " (repository, digest, platform, reason, status, enqueued_at, updated_at, attempts)"
+                " SELECT repository, digest, platform, 'whim', 'queued', 'now', 'now', 0"
+                " FROM digest_snapshots WHERE repository = ? LIMIT 1",
                 "UPDATE digest_snapshots SET tags = '[1]' WHERE repository = ?",
             ):
                 assert other.execute(statement, [app]).rowcount
