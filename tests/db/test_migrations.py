@@ -87,6 +87,7 @@ def test_the_migrations_build_what_the_code_declares(tmp_path: Path) -> None:
 
 def test_a_new_file_is_as_the_migrations_would_have_built_it(tmp_path: Path) -> None:
     """If this fails, run scripts/write-schema."""
+    assert f"VALUES('{HEAD}')" in (VERSIONS.parents[1] / "schema.sql").read_text()
     migrate(tmp_path / "created.db")
     _migrated_to(tmp_path / "migrated.db", "head")
     assert content_of(tmp_path / "created.db") == content_of(tmp_path / "migrated.db")

@@ -3,7 +3,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0008');
+INSERT INTO "alembic_version" VALUES('0009');
 CREATE TABLE "backups" (
 	id VARCHAR NOT NULL, 
 	host_id VARCHAR DEFAULT 'local' NOT NULL, 
@@ -143,15 +143,12 @@ CREATE TABLE repository_tags (
 	complete_at VARCHAR(27), 
 	CONSTRAINT pk_repository_tags PRIMARY KEY (repository)
 );
-CREATE TABLE reservations (
+CREATE TABLE "reservations" (
 	service_id VARCHAR NOT NULL, 
-	job_id VARCHAR, 
-	backup_id VARCHAR, 
+	job_id VARCHAR NOT NULL, 
 	CONSTRAINT pk_reservations PRIMARY KEY (service_id), 
-	CONSTRAINT one_holder CHECK ((job_id IS NULL) != (backup_id IS NULL)), 
 	CONSTRAINT fk_reservations_service_id FOREIGN KEY(service_id) REFERENCES services (id) ON DELETE CASCADE, 
-	CONSTRAINT fk_reservations_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE, 
-	CONSTRAINT fk_reservations_backup_id FOREIGN KEY(backup_id) REFERENCES backups (id) ON DELETE CASCADE
+	CONSTRAINT fk_reservations_job_id FOREIGN KEY(job_id) REFERENCES jobs (id) ON DELETE CASCADE
 );
 CREATE TABLE retention_runs (
 	subject VARCHAR NOT NULL, 
@@ -215,9 +212,9 @@ CREATE TABLE "suspended_containers" (
 	host_id VARCHAR DEFAULT 'local' NOT NULL, 
 	container_id VARCHAR NOT NULL, 
 	name VARCHAR NOT NULL, 
-	manner VARCHAR NOT NULL, 
+	mode VARCHAR NOT NULL, 
 	backup_id VARCHAR NOT NULL, 
-	position INTEGER DEFAULT '0' NOT NULL, 
+	position INTEGER DEFAULT '0' NOT NULL, for_restore BOOLEAN DEFAULT '0' NOT NULL, 
 	CONSTRAINT pk_suspended_containers PRIMARY KEY (container_id), 
 	CONSTRAINT fk_suspended_containers_host_id FOREIGN KEY(host_id) REFERENCES hosts (id), 
 	CONSTRAINT fk_suspended_containers_backup_id FOREIGN KEY(backup_id) REFERENCES backups (id) ON DELETE CASCADE
@@ -252,9 +249,9 @@ CREATE INDEX ix_tag_facts_digest ON tag_facts (digest);
 CREATE INDEX ix_digest_snapshots_checked_at ON digest_snapshots (checked_at);
 CREATE INDEX ix_digest_snapshots_digest ON digest_snapshots (digest);
 CREATE INDEX ix_inference_tasks_digest ON inference_tasks (digest);
-CREATE INDEX ix_jobs_created_at_id ON jobs (created_at, id);
 CREATE INDEX ix_jobs_status_type ON jobs (status, type);
-CREATE INDEX ix_reservations_job_id ON reservations (job_id);
+CREATE INDEX ix_jobs_created_at_id ON jobs (created_at, id);
 CREATE INDEX ix_backups_stack_id_created_at ON backups (stack_id, created_at);
+CREATE INDEX ix_reservations_job_id ON reservations (job_id);
 DELETE FROM "sqlite_sequence";
 COMMIT;
