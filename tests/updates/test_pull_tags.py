@@ -65,7 +65,8 @@ async def test_what_was_just_pulled_gets_its_further_name_without_a_second_downl
     assert of_update(job)["pullTagWarnings"] == []
     assert {image_named(deployed, "extra")} == deployed.runs("web")
     looks = [index for index, one in enumerate(front.asked) if one.path.endswith("/manifests/extra")]
-    assert [front.asked[index].method for index in looks] == ["HEAD"]
+    # The server may look at the same tag in the background, for its version.
+    assert {front.asked[index].method for index in looks} == {"HEAD"}
     assert not [one for one in front.asked[looks[0] :] if one.by_engine]
 
 
