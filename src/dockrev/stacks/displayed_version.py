@@ -80,9 +80,8 @@ def service_image(service: Service, state: UpdateState, platform: Platform) -> S
 
 
 def _tags(image: ServiceImage, digest: Digest | None, knowledge: VersionKnowledge) -> tuple[str, ...]:
-    if digest is None:
-        return ()
-    return tuple(resolved(knowledge.tags_of(image.key(digest)), image.tag))
+    tags = knowledge.tags_of(image.key(digest)) if digest else ()
+    return tuple(resolved(tags, image.tag)) if tags else ()
 
 
 def ignored_by(

@@ -9,6 +9,7 @@ prefix     numbers    pre       family, base, revision
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from dockrev.oci.ref import MAX_TAG_LENGTH
@@ -95,6 +96,7 @@ _EDITION: Final = re.compile(r"([a-z]+)\.(\d+)", re.ASCII)
 """GitLab's `17.5.1-ce.0`: an edition and its packaging revision."""
 
 
+@lru_cache(maxsize=8192)
 def read(tag: str) -> Reading | None:
     """None for what names no version: channels, branches, commits, signatures."""
     if len(tag) > MAX_TAG_LENGTH or is_artifact(tag):
