@@ -149,7 +149,11 @@ async def test_a_restore_by_hand_does_not_stop_it(
         cli = Cli(server.directory, story.engine.host)
         repository = server.env["DOCKREV_IMAGE_REPO"]
         [backup] = (await cli.run("backup", "list", "--json")).document
-        said = await cli.run("backup", "restore", backup["id"], "--yes", DOCKREV_IMAGE_REPO=repository)
+        said = await cli.run(
+            *("backup", "restore", backup["id"], "--yes"),
+            DOCKREV_IMAGE_REPO=repository,
+            DOCKREV_HTTP_ADDR=f"127.0.0.1:{server.port}",
+        )
 
     assert said.code == 0, said
     assert "die" in events_of(sharing, "peer", since)

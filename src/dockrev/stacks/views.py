@@ -9,6 +9,7 @@ from dockrev.clock import Clock
 from dockrev.docker.self_service import OwnService
 from dockrev.errors import NotFound
 from dockrev.hosts.directory import HostDirectory
+from dockrev.hosts.local import LOCAL
 from dockrev.ignores.models import IgnoreMatch, IgnoreRule
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
@@ -125,8 +126,8 @@ class StackViews:
         return self._stacks.revision + self._images.revision
 
     async def platforms(self, stacks: Iterable[Stack]) -> Mapping[str, Platform]:
-        """Of the hosts of these stacks, by the id of the host."""
-        host_ids = {stack.host_id for stack in stacks}
+        """By the id of the host: of the hosts of these stacks, or of the local one when there is no stack."""
+        host_ids = {stack.host_id for stack in stacks} or {LOCAL}
         return {host_id: await self._hosts.platform(host_id) for host_id in host_ids}
 
     async def of(self, stacks: Sequence[Stack]) -> list[StackView]:
