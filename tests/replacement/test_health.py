@@ -68,7 +68,7 @@ def test_every_replica_counts() -> None:
         (replace(CHECKED, health=Health.UNHEALTHY), "is unhealthy"),
         (replace(PLAIN, state=ContainerState.EXITED, exit_code=3), "is exited (exit code 3)"),
         (replace(CHECKED, state=ContainerState.EXITED, health=Health.UNHEALTHY), "is exited (exit code 0)"),
-        (replace(PLAIN, restart_count=3, exit_code=7), "restarts again and again (exit code 7)"),
+        (replace(PLAIN, restart_count=3, exit_code=7), "keeps restarting (exit code 7)"),
         (replace(PLAIN, state=ContainerState.DEAD), "is dead"),
         (replace(PLAIN, state=ContainerState.PAUSED), "is paused"),
     ],

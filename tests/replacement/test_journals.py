@@ -67,7 +67,7 @@ async def test_a_file_outlives_its_process_and_is_complete_at_any_moment(tmp_pat
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [('{"format": 2, "subjects": {}}', "has format 2, this release reads 1"), ("{", "is damaged")],
+    [('{"format": 2, "subjects": {}}', "has format 2; this release reads 1"), ("{", "is damaged")],
 )
 async def test_a_file_that_cannot_be_understood_is_refused_and_kept(
     tmp_path: Path, content: str, why: str

@@ -53,7 +53,7 @@ async def test_a_service_that_is_paused_stays_so(bench: ReplacementBench) -> Non
 
     reason = await bench.refusal(project, "web")
 
-    assert reason == f"{project.name}-web-1 is paused, and would run afterwards; unpause it first"
+    assert reason == f"{project.name}-web-1 is paused, and the update would start it; unpause it first"
 
 
 async def test_a_compose_file_that_names_another_image_by_now(bench: ReplacementBench) -> None:
@@ -251,7 +251,7 @@ async def test_a_secret_that_comes_from_the_shell_stops_the_update(
     """Compose would find out when the old container is gone, and in a rollback again."""
     project = await from_a_shell(bench, {"TOKEN": HIDDEN}, {}, **{kind: {"token": {"environment": "TOKEN"}}})
 
-    assert "nothing sets here (TOKEN)" in str(await bench.refusal(project, "web"))
+    assert "are not set here (TOKEN)" in str(await bench.refusal(project, "web"))
 
     project.write(".env", f"TOKEN={HIDDEN}\n")
     assert await bench.refusal(project, "web") is None

@@ -73,7 +73,7 @@ def test_where_a_failed_service_stays_as_it_is_nothing_joins_and_the_operator_is
     assert group.joining == {}
     assert group.left_ahead == {
         "web": (
-            "shares the image name app:1 with worker, which was not updated, and starts on the new image at"
-            " its next compose up"
+            "shares the image name app:1 with worker, which was not updated and will start on the new image"
+            " at its next compose up"
         )
     }

@@ -126,7 +126,7 @@ async def test_after_two_that_failed_the_image_that_ran_soundly_is_still_kept(st
 
     assert (job["status"], outcomes(job)["web"]["oldImageId"]) == ("failed", bad.image_id), job
     reason, kept = outcomes(job)["web"]["reason"], f"dockrev/rollback:{service['id']}"
-    assert f"did not run soundly either; the last one that did, {good.image_id[7:19]}, stays here" in reason
+    assert f"did not work either. The last working image, {good.image_id[7:19]}, is kept" in reason
     assert f"docker tag {kept} {story.pushed['web'].name}" in reason
     assert protective_tags(story, service["id"]) == [kept]
     await assert_the_way_by_hand_works(deployed, kept, str(good.image_id))
@@ -150,7 +150,7 @@ async def test_an_image_that_got_well_after_its_update_failed_is_the_one_to_keep
     job = await deployed.update("web")
 
     kept = f"dockrev/rollback:{service['id']}"
-    assert f". The old image stays here as {kept}" in outcomes(job)["web"]["reason"], job
+    assert f". The old image is kept as {kept}" in outcomes(job)["web"]["reason"], job
     assert kept in story.engine.api.get(f"/images/{second.image_id}/json")["RepoTags"]
 
 

@@ -132,7 +132,7 @@ async def test_it_goes_on_while_others_are_held_for_a_backup_and_its_way_back(
 
     assert job["status"] == "rolled_back", job
     assert job["summary"]["stacks"][0]["backup"]["status"] == "success"
-    assert any("as saved" in line["msg"] for line in job["logs"])
+    assert any("restored from the backup" in line["msg"] for line in job["logs"])
     assert {holding, "die"} <= events_of(sharing, "peer", since)
     assert not events_of(sharing, "mine", since) & HOLDING
 

@@ -49,7 +49,7 @@ async def test_who_wants_a_restart_is_restarted_and_nobody_else(
     assert (after["web"][0], after["worker"]) == (before["web"][0], before["worker"])
     assert after["web"][1] > before["web"][1]
     assert any(
-        line["msg"].endswith("/web depends on db and asks for a restart with it: done")
+        line["msg"].endswith("/web depends on db with restart: true, so it was restarted")
         for line in job["logs"]
     )
     assert not await deployed.changed_by_hand()

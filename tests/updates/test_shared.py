@@ -126,7 +126,7 @@ async def test_an_image_name_that_others_use_too_is_told(story: Story) -> None:
 
     assert statuses(job) == {"web": "updated"}
     told = [line["msg"] for line in job["logs"] if ": tag done: " in line["msg"]]
-    assert told[0].endswith(f"and for {deployed.project.name}/other at the next compose up there")
+    assert told[0].endswith(f"; the next compose up of {deployed.project.name}/other uses this image too")
 
 
 async def test_a_companion_that_gets_sick_in_the_new_network_brings_both_back(story: Story) -> None:
@@ -231,7 +231,7 @@ async def test_a_name_that_moved_stays_with_a_warning_where_nothing_goes_back_by
     where = f"{deployed.project.name}/web shares the image name {story.pushed['app'].name} with worker"
     assert (
         warning["msg"]
-        == f"{where}, which was not updated, and starts on the new image at its next compose up"
+        == f"{where}, which was not updated and will start on the new image at its next compose up"
     )
     assert deployed.runs("web") == {str(new.image_id)}
     assert deployed.runs("broker") == {str(sick.image_id)}

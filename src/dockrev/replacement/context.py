@@ -1,4 +1,4 @@
-"""One replacement and everything that its steps work with."""
+"""One replacement and everything that its steps use."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dockrev.replacement.waiting import ReplacementPolicies
 
 @dataclass(frozen=True, slots=True)
 class ReplacementContext:
-    """`cancelled` may be set at any time; a rollback that has begun is not cut short by it."""
+    """`cancelled` may be set at any time. It does not stop a rollback that has begun."""
 
     replacement: Replacement
     host: Host

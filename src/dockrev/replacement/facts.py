@@ -1,6 +1,6 @@
-"""Journal entries as documents: numbered, so that another release can tell whether it understands them.
+"""Encodes journal entries. Each has a schema number, so that another release knows whether it can read it.
 
-Entries without a number were written before the numbers came, with other names for some fields.
+Early releases wrote entries without a number and with other names for some fields.
 """
 
 from collections.abc import Mapping
@@ -40,6 +40,7 @@ class UnreadableJournal(Conflict):
 
 
 def numbered(facts: Facts) -> Facts:
+    """Adds the schema number."""
     return {_NUMBER: SCHEMA, **facts}
 
 
@@ -50,7 +51,7 @@ def encode(value: Any) -> dict[str, Json]:
 
 
 def decode(facts: Facts, kind: type[Value]) -> Value:
-    """The dataclass; fields that it does not have are ignored. Raises UnreadableJournal."""
+    """Builds the dataclass and ignores unknown fields. Raises UnreadableJournal."""
     try:
         return msgspec.convert(facts, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -58,7 +59,7 @@ def decode(facts: Facts, kind: type[Value]) -> Value:
 
 
 def understood(entries: Mapping[str, Facts]) -> dict[str, Facts]:
-    """Entries of any known schema with the names of this one. Raises UnreadableJournal for a newer schema."""
+    """Translates entries of older schemas to the current one. Raises UnreadableJournal for a newer schema."""
     current = {}
     for name, facts in entries.items():
         number = facts.get(_NUMBER, 0)
@@ -80,7 +81,9 @@ def _renamed(entry: str, facts: Facts) -> Facts:
     dependents: Any = state.get("dependents", {})
     return {
         **state,
-        "dependents": {name: _with_names(one, _UNNUMBERED_STATE) for name, one in dependents.items()},
+        "dependents": {
+            name: _with_names(dependent, _UNNUMBERED_STATE) for name, dependent in dependents.items()
+        },
     }
 
 

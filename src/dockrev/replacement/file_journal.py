@@ -16,14 +16,14 @@ FORMAT = 1
 
 
 class FileJournal:
-    """Every write replaces the whole file, so the file is complete at any moment. One process writes it."""
+    """Every write replaces the whole file, so the file is always complete. Only one process may write it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._writing = asyncio.Lock()
 
     async def read(self, subject: str) -> Mapping[str, Facts]:
-        """Raises StorageError, or UnreadableJournal for a file of a newer release or a damaged one."""
+        """Raises StorageError, or UnreadableJournal when the file is damaged or a newer release wrote it."""
         return (await asyncio.to_thread(self._load)).get(subject, {})
 
     async def write(self, subject: str, entry: str, facts: Facts) -> None:
@@ -56,7 +56,7 @@ class FileJournal:
             document: Any = msgspec.json.decode(content)
             if document["format"] != FORMAT:
                 raise UnreadableJournal(
-                    f"the journal {self._path} has format {document['format']}, this release reads {FORMAT}"
+                    f"the journal {self._path} has format {document['format']}; this release reads {FORMAT}"
                 )
             subjects: dict[str, dict[str, Facts]] = document["subjects"]
         except (msgspec.DecodeError, KeyError, TypeError) as error:
@@ -65,7 +65,7 @@ class FileJournal:
 
 
 def _sync_directory(directory: Path) -> None:
-    """So that the new name survives a power cut."""
+    """Makes the rename survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

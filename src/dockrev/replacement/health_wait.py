@@ -1,6 +1,6 @@
 """Waits until new containers work, or until it is certain that they do not.
 
-The engine's events say when to look again; without them it looks twice a second.
+An event of the engine causes a new look at the containers. Without events there are two looks a second.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from dockrev.signals import is_set_within
 
 _LOOK_SECONDS = 0.5
 _SHORTEST_PAUSE_SECONDS = 0.05
-"""Containers that crash in a loop cause many events."""
+"""Limits the looks when containers crash in a loop and cause many events."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedContainers:
-    """`must_be_healthy` is False when the service was in trouble before: then it is enough that it runs."""
+    """`must_be_healthy` is False when the service was unhealthy before. Then it is enough that it runs."""
 
     project: str
     service: str
@@ -41,9 +41,9 @@ async def wait_until_healthy(
     clock: Clock,
     tell: Callable[[str], None],
 ) -> str:
-    """How they are when they work. Raises Conflict with the reason when they do not.
+    """Returns the reason why they count as healthy. Raises Conflict with the reason why they do not.
 
-    An engine that is away says nothing about the containers; DockerError is raised if it stays away.
+    Keeps waiting while the engine does not answer. Raises DockerError when it does not come back in time.
     """
     async with _engine_events(host.engine, expected.project) as changed:
         return await _wait(host, expected, limits, clock, tell, changed)
@@ -68,7 +68,7 @@ async def _wait(
         except DockerError as error:
             away, reason = error, error.message
         else:
-            if lives != (lives := {one.id: (one.restart_count, one.state) for one in containers}):
+            if lives != (lives := {each.id: (each.restart_count, each.state) for each in containers}):
                 stable_since = now
             health = assess(containers, expected.image, expected.replicas, stable_since, now, limits)
             reason = health.reason
@@ -86,18 +86,20 @@ async def _wait(
 
 
 def _pause(limits: HealthLimits, stable_since: datetime, now: datetime) -> float:
-    """Until the stability window closes, if that comes first."""
+    """Seconds until the next look, at most until the stability window ends."""
     left = (limits.stability - (now - stable_since)).total_seconds()
     return min(_LOOK_SECONDS, left) if left > 0 else _LOOK_SECONDS
 
 
 def _all_run(containers: Sequence[ContainerDetail], expected: ExpectedContainers) -> bool:
-    return len(containers) >= expected.replicas and all(one.image_id == expected.image for one in containers)
+    if len(containers) < expected.replicas:
+        return False
+    return all(container.image_id == expected.image for container in containers)
 
 
 @asynccontextmanager
 async def _engine_events(engine: Engine, project: str) -> AsyncIterator[asyncio.Event]:
-    """An event that is set whenever something happens to a container of the project."""
+    """Gives an event that is set whenever something happens to a container of the project."""
     changed = asyncio.Event()
 
     async def listen() -> None:

@@ -1,7 +1,7 @@
-"""Tags that keep the old image of a service from every prune while somebody may need it.
+"""Tags that protect the old image of a service from `docker image prune` while it may be needed.
 
-During a replacement the image is pinned by a tag of that replacement. When the service stays on another image
-afterwards, the old one is kept under a name for the operator, until a later replacement ends well.
+During a replacement, a tag of that replacement pins the old image. When it fails and the service stays on
+another image, the old image is kept under a name for the operator until a later replacement succeeds.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ async def pin(images: Images, replacement_id: str, service_id: str, image: str) 
 
 
 async def unpin(images: Images, replacement_id: str, service_id: str) -> None:
-    """An image that an earlier replacement kept stays."""
+    """Removes the pin. An image that an earlier replacement kept stays."""
     await images.untag(f"{ROLLBACK_REPOSITORY}:{_pin_tag(replacement_id, service_id)}")
 
 
@@ -34,13 +34,13 @@ async def keep(images: Images, replacement_id: str, service_id: str, image: str)
 
 
 async def release(images: Images, replacement_id: str, service_id: str) -> None:
-    """The service runs well, so nobody needs an older image."""
+    """Removes the pin and the kept image, because the service runs well and nobody needs an older image."""
     await unpin(images, replacement_id, service_id)
     await images.untag(kept_name(service_id))
 
 
 async def best_image(images: Images, service_id: str, previous: PreviousState) -> str:
-    """The image to go back to: the previous one, or the one kept earlier if the previous one did not work."""
+    """The image for a rollback by hand: the previous one, or the image kept earlier if that one failed."""
     earlier = None if previous.proven_healthy else await images.find_id(kept_name(service_id))
     return earlier or previous.image
 
@@ -49,16 +49,16 @@ async def describe_best_image(images: Images, service_id: str, previous: Previou
     try:
         best = await best_image(images, service_id, previous)
     except DockerError:
-        return "The old image, or the last one that ran soundly if that did not,"
+        return "The old image, or the last working image if the old one did not work,"
     if best == previous.image:
         return "The old image"
-    return f"The old image did not run soundly either; the last one that did, {short_id(best)},"
+    return f"The old image did not work either. The last working image, {short_id(best)},"
 
 
 def unneeded_tags(
     tags: Iterable[str], unfinished_ids: Collection[str], service_ids: Collection[str]
 ) -> list[str]:
-    """Pins of replacements that have ended, and kept images of services that are gone."""
+    """The pins of replacements that have ended, and the kept images of services that no longer exist."""
 
     def is_needed(tag: str) -> bool:
         owner, is_pin, _ = tag.partition(":")[2].partition("-")

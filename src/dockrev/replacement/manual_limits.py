@@ -1,8 +1,7 @@
-"""Settings that somebody changed with `docker update`, which no compose file knows. No I/O.
+"""Finds settings that somebody changed with `docker update`. No compose file has them. No I/O.
 
-Compose makes the same container from the same file, and its config hash says which file it was. So when an
-updatable setting of the old and the new container differs although the hash is equal, somebody had set it by
-hand.
+Compose makes the same container from the same file, and the config hash of a container identifies the file.
+So when the hashes of the old and the new container are equal but a setting differs, somebody set it by hand.
 """
 
 from collections.abc import Mapping
@@ -29,14 +28,14 @@ _UPDATABLE = (
 """Engine API, "ContainerUpdate"."""
 
 _NO_LIMIT: Mapping[str, Json] = {"PidsLimit": -1, "RestartPolicy": {"Name": "no"}}
-"""The engine cannot lift the other limits from a container: it takes a zero for "leave it as it is"."""
+"""The values that lift a limit. The other limits cannot be lifted: for them zero means "no change"."""
 
 _SET_TOGETHER = frozenset({"Memory", "MemorySwap"})
 """When only one of them is sent, the engine compares it with the current value of the other."""
 
 
 def manual_limits(old: Fingerprint, new: Fingerprint) -> Mapping[str, Json]:
-    """What to set on the new container so that it has the old one's manual settings, by the engine's names.
+    """The manual settings of the old container that the new one lacks, under the engine's names.
 
     Empty when the compose file changed.
     """
@@ -50,7 +49,7 @@ def manual_limits(old: Fingerprint, new: Fingerprint) -> Mapping[str, Json]:
 
 
 def unexplained_limits(old: Fingerprint, new: Fingerprint) -> Mapping[str, Json]:
-    """Settings that only the old container has, when nobody can tell whether they came from its file."""
+    """Settings that only the old container has, if the compose file changed and may explain them."""
     if old.config_hash == new.config_hash:
         return {}
     return {name: value for name in sorted(_changed(old, new)) if (value := _value(old, name))}

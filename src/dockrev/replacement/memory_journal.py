@@ -1,4 +1,4 @@
-"""A journal in memory. It lives as long as its object, so a crash can be rehearsed without a process."""
+"""A journal in memory. It outlives a replacement that a test stops, so tests can simulate a crash with it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,17 +8,17 @@ from dockrev.replacement.ports import Facts
 
 class KillPoint(StrEnum):
     BEFORE_WRITE = "before_write"
-    """The work is done, and the journal does not know it."""
+    """The work is done, and the journal has no entry of it."""
     AFTER_WRITE = "after_write"
-    """The journal knows it, and nobody was told."""
+    """The journal has the entry, and nobody was told."""
 
 
 class Killed(BaseException):
-    """Stands for the end of the process. No handler of errors catches it."""
+    """Simulates the end of the process. As a BaseException it passes every error handler."""
 
 
 class MemoryJournal:
-    """Raises Killed at the write of the number `die_at`, counted from 1; None: never."""
+    """Raises Killed at the write with the number `die_at`, counted from 1. None: never."""
 
     def __init__(self, die_at: int | None = None, kill_point: KillPoint = KillPoint.AFTER_WRITE) -> None:
         self.die_at = die_at

@@ -1,4 +1,4 @@
-"""How a replacement ended for each service. No I/O."""
+"""The outcome of a replacement for each service. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class ServiceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceOutcome:
-    """`reason` is a sentence for people; `step` is where the service failed.
+    """`reason` is a sentence for people. `step` is the one that failed.
 
-    Image ids are those of the engine, not of the registry. `new_image` is what runs afterwards, also after a
-    failure. `cancelled`: the service ended this way because the job was cancelled.
+    `old_image` and `new_image` are image ids of the engine. `new_image` is the one that runs afterwards, even
+    after a failure. `cancelled`: the service ended this way because the job was cancelled.
     """
 
     service_id: str
@@ -49,11 +49,11 @@ class ServiceOutcome:
 
 @dataclass(frozen=True, slots=True)
 class BackupStep:
-    """What the backup before a change came to.
+    """The result of the backup before a change.
 
-    `id`: None when there is nothing to restore. `summary`: a document for people, kept as it is.
-    `required_failed`: without the backup nothing may be changed. `restore_on_rollback`: a rollback restores
-    the data too.
+    `id` is None when there is nothing to restore. `summary` is a document that is stored unchanged.
+    `required_failed`: the backup was required and failed, so nothing may be changed. `restore_on_rollback`: a
+    rollback restores the data too.
     """
 
     id: str | None
@@ -64,7 +64,7 @@ class BackupStep:
 
 @dataclass(frozen=True, slots=True)
 class ReplacementResult:
-    """`services` are in the order of the changes. `backup`: None when no service came so far."""
+    """`services` has the order of the changes. `backup` is None when no service got as far as the backup."""
 
     services: tuple[ServiceOutcome, ...]
     backup: BackupStep | None

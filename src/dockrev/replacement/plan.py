@@ -1,4 +1,4 @@
-"""What a replacement is asked to do. No I/O."""
+"""The input of a replacement. No I/O."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from dockrev.oci.ref import ImageRef
 
 @dataclass(frozen=True, slots=True)
 class ServiceChange:
-    """The image that one service of a project gets. It is fixed before the replacement begins."""
+    """The new image of one service of a project. It is fixed before the replacement begins."""
 
     service_id: str
-    """Names the service in the journal and in the tag of its kept image."""
+    """Identifies the service in the journal and in the tag of its kept image."""
     name: str
     image_ref: str
-    """As in the compose file. This name moves to the new image."""
+    """The name in the compose file. The replacement moves this name to the new image."""
     digest: str
     auto_rollback: bool
     config_digest: str
-    """Of the service's configuration when the change was approved; empty: not known."""
+    """The digest of the service's configuration at the time of the approval; empty when unknown."""
     namesakes: tuple[str, ...] = ()
-    """`project/service` of the services that use the same image name and are not changed with it."""
+    """The other services that use the same image name and are not changed, as `project/service`."""
 
     @property
     def ref(self) -> ImageRef:
@@ -28,15 +28,15 @@ class ServiceChange:
 
     @property
     def content(self) -> ImageRef:
-        """The approved image by its digest, whatever its tags name by now."""
+        """The approved image by its digest, which its tag may not name any more."""
         return ImageRef(self.ref.registry, self.ref.path, None, Digest(self.digest))
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Changes of one project that are made, and rolled back, as one piece of work.
+    """Changes of one project that belong together.
 
-    `id` is the same when the work is resumed. `dry_run`: only the steps that change nothing.
+    A resumed replacement has the same `id`. `dry_run`: run only the steps that change nothing.
     """
 
     id: str

@@ -17,14 +17,14 @@ Facts = Mapping[str, Json]
 
 
 class Journal(Protocol):
-    """What a replacement has done so far, by subject (a service's id, or PROJECT) and entry."""
+    """What a replacement has done so far: entries by subject (a service's id, or PROJECT) and entry name."""
 
     async def read(self, subject: str) -> Mapping[str, Facts]:
         """The entries of a subject by their names. Raises StorageError."""
         ...
 
     async def write(self, subject: str, entry: str, facts: Facts) -> None:
-        """Survives a power cut from the moment this returns. Raises StorageError."""
+        """Stores an entry. When this returns, the entry survives a power cut. Raises StorageError."""
         ...
 
 
@@ -36,7 +36,7 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """`change`: None for a step of all services together. `warning`: the replacement goes on without it."""
+    """`change` is None for a step of all services together. `warning`: the replacement continues anyway."""
 
     change: ServiceChange | None
     step: str
@@ -46,7 +46,7 @@ class StepEvent:
 
 
 class EndedStep(NamedTuple):
-    """`service_id`: None for a step of all services together."""
+    """`service_id` is None for a step of all services together."""
 
     service_id: str | None
     step: str
@@ -54,7 +54,7 @@ class EndedStep(NamedTuple):
 
 
 class Tell(Protocol):
-    """Shows people what happens. An event that was stored is still there after a crash."""
+    """Shows people what happens. A stored event survives a crash."""
 
     def planned(self, changes: Sequence[ServiceChange]) -> None:
         """The order in which the services will be changed."""
@@ -69,7 +69,7 @@ class Tell(Protocol):
         ...
 
     async def ended_steps(self) -> Collection[EndedStep]:
-        """Those of every DONE or FAILED event, also before a crash."""
+        """The steps of all DONE and FAILED events, including those before a crash."""
         ...
 
     def pulling(self, change: ServiceChange, done_bytes: int, total_bytes: int) -> None: ...
@@ -77,23 +77,26 @@ class Tell(Protocol):
     def waiting(self, change: ServiceChange, reason: str) -> None: ...
 
     async def replaced(self, change: ServiceChange) -> None:
-        """The containers of this service are in their final state: whoever shows them looks again."""
+        """Refreshes what people see: the containers of this service have reached their final state."""
         ...
 
 
 class DataSaver(Protocol):
     async def save(self, service_ids: Sequence[str]) -> BackupStep:
-        """Saves the data of these services. A failure is in the result, it is not raised."""
+        """Saves the data of these services. A failure is in the result and is not raised."""
         ...
 
     async def restore(self, backup_id: str, data: Collection[BackupTarget]) -> str:
-        """Restores as much of this data as the backup holds; says what it did. Raises AppError."""
+        """Restores as much of this data as the backup holds. Returns what it did, as a phrase.
+
+        Raises AppError.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRegistry:
-    """`login`: what the engine shows to the registry; None: it asks without a login."""
+    """`login` returns the login for a pull by the engine; None when it pulls without a login."""
 
     manifest: Callable[[ImageRef], Awaitable[Index | ImageManifest]]
     login: Callable[[ImageRef], Awaitable[RegistryLogin | None]]

@@ -1,6 +1,6 @@
-"""May this service be changed now? Every check looks at the real host, and nothing is changed.
+"""Checks whether a service may be changed now. The checks look at the real host and change nothing.
 
-A check is one function of the list below. It returns the first Blocker that it finds, or None.
+CHECKS lists them. Each check is a function that returns the first Blocker that it finds, or None.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _WRITE_THEM = "write them into the project's .env file, or update by hand"
 
 @dataclass(frozen=True, slots=True)
 class PreflightInput:
-    """`recreated` holds the containers of the service and of its dependents, by service."""
+    """`recreated` holds the containers of the service and of its dependents, by service name."""
 
     host: Host
     project: str
@@ -41,11 +41,11 @@ class PreflightInput:
     own: OwnService
 
     def service(self, name: str) -> ComposeService | None:
-        return next((one for one in self.view.config.services if one.name == name), None)
+        return next((service for service in self.view.config.services if service.name == name), None)
 
 
 async def running_containers(host: Host) -> tuple[ContainerDetail, ...]:
-    """All of the host in detail. To be asked once for all services of a replacement."""
+    """Inspects every running container of the host. Call it once for all services of a replacement."""
 
     async def inspected(container_id: str) -> ContainerDetail | None:
         with suppress(DockerNotFound):  # it was removed after it was listed
@@ -53,19 +53,19 @@ async def running_containers(host: Host) -> tuple[ContainerDetail, ...]:
         return None
 
     listed = await host.containers.running()
-    details = await asyncio.gather(*(inspected(one.id) for one in listed))
-    return tuple(one for one in details if one is not None)
+    details = await asyncio.gather(*(inspected(container.id) for container in listed))
+    return tuple(container for container in details if container is not None)
 
 
-async def first_blocker(given: PreflightInput) -> Blocker | None:
+async def first_blocker(inputs: PreflightInput) -> Blocker | None:
     for check in CHECKS:
-        if blocker := await check(given):
+        if blocker := await check(inputs):
             return blocker
     return None
 
 
-async def files_are_as_approved(given: PreflightInput) -> Blocker | None:
-    change, service = given.change, given.service(given.change.name)
+async def files_are_as_approved(inputs: PreflightInput) -> Blocker | None:
+    change, service = inputs.change, inputs.service(inputs.change.name)
     if service is None:
         return Blocker("not_in_project", f"the project has no service {change.name} any more")
     if service.image != change.image_ref:
@@ -77,130 +77,133 @@ async def files_are_as_approved(given: PreflightInput) -> Blocker | None:
     return None
 
 
-async def dependents_are_in_the_project(given: PreflightInput) -> Blocker | None:
-    for name in given.previous.dependents:
-        if given.service(name) is None:
+async def dependents_are_in_the_project(inputs: PreflightInput) -> Blocker | None:
+    for name in inputs.previous.dependents:
+        if inputs.service(name) is None:
             return Blocker("not_in_project", f"the project has no service {name} any more")
     return None
 
 
-async def dependents_can_be_recreated(given: PreflightInput) -> Blocker | None:
-    """Their owners have to run, and none of them may be Dockrev itself or change its image unasked."""
-    project, name, previous = given.project, given.change.name, given.previous
-    for service in given.view.config.services:
+async def dependents_can_be_recreated(inputs: PreflightInput) -> Blocker | None:
+    """The owners of their namespaces have to run. No dependent may be Dockrev or get an unapproved image."""
+    project, name, previous = inputs.project, inputs.change.name, inputs.previous
+    for service in inputs.view.config.services:
         dependent = previous.dependents.get(service.name)
         if dependent is None:
             continue
-        if stopped := _stopped_owners(given, service):
+        if stopped := _stopped_owners(inputs, service):
             return Blocker(
                 "namespace_owner_stopped",
-                f"{service.name} has to be recreated with {name}, and cannot be while {stopped[0]}, whose"
-                " namespace it shares, does not run",
+                f"{service.name} has to be recreated with {name}, but it shares a namespace of {stopped[0]},"
+                " which does not run",
                 f"start {stopped[0]} or stop {service.name}",
             )
-        if given.own.is_service(project, service.name, service.image):
+        if inputs.own.is_service(project, service.name, service.image):
             text = (
-                f"{service.name} is Dockrev itself and would be recreated with {name}: that ends this update"
+                f"{service.name} is Dockrev itself. Compose would recreate it together with {name}, and that"
+                " would end this update"
             )
             return Blocker("recreates_dockrev", text, "update this service by hand")
-        if dependent.uses(given.change.ref) and service.name not in given.approved:
+        if dependent.uses(inputs.change.ref) and service.name not in inputs.approved:
             text = (
-                f"{service.name} is recreated with {name} and has the same image name, so both change at once"
+                f"{service.name} has to be recreated with {name} and uses the same image name, so it would"
+                " get the new image too"
             )
             return Blocker("same_image_name", text, "update them together")
     return None
 
 
-def _stopped_owners(given: PreflightInput, dependent: ComposeService) -> list[str]:
-    """A container in the namespace of a stopped one runs on, but it could not be started again."""
-    recreated = dependents_of(given.change.name, given.view.config.services)
-    return sorted((dependent.namespace_owners & set(recreated)) - given.previous.dependents.keys())
+def _stopped_owners(inputs: PreflightInput, dependent: ComposeService) -> list[str]:
+    """The stopped owners. A container in their namespace keeps running, but it could not start again."""
+    recreated = dependents_of(inputs.change.name, inputs.view.config.services)
+    return sorted((dependent.namespace_owners & set(recreated)) - inputs.previous.dependents.keys())
 
 
-async def dependents_keep_their_images(given: PreflightInput) -> Blocker | None:
-    """None of them may start on an image that nobody approved."""
-    for name in given.previous.dependents:
-        for one in given.recreated[name]:
-            if await given.host.images.find_id(one.image) not in (None, one.image_id):
+async def dependents_keep_their_images(inputs: PreflightInput) -> Blocker | None:
+    """No dependent may start on an image that nobody approved."""
+    for name in inputs.previous.dependents:
+        for container in inputs.recreated[name]:
+            if await inputs.host.images.find_id(container.image) not in (None, container.image_id):
                 text = (
-                    f"{name} has to be recreated with {given.change.name}, but {one.image} names another"
-                    " image here than the one it runs"
+                    f"{name} has to be recreated with {inputs.change.name}, but {container.image} now names"
+                    f" another image on this host than the one that {name} runs"
                 )
                 return Blocker("dependent_out_of_date", text, "bring it up to date first (docker compose up)")
     return None
 
 
-async def nothing_is_paused(given: PreflightInput) -> Blocker | None:
-    """Compose would start the new container, and so would a rollback."""
-    for one in chain.from_iterable(given.recreated.values()):
-        if one.state is ContainerState.PAUSED:
-            text = f"{one.name} is paused, and would run afterwards"
+async def nothing_is_paused(inputs: PreflightInput) -> Blocker | None:
+    """Compose and a rollback would start the new container, so a paused service would run."""
+    for container in chain.from_iterable(inputs.recreated.values()):
+        if container.state is ContainerState.PAUSED:
+            text = f"{container.name} is paused, and the update would start it"
             return Blocker("container_paused", text, "unpause it first")
     return None
 
 
-async def no_namespace_is_cut_off(given: PreflightInput) -> Blocker | None:
-    """Compose leaves a container alone that names a container, and not a service, for its namespace."""
-    owners = {key for one in chain.from_iterable(given.recreated.values()) for key in (one.id, one.name)}
-    for one in given.running:
-        if one.namespace_owners.isdisjoint(owners):
+async def no_namespace_is_cut_off(inputs: PreflightInput) -> Blocker | None:
+    """Compose does not recreate a container that names a container, and not a service, as namespace owner."""
+    recreated = chain.from_iterable(inputs.recreated.values())
+    owners = {key for container in recreated for key in (container.id, container.name)}
+    for container in inputs.running:
+        if container.namespace_owners.isdisjoint(owners):
             continue
-        if one.oneoff or one.project != given.project or one.service not in given.recreated:
+        same_project = container.project == inputs.project and not container.oneoff
+        if not same_project or container.service not in inputs.recreated:
             text = (
-                f"{one.name} shares a namespace of a container that would be recreated, and would lose it,"
-                f" because Compose does not recreate it with {given.change.name}"
+                f"{container.name} shares a namespace of a container that the update recreates. It would lose"
+                f" that namespace, because Compose does not recreate it with {inputs.change.name}"
             )
             remedy = "stop it first, and recreate it afterwards (docker compose up --force-recreate)"
             return Blocker("namespace_cut_off", text, remedy)
     return None
 
 
-async def networks_are_in_the_files(given: PreflightInput) -> Blocker | None:
-    """A network that somebody joined by hand would be lost, and no rollback would bring it back."""
-    for service, one in _with_services(given):
-        foreign = sorted(one.networks - (service.networks or one.networks))
+async def networks_are_in_the_files(inputs: PreflightInput) -> Blocker | None:
+    """A container would lose a network that somebody connected by hand. No rollback would restore it."""
+    for service, container in _with_services(inputs):
+        foreign = sorted(container.networks - (service.networks or container.networks))
         if foreign:
             text = (
-                f"{one.name} is in a network that the compose file does not name ({', '.join(foreign)}) and"
-                " would not be in it afterwards"
+                f"{container.name} is in a network that the compose file does not name"
+                f" ({', '.join(foreign)}), and the new container would not be in it"
             )
             return Blocker("network_not_in_files", text, "add it to the file, or disconnect it")
     return None
 
 
-async def files_of_secrets_are_set(given: PreflightInput) -> Blocker | None:
-    for name in given.recreated:
-        service = given.service(name)
-        if service and (unset := sorted(service.file_variables & given.view.config.unset_variables)):
+async def files_of_secrets_are_set(inputs: PreflightInput) -> Blocker | None:
+    for name in inputs.recreated:
+        service = inputs.service(name)
+        if service and (unset := sorted(service.file_variables & inputs.view.config.unset_variables)):
             text = (
-                f"secrets or configs of {name} come from variables that nothing sets here"
-                f" ({', '.join(unset)})"
+                f"secrets or configs of {name} come from variables that are not set here ({', '.join(unset)})"
             )
             return Blocker("variables_not_set", text, _WRITE_THEM)
     return None
 
 
-async def inputs_are_in_the_files(given: PreflightInput) -> Blocker | None:
-    """No rollback would bring back what only the shell had in which somebody called Compose."""
-    for service, one in _with_services(given):
-        if not is_up([one]) or edited_since(one, given.view.config.changed_at):
+async def inputs_are_in_the_files(inputs: PreflightInput) -> Blocker | None:
+    """Settings that only the shell of an earlier Compose call had would be lost, even in a rollback."""
+    for service, container in _with_services(inputs):
+        if not is_up([container]) or edited_since(container, inputs.view.config.changed_at):
             continue
-        image = await given.host.images.inspect(one.image_id)
-        if missing := missing_inputs(service, one, image):
+        image = await inputs.host.images.inspect(container.image_id)
+        if missing := missing_inputs(service, container, image):
             text = (
-                f"{one.name} has what Compose would not give it from here ({', '.join(missing)}), and no file"
-                " of the project seems to be newer: maybe they were set in a shell, or ~ and $HOME were"
-                " another there (write such paths in full)"
+                f"{container.name} has settings that Compose would not give to a new container"
+                f" ({', '.join(missing)}), and no file of the project is newer than the container. Maybe they"
+                " were set in a shell, or ~ and $HOME had other values there (write such paths in full)"
             )
             return Blocker("inputs_not_in_files", text, _WRITE_THEM)
     return None
 
 
-def _with_services(given: PreflightInput) -> Iterable[tuple[ComposeService, ContainerDetail]]:
-    for name, containers in given.recreated.items():
-        if service := given.service(name):
-            for one in containers:
-                yield service, one
+def _with_services(inputs: PreflightInput) -> Iterable[tuple[ComposeService, ContainerDetail]]:
+    for name, containers in inputs.recreated.items():
+        if service := inputs.service(name):
+            for container in containers:
+                yield service, container
 
 
 CHECKS: Sequence[Callable[[PreflightInput], Awaitable[Blocker | None]]] = (

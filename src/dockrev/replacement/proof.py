@@ -1,6 +1,6 @@
 """Proves that a new container differs from the old one only where the new image explains it. No I/O.
 
-Both are compared as the engine inspects them (Engine API, "ContainerInspect"), in one normal form.
+The proof compares what the engine shows of both (Engine API, "ContainerInspect"), in one normal form.
 """
 
 import hashlib
@@ -65,9 +65,9 @@ _HOST_SETTINGS = (
 )
 _FROM_IMAGE = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
 _SECRET = ("env.", "label.", "config.Cmd", "config.Entrypoint", "config.Healthcheck", "host.LogConfig")
-"""These may hold passwords. Fingerprints hold their hashes, and messages say only that they are set."""
+"""These settings may hold passwords. Fingerprints hold only their hashes, and messages show `(set)`."""
 _SHORT_ID = 12
-"""The engine uses so many digits of a container's id as its default host name and as an alias."""
+"""The engine uses this many digits of a container's id as its default host name and as an alias."""
 _OWN_SETTINGS = ("Hostname", "Domainname", "Tty", "OpenStdin", "StopTimeout", "MacAddress")
 
 
@@ -85,7 +85,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`default`: the value comes from the image, so another image may bring another value."""
+    """`default`: the value comes from the image, so another image may have another value."""
 
     value: Any
     default: bool = False
@@ -93,7 +93,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A container in its normal form. Values that may be secret are hashed, so that it can be stored."""
+    """The normal form of a container. It can be stored, because values that may be secret are hashed."""
 
     config_hash: str | None
     settings: Mapping[str, Setting]
@@ -120,7 +120,7 @@ def fingerprint(container: ContainerDetail, image: ImageDetail) -> Fingerprint:
 
 
 def compare(before: Fingerprint, after: Fingerprint) -> list[Difference]:
-    """Settings that were lost or changed. Empty when the compose file changed, which explains everything."""
+    """The settings that were lost or changed. A changed compose file explains every difference."""
     if before.config_hash != after.config_hash:
         return []
     old, new = before.settings, after.settings
@@ -144,27 +144,28 @@ def _or_image(name: str, config: Mapping[str, Any], image: Mapping[str, Any]) ->
 
 
 def _environment(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
-    given = set(_sequence(image.get("Env")))
+    image_entries = set(_sequence(image.get("Env")))
     settings = {}
     for entry in _sequence(config.get("Env")):
         name, _, value = str(entry).partition("=")
-        settings[f"env.{name}"] = Setting(value, default=entry in given)
+        settings[f"env.{name}"] = Setting(value, default=entry in image_entries)
     return settings
 
 
 def _labels(config: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Setting]:
-    given = _mapping(image.get("Labels"))
+    image_labels = _mapping(image.get("Labels"))
     return {
-        f"label.{name}": Setting(value, default=given.get(name) == value)
+        f"label.{name}": Setting(value, default=image_labels.get(name) == value)
         for name, value in _mapping(config.get("Labels")).items()
         if not name.startswith(labels.OF_TOOLS)
     }
 
 
 def _mounts(document: Mapping[str, Any], image_volumes: Collection[str]) -> dict[str, Setting]:
-    """An anonymous volume may be replaced by another one, but something has to be mounted at that place.
+    """Another anonymous volume may replace an anonymous volume, but a volume has to be mounted at that path.
 
-    A mount that an image asks for may go with that image: its own, or that of a container in `VolumesFrom`.
+    A mount that comes from an image may go away with the image. This can be the container's own image, or the
+    image of a container in `VolumesFrom`.
     """
     form: dict[str, Setting] = {}
     inherits = bool(_mapping(document.get("HostConfig")).get("VolumesFrom"))
@@ -203,7 +204,10 @@ def _networks(
 
 
 def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
-    """The owner of a shared namespace may have been replaced. Its network brings its host name along."""
+    """Leaves out the owner's id, because the owner may be a new container.
+
+    A container in the network namespace of another one also has the host name of that one.
+    """
     form: dict[str, Json] = {
         f"host.{name}": "container" for name in ("PidMode", "IpcMode") if _is_shared(host.get(name))
     }
@@ -213,8 +217,8 @@ def _shared_namespaces(host: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _volume_sources(host: Mapping[str, Any]) -> dict[str, Json]:
-    """Only the access modes count: the containers whose volumes it uses may have been replaced."""
-    modes = sorted(str(one).partition(":")[2] or "rw" for one in _sequence(host.get("VolumesFrom")))
+    """Keeps only the access modes, because the containers that own the volumes may be new ones."""
+    modes = sorted(str(source).partition(":")[2] or "rw" for source in _sequence(host.get("VolumesFrom")))
     return {"host.VolumesFrom": ["container", *modes] if modes else None}
 
 
@@ -229,7 +233,7 @@ def _shown(name: str, setting: Setting | None) -> str:
 
 
 def _unordered(value: Any) -> Json:
-    """Compose writes some of these lists in a different order each time."""
+    """Sorts a list, because Compose writes some of these lists in a different order each time."""
     plain = _plain(value)
     if isinstance(plain, list):
         return sorted(plain, key=str)
@@ -237,13 +241,13 @@ def _unordered(value: Any) -> Json:
 
 
 def _plain(value: Any) -> Json:
-    """The engine takes empty and absent for the same."""
+    """Turns empty values into None, because the engine treats empty and absent alike."""
     if not value:
         return None
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in sorted(value.items()) if _plain(one) is not None}
+        return {str(key): _plain(item) for key, item in sorted(value.items()) if _plain(item) is not None}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 

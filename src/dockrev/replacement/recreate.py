@@ -1,4 +1,4 @@
-"""The containers of one service: Compose recreates them, and manual settings are carried over."""
+"""The containers of one service: recreates them through Compose and carries manual settings over."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from dockrev.replacement.state import Dependent, PreviousState, dependent, is_up
 
 @dataclass(frozen=True, slots=True)
 class LeftContainers:
-    """What there is after a failure. `image`: of the first container, if the engine tells."""
+    """What is left after a failure. `image` is that of the first container; None when it is not known."""
 
     text: str
     image: str | None = None
@@ -35,15 +35,15 @@ class ServiceContainers:
         self._tell = tell
 
     async def inspect(self, service: str | None = None) -> tuple[ContainerDetail, ...]:
-        """All replicas, sorted by number; by default those of this service."""
+        """All replicas, sorted by number. The default is this service."""
         return await self._host.containers.of_service(self._project, service or self._service)
 
     async def images_of(self, containers: Iterable[ContainerDetail]) -> dict[str, ImageDetail]:
-        """By id."""
-        return {one.image_id: await self._host.images.inspect(one.image_id) for one in containers}
+        """The images by id."""
+        return {each.image_id: await self._host.images.inspect(each.image_id) for each in containers}
 
     async def dependents(self, services: Iterable[str], view: ProjectView) -> dict[str, Dependent]:
-        """Those of these services that are up."""
+        """The services that are up, as dependents by name."""
         running = {}
         for service in services:
             containers = await self.inspect(service)
@@ -53,14 +53,14 @@ class ServiceContainers:
         return running
 
     async def made_from(self, view: ProjectView, service: str, replicas: int) -> str:
-        """The digest of the configuration, if Compose would keep the containers; empty: not known."""
+        """The digest of the configuration, if Compose would keep the containers. Otherwise empty: unknown."""
         is_kept = await self._compose.is_up_to_date(view.files, service, replicas)
         return _config_digest(view, service) if is_kept else ""
 
     async def up(self, previous: PreviousState) -> None:
-        """Makes as many replicas as before, and recreates the dependents.
+        """Recreates as many replicas as before, and the dependents.
 
-        The dependents need a second `compose up`: their configuration names the new containers by id.
+        The dependents need a second `compose up`, because their configuration names the new containers by id.
         """
         await self._repair(previous)
         files = previous.files
@@ -68,13 +68,13 @@ class ServiceContainers:
         await self._compose.up(own, self._tell)
         await self._carry_over(files, self._service, previous)
         if previous.dependents:
-            scales = {name: one.replicas for name, one in previous.dependents.items()}
+            scales = {name: state.replicas for name, state in previous.dependents.items()}
             await self._compose.up(UpOrder(files, tuple(scales), scales, recreate=True), self._tell)
-        for name, one in previous.dependents.items():
-            await self._carry_over(files, name, one)
+        for name, state in previous.dependents.items():
+            await self._carry_over(files, name, state)
 
     async def _repair(self, previous: PreviousState) -> None:
-        """What an interrupted `compose up` left behind."""
+        """Cleans up what an interrupted `compose up` left behind."""
         for service in (self._service, *previous.dependents):
             if lines := await repair(self._host.containers, self._project, service):
                 await self._finish_stopping(service)
@@ -82,41 +82,44 @@ class ServiceContainers:
                 await self._tell(line)
 
     async def _finish_stopping(self, service: str) -> None:
-        """A killed Compose may have told the engine to stop a container, and the engine goes on with that.
+        """Stops the running containers of the service.
 
-        Without this the next `compose up` would find the container running, and lose it a moment later.
+        A killed Compose may have told the engine to stop a container, and the engine is still doing that. The
+        next `compose up` would find the container running, and lose it a moment later.
         """
-        running = (one for one in await self.inspect(service) if one.state is ContainerState.RUNNING)
-        await asyncio.gather(*(self._host.containers.stop(one.id) for one in running))
+        containers = await self.inspect(service)
+        running = [container for container in containers if container.state is ContainerState.RUNNING]
+        await asyncio.gather(*(self._host.containers.stop(container.id) for container in running))
 
     async def _carry_over(
         self, files: ProjectFiles, service: str, previous: PreviousState | Dependent
     ) -> None:
-        """Settings that `docker update` had made on the old containers; no compose file has them."""
+        """Gives the new containers the settings that `docker update` had made on the old ones."""
         for container, old, new in await self._pairs(files, service, previous):
             if settings := manual_limits(old, new):
                 await self._update(container, settings)
             if settings := unexplained_limits(old, new):
                 await self._tell(
-                    f"{container.name} had {described(settings)}; that is not carried over, as it may come"
-                    " from an earlier compose file"
+                    f"{container.name} had {described(settings)}; this is not carried over, because it may"
+                    " come from an earlier compose file"
                 )
 
     async def _update(self, container: ContainerDetail, settings: Mapping[str, Json]) -> None:
-        """A setting that the engine refuses is told here; the proof finds that it is missing."""
+        """Reports a setting that the engine refuses. The proof fails later, as the setting is missing."""
         try:
             await self._host.containers.update(container.id, settings)
         except DockerError as error:
-            await self._host.engine.describe()  # an engine that is away has not refused anything
-            await self._tell(f"{container.name} cannot have {described(settings)} again: {error.message}")
+            await self._host.engine.describe()  # raises when the engine is away and has refused nothing
+            text = f"the engine refuses the manual settings of {container.name} ({described(settings)})"
+            await self._tell(f"{text}: {error.message}")
         else:
             await self._tell(f"{container.name} has its manual settings again: {described(settings)}")
 
     async def differences(self, previous: PreviousState) -> list[Difference]:
-        """Unexplained ones, of its containers and of the dependents'."""
+        """The unexplained differences of the service's containers and of its dependents' containers."""
         differences = await self._differences(previous.files, self._service, previous)
-        for name, one in previous.dependents.items():
-            for difference in await self._differences(previous.files, name, one):
+        for name, state in previous.dependents.items():
+            for difference in await self._differences(previous.files, name, state):
                 differences.append(replace(difference, setting=f"{name} {difference.setting}"))
         return differences
 
@@ -127,17 +130,17 @@ class ServiceContainers:
         return [difference for _, old, new in pairs for difference in compare(old, new)]
 
     async def files_changed(self, previous: PreviousState) -> bool:
-        """Whether Compose made the containers from another configuration than before."""
+        """Whether Compose made the containers from another configuration than the previous ones."""
         pairs = await self._pairs(previous.files, self._service, previous)
         return any(old.config_hash != new.config_hash for _, old, new in pairs)
 
     async def _pairs(
         self, files: ProjectFiles, service: str, previous: PreviousState | Dependent
     ) -> list[tuple[ContainerDetail, Fingerprint, Fingerprint]]:
-        """Each container as it is now, with its old and its new fingerprint.
+        """Each current container, with its old and its new fingerprint.
 
-        When the configuration is the same, the old fingerprint gets the new hash: Compose's hash also covers
-        things outside the files, such as the id of the container whose namespace is shared.
+        When the configuration is the same, the old fingerprint gets the new config hash, because Compose's
+        hash also covers things outside the files, such as the id of the namespace owner's container.
         """
         containers = await self.inspect(service)
         images = await self.images_of(containers)
@@ -154,19 +157,20 @@ class ServiceContainers:
         return _config_digest(await self._compose.render(files), service) == config_digest
 
     async def untouched(self, previous: PreviousState) -> bool:
-        """Whether the very same containers still run."""
+        """Whether the previous containers still run."""
         containers = await self.inspect()
         return _ids(containers) == previous.container_ids and is_up(containers)
 
     async def replaced(self, previous: PreviousState) -> bool:
-        """Whether there are other containers in the place of the old ones."""
+        """Whether other containers have replaced the previous ones."""
         containers = await self.inspect()
         return bool(containers) and _ids(containers) != previous.container_ids
 
     async def stop(self, previous: PreviousState) -> None:
-        """Dependents first: they could not be started again without their owner.
+        """Stops the dependents first, because they could not start again without their namespace owner.
 
-        Containers of the new image stay stopped even if the engine restarts; Compose recreates them later.
+        Containers of the new image also lose their restart policy, so that a restarted engine does not start
+        them. Compose recreates them later.
         """
         for name in reversed(list(previous.dependents)):
             for container in await self.inspect(name):
@@ -180,16 +184,16 @@ class ServiceContainers:
         try:
             containers = await self.inspect()
         except AppError as error:
-            return LeftContainers(f"The engine cannot tell what is left: {error.message}")
+            return LeftContainers(f"Its containers cannot be listed now: {error.message}")
         if not containers:
-            return LeftContainers("Now: no container of it is left.")
-        states = [f"{one.name} is {one.state} with image {short_id(one.image_id)}" for one in containers]
+            return LeftContainers("Now it has no container.")
+        states = [f"{each.name} is {each.state} with image {short_id(each.image_id)}" for each in containers]
         return LeftContainers(f"Now: {', '.join(states)}.", containers[0].image_id)
 
 
 def _ids(containers: Sequence[ContainerDetail]) -> tuple[str, ...]:
-    return tuple(one.id for one in containers)
+    return tuple(container.id for container in containers)
 
 
 def _config_digest(view: ProjectView, service: str) -> str:
-    return next((one.digest for one in view.config.services if one.name == service), "")
+    return next((each.digest for each in view.config.services if each.name == service), "")

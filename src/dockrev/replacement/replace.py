@@ -1,8 +1,9 @@
 """Replaces the images of services of one project, or leaves them as they were.
 
-The services are prepared first, which changes nothing. Then their data is saved, and they are changed one
-after the other in dependency order. When one fails, it rolls back together with those that share something
-with it. The journal makes all of this resumable: the same call goes on where an earlier process stopped.
+A replacement first prepares all services, which changes nothing. Then it saves their data and changes one
+service after the other, in dependency order. When a service fails, it rolls back together with the services
+that share an image name or data with it. The journal makes this resumable: the same call continues where an
+earlier process stopped.
 """
 
 from collections.abc import Sequence
@@ -30,13 +31,13 @@ from dockrev.replacement.steps import (
 from dockrev.replacement.waiting import or_cancelled, wait_for_engine
 
 PROJECT = "project"
-"""The subject of journal entries that concern all services."""
+"""The journal subject of entries about all services together."""
 
 
 async def replace(context: ReplacementContext) -> ReplacementResult:
-    """Raises StorageError when the journal or the events cannot be stored: call it again later.
+    """Raises StorageError when the journal or an event cannot be stored; call it again later to resume.
 
-    Raises UnreadableJournal for a journal that a newer release wrote.
+    Raises UnreadableJournal when a newer release wrote the journal.
     """
     replacement = context.replacement
     preparation = Preparation(await _read_project(context))
@@ -67,7 +68,7 @@ async def _read_project(context: ReplacementContext) -> ProjectView | AppError:
 
 
 async def _load(context: ReplacementContext, preparation: Preparation) -> list[ServiceRun]:
-    """In dependency order, with what the journal has of them."""
+    """The services in dependency order, each with its journal entries."""
     changes = {change.name: change for change in context.replacement.changes}
     names = list(changes)
     try:
@@ -86,7 +87,10 @@ async def _load(context: ReplacementContext, preparation: Preparation) -> list[S
 async def _prepare(
     runs: Sequence[ServiceRun], preparation: Preparation, all_runs: Sequence[ServiceRun]
 ) -> list[ServiceRun]:
-    """The steps that change nothing. One failure stops the whole project; a dry run looks at all of it."""
+    """Runs the preparing steps and returns the services that passed them.
+
+    The first failure stops the preparation of the whole project. A dry run checks every service.
+    """
     ready: list[ServiceRun] = []
     if _went_wrong(all_runs):
         return ready
@@ -165,7 +169,7 @@ async def _tell_backup(backup: BackupStep, context: ReplacementContext) -> None:
 
 
 async def _change(ready: Sequence[ServiceRun], preparation: Preparation) -> None:
-    """Ends the services one after the other, until one of them fails. After a rollback has begun, none."""
+    """Changes the services one after the other until one fails. Does nothing after a rollback request."""
     if any(run.rollback for run in ready):
         return
     for run in ready:
@@ -207,7 +211,7 @@ async def _restart_dependents(runs: Sequence[ServiceRun], context: ReplacementCo
 
 
 async def _release_images(runs: Sequence[ServiceRun], context: ReplacementContext) -> None:
-    """Waits for an engine that is away: a pin that nobody needs would stay for ever."""
+    """Waits for the engine first, because a pin that is not removed here would stay forever."""
     try:
         await wait_for_engine(context.host.engine, context.policies.engine_seconds)
     except DockerError as error:

@@ -1,7 +1,7 @@
-"""Rolls services back: the old image under its name, the old data, the old containers.
+"""Rolls services back: restores the image name, the data and the containers of the previous state.
 
-The group is decided first. All of its services stop before the first gets its data back, and none starts
-before the last has its own, since they may share data. Every part may be repeated after an interruption.
+The rollback first decides the rollback group. It stops all services of the group before it restores data, and
+it starts them only after all data is restored, because they may share data. Every part is safe to repeat.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,7 +21,10 @@ from dockrev.replacement.waiting import retry_on_engine
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """`untouched`: the old containers still run. `backup_id`: of the data to restore; None: it stays."""
+    """A service of the rollback group.
+
+    `untouched`: its previous containers still run. `backup_id`: the backup to restore; None: the data stays.
+    """
 
     run: ServiceRun
     untouched: bool
@@ -33,7 +36,7 @@ class _Member:
 
 
 async def roll_back(runs: Sequence[ServiceRun], backup: BackupStep | None) -> None:
-    """Ends the services whose rollback was requested, and those that have to roll back with them.
+    """Rolls back the services with a rollback request, and those that have to roll back with them.
 
     `runs` are in dependency order. Raises StorageError only.
     """
@@ -61,7 +64,7 @@ async def _member(run: ServiceRun, backup_id: str | None) -> _Member:
             context.policies, context.host.engine, partial(run.containers.untouched, run.previous)
         )
     except AppError:
-        untouched = False  # stopping it will show what is wrong
+        untouched = False  # the following stop fails with the real reason
     return _Member(run, untouched, backup_id)
 
 
@@ -138,7 +141,7 @@ async def _tag_old_image(run: ServiceRun) -> None:
 
 
 async def _restore(member: _Member) -> None:
-    """Once: what the old image writes afterwards is not overwritten by a second attempt."""
+    """Restores the data once. A repeated rollback must not overwrite what the old image wrote meanwhile."""
     run = member.run
     if member.backup_id is None or member.untouched or not {facts.RESTORED, ROLLBACK}.isdisjoint(run.entries):
         return
@@ -164,15 +167,15 @@ async def _start(member: _Member) -> None:
 
 
 async def _require_untouched(run: ServiceRun) -> str:
-    """Raises Conflict when it was stopped meanwhile, for example for data that it shares with another."""
+    """Raises Conflict when the containers were stopped meanwhile, for example to restore shared data."""
     if not await run.containers.untouched(run.previous):
-        raise Conflict("its containers had not been changed, and they no longer run")
-    return f"image {short_id(run.previous.image)} was running all the time"
+        raise Conflict("the update had not changed its containers, but they no longer run")
+    return f"the update had not changed it; image {short_id(run.previous.image)} kept running"
 
 
 async def _start_previous(run: ServiceRun) -> str:
     previous = run.previous
-    await _tag_old_image(run)  # another member may have had another image under this name
+    await _tag_old_image(run)  # another service of the group may have tagged another image with this name
     await run.containers.up(previous)
     health = await wait_for_service(
         run, previous.image, await _images_of_dependents(run), must_be_healthy=previous.healthy
@@ -182,16 +185,16 @@ async def _start_previous(run: ServiceRun) -> str:
 
 
 async def _images_of_dependents(run: ServiceRun) -> dict[str, str]:
-    """What their names mean here now: a dependent may have been updated itself."""
+    """The image that each dependent's name now has here, because a dependent may have been updated itself."""
     images = run.context.host.images
     return {
-        name: await images.find_id(one.image_ref) or one.image
-        for name, one in run.previous.dependents.items()
+        name: await images.find_id(dependent.image_ref) or dependent.image
+        for name, dependent in run.previous.dependents.items()
     }
 
 
 async def _remarks(run: ServiceRun) -> str:
-    """A compose file that was edited meanwhile is in force from now on; only its owner can undo that."""
+    """Says what differs from before. The rollback uses the compose file as it is, even if it was edited."""
     if await run.containers.files_changed(run.previous):
         return ", with the settings of the compose file as it is now"
     lost = await run.containers.differences(run.previous)

@@ -1,4 +1,4 @@
-"""One service of a replacement on its way: what the journal holds of it, and how it ended."""
+"""One service of a replacement: its journal entries, its outcome, and a request to roll it back."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from dockrev.replacement.state import PreviousState
 
 @dataclass(frozen=True, slots=True)
 class RollbackRequest:
-    """`step`: the one that failed; None when the service rolls back because of another one."""
+    """`step` is the one that failed. It is None when the service rolls back because of another service."""
 
     reason: str
     step: str | None = None
@@ -25,7 +25,7 @@ class RollbackRequest:
 
 
 class ServiceRun:
-    """Everything that has to survive a crash is in `entries`, as the journal has it."""
+    """`entries` are those of the journal. Everything that has to survive a crash is in them."""
 
     def __init__(self, change: ServiceChange, context: ReplacementContext) -> None:
         self.change = change
@@ -38,10 +38,10 @@ class ServiceRun:
         self.rollback: RollbackRequest | None = None
         self._previous: PreviousState | None = None
 
-    async def load(self, told: Collection[EndedStep]) -> None:
-        """Takes up what an earlier process has done. `told`: the ended steps that people know of.
+    async def load(self, reported: Collection[EndedStep]) -> None:
+        """Reads the journal of an earlier process. `reported` are the ended steps that it has reported.
 
-        A step whose end is in the journal, but was not told before a crash, is told now.
+        A crash can come between a journal entry and its report. Such a step is reported now.
         """
         journal, service_id = self.context.journal, self.change.service_id
         self.entries = facts.understood(await journal.read(service_id))
@@ -54,7 +54,7 @@ class ServiceRun:
             if not (self.rollback and outcome.status is ServiceStatus.UPDATED):
                 self.outcome = outcome
         for name, entry in self.entries.items():
-            if name not in facts.NOT_STEPS and EndedStep(service_id, name, StepStatus.DONE) not in told:
+            if name not in facts.NOT_STEPS and EndedStep(service_id, name, StepStatus.DONE) not in reported:
                 await self.tell_step(name, StepStatus.DONE, str(entry.get("text", "done")))
 
     @property
@@ -69,14 +69,14 @@ class ServiceRun:
 
     @property
     def new_image(self) -> str:
-        """The id of the pulled image."""
+        """The image id of the pulled image."""
         return str(self.entries["pull"]["image"])
 
     @property
     def namesakes(self) -> str:
-        """The other services that the new image concerns at their next `compose up`, as a phrase."""
+        """A phrase for the other services that use this image name; empty when there are none."""
         names = ", ".join(self.change.namesakes)
-        return f", and for {names} at the next compose up there" if names else ""
+        return f"; the next compose up of {names} uses this image too" if names else ""
 
     @property
     def is_recorded(self) -> bool:
@@ -90,7 +90,7 @@ class ServiceRun:
         await self.context.tell.step(StepEvent(self.change, step, status, text))
 
     async def request_rollback(self, request: RollbackRequest) -> None:
-        """From here on no restart turns it around."""
+        """Stores the request in the journal. From now on the service rolls back, also after a restart."""
         self.rollback, self.outcome = request, None
         await self.write(facts.ROLLBACK_REQUEST, facts.encode(request))
 
@@ -119,7 +119,7 @@ class ServiceRun:
         await self.write(facts.OUTCOME, facts.encode(outcome))
 
     async def leave_as_is(self, step: str, reason: str, *, cancelled: bool = False) -> None:
-        """Ends a service that is not as it was before; says what there is, and how to go back by hand."""
+        """Ends a service that has changed. The reason says what is left and how to roll back by hand."""
         left, images = await self.containers.left(), self.context.host.images
         service_id = self.change.service_id
         text = f"{reason.rstrip('.')}. {left.text}"
@@ -127,7 +127,7 @@ class ServiceRun:
             kept = kept_image.kept_name(service_id)
             what = await kept_image.describe_best_image(images, service_id, self.previous)
             text += (
-                f" {what} stays here as {kept}. To go back: docker tag {kept}"
+                f" {what} is kept as {kept}. To roll back by hand: docker tag {kept}"
                 f" {self.change.image_ref} && docker compose up -d {self.change.name}"
             )
         await self.end(ServiceStatus.FAILED, text, step, left.image, cancelled=cancelled)

@@ -1,6 +1,6 @@
-"""Finds what Compose gave to a container and could not give to a new one from here. No I/O.
+"""Finds settings of a container that Compose could not give to a new one from here. No I/O.
 
-Somebody may have started the project from a shell with variables that no file of the project has.
+They are missing when somebody started the project from a shell whose variables no file of the project has.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,17 @@ from dockrev.docker.inspect import ContainerDetail, ImageDetail
 _WITH_DATA = ("bind", "volume")
 _BOOLEANS = ("true", "false")
 _V1_AFFINITY = "affinity:container"
-"""Compose V1 sets it to the container whose anonymous volumes the new one takes over."""
+"""Compose V1 sets this variable to the container whose anonymous volumes the new one takes over."""
 _DESKTOP_BINDS = "desktop.docker.io/binds/"
 
 
 def edited_since(container: ContainerDetail, changed_at: datetime | None) -> bool:
-    """Whether a file of the project is newer than the container, so that it may explain any difference."""
+    """Whether a file of the project is newer than the container. Then it may explain any difference."""
     return bool(container.created_at and changed_at and changed_at > container.created_at)
 
 
 def missing_inputs(service: ComposeService, container: ContainerDetail, image: ImageDetail) -> list[str]:
-    """Names of environment variables and labels, ports and mounts. Values that may be secret are left out."""
+    """Names the environment variables, labels, ports and mounts. Leaves out values that may be secret."""
     return [
         *_environment(service, container, image),
         *_labels(service, container, image),
@@ -41,9 +41,9 @@ def _environment(service: ComposeService, container: ContainerDetail, image: Ima
     return sorted(
         name
         for name, equals, value in pairs
-        if equals  # otherwise the file names a variable that nothing had set
+        if equals  # no equals sign: the compose file names a variable that was not set
         and not _same(service.environment.get(name), value)
-        and not name.lower().endswith("_proxy")  # Docker's own
+        and not name.lower().endswith("_proxy")  # Docker adds its proxy settings itself
         and name != _V1_AFFINITY
     )
 
@@ -59,7 +59,7 @@ def _labels(service: ComposeService, container: ContainerDetail, image: ImageDet
 
 
 def _same(here: str | None, there: str) -> bool:
-    """Compose V1 writes a boolean as `True`, V2 as `true`."""
+    """Ignores the case of booleans: Compose V1 writes `True`, V2 writes `true`."""
     if here is not None and there.lower() in _BOOLEANS:
         return here.lower() == there.lower()
     return here == there
@@ -69,17 +69,17 @@ def _ports(service: ComposeService, container: ContainerDetail) -> list[str]:
     if any("-" in port for port in service.published):  # each replica gets a port of the range
         return []
     host = container.document.get("HostConfig") or {}
-    return [f"port {one}" for one in sorted(_bound(host.get("PortBindings")) - service.published)]
+    return [f"port {port}" for port in sorted(_bound(host.get("PortBindings")) - service.published)]
 
 
 def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
-    """Mounts whose data would come from another place."""
+    """The mounts that would get their data from another source."""
     sources = {
-        _path(one.target): _normal(one.source)
-        for one in service.volumes
-        if one.type in _WITH_DATA and one.source
+        _path(volume.target): _normal(volume.source)
+        for volume in service.volumes
+        if volume.type in _WITH_DATA and volume.source
     }
-    mounted = {_path(one.destination): one.name or one.source for one in container.mounts}
+    mounted = {_path(mount.destination): mount.name or mount.source for mount in container.mounts}
     return sorted(
         f"{source} at {target}"
         for target, source in (mounted | _desktop_binds(container)).items()
@@ -88,7 +88,7 @@ def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
 
 
 def _desktop_binds(container: ContainerDetail) -> dict[str, str]:
-    """Docker Desktop mounts host directories from paths of its own. Labels hold the paths of the file."""
+    """The sources in the compose file, by target. Docker Desktop mounts other paths, and labels hold these."""
     sources = {}
     for name, target in container.labels.items():
         if name.startswith(_DESKTOP_BINDS) and name.endswith("/Target"):
@@ -101,10 +101,10 @@ def _normal(source: str) -> str:
 
 
 def _path(path: str) -> str:
-    """As the engine stores it. `normpath` keeps two leading slashes, because POSIX gives them a meaning."""
+    """The path as the engine stores it. `normpath` alone keeps two leading slashes, as POSIX allows."""
     return normpath(path).replace("//", "/")
 
 
 def _bound(bindings: Mapping[str, Iterable[Any]] | None) -> set[str]:
-    ports = {str(one.get("HostPort")) for bound in (bindings or {}).values() for one in bound or ()}
+    ports = {str(port.get("HostPort")) for bound in (bindings or {}).values() for port in bound or ()}
     return ports - {"", "0"}

@@ -1,4 +1,4 @@
-"""What ran before a replacement: enough to prove that nothing was lost, and to roll back."""
+"""The previous state: what ran before a replacement. The proof and a rollback need it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +18,10 @@ from dockrev.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """A service that Compose recreates together with the changed one.
+    """The previous state of a service that Compose recreates together with the changed one.
 
     `image_ref` is the configured name. `healthy`: it ran well before, so it has to run well afterwards.
-    `config_digest`: of the configuration that its containers were made from; empty: not known.
+    `config_digest`: the digest of the configuration of its containers; empty when unknown.
     """
 
     image_ref: str
@@ -42,9 +42,9 @@ class PreviousState:
     """`image` is the image id of the first replica that was up.
 
     `healthy`: it ran well before, so it has to run well after a rollback. `proven_healthy`: it passed the
-    whole health check that a new image has to pass. `files`: those of the project, for the time when no
-    container is left that names them. `dependents`: the running ones by name, in dependency order. `data`:
-    what was mounted and outlives the containers. `config_digest`: as of a dependent.
+    same health check that a new image has to pass. `files` are those of the project; the labels of containers
+    name them too, but no container may be left. `dependents`: the running ones by name, in dependency order.
+    `data`: what was mounted and outlives the containers. `config_digest`: as in Dependent.
     """
 
     files: ProjectFiles
@@ -67,12 +67,12 @@ class PreviousState:
 
 
 def short_id(image_id: str) -> str:
-    """Twelve digits, as Docker shows them."""
+    """The first twelve digits, as Docker shows them."""
     return image_id.removeprefix("sha256:")[:12]
 
 
 def is_up(containers: Sequence[ContainerDetail]) -> bool:
-    return any(one.state.is_up for one in containers)
+    return any(container.state.is_up for container in containers)
 
 
 def dependent(
@@ -100,13 +100,14 @@ def previous_state(
     limits: HealthLimits,
 ) -> PreviousState:
     """`images` holds the images of the containers by id."""
-    mounted = {target_of(mount) for one in containers for mount in one.mounts}
-    image, started = _first_up(containers).image_id, [one.started_at or now for one in containers]
+    mounted = {target_of(mount) for container in containers for mount in container.mounts}
+    image = _first_up(containers).image_id
+    started = [container.started_at or now for container in containers]
     health = assess(containers, image, len(containers), max(started), now, limits)
     return PreviousState(
         files=files,
         image=image,
-        container_ids=tuple(one.id for one in containers),
+        container_ids=tuple(container.id for container in containers),
         healthy=_are_healthy(containers),
         fingerprints=_fingerprints(containers, images),
         dependents=dependents,
@@ -118,15 +119,15 @@ def previous_state(
 
 def _are_healthy(containers: Sequence[ContainerDetail]) -> bool:
     return all(
-        one.state is ContainerState.RUNNING and one.health is not Health.UNHEALTHY for one in containers
+        each.state is ContainerState.RUNNING and each.health is not Health.UNHEALTHY for each in containers
     )
 
 
 def _first_up(containers: Sequence[ContainerDetail]) -> ContainerDetail:
-    return next(one for one in containers if one.state.is_up)
+    return next(container for container in containers if container.state.is_up)
 
 
 def _fingerprints(
     containers: Sequence[ContainerDetail], images: Mapping[str, ImageDetail]
 ) -> tuple[Fingerprint, ...]:
-    return tuple(fingerprint(one, images[one.image_id]) for one in containers)
+    return tuple(fingerprint(container, images[container.image_id]) for container in containers)

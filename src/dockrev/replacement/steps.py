@@ -1,7 +1,7 @@
-"""The steps of a replacement: a table. Each step is safe to repeat after an interruption.
+"""The table of the steps of a replacement. Each step is safe to repeat after an interruption.
 
 A new step is one row of the table and one function. The function returns what the journal keeps: `text` is
-shown to people, the rest is for later steps. It raises AppError, which fails the service.
+for people, and the rest is for later steps. It raises AppError to fail the service.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +29,7 @@ ROLLBACK = "rollback"
 
 
 class Preparation:
-    """What the preparing steps of all services look at. It is read once, before the first of them."""
+    """The project and the running containers. They are read once for the preparing steps of all services."""
 
     def __init__(self, view: ProjectView | AppError) -> None:
         self._view = view
@@ -37,7 +37,7 @@ class Preparation:
 
     @property
     def view(self) -> ProjectView:
-        """Raises the AppError for which the project could not be read."""
+        """Raises AppError when the project could not be read."""
         if isinstance(self._view, AppError):
             raise self._view
         return self._view
@@ -50,11 +50,11 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class StepDef:
-    """`text`: what the step looks at or does, for people.
+    """`text` says what the step does, for people.
 
-    `share`: how much of its phase is done after it, from 0 to 1. `run`: the work itself; a step that changes
-    nothing gets what was read for all services. `undoes`: after this step has begun, the service is no longer
-    as it was, so a failure is rolled back. `cancellable`: a cancelled job does not begin it.
+    `share`: how much of its phase is done after the step, from 0 to 1. `run` does the work. `undoes`: once
+    this step has begun, the service may have changed, so a failure causes a rollback. `cancellable`: a
+    cancelled job does not begin this step.
     """
 
     name: str
@@ -66,7 +66,7 @@ class StepDef:
 
 
 async def run_step(run: ServiceRun, step: StepDef, preparation: Preparation) -> None:
-    """Does nothing when the journal has the step. Raises StepFailed, and StorageError of the journal."""
+    """Skips a step that the journal has. Raises StepFailed, or StorageError from the journal."""
     if step.name in run.entries:
         return
     if step.cancellable and run.context.cancelled.is_set():
@@ -84,7 +84,7 @@ async def run_step(run: ServiceRun, step: StepDef, preparation: Preparation) -> 
 
 
 async def record(run: ServiceRun, preparation: Preparation) -> Facts:
-    """Nothing when the service does not run: a replacement starts nothing."""
+    """Records the previous state. Returns nothing when the service does not run; it then stays stopped."""
     context, containers, name = run.context, run.containers, run.change.name
     view, replicas = preparation.view, await containers.inspect()
     if not is_up(replicas):
@@ -119,7 +119,7 @@ async def _preflight(run: ServiceRun, preparation: Preparation) -> Facts:
             context.host,
             replacement.project,
             change,
-            frozenset(one.name for one in replacement.changes if one.digest == change.digest),
+            frozenset(each.name for each in replacement.changes if each.digest == change.digest),
             run.previous,
             view,
             {name: await run.containers.inspect(name) for name in names},
@@ -151,11 +151,11 @@ async def _preflight(run: ServiceRun, preparation: Preparation) -> Facts:
 
 async def _warn_of_init_services(run: ServiceRun, view: ProjectView) -> None:
     project, services = run.context.replacement.project, view.config.services
-    for service in (one for one in services if one.name == run.change.name):
+    for service in (each for each in services if each.name == run.change.name):
         for first in init_services(service, services):
             await run.context.tell.line(
-                f"{project}/{first} has to complete before {service.name} and comes from the same image; an"
-                f" update does not run it again: docker compose up {first}",
+                f"{project}/{first} has to complete before {service.name} and uses the same image. An update"
+                f" does not run it again. To run it: docker compose up {first}",
                 warning=True,
             )
 
@@ -179,7 +179,7 @@ async def pull(run: ServiceRun, _: Preparation) -> Facts:
 
 
 async def tag(run: ServiceRun, _: Preparation) -> Facts:
-    """So that `docker compose up -d` by hand uses the same image later."""
+    """Moves the image name, so that a later `docker compose up -d` by hand uses the same image."""
     ref, image = run.change.ref, run.new_image
     await run.context.host.images.tag(image, ref.repository, ref.tag or "")
     return {"text": f"{run.change.image_ref} is image {short_id(image)} here{run.namesakes}"}
@@ -188,21 +188,21 @@ async def tag(run: ServiceRun, _: Preparation) -> Facts:
 async def apply(run: ServiceRun, _: Preparation) -> Facts:
     project, change = ComposeProject(run.context.host, run.context.replacement.project), run.change
     view = await project.render(run.previous.files)
-    digests = [one.digest for one in view.config.services if one.name == change.name]
+    digests = [service.digest for service in view.config.services if service.name == change.name]
     if not digests:
         raise Conflict(f"the project has no service {change.name} any more")
     if change.config_digest and digests != [change.config_digest]:
         raise Conflict("the compose file was changed during the update")
     await run.containers.up(run.previous)
-    return {"text": "containers are recreated"}
+    return {"text": "Compose has recreated the containers"}
 
 
 async def verify(run: ServiceRun, _: Preparation) -> Facts:
     if run.new_image == run.previous.image and await run.containers.untouched(run.previous):
         return {"text": "the same containers still run"}
     dependents = {
-        name: run.new_image if one.uses(run.change.ref) else one.image
-        for name, one in run.previous.dependents.items()
+        name: run.new_image if dependent.uses(run.change.ref) else dependent.image
+        for name, dependent in run.previous.dependents.items()
     }
     waiting = wait_for_service(run, run.new_image, dependents, must_be_healthy=True)
     return {"text": await or_cancelled(run.context.cancelled, waiting)}
@@ -211,16 +211,20 @@ async def verify(run: ServiceRun, _: Preparation) -> Facts:
 async def wait_for_service(
     run: ServiceRun, image: str, dependents: dict[str, str], *, must_be_healthy: bool
 ) -> str:
-    """How the service is when it and its dependents work. Raises Conflict with the reason when they do not.
+    """Waits for the service and its dependents. Returns why the service counts as healthy.
 
-    `dependents`: the image that each of them runs, by name.
+    `dependents`: the image id that each dependent has to run, by name. Raises Conflict with the reason when
+    the service or a dependent does not work.
     """
     previous, project = run.previous, run.context.replacement.project
     own = ExpectedContainers(project, run.change.name, image, previous.replicas, must_be_healthy)
     text = await _wait(run, own)
-    for name, one in previous.dependents.items():
+    for name, dependent in previous.dependents.items():
+        expected = ExpectedContainers(
+            project, name, dependents[name], dependent.replicas, must_be_healthy=dependent.healthy
+        )
         try:
-            await _wait(run, ExpectedContainers(project, name, dependents[name], one.replicas, one.healthy))
+            await _wait(run, expected)
         except Conflict as error:
             raise Conflict(f"{name} was recreated with it, and {error.message}") from error
     return text
@@ -238,28 +242,28 @@ async def _wait(run: ServiceRun, expected: ExpectedContainers) -> str:
 async def prove(run: ServiceRun, _: Preparation) -> Facts:
     if lost := await run.containers.differences(run.previous):
         raise Conflict(
-            f"the new container lost settings for which there is no explanation: {'; '.join(map(str, lost))}"
+            f"the new container lost settings, and nothing explains why: {'; '.join(map(str, lost))}"
         )
-    return {"text": "nothing is lost"}
+    return {"text": "no setting was lost"}
 
 
 async def settle(run: ServiceRun, _: Preparation) -> Facts:
     await run.context.tell.replaced(run.change)
-    return {"text": "runs what was approved"}
+    return {"text": "the approved image runs"}
 
 
-RECORD = StepDef(facts.RECORD, "what runs now", 0.5, record)
-PREFLIGHT = StepDef("preflight", "compose file, registry, platform, disk", 1.0, preflight)
-PULL = StepDef("pull", "by digest", 0.52, pull)
-SETTLE = StepDef("settle", "what runs is what was approved", 1.0, settle, undoes=True, cancellable=False)
+RECORD = StepDef(facts.RECORD, "reading what runs now", 0.5, record)
+PREFLIGHT = StepDef("preflight", "checking compose file, registry, platform and disk", 1.0, preflight)
+PULL = StepDef("pull", "pulling the image by its digest", 0.52, pull)
+SETTLE = StepDef("settle", "reading what runs afterwards", 1.0, settle, undoes=True, cancellable=False)
 
 PREPARING_STEPS = (RECORD, PREFLIGHT)
 CHANGING_STEPS = (
     PULL,
-    StepDef("tag", "the name in the compose file", 0.60, tag, undoes=True),
-    StepDef("apply", "compose up", 0.82, apply, undoes=True),
-    StepDef("verify", "containers run and are healthy", 0.90, verify, undoes=True),
-    StepDef("prove", "settings, networks and mounts are kept", 0.95, prove, undoes=True),
+    StepDef("tag", "giving the image the name in the compose file", 0.60, tag, undoes=True),
+    StepDef("apply", "running compose up", 0.82, apply, undoes=True),
+    StepDef("verify", "waiting until the containers are healthy", 0.90, verify, undoes=True),
+    StepDef("prove", "comparing settings, networks and mounts", 0.95, prove, undoes=True),
     SETTLE,
 )
 STEPS = (*PREPARING_STEPS, *CHANGING_STEPS)
@@ -268,5 +272,5 @@ _UNDOING = frozenset({*(step.name for step in STEPS if step.undoes), ROLLBACK})
 
 
 def has_begun(step: str | None) -> bool:
-    """Whether a service that failed at this step is no longer as it was."""
+    """Whether a service that failed at this step may have changed."""
     return step in _UNDOING

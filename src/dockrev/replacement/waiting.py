@@ -1,4 +1,4 @@
-"""Waiting that can be cut short, and attempts that are made again."""
+"""Waiting that a cancel ends, and retries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,12 +20,15 @@ def is_temporary(error: Exception) -> bool:
 
 
 ROLLBACK = RetryPolicy((1.0, 3.0, 10.0), is_temporary)
-"""An engine that is being stopped still answers for a while, and fails at everything else."""
+"""The retries of a rollback. An engine that shuts down still answers for a while, but its actions fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplacementPolicies:
-    """`registry`: for pulls and for questions to a registry. `engine_seconds`: how long it may be away."""
+    """`registry` is for pulls and other requests to a registry.
+
+    `engine_seconds`: how long to wait for an engine that does not answer.
+    """
 
     registry: RetryPolicy
     health: HealthLimits = field(default_factory=HealthLimits)
@@ -36,7 +39,7 @@ class ReplacementPolicies:
 async def retry_and_tell(
     policy: RetryPolicy, action: Callable[[], Awaitable[Result]], tell: Callable[[str], Awaitable[None]]
 ) -> Result:
-    """Writes a line for each failed attempt that is made again. Raises the last error."""
+    """Retries the action and calls `tell` for each attempt that will be repeated. Raises the last error."""
 
     async def failed(number: int, error: Exception) -> None:
         await tell(f"attempt {number} of {len(policy.pauses) + 1} failed: {error}")
@@ -47,7 +50,7 @@ async def retry_and_tell(
 async def retry_on_engine(
     policies: ReplacementPolicies, engine: Engine, action: Callable[[], Awaitable[Result]]
 ) -> Result:
-    """As the rollback policy says. Before each new attempt the engine has to answer again."""
+    """Retries by the rollback policy. Waits before each new attempt until the engine answers again."""
 
     async def pause(seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -57,7 +60,7 @@ async def retry_on_engine(
 
 
 async def wait_for_engine(engine: Engine, seconds: float) -> None:
-    """Returns when the engine answers. Raises DockerError when it does not within this time."""
+    """Returns when the engine answers. Raises DockerError when it does not answer within this time."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         try:
@@ -70,7 +73,7 @@ async def wait_for_engine(engine: Engine, seconds: float) -> None:
 
 
 async def or_cancelled(cancelled: asyncio.Event, work: Awaitable[Result]) -> Result:
-    """Raises JobCancelled, with the work ended, when the event comes before the result."""
+    """The result of the work. When the event comes first, it ends the work and raises JobCancelled."""
     working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(cancelled.wait())
     try:
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,1 +1,1 @@
-"""Updating services to the digest that was approved, or leaving them exactly as they were."""
+"""Updates services to the digest that the operator approved, or leaves them exactly as they were."""

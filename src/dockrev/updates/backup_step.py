@@ -1,4 +1,4 @@
-"""The backup of a stack before its update, and the restore of it when services roll back."""
+"""Backs up the data of a stack before its update, and restores it when services roll back."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,7 +12,7 @@ from dockrev.wording import counted
 
 
 class StackBackup:
-    """Saves data for one stack of one job."""
+    """The `DataSaver` of one stack of one job."""
 
     def __init__(self, environment: UpdateEnvironment, job_id: str, stack_id: str, mode: BackupMode) -> None:
         self._environment = environment
@@ -36,8 +36,9 @@ class StackBackup:
 
     async def restore(self, backup_id: str, data: Collection[BackupTarget]) -> str:
         backup = await self._environment.backups.get(backup_id)
-        own = [target for target in backup.targets if target in data]
-        if not own:
-            return "no data of it was saved"
-        restored = await self._environment.backup_restorer.restore(backup_id, own, stop_containers=True)
-        return f"{counted(sum(one.entries for one in restored), 'file is', 'files are')} as saved"
+        targets = [target for target in backup.targets if target in data]
+        if not targets:
+            return "the backup holds no data of this service"
+        restored = await self._environment.backup_restorer.restore(backup_id, targets, stop_containers=True)
+        entries = sum(target.entries for target in restored)
+        return f"{counted(entries, 'file was', 'files were')} restored from the backup"

@@ -1,4 +1,4 @@
-"""The summary, the events and the refusals of an update, as the API shows them."""
+"""The API documents of an update: its summary, its events, and the details of refusals."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class BackupTargetResult(Wire):
 
 
 class BackupOut(Wire):
-    """`reason` says why there is none, `error` why it failed."""
+    """`reason` says why no backup was made, `error` why it failed."""
 
     status: BackupStatus
     backup_id: str | None = None
@@ -44,7 +44,7 @@ class PullRetry(Wire):
 
 
 class PullTagWarning(Wire):
-    """A further tag that was asked for and could not be pulled."""
+    """A further tag that the request asked for and that could not be pulled."""
 
     service_id: str
     tag_ref: str
@@ -55,7 +55,7 @@ class PullTagWarning(Wire):
 
 
 class SkippedDowngrade(Wire):
-    """The version that is offered is below the one that runs, and nobody looked at it."""
+    """An automatic update skipped the service, because the candidate has a lower version."""
 
     service_id: str
     service_name: str
@@ -65,7 +65,7 @@ class SkippedDowngrade(Wire):
 
 
 class StackUpdateResult(Wire):
-    """`mode` in a dry run only. `*Digests`: image ids of the engine, by the id of the service."""
+    """Only a dry run has `mode`. `oldDigests` and `newDigests` map service ids to image ids of the engine."""
 
     mode: UpdateMode | None = None
     changed_services: int
@@ -82,7 +82,7 @@ class StackUpdateResult(Wire):
 
 
 class ServiceUpdateResult(Wire):
-    """`step`: where it went wrong. `bytesToDownload` in a dry run only. `blockers`: why it was refused."""
+    """`step` is the one that failed; `blockers` say why it refused. Only a dry run has `bytesToDownload`."""
 
     service_id: str
     service_name: str
@@ -96,7 +96,7 @@ class ServiceUpdateResult(Wire):
 
 
 class UpdatedStack(Wire):
-    """`update` is absent when a backup that is required failed: nothing was touched."""
+    """`update` is absent when a required backup failed, because then nothing was changed."""
 
     stack_id: str
     backup: BackupOut
@@ -110,7 +110,7 @@ class UpdateSummary(JobSummary):
 
 
 class UpdateStepped(JobEvent):
-    """A step of a service, or of the whole stack when no service is named."""
+    """A step of a service. Without a service it is a step of the whole stack."""
 
     type: Literal["update_step"] = "update_step"
     stack_id: str
@@ -122,7 +122,7 @@ class UpdateStepped(JobEvent):
 
 
 class UpdateStateSettled(JobEvent):
-    """What a service runs, read again after its update."""
+    """What a service runs. It is read again after the update."""
 
     type: Literal["update_state_settled"] = "update_state_settled"
     stack_id: str
@@ -134,9 +134,9 @@ class UpdateStateSettled(JobEvent):
 
 
 class UpdateRefusal(ErrorDetails):
-    """The details of a 400. `errors`, `field` and `value` are about the form of the request.
+    """The details of a 400. `errors`, `field` and `value` describe a malformed request.
 
-    The others are about a service that cannot be updated, or about targets that differ from the services that
+    The other fields describe a service that cannot be updated, or targets that differ from the services that
     can be updated.
     """
 
@@ -150,7 +150,7 @@ class UpdateRefusal(ErrorDetails):
 
 
 class StaleDigest(Wire):
-    """The details of a 409: the tag names another image than the one that was approved."""
+    """The details of a 409: the tag now names another image than the approved one."""
 
     service_id: str
     expected_digest: Nullable[str]

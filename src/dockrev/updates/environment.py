@@ -1,4 +1,4 @@
-"""What the updates of one host work with."""
+"""The parts that the updates of one host use."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class UpdateEnvironment:
         )
 
     async def checked_again(self, stack_id: str, service_id: str) -> ServiceView | None:
-        """The service after its registry was asked; None: it is gone."""
+        """Asks the registry about the service and reads it again. None when the service is gone."""
         if view := await self.views.service(stack_id, service_id):
             await self.checker.refresh([view.service])
         return await self.views.service(stack_id, service_id)

@@ -1,4 +1,4 @@
-"""Updates as jobs: admitted with their reservations, resumed after a restart, ended with a true summary."""
+"""The update job: it reserves its services, resumes after a restart, and ends with a summary."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -47,7 +47,7 @@ class UpdateJobs:
         environments: Mapping[str, UpdateEnvironment],
         backups: BackupRetention,
     ) -> None:
-        """`environments`: by the id of the host."""
+        """`environments` are keyed by host id."""
         self._runner = runner
         self._jobs = jobs
         self._updates = updates
@@ -60,9 +60,9 @@ class UpdateJobs:
         )
 
     async def start(self, request: UpdateRequest, created_by: str) -> str:
-        """Raises InvalidArgument or Conflict, and then nothing was recorded."""
+        """Returns the id of the new job. Raises InvalidArgument or Conflict; then nothing is recorded."""
         for environment in await self._environments_of(request.target):
-            # Without the engine nobody can say which service is Dockrev itself.
+            # Only the engine knows which service is Dockrev itself, so this fails early when it is away.
             await environment.host.own_service()
         plan = plan_update(request, await self._local.views.all())
         job_id = new_id(IdPrefix.JOB)
@@ -87,7 +87,7 @@ class UpdateJobs:
         return self._environments[LOCAL]
 
     async def _environments_of(self, target: JobTarget) -> Collection[UpdateEnvironment]:
-        """None for a stack or a service that does not exist: the plan says so."""
+        """Empty for a stack or a service that does not exist: `plan_update` reports that."""
         try:
             host_id = await host_of(self._local.stacks, target)
         except NotFound:
@@ -105,7 +105,7 @@ class UpdateJobs:
         await self._updates.admit(connection, job_id, plan)
 
     async def repair(self) -> None:
-        """Before jobs run: removes the reservations and image tags that a crash left behind."""
+        """Removes the image tags that a crash left behind. Call it before jobs run."""
         unfinished = {job.id for job in await self._jobs.unfinished()}
         for environment in self._environments.values():
             try:
@@ -121,7 +121,7 @@ class UpdateJobs:
                 await images.untag(tag)
 
     async def _run(self, context: JobContext) -> JobOutcome:
-        """A first run or a resumed one: the journal makes the difference."""
+        """Runs the update, or resumes it: the replacement skips what its journal already has."""
         plan = await self._updates.plan(context.job.id)
         report = UpdateReport(context, plan)
         if context.job.progress is None:
@@ -171,7 +171,11 @@ class UpdateJobs:
 
     @asynccontextmanager
     async def _locked(self, context: JobContext, stack: StackPlan, *, begun: bool) -> AsyncIterator[None]:
-        """A job that has begun needs the locks to roll back too. Another one stops waiting on a cancel."""
+        """Holds the locks of the stack.
+
+        A job that has begun waits for them even when it is cancelled, because it may have to roll back. A job
+        that has not begun stops waiting when it is cancelled.
+        """
         async with AsyncExitStack() as held:
             waiting = held.enter_async_context(self._locks.hold(stack, context.log))
             with suppress(JobCancelled):

@@ -1,4 +1,4 @@
-"""Locks of running updates: one update at a time works on a stack, and on an image name of a host."""
+"""Locks of running updates: only one update at a time may use a stack, or an image name of a host."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,9 +9,11 @@ from dockrev.updates.models import StackPlan
 
 
 class UpdateLocks:
-    """Services that share a namespace are recreated together, and services with one image name move together.
+    """Locks stacks and image names.
 
-    An image name means another image on another host, so each host has its own names.
+    Compose recreates services that share a namespace together, so a stack is locked as a whole. Moving an
+    image name concerns every service that uses it, so the name is locked too. Each host has its own names,
+    because the same name can mean another image there.
     """
 
     def __init__(self) -> None:
@@ -19,12 +21,12 @@ class UpdateLocks:
 
     @asynccontextmanager
     async def hold(self, stack: StackPlan, tell: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
-        """Waits until no other update holds any of the locks; tells it when there is a wait."""
+        """Waits until no other update holds one of these locks. Calls `tell` when it has to wait."""
         names = sorted({stack.stack_id, *(str(service.ref) for service in stack.services)})
         locks = [self._locks.setdefault((stack.host_id, name), asyncio.Lock()) for name in names]
         if any(lock.locked() for lock in locks):
-            await tell(f"{stack.project} waits for another update of this stack, or of an image that it uses")
+            await tell(f"{stack.project} waits for another update of this stack or of an image that it uses")
         async with AsyncExitStack() as held:
-            for lock in locks:  # every update takes them in the same order, so no two wait for each other
+            for lock in locks:  # every update takes the locks in the same order, which rules out a deadlock
                 await held.enter_async_context(lock)
             yield

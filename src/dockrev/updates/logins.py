@@ -1,4 +1,4 @@
-"""What the engine shows to a registry when it pulls for us: the login that Dockrev itself would use."""
+"""The registry login that Dockrev gives to the engine for a pull: the same one that Dockrev uses itself."""
 
 from dockrev.docker.registry_login import RegistryLogin
 from dockrev.oci.ref import DOCKER_HUB, ImageRef
@@ -6,7 +6,10 @@ from dockrev.registry.credentials import HUB_SERVER, CredentialStore
 
 
 async def registry_login(credentials: CredentialStore, ref: ImageRef) -> RegistryLogin | None:
-    """Raises RegistryError (CREDENTIALS) when Docker's config.json or a helper cannot be used."""
+    """None when there is no login for this registry.
+
+    Raises RegistryError (CREDENTIALS) when Docker's config.json or a credential helper cannot be used.
+    """
     login = await credentials.find(ref.registry)
     if login is None:
         return None

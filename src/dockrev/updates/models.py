@@ -1,4 +1,4 @@
-"""What an update is asked to do, and what became of each stack."""
+"""The request, the plan and the outcome of an update."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class UpdateMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApprovedTarget:
-    """One service and the image that the operator approved for it.
+    """A service and the image that the operator approved for it.
 
-    `pull_tags` are pulled after the update, so that the host knows these names too.
+    The update also pulls the `pull_tags` afterwards, so that the host has the image under these names too.
     """
 
     service_id: str
@@ -32,9 +32,9 @@ class ApprovedTarget:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """Correct in its form; not yet compared with what is on record.
+    """A well-formed request. Nobody has compared it with the recorded services yet.
 
-    `partial`: the approved targets need not be all that could be updated in the target of the job.
+    `partial`: the approved targets may leave out services that could be updated too.
     """
 
     target: JobTarget
@@ -53,7 +53,7 @@ class ServicePlan(ServiceChange):
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """`skipped_downgrades`: services that are left alone, as the API's `skippedVersionAnomaly` shows them."""
+    """`skipped_downgrades` are services that the update skips, in the form of `skippedVersionAnomaly`."""
 
     stack_id: str
     project: str
@@ -64,7 +64,7 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePlan:
-    """Fixed when the update is admitted. It is stored with the job, so that a restart can resume it."""
+    """What an update will do. It is stored with the new job, so that a restart can resume it."""
 
     mode: UpdateMode
     allow_arch_mismatch: bool
@@ -78,7 +78,7 @@ class UpdatePlan:
 
 @dataclass(frozen=True, slots=True)
 class PulledTags:
-    """`warnings`: for tags that could not be pulled, as the API's `pullTagWarnings` shows them."""
+    """`warnings` are about tags that could not be pulled, in the form of `pullTagWarnings`."""
 
     names: tuple[str, ...] = ()
     warnings: tuple[Mapping[str, Json], ...] = ()
@@ -86,7 +86,7 @@ class PulledTags:
 
 @dataclass(frozen=True, slots=True)
 class StackOutcome:
-    """`backup` is the summary of the backup. `blocked`: a required backup failed, so nothing was changed."""
+    """`backup` is the backup's summary. `blocked`: a required backup failed, so nothing was changed."""
 
     stack: StackPlan
     backup: Mapping[str, Json]

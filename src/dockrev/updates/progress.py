@@ -1,6 +1,7 @@
-"""How far the update of a stack is, from 0 to 1, as the API's contract divides it. No I/O.
+"""The progress of the update of a stack, from 0 to 1. No I/O.
 
-All services are prepared first, then comes the backup, and the services share the rest evenly.
+The API's contract defines the shares: first all services are prepared, then the backup is made, and the
+services share the rest evenly.
 """
 
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class ServicePosition:
-    """A service among those of its stack that are updated."""
+    """The position of a service among the `services` that its stack updates. The first has index 0."""
 
     index: int
     services: int

@@ -1,4 +1,4 @@
-"""Pulls further names of the new image that the operator asked for. A name that is missing harms nobody."""
+"""Pulls the further tags that the operator asked for. A tag that cannot be pulled is only a warning."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +19,7 @@ Log = Callable[[str, Level], Awaitable[None]]
 async def pull_tags(
     plan: ServicePlan, policy: RetryPolicy, environment: UpdateEnvironment, cancelled: asyncio.Event, log: Log
 ) -> PulledTags:
-    """One after the other; the tags are those of the repository in the Compose file. Raises StorageError."""
+    """Pulls the tags one after the other, from the repository in the compose file. Raises StorageError."""
     names, warnings = [], []
     for tag in plan.pull_tags:
         ref = replace(plan.ref, tag=tag, digest=None)

@@ -1,4 +1,4 @@
-"""What people see of an update while it runs: log lines, events, and progress that never goes back."""
+"""Shows a running update: log lines, events, and progress that never decreases."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +16,7 @@ from dockrev.updates.progress import BACKUP_SHARE, ServicePosition, StepProgress
 
 
 class UpdateReport:
-    """Of a whole job. Several stacks may report at the same time."""
+    """The report of a whole job. Several stacks may report at the same time."""
 
     def __init__(self, context: JobContext, plan: UpdatePlan) -> None:
         self._context = context
@@ -29,13 +29,13 @@ class UpdateReport:
         await self._context.event(event)
 
     async def steps(self) -> Sequence[UpdateStepped]:
-        """Those so far, also of earlier processes."""
+        """All steps so far, including those of earlier processes."""
         return await self._context.events(UpdateStepped)
 
     def begin(self) -> None:
         total = len(self._fractions)
         self._context.progress(
-            JobProgress(UpdatePhase.PREPARE, "looking at what runs", 0, total, exact_percent=0)
+            JobProgress(UpdatePhase.PREPARE, "preparing the services", 0, total, exact_percent=0)
         )
 
     def advance(self, stack_id: str, progress: StepProgress, message: str) -> None:
@@ -74,7 +74,7 @@ class StackReport:
         await self._job.log(message, level)
 
     async def line(self, text: str, *, warning: bool = False) -> None:
-        with suppress(StorageError):  # what has to be stored is in the journal
+        with suppress(StorageError):  # a lost line does no harm; the journal holds what a resume needs
             await self._job.log(text, Level.WARN if warning else Level.INFO)
 
     async def step(self, event: StepEvent) -> None:
@@ -111,19 +111,19 @@ class StackReport:
         self._advance(self._positions[change.service_id].done("apply"), f"{change.name}: {reason}")
 
     async def replaced(self, change: ServiceChange) -> None:
-        """What cannot be seen now is seen by the next scan."""
+        """A failed scan is only a warning, because the next scan sees the same containers."""
         try:
             await self._environment.scanner.scan()
         except UpstreamError as error:
-            await self.line(f"the list of stacks is not up to date yet: {error.message}", warning=True)
+            await self.line(f"the list of stacks could not be refreshed: {error.message}", warning=True)
         await self.settled(change)
 
     async def settled(self, change: ServiceChange) -> None:
-        """Shows what the registry and the engine say of the service now."""
+        """Checks the service again and reports its new state."""
         try:
             view = await self._environment.checked_again(self._stack.stack_id, change.service_id)
         except UpstreamError as error:
-            await self.line(f"{change.name} was not checked again: {error.message}", warning=True)
+            await self.line(f"{change.name} could not be checked again: {error.message}", warning=True)
             return
         if view is not None:
             await self._job.event(

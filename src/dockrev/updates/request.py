@@ -1,6 +1,6 @@
-"""The form of an update request: everything that can be checked without knowing any stack. No I/O.
+"""Validates the form of an update request, as far as that needs no recorded stack. No I/O.
 
-Checked in the order of the API's contract; the first fault is reported.
+The checks run in the order of the API's contract. The first fault is reported.
 """
 
 from collections.abc import Sequence
@@ -37,48 +37,48 @@ class UpdateIn(Wire):
     reason: Reason = Reason.UI
 
 
-def parse_request(given: UpdateIn) -> UpdateRequest:
-    target = require_target(given.scope, given.stack_id, given.service_id)
-    approved = _single(given, target) if given.scope is Scope.SERVICE else _several(given)
+def parse_request(body: UpdateIn) -> UpdateRequest:
+    target = require_target(body.scope, body.stack_id, body.service_id)
+    approved = _single(body, target) if body.scope is Scope.SERVICE else _several(body)
     _refuse_duplicates(approved)
     return UpdateRequest(
-        target, tuple(approved), given.mode, given.allow_arch_mismatch, given.backup_mode, given.reason
+        target, tuple(approved), body.mode, body.allow_arch_mismatch, body.backup_mode, body.reason
     )
 
 
-def _single(given: UpdateIn, target: JobTarget) -> list[ApprovedTarget]:
-    if given.targets is not None:
+def _single(body: UpdateIn, target: JobTarget) -> list[ApprovedTarget]:
+    if body.targets is not None:
         _refuse("targets", "not allowed for scope=service")
     own = TargetIn(
         service_id=target.service_id,
-        target_tag=given.target_tag,
-        target_digest=given.target_digest,
-        pull_tags=given.pull_tags,
+        target_tag=body.target_tag,
+        target_digest=body.target_digest,
+        pull_tags=body.pull_tags,
     )
     return [_approved(own, "")]
 
 
-def _several(given: UpdateIn) -> list[ApprovedTarget]:
+def _several(body: UpdateIn) -> list[ApprovedTarget]:
     for field, value in (
-        ("targetTag", given.target_tag),
-        ("targetDigest", given.target_digest),
-        ("pullTags", given.pull_tags),
+        ("targetTag", body.target_tag),
+        ("targetDigest", body.target_digest),
+        ("pullTags", body.pull_tags),
     ):
         if value is not None:
-            _refuse(field, f"not allowed for scope={given.scope}; name it in targets[]")
-    if given.targets is None:
-        _refuse("targets", f"required for scope={given.scope}")
-    return [_approved(one, f"targets[{index}].") for index, one in enumerate(given.targets)]
+            _refuse(field, f"not allowed for scope={body.scope}; put it into targets[]")
+    if body.targets is None:
+        _refuse("targets", f"required for scope={body.scope}")
+    return [_approved(target, f"targets[{index}].") for index, target in enumerate(body.targets)]
 
 
-def _approved(given: TargetIn, path: str) -> ApprovedTarget:
-    service_id = _required(given.service_id, f"{path}serviceId")
-    tag = _required(given.target_tag, f"{path}targetTag")
-    digest = _required(given.target_digest, f"{path}targetDigest")
-    if given.pull_tags is None:
+def _approved(target: TargetIn, path: str) -> ApprovedTarget:
+    service_id = _required(target.service_id, f"{path}serviceId")
+    tag = _required(target.target_tag, f"{path}targetTag")
+    digest = _required(target.target_digest, f"{path}targetDigest")
+    if target.pull_tags is None:
         _refuse(f"{path}pullTags", "required, may be empty")
-    pull_tags = [_tag(one, f"{path}pullTags[{index}]") for index, one in enumerate(given.pull_tags)]
-    others = tuple(dict.fromkeys(one for one in pull_tags if one != tag))
+    pull_tags = [_tag(value, f"{path}pullTags[{index}]") for index, value in enumerate(target.pull_tags)]
+    others = tuple(dict.fromkeys(pull_tag for pull_tag in pull_tags if pull_tag != tag))
     return ApprovedTarget(service_id, tag, digest if ":" in digest else f"sha256:{digest}", others)
 
 
@@ -87,7 +87,8 @@ def _tag(value: str, field: str) -> str:
     if not is_tag(tag):
         _refuse(
             field,
-            f"{tag[:128]!r} is not a tag: up to 128 letters, digits and _ . -, not with . or - in front",
+            f"{tag[:128]!r} is not a tag: a tag has up to 128 letters, digits and _ . -, and does not begin"
+            " with . or -",
         )
     return tag
 
@@ -96,7 +97,7 @@ def _refuse_duplicates(approved: Sequence[ApprovedTarget]) -> None:
     seen: set[str] = set()
     for index, target in enumerate(approved):
         if target.service_id in seen:
-            _refuse(f"targets[{index}].serviceId", f"{target.service_id} is named twice")
+            _refuse(f"targets[{index}].serviceId", f"{target.service_id} is listed twice")
         seen.add(target.service_id)
 
 

@@ -1,4 +1,4 @@
-"""Asking for an update."""
+"""The route that starts an update."""
 
 from dockrev.jobs.wire import JobRunning
 from dockrev.updates.documents import StaleDigest, UpdateRefusal
@@ -29,5 +29,5 @@ class UpdateRoutes:
             | responses(409, details=StaleDigest | JobRunning),
         )
 
-    async def create(self, given: UpdateIn, principal: CurrentPrincipal) -> UpdateAnswer:
-        return UpdateAnswer(job_id=await self._jobs.start(parse_request(given), principal.name))
+    async def create(self, body: UpdateIn, principal: CurrentPrincipal) -> UpdateAnswer:
+        return UpdateAnswer(job_id=await self._jobs.start(parse_request(body), principal.name))

@@ -14,7 +14,7 @@ from dockrev.web.wire import SafeInteger
 class UpdateSettings(Section):
     """`stability_seconds`: how long a container without a health check has to run without a restart.
 
-    `health_deadline_cap_seconds`: the longest wait for a container that has one.
+    `health_deadline_cap_seconds`: the longest wait for a container that has a health check.
     """
 
     section_name: ClassVar[str] = "updates"
@@ -24,9 +24,9 @@ class UpdateSettings(Section):
 
 
 async def health_limits(settings: SettingsStore) -> HealthLimits:
-    """How long an update waits for its new containers."""
-    chosen = await settings.section(UpdateSettings)
+    """The limits of the health check that follows an update."""
+    updates = await settings.section(UpdateSettings)
     return HealthLimits(
-        stability=timedelta(seconds=chosen.stability_seconds),
-        longest=timedelta(seconds=chosen.health_deadline_cap_seconds),
+        stability=timedelta(seconds=updates.stability_seconds),
+        longest=timedelta(seconds=updates.health_deadline_cap_seconds),
     )

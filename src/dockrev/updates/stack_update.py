@@ -1,4 +1,4 @@
-"""The update of one stack: its services are replaced, and further tags of them are pulled."""
+"""Updates one stack: replaces its services, then pulls the further tags that the operator asked for."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ async def update_stack(
     report: StackReport,
     cancelled: asyncio.Event,
 ) -> StackOutcome:
-    """Raises StorageError; then the same call resumes it later."""
+    """Raises StorageError; the same call resumes the update later."""
     dry_run = plan.mode is UpdateMode.DRY_RUN
     policies = await environment.policies()
     result = await replace(
@@ -63,7 +63,10 @@ async def _pull_tags(
     report: StackReport,
     cancelled: asyncio.Event,
 ) -> PulledTags:
-    """Of the services that run the approved image. After a restart the tags are simply pulled again."""
+    """Pulls the further tags of the services that run the approved image.
+
+    The journal does not record these pulls, so a resumed update repeats them.
+    """
     well = {outcome.service_id for outcome in result.services if outcome.went_well}
     pulled = [
         await pull_tags(service, policies.registry, environment, cancelled, report.log)

@@ -1,4 +1,4 @@
-"""Plans of updates, and the journal of their replacements: the only SQL for these tables."""
+"""Stores the plans of updates and the journals of their replacements: the only SQL for these tables."""
 
 from collections.abc import Mapping
 
@@ -43,7 +43,7 @@ class UpdateStore:
         self._clock = clock
 
     async def admit(self, connection: AsyncConnection, job_id: str, plan: UpdatePlan) -> None:
-        """In the transaction that records the job."""
+        """Stores the plan. `connection` is the transaction that records the job."""
         document = orjson.loads(_PLAN.dump_json(plan))
         await connection.execute(insert(update_plans).values(job_id=job_id, plan=document))
 
@@ -56,7 +56,7 @@ class UpdateStore:
         return _PLAN.validate_json(orjson.dumps(document))
 
     async def has_begun(self, job_id: str) -> bool:
-        """Whether its journal has any entry."""
+        """Whether the job's journal has any entry."""
         query = select(update_journal.c.step).filter_by(job_id=job_id).limit(1)
         async with self._database.read() as connection:
             return await connection.scalar(query) is not None
@@ -66,7 +66,7 @@ class UpdateStore:
 
 
 class SqlJournal:
-    """The journal of one stack of a job. Entries of the whole project have the stack's id as subject."""
+    """The journal of one stack of a job. Its rows store the id of the stack for the subject PROJECT."""
 
     def __init__(self, database: Database, clock: Clock, job_id: str, stack_id: str) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The summary of an update job, in the shape the API promises. No I/O."""
+"""Builds the summary of an update job as the API shows it. No I/O."""
 
 from collections.abc import Sequence
 
@@ -23,25 +23,25 @@ _WORST_FIRST = (JobStatus.FAILED, JobStatus.ROLLED_BACK)
 
 
 def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
-    """The worst of all services. A dry run that was not cancelled succeeds, whatever it finds."""
+    """The worst status of all services. A dry run succeeds unless it was cancelled, whatever it reports."""
     if plan.mode is UpdateMode.DRY_RUN:
         return JobStatus.FAILED if was_cancelled(stacks) else JobStatus.SUCCESS
-    found = {_job_status(one) for stack in stacks for one in stack.services}
-    return next((status for status in _WORST_FIRST if status in found), JobStatus.SUCCESS)
+    statuses = {_job_status(service) for stack in stacks for service in stack.services}
+    return next((status for status in _WORST_FIRST if status in statuses), JobStatus.SUCCESS)
 
 
 def _job_status(outcome: ServiceOutcome) -> JobStatus:
-    ends = {ServiceStatus.FAILED: JobStatus.FAILED, ServiceStatus.ROLLED_BACK: JobStatus.ROLLED_BACK}
-    return ends.get(outcome.status, JobStatus.SUCCESS)
+    statuses = {ServiceStatus.FAILED: JobStatus.FAILED, ServiceStatus.ROLLED_BACK: JobStatus.ROLLED_BACK}
+    return statuses.get(outcome.status, JobStatus.SUCCESS)
 
 
 def summary_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> UpdateSummary:
-    return UpdateSummary(mode=plan.mode, stacks=[_stack(plan, one) for one in stacks])
+    return UpdateSummary(mode=plan.mode, stacks=[_stack(plan, outcome) for outcome in stacks])
 
 
 def was_cancelled(stacks: Sequence[StackOutcome]) -> bool:
-    """Whether a cancel came in time to change anything."""
-    return any(one.cancelled for stack in stacks for one in stack.services)
+    """Whether a service ended as it did because the job was cancelled."""
+    return any(service.cancelled for stack in stacks for service in stack.services)
 
 
 def _stack(plan: UpdatePlan, outcome: StackOutcome) -> UpdatedStack:
@@ -49,18 +49,18 @@ def _stack(plan: UpdatePlan, outcome: StackOutcome) -> UpdatedStack:
         stack_id=outcome.stack.stack_id,
         backup=read_leniently(BackupOut, outcome.backup),
         update=None if outcome.blocked else _update(plan, outcome),
-        services=[_service(one) for one in outcome.services],
+        services=[_service(service) for service in outcome.services],
     )
 
 
 def _update(plan: UpdatePlan, outcome: StackOutcome) -> StackUpdateResult:
-    refs = {one.service_id: ImageRef.parse(one.image_ref) for one in outcome.stack.services}
+    refs = {each.service_id: ImageRef.parse(each.image_ref) for each in outcome.stack.services}
     result = StackUpdateResult(
         changed_services=_changed(plan, outcome),
         target_tags_pulled=[
-            f"{refs[one.service_id].repository}:{refs[one.service_id].tag}"
-            for one in outcome.services
-            if one.went_well and one.new_image
+            f"{refs[service.service_id].repository}:{refs[service.service_id].tag}"
+            for service in outcome.services
+            if service.went_well and service.new_image
         ],
         pull_tags_pulled=list(outcome.pulled_tags.names),
         pull_tag_warnings=[
@@ -77,8 +77,8 @@ def _update(plan: UpdatePlan, outcome: StackOutcome) -> StackUpdateResult:
     step, reason = _failure(outcome)
     return result.model_copy(
         update={
-            "old_digests": {one.service_id: one.old_image for one in outcome.services if one.old_image},
-            "new_digests": {one.service_id: one.new_image for one in outcome.services if one.new_image},
+            "old_digests": {each.service_id: each.old_image for each in outcome.services if each.old_image},
+            "new_digests": {each.service_id: each.new_image for each in outcome.services if each.new_image},
             "failure_step": step,
             "reason": reason,
         }
@@ -87,16 +87,16 @@ def _update(plan: UpdatePlan, outcome: StackOutcome) -> StackUpdateResult:
 
 def _changed(plan: UpdatePlan, outcome: StackOutcome) -> int:
     if plan.mode is UpdateMode.DRY_RUN:
-        return sum(one.bytes_to_download is not None for one in outcome.services)
-    return sum(one.status in _CHANGED for one in outcome.services)
+        return sum(service.bytes_to_download is not None for service in outcome.services)
+    return sum(service.status in _CHANGED for service in outcome.services)
 
 
 def _failure(outcome: StackOutcome) -> tuple[str | None, str | None]:
-    """Where and why the stack failed. Services without a step may have been rolled back with another one."""
-    bad = [one for one in outcome.services if one.status.went_wrong]
-    if not bad:
+    """The step and the reason of the failure. A service without a step rolled back because of another one."""
+    failed = [service for service in outcome.services if service.status.went_wrong]
+    if not failed:
         return None, None
-    cause = next((one for one in bad if one.step), bad[0])
+    cause = next((service for service in failed if service.step), failed[0])
     return cause.step, cause.reason
 
 
