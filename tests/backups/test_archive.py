@@ -166,7 +166,7 @@ def edited(backup: Path, number: int, **facts: object) -> None:
 
 def test_a_manifest_that_says_something_else_is_noticed(backup: Path) -> None:
     edited(backup, 3, mode=0o777)
-    with pytest.raises(BackupError, match="0-volume-data/_data/a has other mode"):
+    with pytest.raises(BackupError, match="0-volume-data/_data/a differs in mode"):
         check(backup)
 
 
@@ -174,7 +174,7 @@ def test_a_manifest_that_says_something_else_is_noticed(backup: Path) -> None:
 def test_a_cut_manifest_is_noticed(backup: Path, lines: int) -> None:
     kept = manifest_path(backup).read_text().splitlines(keepends=True)[:lines]
     manifest_path(backup).write_text("".join(kept))
-    with pytest.raises(BackupError, match="is cut off"):
+    with pytest.raises(BackupError, match="is truncated"):
         read_backup(backup)
 
 
@@ -208,4 +208,4 @@ def test_differences_are_told_and_many_are_counted() -> None:
         "d is missing",
         "and 4 more",
     )
-    assert Differences.between(found, {**found, "a": entry("a")}).lines() == ("a: other mode",)
+    assert Differences.between(found, {**found, "a": entry("a")}).lines() == ("a differs in mode",)

@@ -102,7 +102,7 @@ async def test_a_disk_without_room_is_noticed_before_anything_is_written(
     result = await small.back_up(blog)
 
     assert result.status is BackupStatus.FAILED
-    assert "there is not enough room" in (result.error or "")
+    assert "there is not enough free space" in (result.error or "")
     assert result.as_json().keys() == {"status", "error"}
     assert small.files() == []
     assert await small.store.all() == []

@@ -67,7 +67,8 @@ async def test_a_killed_backup_is_cleared_away_and_its_containers_go_on(
     assert [one.state for one in blog.containers("web")] == ["running"]
     assert bench.files() == []
     (record,) = await bench.store.all()
-    assert (record.status, record.error) == (RecordStatus.FAILED, "the server ended in the middle of it")
+    cause = "the server stopped before the backup was complete"
+    assert (record.status, record.error) == (RecordStatus.FAILED, cause)
     assert helpers(engine, blog) == []
 
 

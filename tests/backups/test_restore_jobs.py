@@ -191,7 +191,7 @@ async def test_a_restart_does_a_restore_again_even_if_it_was_cancelled(
     await next_server.runner.stop()
 
     assert job.status is JobStatus.SUCCESS, job
-    assert "restore begins again after an interruption" in await server.messages(job_id)
+    assert "restore starts again after an interruption" in await server.messages(job_id)
     assert tree(data) == before
     assert [one.state for one in blog.containers("web")] == ["running"]
 

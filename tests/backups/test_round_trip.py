@@ -222,8 +222,8 @@ async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, 
     assert changed.differences == (
         "/big is missing",
         "/extra is not in the backup",
-        "/: other mtime",
-        "/plain.txt: other mode",
+        "/ differs in mtime",
+        "/plain.txt differs in mode",
     )
 
 

@@ -116,7 +116,7 @@ async def test_verify_live_tells_what_has_changed(
     page(engine, blog, "data").write_text("newer")
     said = await cli.run("backup", "verify", backup_id, "--live")
     assert said.code == 0
-    assert "now: /page: other size" in said.out
+    assert "now: /page differs in size" in said.out
 
 
 async def test_restore_asks_first_and_does_nothing_without_an_answer(

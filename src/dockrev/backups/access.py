@@ -1,10 +1,11 @@
 """
-Access to the data of a target through the engine alone, so that it works with a remote engine too.
+Reads and writes the data of a target through the Engine API alone, so that it works with a remote engine too.
 
-A helper container has the target mounted below a folder named after the target's label. It is created and
-never started; the engine archives and unpacks that folder all the same. A restore has to remove what is not
-in the archive, and the engine has no call for that. But when an archive has a file where a directory is, the
-engine removes the whole directory: so a restore mounts the parent directory of the target.
+A helper container mounts the target below a folder named after the target's label. Dockrev creates the
+container and never starts it, because the engine can archive and unpack the folder anyway. A restore has to
+remove files that are not in the archive, and the engine has no call for that. But when an archive has a file
+in place of a directory, the engine removes the whole directory. So a restore mounts the parent directory of
+the target and uses this.
 """
 
 import re
@@ -28,7 +29,7 @@ _VOLUME_ROOT = "_data"
 
 @dataclass(frozen=True, slots=True)
 class MountedTarget:
-    """Where the helper container has the target, which archives name `label/root`."""
+    """The place of the target in the helper container. Archives name it `label/root`."""
 
     target: BackupTarget
     label: str
@@ -66,13 +67,13 @@ class HelperContainer:
 
 
 class DataAccess:
-    """`image_id`: any image that the engine has. The helper container needs one and uses nothing of it."""
+    """`image_id` may be any image on the engine. A helper container needs one and runs nothing of it."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
 
     async def read(self, mounted: MountedTarget, image_id: str) -> AsyncGenerator[bytes, None]:
-        """The tar archive of the folder with the target in it. Close it (`aclosing`) to end it early."""
+        """The tar archive of the folder that holds the target. Close it (`aclosing`) to end it early."""
         async with (
             self._helper(mounted, image_id, _mount(mounted, read_only=True)) as helper,
             aclosing(self._host.archives.get(helper.id, mounted.folder)) as archive,
@@ -84,9 +85,9 @@ class DataAccess:
     async def open_parent(
         self, mounted: MountedTarget, image_id: str
     ) -> AsyncIterator[HelperContainer | None]:
-        """The parent directory of the target. None when the target's data is not in there.
+        """Mounts the parent directory of the target. None when the data is not in that directory.
 
-        That is so for a symlink, and for a volume whose driver keeps the data somewhere else.
+        This is the case for a symlink, and for a volume whose driver keeps the data somewhere else.
         """
         parent = await self._parent(mounted.target)
         if parent is None:
@@ -98,7 +99,7 @@ class DataAccess:
 
     @asynccontextmanager
     async def open_target(self, mounted: MountedTarget, image_id: str) -> AsyncIterator[HelperContainer]:
-        """The target itself."""
+        """Mounts the target itself."""
         async with self._helper(mounted, image_id, _mount(mounted, read_only=False)) as helper:
             yield helper
 
@@ -107,20 +108,20 @@ class DataAccess:
             await self._host.archives.put(helper.id, _MOUNT_ROOT, tar)
 
     async def empty(self, mounted: MountedTarget, image_id: str) -> None:
-        """Runs `rm` in a container of the image, which must have a shell. Raises DockerError."""
+        """Runs `rm` in a container of the image. Raises DockerError, also when the image has no shell."""
         script = f"cd {_quoted(mounted.mount_path)} && rm -rf -- ..?* .[!.]* *"
         command = ("/bin/sh", "-c", script)
         async with self._helper(mounted, image_id, _mount(mounted, read_only=False), command) as helper:
             await self._host.containers.start(helper.id)
             code = await self._host.containers.wait(helper.id, timeout_seconds=_EMPTYING_SECONDS)
         if code:
-            raise DockerError(f"{mounted.target} could not be emptied (rm ended with {code})")
+            raise DockerError(f"{mounted.target} could not be emptied (rm exited with code {code})")
 
     @asynccontextmanager
     async def _helper(
         self, mounted: MountedTarget, image_id: str, mount: HelperMount, command: Sequence[str] = ()
     ) -> AsyncIterator[HelperContainer]:
-        """Removes the container also when a cancellation comes while it is created."""
+        """Removes the container at the end, even when a cancellation comes during its creation."""
         created: list[str] = []
 
         async def create() -> None:

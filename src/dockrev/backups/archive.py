@@ -1,8 +1,8 @@
 """
 The files of a backup: one tar archive of all targets, compressed with zstd, and its manifest.
 
-Both have temporary names until they are complete and synced to the disk; the archive is renamed last. All
-functions here block: call them in threads.
+Both files have temporary names until they are complete and synced to the disk. The archive is renamed last.
+All functions here block, so call them in threads.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ _PARTIAL = ".partial"
 
 
 class ArchiveWriter:
-    """A context manager: a block that ends without `finish` leaves no file behind."""
+    """A context manager. When its block ends without `finish`, it removes both files."""
 
     def __init__(self, path: Path, head: Head) -> None:
         self._path = path
@@ -74,7 +74,7 @@ class ArchiveWriter:
         return self._position
 
     def finish(self) -> int:
-        """Returns the size of the archive, which from now on survives any crash."""
+        """Completes the archive and returns its size. From now on the archive survives any crash."""
         self.write(END)
         self._archive.write(self._compressor.flush())
         self._manifest.write(lines.end_line(self._archive.sha256))
@@ -108,7 +108,7 @@ class TargetWriter:
         self._written += certain
 
     def end(self) -> ArchivedTarget:
-        """Raises BrokenTar when the stream was cut off, or did not contain the target."""
+        """Raises BrokenTar when the stream was truncated or did not contain the target."""
         self._scanner.close()
         if self._root_offset is None:
             raise BrokenTar(f"{self._target.target} does not exist any more")
@@ -143,9 +143,9 @@ def remove_files(archive: Path) -> None:
 
 
 def check_archive(path: Path) -> Iterator[int]:
-    """Compares the archive with its manifest. Yields the position, in bytes of the uncompressed archive.
+    """Compares the archive with its manifest. Raises BackupError for any difference.
 
-    Raises BackupError for any difference.
+    Yields its position, in bytes of the uncompressed archive.
     """
     manifest = read_manifest(manifest_path(path))
     expected = iter(Entries(manifest_path(path)))
@@ -158,9 +158,9 @@ def check_archive(path: Path) -> Iterator[int]:
             yield position
         scanner.close()
     if (left := next(expected, None)) is not None:
-        raise BackupError(f"the archive {path} lacks {left.path}")
+        raise BackupError(f"the archive {path} is damaged: {left.path} is missing")
     if digest.hexdigest() != manifest.sha256:
-        raise BackupError(f"the archive {path} is damaged: it is not the file that was written")
+        raise BackupError(f"the archive {path} is damaged: its checksum differs from the manifest")
 
 
 def tree_of(path: Path, target: ArchivedTarget) -> Iterator[bytes]:
@@ -182,7 +182,7 @@ def read_backup(path: Path) -> Manifest:
 
 
 def _unpacked(path: Path, digest: "hashlib._Hash") -> Iterator[bytes]:
-    """Yields pieces of limited size, however well they compress. `digest` gets the compressed bytes."""
+    """Yields pieces of at most 1 MiB, even of highly compressed data. `digest` gets the compressed bytes."""
     with path.open("rb", buffering=0) as file:
         source = io.BufferedReader(_Digested(file, digest), PIECE)
         reader = zstandard.ZstdDecompressor().stream_reader(source, closefd=False)
@@ -212,7 +212,7 @@ def _require_equal(path: Path, expected: Entry | None, entry: Entry) -> None:
     if expected is None or expected.path != entry.path:
         raise BackupError(f"the archive {path} has an entry that its manifest does not have: {entry.path}")
     if what := changes(expected, entry):
-        raise BackupError(f"the archive {path} is damaged: {entry.path} has other {what}")
+        raise BackupError(f"the archive {path} is damaged: {entry.path} differs in {what}")
 
 
 @contextmanager
@@ -226,7 +226,7 @@ def _reported_as_damage(path: Path) -> Iterator[None]:
 
 
 class _Output:
-    """Only its owner can read the file: the data may contain secrets."""
+    """A file that only its owner can read, because the data may contain secrets."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -256,7 +256,7 @@ class _Output:
             os.close(directory)
 
     def close(self) -> None:
-        with suppress(OSError):  # the disk is full, and the file is thrown away anyway
+        with suppress(OSError):  # the disk may be full, and the file is removed anyway
             self._file.close()
 
 

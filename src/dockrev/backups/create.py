@@ -82,7 +82,7 @@ class BackupCreator:
         mode: BackupMode,
         on_progress: OnProgress = lambda _: None,
     ) -> BackupResult:
-        """A failure is a result too; the caller decides whether it matters.
+        """Backs up the data of the services. A failure is a result; the caller decides whether it matters.
 
         A cancellation removes the unfinished backup and releases every container. Raises StorageError when
         the database cannot be written.
@@ -143,7 +143,7 @@ class BackupCreator:
     async def _size_or_skip(
         self, candidate: CandidateTarget, mounted: MountedTarget, image_id: str, settings: BackupSettings
     ) -> TargetSize | TargetResult:
-        """Data that cannot be read is left out only where the settings allow an update without a backup."""
+        """Skips data that cannot be read, but only if the settings allow an update without a backup."""
         if candidate.skipped:
             return candidate.leave_out(candidate.skipped)
         try:
@@ -177,7 +177,7 @@ class BackupCreator:
     async def _copy(
         self, order: _Order, head: Head, path: Path, included: Sequence[_IncludedTarget], image_id: str
     ) -> tuple[list[ArchivedTarget], int]:
-        """Releases the containers as soon as all data is read. A backup succeeds only after that."""
+        """Copies all targets. Releases the containers when all data is read, then completes the archive."""
         progress = _Progress(sum(each.size.size_bytes for each in included), order.on_progress)
         with ArchiveWriter(path, head) as archive:
             async with self._writers_held(
@@ -207,7 +207,7 @@ class BackupCreator:
     async def _writers_held(
         self, order: _Order, backup_id: str, targets: Sequence[BackupTarget]
     ) -> AsyncIterator[None]:
-        """Holds the project's running containers that can change the data, as the settings say."""
+        """Holds the project's running containers that can change the data, in the configured hold mode."""
         if order.settings.mode is HoldMode.LIVE:
             yield
             return
@@ -240,7 +240,7 @@ def describe_failure(error: BaseException) -> str:
 def _with_copied_sizes(
     results: Iterable[TargetResult], archived: Iterable[ArchivedTarget]
 ) -> tuple[TargetResult, ...]:
-    """Data that is written to meanwhile is not as big as it was measured."""
+    """Replaces the measured sizes by the copied ones, because data may change in between."""
     sizes = {each.target: each.size_bytes for each in archived}
     return tuple(
         replace(result, size_bytes=sizes.get(result.target, result.size_bytes)) for result in results

@@ -1,4 +1,4 @@
-"""Backups and restores, as the API and `dockrev backup list --json` show them."""
+"""The documents of backups and restores, for the API and for `dockrev backup list --json`."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from dockrev.web.wire import Nullable, Timestamp, Wire
 
 
 class BackupTargetDocument(Wire):
-    """A volume has a `name`, a directory or file of the host a `path`."""
+    """A volume has a `name`. A directory or file of the host has a `path`."""
 
     kind: TargetKind
     name: str | None = None
@@ -24,7 +24,7 @@ class BackupTargetDocument(Wire):
         return cls(kind=target.kind, name=source if is_volume else None, path=None if is_volume else source)
 
     def target(self, field: str = "target") -> BackupTarget:
-        """`field`: where it stands in a request. Raises InvalidArgument when its name or path is missing."""
+        """Raises InvalidArgument when the name or path is missing. `field` is its place in the request."""
         key = "name" if self.kind is TargetKind.VOLUME else "path"
         source = self.name if self.kind is TargetKind.VOLUME else self.path
         if not source:
@@ -33,7 +33,7 @@ class BackupTargetDocument(Wire):
 
 
 class BackupRecordOut(Wire):
-    """`status` is that of the backup itself; `deletedAt`: its file was deleted then."""
+    """`status` is that of making the backup. `deletedAt` is when its file was deleted."""
 
     id: str
     project: str
@@ -76,7 +76,7 @@ class RestoredTargetOut(Wire):
 
 
 class RestoreSummary(JobSummary):
-    """`restored` is there once all targets are restored and the containers run again."""
+    """`restored` is set when all targets are restored and the containers run again."""
 
     backup_id: str | None = None
     targets: list[BackupTargetDocument] | None = None
@@ -85,7 +85,7 @@ class RestoreSummary(JobSummary):
 
 
 class RestoreStepped(JobEvent):
-    """A step of a restore begins."""
+    """A step of a restore has begun."""
 
     type: Literal["restore_step"] = "restore_step"
     step: RestoreStep

@@ -1,9 +1,9 @@
 """
-Holds containers that must not write while their data is read or replaced, and releases them afterwards.
+Pauses or stops containers that must not write while their data is read or replaced, and releases them later.
 
-The store records each hold before the container is paused or stopped, so the next start releases the
-containers that a crash left held. Containers stopped for a restore are different: they must not run on data
-that is half restored, so they stay stopped until a restore succeeds.
+The store records each hold before the container is paused or stopped. So after a crash, the next start of
+Dockrev can release the containers. Containers that were stopped for a restore must not run on half-restored
+data, so they stay stopped until a restore succeeds.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -32,7 +32,7 @@ class ContainerHolds:
     async def held(
         self, backup_id: str, containers: Sequence[Container], mode: HoldMode
     ) -> AsyncIterator[None]:
-        """Releases the containers whatever happens. Raises BackupError when one cannot be released."""
+        """Holds the containers while the block runs. Raises BackupError when one cannot be released."""
         try:
             await self.hold(backup_id, containers, mode)
             yield
@@ -42,18 +42,18 @@ class ContainerHolds:
     async def hold(
         self, backup_id: str, containers: Sequence[Container], mode: HoldMode, *, for_restore: bool = False
     ) -> None:
-        """A container that somebody else has paused already is left alone, and so stays paused."""
+        """Holds the containers. A container that somebody else has paused is skipped, so it stays paused."""
         for container in containers:
             if not (container.state is ContainerState.PAUSED and mode is HoldMode.PAUSE):
                 held = HeldContainer(self._host_id, container.id, container.name, mode, for_restore)
                 await self._hold(backup_id, held)
 
     async def release(self, backup_id: str) -> None:
-        """Tries each container. Raises BackupError naming those that are still held."""
+        """Tries to release each container. Raises BackupError with the names of those that are still held."""
         await self.release_all(await self._store.held_containers(backup_id))
 
     async def release_all(self, held: Sequence[HeldContainer]) -> None:
-        """In the reverse order of holding them. Raises as `release` does."""
+        """Releases the containers in the reverse order of their holds. Raises like `release`."""
         failures = []
         for container in reversed(held):
             try:
@@ -67,22 +67,28 @@ class ContainerHolds:
     async def _hold(self, backup_id: str, container: HeldContainer) -> None:
         await self._store.record_hold(backup_id, container)
         log.info(
-            "Container is held", action="backup.held", container=container.name, mode=container.mode.value
+            "Container is being paused or stopped",
+            action="backup.held",
+            container=container.name,
+            mode=container.mode.value,
         )
         stop = self._containers.pause if container.mode is HoldMode.PAUSE else self._containers.stop
-        await uncancellable(stop(container.container_id))  # the engine would finish it anyway
+        await uncancellable(stop(container.container_id))  # the engine would complete the call anyway
 
     async def _release(self, container: HeldContainer) -> None:
         try:
             if container.mode is HoldMode.PAUSE:
                 await self._containers.unpause(container.container_id)
             else:
-                # After a crash the engine may still be stopping it: `start` alone would take it for running.
+                # After a crash the engine may still be stopping the container. Then `start` alone would do
+                # nothing, because the container still runs.
                 await self._containers.stop(container.container_id)
                 await self._containers.start(container.container_id)
         except DockerNotFound:
             log.warning(
-                "A held container does not exist any more", action="backup.vanished", container=container.name
+                "A container to release does not exist any more",
+                action="backup.vanished",
+                container=container.name,
             )
         await self._store.forget_hold(container.container_id)
         log.info("Container is released", action="backup.released", container=container.name)

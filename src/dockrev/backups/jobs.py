@@ -1,4 +1,4 @@
-"""Restores as jobs: reserved like updates, and done again from the start when a restart resumes them."""
+"""The restore job. It reserves its services like an update. After a restart it runs again from the start."""
 
 from collections.abc import Collection, Mapping
 
@@ -32,7 +32,7 @@ JOB_TYPE = "restore"
 
 
 class RestoreJobs:
-    """One restore runs at a time, whatever it restores: two could stop and start the same container."""
+    """Only one restore runs at a time, because two could stop and start the same container."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class RestoreJobs:
         restorers: Mapping[str, BackupRestorer],
         clock: Clock,
     ) -> None:
-        """`restorers`: by the id of their host."""
+        """`restorers` are keyed by host id."""
         self._runner = runner
         self._reservations = reservations
         self._planner = planner
@@ -58,9 +58,9 @@ class RestoreJobs:
         *,
         stop_containers: bool,
     ) -> str:
-        """Returns the id of the new job. Raises as `RestorePlanner.plan` does.
+        """Returns the id of the new job. Raises like `RestorePlanner.plan`.
 
-        Raises Conflict also when running containers use the data and `stop_containers` is False.
+        Also raises Conflict when running containers use the data and `stop_containers` is False.
         """
         plan = await self._planner.plan(backup_id, targets)
         if plan.containers and not stop_containers:
@@ -88,7 +88,7 @@ class RestoreJobs:
         return job.id
 
     async def _run(self, context: JobContext) -> JobOutcome:
-        """After a failure the containers stay stopped, until the backup is restored again."""
+        """Runs the restore. After a failure the containers stay stopped until a restore succeeds."""
         order = read_leniently(RestoreSummary, context.job.summary)
         restorer = self._restorers.get(context.job.host_id)
         if restorer is None:
@@ -112,7 +112,7 @@ class RestoreJobs:
 
 
 class _RestoreReport:
-    """What the job logs and shows. It also decides until when the job can be cancelled."""
+    """Writes the log, progress and events of the job. Also decides until when the job can be cancelled."""
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
@@ -121,11 +121,11 @@ class _RestoreReport:
         self._may_have_changed_data = progress is not None and progress["phase"] != RestoreStep.VERIFY
 
     async def begin(self) -> None:
-        text = "restore begins again after an interruption" if self._resumes else "restore started"
+        text = "restore starts again after an interruption" if self._resumes else "restore started"
         await self._context.log(text)
 
     async def step(self, step: RestoreStep, text: str) -> None:
-        """Raises JobCancelled before the first change. Later, a cancel would leave the data half restored."""
+        """Raises JobCancelled, but only before the first change. Later, the data would stay half restored."""
         context = self._context
         if not self._may_have_changed_data:
             if context.cancel_requested.is_set():

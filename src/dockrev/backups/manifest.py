@@ -1,8 +1,8 @@
 """
-The manifest: a file of JSON lines beside the archive that says what the archive holds.
+The manifest: a file of JSON lines beside the archive that lists the content of the archive.
 
 The first line describes the backup. Then each target has one line for every entry and one line that closes
-the target. The last line has the digest of the archive; without that line the manifest is cut off.
+the target. The last line has the digest of the archive. A manifest without it is truncated.
 """
 
 import json
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class BackedUpService:
-    """The images that ran: their ids in the engine, and their digests in the registry if known."""
+    """A service with the images that it ran: the engine's image ids, and the registry's digests if known."""
 
     service_id: str
     name: str
@@ -44,7 +44,7 @@ class Head:
 class ArchivedTarget:
     """`label/root` is the name of the target's own entry in the archive.
 
-    `offset` and `length`: where that entry and all below it are in the uncompressed archive.
+    `offset` and `length`, in bytes: the place of that entry and of all below it in the uncompressed archive.
     """
 
     target: BackupTarget
@@ -87,7 +87,7 @@ def end_line(sha256: str) -> bytes:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Reads all but the entries. Raises BackupError."""
+    """Reads the manifest without its entries. Raises BackupError."""
     head, targets, sha256 = None, [], ""
     for document in _documents(path):
         match document:
@@ -98,7 +98,7 @@ def read_manifest(path: Path) -> Manifest:
             case {"end": {"sha256": str(sha256)}}:
                 pass
     if head is None or not sha256:
-        raise BackupError(f"the manifest {path} is cut off")
+        raise BackupError(f"the manifest {path} is truncated")
     return Manifest(head, tuple(targets), sha256)
 
 
@@ -114,7 +114,7 @@ class Entries:
                 yield _entry(document["entry"])
 
     def of(self, target: BackupTarget) -> dict[str, Entry]:
-        """The entries of one target by name. A big tree takes much memory."""
+        """The entries of one target by name. A big tree needs much memory."""
         entries: dict[str, Entry] = {}
         for document in _documents(self._path):
             if "entry" in document:
@@ -129,7 +129,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """Names of entries. Each line of `changed` also says what differs."""
+    """`missing` and `extra` are names of entries. Each line of `changed` also says what differs."""
 
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
@@ -154,13 +154,15 @@ class Differences:
             missing=tuple(sorted(archived.keys() - current.keys())),
             extra=tuple(sorted(current.keys() - archived.keys())),
             changed=tuple(
-                f"{name}: other {what}" for name in both if (what := changes(archived[name], current[name]))
+                f"{name} differs in {what}"
+                for name in both
+                if (what := changes(archived[name], current[name]))
             ),
         )
 
 
 def changes(archived: Entry, current: Entry) -> str:
-    """The names of the fields that differ; empty when none does."""
+    """The names of the fields that differ, separated by commas. Empty when no field differs."""
     names = (name for name in Entry.__slots__ if name not in ("path", "offset"))
     return ", ".join(name for name in names if getattr(archived, name) != getattr(current, name))
 
@@ -177,7 +179,7 @@ def _documents(path: Path) -> Iterator[Any]:
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
-    """Plain ASCII: only escapes can represent names that are not valid UTF-8."""
+    """Writes plain ASCII, because only escapes can represent names that are not valid UTF-8."""
     return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
 
 
@@ -185,8 +187,8 @@ def _head(path: Path, fields: Mapping[str, Any]) -> Head:
     if fields["format"] != FORMAT:
         raise BackupError(f"the manifest {path} has format {fields['format']}; this release reads {FORMAT}")
     services = (
-        BackedUpService(one["service_id"], one["name"], tuple(one["image_ids"]), tuple(one["digests"]))
-        for one in fields["services"]
+        BackedUpService(each["service_id"], each["name"], tuple(each["image_ids"]), tuple(each["digests"]))
+        for each in fields["services"]
     )
     return Head(
         backup_id=fields["backup_id"],

@@ -1,4 +1,4 @@
-"""How much data a target has, and whether the disk has room for a copy of it."""
+"""Measures the data of a target, and checks that the disk has room for a copy."""
 
 import shutil
 from contextlib import aclosing
@@ -10,25 +10,25 @@ from dockrev.backups.tar_scanner import Entry, TarScanner
 from dockrev.errors import BackupError
 
 RESERVE_BYTES = 16 * 1024 * 1024
-"""Left free, for the database if it is on the same disk."""
+"""The space that stays free, because the database may be on the same disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSize:
-    """`size_bytes` is the size of the files; with `over_limit` measuring stopped there.
+    """`size_bytes` is the size of the files. With `over_limit`, measuring stopped at that size.
 
     `archivable`: the target is a file or a directory.
     """
 
     size_bytes: int
     needed_bytes: int
-    """What a copy needs at most. Chunks of zeros, as sparse files have them, compress to nothing."""
+    """What a copy needs at most. Chunks of zeros, as in sparse files, compress to nothing and do not count."""
     over_limit: bool
     archivable: bool
 
 
 async def measure(access: DataAccess, mounted: MountedTarget, image_id: str, limit: int | None) -> TargetSize:
-    """Reads all the data: engines have no shorter way. Raises DockerError, BrokenTar."""
+    """Reads all the data, because the Engine API has no faster way. Raises DockerError or BrokenTar."""
     scanner, needed, archivable = TarScanner(hashing=False), 0, False
     async with aclosing(access.read(mounted, image_id)) as stream:
         async for chunk in stream:
@@ -46,12 +46,12 @@ def _is_archivable_root(mounted: MountedTarget, entry: Entry) -> bool:
 
 
 def require_room(directory: Path, needed_bytes: int) -> None:
-    """Raises BackupError when there is too little free space; OSError when it cannot be found out."""
+    """Raises BackupError when there is too little free space, OSError when the free space is unknown."""
     free = shutil.disk_usage(directory).free
     if free < needed_bytes + RESERVE_BYTES:
         raise BackupError(
-            f"there is not enough room in {directory}: a backup may need {mebibytes(needed_bytes)},"
-            f" and {mebibytes(RESERVE_BYTES)} are to be left, but {mebibytes(free)} are free"
+            f"there is not enough free space in {directory}: the backup may need {mebibytes(needed_bytes)}"
+            f" and has to leave {mebibytes(RESERVE_BYTES)} free, but only {mebibytes(free)} are free"
         )
 
 

@@ -1,4 +1,4 @@
-"""The values of backups: targets, results, records, and their JSON in the summary of an update."""
+"""The values of backups: targets, results and records, and their JSON in the summary of an update."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dockrev.errors import Json
 
 
 class TargetSkipReason(StrEnum):
-    """Why a target is not in a backup. The contract has the first three values; the others are ours."""
+    """Why a target is not in a backup. The API contract defines the first three values only."""
 
     BY_USER = "skipped_by_user"
     PROBE_ERROR = "skipped_by_probe_error"
@@ -22,9 +22,9 @@ class TargetSkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """`skipped` None: the target is included, and `effective` is `inherit` or `force`.
+    """When `skipped` is None, the target is included, and `effective` is `inherit` or `force`.
 
-    For a target that is too big, `size_bytes` is where measuring stopped.
+    For a target that is too big, `size_bytes` is the size at which measuring stopped.
     """
 
     target: BackupTarget
@@ -54,7 +54,7 @@ class BackupStatus(StrEnum):
 
 
 class BackupSkipReason(StrEnum):
-    """Why there is no backup at all."""
+    """Why no backup was made."""
 
     DISABLED = "disabled"
     DRY_RUN = "dry_run"
@@ -66,7 +66,7 @@ class BackupSkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BackupResult:
-    """Failed: `error` tells why. TargetSkipReason: `reason` does."""
+    """`error` says why the backup failed. `reason` says why it was skipped."""
 
     status: BackupStatus
     backup_id: str | None = None
@@ -89,14 +89,14 @@ class BackupResult:
             "error": self.error,
             "artifactPath": self.artifact_path,
             "sizeBytes": self.size_bytes,
-            "targets": [one.as_json() for one in self.targets] or None,
+            "targets": [target.as_json() for target in self.targets] or None,
         }
         return {key: value for key, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class DataProgress:
-    """`bytes_total` was measured before; data that is written to meanwhile may grow beyond it."""
+    """`bytes_total` was measured before the copy, so growing data can exceed it."""
 
     activity: str
     bytes_done: int
@@ -114,7 +114,7 @@ class RestoreStep(StrEnum):
 
 
 OnRestoreStep = Callable[[RestoreStep, str], Awaitable[None]]
-"""Called when a step begins, with a sentence about it. Until `STOP` has returned, nothing is changed."""
+"""Called when a step begins, with a sentence about it. Nothing changes before the call for `STOP` returns."""
 
 
 class RecordStatus(StrEnum):
@@ -125,7 +125,7 @@ class RecordStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """The record of a backup. `cleanup_after` None: its update has not succeeded."""
+    """The record of a backup. `cleanup_after` is None when its update has not succeeded."""
 
     id: str
     host_id: str
@@ -159,7 +159,7 @@ class HeldContainer:
 
 @dataclass(frozen=True, slots=True)
 class RestoredTarget:
-    """Restored, read again, and identical to the archive."""
+    """A target that was restored, read again, and found identical to the archive."""
 
     target: BackupTarget
     entries: int
@@ -168,7 +168,7 @@ class RestoredTarget:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedTarget:
-    """`differences`: how the current data differs; None when it was not compared."""
+    """`differences` says how the current data differs. None when it was not compared."""
 
     target: BackupTarget
     entries: int

@@ -1,4 +1,4 @@
-"""What a restore would replace, and whom it concerns."""
+"""Plans a restore: the data that it replaces, and the containers and services that use this data."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from dockrev.stacks.store import StackStore
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """`containers` run and use the data, so the restore has to stop them meanwhile.
+    """`containers` run and use the data, so the restore has to stop them.
 
-    `service_ids`: the services of the backup's stack, and all others whose containers have the data.
+    `service_ids`: the services of the backup's stack, and all others whose containers mount the data.
     """
 
     backup: Backup
@@ -38,9 +38,10 @@ class RestorePlanner:
         self._stacks = stacks
 
     async def plan(self, backup_id: str, targets: Collection[BackupTarget] | None = None) -> RestorePlan:
-        """`targets` None: all of them. Raises Conflict while a job works on one of the services.
+        """Plans the restore of these targets; None: of all targets of the backup.
 
-        Raises NotFound, Conflict or InvalidArgument for a backup or a target that cannot be restored.
+        Raises Conflict while a job works on one of the services. Raises NotFound, Conflict or InvalidArgument
+        for a backup or a target that cannot be restored.
         """
         backup = await self._backups.get(backup_id)
         usable_archive(backup)

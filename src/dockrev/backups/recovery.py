@@ -1,4 +1,4 @@
-"""Cleans up what backups left half done when the process was killed."""
+"""Cleans up after backups that were interrupted because the process was killed."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -22,16 +22,16 @@ class BackupRecovery:
         self._hosts = {host.id: host for host in hosts}
         self._store = store
         self._to_release: dict[str, list[HeldContainer]] = {}
-        """By the id of the host."""
+        """The containers that are still held, by host id."""
 
     async def recover(self) -> None:
-        """At start, before any job runs: removes unfinished archives and releases held containers.
+        """Removes unfinished archives and releases held containers. Call it at start, before any job runs.
 
-        An engine that does not answer yet does not keep the server from starting: see `release_rest`.
+        The server starts even if an engine does not answer yet. `release_rest` tries again later.
         """
         for backup in await self._store.unfinished():
             await asyncio.to_thread(_remove_unfinished, Path(backup.artifact_path))
-            await self._store.fail(backup.id, "the server ended in the middle of it")
+            await self._store.fail(backup.id, "the server stopped before the backup was complete")
             log.warning("Unfinished backup removed", action="backup.removed", backup_id=backup.id)
         held = await self._store.held_containers()
         waiting = [container.name for container in held if container.for_restore]
@@ -54,7 +54,9 @@ class BackupRecovery:
                     await host.containers.remove_helper(helper.id)
             except DockerError as error:
                 log.warning(
-                    "Helper containers may be left", action="backup.helpers_left", cause=error.message
+                    "Helper containers could not be removed",
+                    action="backup.helpers_left",
+                    cause=error.message,
                 )
 
     async def release_rest(self) -> None:
@@ -68,7 +70,7 @@ class BackupRecovery:
             self._to_release[host.id] = []
         except BackupError as error:
             log.error(
-                "Containers of an interrupted backup are still held",
+                "Containers of an interrupted backup are still paused or stopped",
                 action="backup.still_held",
                 cause=error.message,
             )

@@ -1,4 +1,4 @@
-"""Restores data: exactly the archived tree and nothing else, read again afterwards to be sure."""
+"""Restores data to exactly the archived tree, then reads it again to verify it."""
 
 import asyncio
 import tarfile
@@ -49,10 +49,11 @@ class BackupRestorer:
         on_progress: OnProgress = lambda _: None,
         on_step: OnRestoreStep = ignore_step,
     ) -> tuple[RestoredTarget, ...]:
-        """`targets` None: all of them. Raises Conflict when containers use the data and may not be stopped.
+        """Restores these targets; None: all targets of the backup.
 
-        Nothing is touched before the archive has proved to be whole. On a failure the stopped containers stay
-        stopped, until the same backup is restored successfully.
+        It changes nothing before it has verified the whole archive. After a failure the stopped containers
+        stay stopped until a restore of the same backup succeeds. Raises Conflict when running containers use
+        the data and `stop_containers` is False.
         """
         path = usable_archive(await self._store.get(backup_id))
         await on_step(RestoreStep.VERIFY, f"reading the archive {path.name}")
@@ -81,12 +82,12 @@ class BackupRestorer:
     ) -> RestoredTarget:
         differences = await self._write(path, archived, images, on_progress)
         if differences:
-            # While an engine shuts down, it accepts an archive for a target that it has unmounted already.
+            # An engine that shuts down may accept an archive although it has already unmounted the target.
             await asyncio.sleep(_SECOND_TRY_SECONDS)
             differences = await self._write(path, archived, images, on_progress)
         if differences:
             lines = "; ".join(differences.lines())
-            raise BackupError(f"{archived.target} was restored, but is not as it was archived: {lines}")
+            raise BackupError(f"{archived.target} was restored, but differs from the archive: {lines}")
         target, entries = archived.target, archived.entries
         log.info("Data restored", action="backup.restored", target=str(target), entries=entries)
         return RestoredTarget(target, entries, archived.size_bytes)
@@ -94,7 +95,7 @@ class BackupRestorer:
     async def _write(
         self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
     ) -> Differences:
-        """Returns how the data differs from the archive after writing it."""
+        """Writes the target. Returns how the data differs from the archive afterwards."""
         mounted = MountedTarget.of_archived(archived)
         if not await self._replace(path, archived, mounted, images[0], on_progress):
             await self._rewrite(path, archived, mounted, images, on_progress)
@@ -108,14 +109,14 @@ class BackupRestorer:
         image_id: str,
         on_progress: OnProgress,
     ) -> bool:
-        """Replaces the target as a whole. False: that is not possible; the old data may be gone already."""
+        """Replaces the target as a whole. False when that is not possible; the old data may be gone then."""
         async with self._access.open_parent(mounted, image_id) as parent:
             if parent is None:
                 return False
             try:
                 await self._access.write(parent, _tar(path, archived, on_progress, replacing=True))
             except DockerError as error:
-                # Another file system is mounted at the target: it can be emptied, but not removed.
+                # Another file system is mounted at the target, so the target can be emptied but not removed.
                 log.info(
                     "The target is restored in place", action="backup.restore_in_place", cause=error.message
                 )
@@ -130,7 +131,7 @@ class BackupRestorer:
         images: Sequence[str],
         on_progress: OnProgress,
     ) -> None:
-        """Writes into the existing target, which is emptied before if it has files of its own."""
+        """Writes into the existing target. Empties it first if it has files that the backup does not have."""
         if (await self._verification.differences(path, archived, images[0])).extra:
             await self._empty(mounted, images)
         async with self._access.open_target(mounted, images[0]) as target:
@@ -138,12 +139,12 @@ class BackupRestorer:
 
     async def _empty(self, mounted: MountedTarget, images: Sequence[str]) -> None:
         for image_id in images:
-            with suppress(DockerError):  # this image has no shell
+            with suppress(DockerError):  # this image may have no shell
                 await self._access.empty(mounted, image_id)
                 return
         raise BackupError(
-            f"{mounted.target} has files that the backup does not have, and no image on this engine has a"
-            " shell to remove them; pull one that has, such as busybox, and restore again"
+            f"{mounted.target} has files that are not in the backup, and no image on this engine has a shell"
+            " to remove them; pull an image with a shell, such as busybox, and restore again"
         )
 
 
@@ -153,7 +154,7 @@ def running_users(containers: Sequence[Container]) -> Conflict:
 
 
 class _Progress:
-    """Adds up the targets."""
+    """Adds up the progress of the targets."""
 
     def __init__(self, total: int, on_progress: OnProgress) -> None:
         self._total = total
@@ -179,7 +180,10 @@ def _chosen(manifest: Manifest, targets: Collection[BackupTarget] | None) -> lis
 async def _tar(
     path: Path, archived: ArchivedTarget, on_progress: OnProgress, *, replacing: bool
 ) -> AsyncGenerator[bytes, None]:
-    """`replacing`: the first entry is a file in the target's place, so the engine removes the old target."""
+    """The tar archive to write.
+
+    `replacing` adds a file in place of the target as the first entry, so that the engine removes the old one.
+    """
     if replacing:
         yield tarfile.TarInfo(archived.path).tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
     written, pieces = 0, tree_of(path, archived)

@@ -35,7 +35,7 @@ class BackupRetention:
         self._clock = clock
 
     async def update_succeeded(self, job_id: str) -> None:
-        """From now on the backups of this update grow old."""
+        """Sets the time from which the backups of this update may be deleted."""
         settings = await self._settings.section(BackupSettings)
         stable = timedelta(seconds=settings.delete_after_stable_seconds)
         await self._store.set_cleanup_after(job_id, self._clock.now() + stable)
@@ -54,9 +54,10 @@ class BackupRetention:
 
 
 def deletable(kept: Sequence[Backup], keep_last: int, now: datetime) -> list[Backup]:
-    """Oldest first. `kept` is newest first; the newest `keep_last` backups of each stack always stay.
+    """The backups to delete, oldest first. `kept` is newest first.
 
-    The backup of a failed update stays until the backup of a later, successful update is due.
+    The newest `keep_last` backups of each stack always stay. The backup of a failed update stays until the
+    backup of a later, successful update may be deleted.
     """
     stacks: dict[str, list[Backup]] = defaultdict(list)
     for backup in kept:
@@ -76,7 +77,7 @@ def _deletable(newest_first: Sequence[Backup], keep_last: int, now: datetime) ->
 
 
 def _remove(path: Path) -> bool:
-    """False when the directory is missing or the files cannot be removed. Then the record has to stay."""
+    """False when the directory is missing or the files cannot be removed. The record stays as it is then."""
     if not path.parent.is_dir():
         return False
     try:

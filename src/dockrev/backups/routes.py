@@ -1,4 +1,4 @@
-"""The list of backups, and starting a restore."""
+"""The routes that list backups and start a restore."""
 
 from pydantic import StrictBool
 from starlette.responses import Response
@@ -18,7 +18,7 @@ class BackupListAnswer(Wire):
 
 
 class RestoreRequest(Wire):
-    """Without targets all are restored. `stopContainers` allows to stop containers that use the data."""
+    """Without `targets`, all are restored. `stopContainers` permits stopping containers that use the data."""
 
     targets: list[BackupTargetDocument] | None = None
     stop_containers: StrictBool = False

@@ -10,7 +10,7 @@ from dockrev.web.wire import SafeInteger
 
 
 class HoldMode(StrEnum):
-    """What happens to the containers that write to the data while it is read."""
+    """What happens to the containers that write to the data while a backup reads it."""
 
     LIVE = "live"
     PAUSE = "pause"
@@ -18,10 +18,10 @@ class HoldMode(StrEnum):
 
 
 class BackupSettings(Section):
-    """`skip_targets_over_bytes` applies to targets whose choice is `inherit`.
+    """`skip_targets_over_bytes` applies only to targets with the choice `inherit`.
 
-    `keep_last` counts for each stack. A backup is deleted at the earliest `delete_after_stable_seconds` after
-    its update succeeded.
+    Each stack keeps its `keep_last` newest backups. A backup is deleted no earlier than
+    `delete_after_stable_seconds` after its update succeeded.
     """
 
     section_name: ClassVar[str] = "backup"

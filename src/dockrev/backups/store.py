@@ -1,4 +1,4 @@
-"""The records of backups and of held containers: the only SQL for these tables."""
+"""Stores the records of backups and of held containers: the only SQL for these tables."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -52,7 +52,7 @@ backups = Table(
     Column("deleted_at", Moment),
     Index(None, "stack_id", "created_at"),
 )
-"""A record outlives its stack and its job, since the archive is still there."""
+"""A record outlives its stack and its job, because the archive still exists."""
 
 suspended_containers = Table(
     "suspended_containers",
@@ -65,7 +65,7 @@ suspended_containers = Table(
     Column("for_restore", Boolean, nullable=False, server_default="0"),
     Column("backup_id", ForeignKey("backups.id", ondelete="CASCADE"), nullable=False),
 )
-"""`position`: in this order they were held."""
+"""`position` is the order of the holds."""
 
 _last_position = func.coalesce(func.max(suspended_containers.c.position), 0)
 _next_position = select(_last_position + 1).scalar_subquery()
@@ -81,7 +81,7 @@ class BackupStore:
     async def begin(
         self, head: Head, artifact_path: str, targets: Sequence[BackupTarget], host_id: str = LOCAL
     ) -> None:
-        """Call it before the first byte is written, so that a crash leaves no file without a record."""
+        """Records the backup. Call it before any file exists, so that a crash leaves no unrecorded file."""
         values = {
             "id": head.backup_id,
             "host_id": host_id,
@@ -122,21 +122,21 @@ class BackupStore:
 
     async def get(self, backup_id: str) -> Backup:
         async with self._database.read() as connection:
-            found = await connection.execute(select(backups).where(backups.c.id == backup_id))
-            row = found.one_or_none()
+            rows = await connection.execute(select(backups).where(backups.c.id == backup_id))
+            row = rows.one_or_none()
         if row is None:
             raise NotFound(f"there is no backup {backup_id}")
         return _backup(row)
 
     async def all(self) -> list[Backup]:
-        """Newest first, failed and deleted ones too."""
+        """All backups, newest first, including failed and deleted ones."""
         return await self._list()
 
     async def unfinished(self) -> list[Backup]:
         return await self._list(backups.c.status == RecordStatus.RUNNING)
 
     async def kept(self) -> list[Backup]:
-        """Those whose file should exist, newest first."""
+        """The backups whose file should exist, newest first."""
         return await self._list(*_KEPT)
 
     async def _list(self, *conditions: Any) -> list[Backup]:
@@ -145,7 +145,7 @@ class BackupStore:
             return [_backup(row) for row in await connection.execute(query)]
 
     async def record_hold(self, backup_id: str, container: HeldContainer) -> None:
-        """Call it before the container is held. A second hold of the same container changes nothing."""
+        """Records a hold. Call it before the hold. A second record for the same container changes nothing."""
         values = {
             "host_id": container.host_id,
             "container_id": container.container_id,
@@ -159,7 +159,7 @@ class BackupStore:
             await upsert(connection, suspended_containers, [values], update=())
 
     async def held_containers(self, backup_id: str | None = None) -> list[HeldContainer]:
-        """In the order in which they were held."""
+        """The held containers, in the order of their holds."""
         query = select(suspended_containers).order_by(suspended_containers.c.position)
         if backup_id:
             query = query.where(suspended_containers.c.backup_id == backup_id)
@@ -189,7 +189,7 @@ def _backup(row: Row[Any]) -> Backup:
         finished_at=row.finished_at,
         artifact_path=row.artifact_path,
         size_bytes=row.size_bytes,
-        targets=tuple(BackupTarget.from_json(one) for one in row.targets),
+        targets=tuple(BackupTarget.from_json(target) for target in row.targets),
         error=row.error,
         cleanup_after=row.cleanup_after,
         deleted_at=row.deleted_at,

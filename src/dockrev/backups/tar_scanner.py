@@ -1,7 +1,7 @@
 """
 Reads a tar stream in chunks of any size and yields its entries. No I/O.
 
-The formats are those that an engine writes: ustar with PAX records (POSIX.1-2017, pax) and GNU's long names.
+It reads the formats that an engine writes: ustar with PAX records (POSIX.1-2017, pax) and GNU's long names.
 """
 
 import hashlib
@@ -30,12 +30,12 @@ _TYPES = {
 
 
 class BrokenTar(ValueError):
-    """The stream is cut off, damaged, or not a tar stream at all."""
+    """The stream is truncated, damaged, or not a tar stream at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """In `path` and `link`, bytes that are not UTF-8 are lone surrogates (PEP 383)."""
+    """An entry of an archive. In `path` and `link`, lone surrogates stand for non-UTF-8 bytes (PEP 383)."""
 
     path: str
     type: str
@@ -52,13 +52,13 @@ class Entry:
     device: str = ""
 
     offset: int = 0
-    """Where the entry begins in the stream, its PAX records included."""
+    """The position in the stream where the entry begins, with its PAX records."""
 
 
 class TarScanner:
-    """Feed it all the bytes. It yields each entry after the entry's content.
+    """Takes the bytes in chunks and yields each entry after the entry's content.
 
-    Without `hashing` it is fast, and the digests mean nothing.
+    Without `hashing` it is faster, and the digests have no meaning.
     """
 
     def __init__(self, *, hashing: bool = True) -> None:
@@ -83,7 +83,7 @@ class TarScanner:
 
     @property
     def certain(self) -> int:
-        """How many of the bytes so far certainly belong to entries and not to the closing blocks."""
+        """The number of bytes so far that belong to entries for certain, and not to the closing blocks."""
         return self._position - len(self._block) - self._zero_blocks * BLOCK
 
     def feed(self, chunk: bytes) -> Iterator[Entry]:
@@ -132,7 +132,7 @@ class TarScanner:
             self._zero_blocks += 1
             return
         if self._zero_blocks:
-            raise BrokenTar("an empty block stands between entries")
+            raise BrokenTar("there is an empty block between entries")
         try:
             header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
@@ -146,7 +146,7 @@ class TarScanner:
 
     def _begin_description(self, header: tarfile.TarInfo) -> None:
         if header.size > _MAX_DESCRIPTION:
-            raise BrokenTar("an entry's description is too long")
+            raise BrokenTar("the description of an entry is too long")
         self._describing, self._description = header.type, bytearray()
         self._expect(header.size)
 
@@ -184,14 +184,14 @@ class TarScanner:
 
 
 def _has_content(header: tarfile.TarInfo) -> bool:
-    """No content follows the headers of other types, whatever size they state."""
+    """Only the headers of files have content after them, whatever size another header states."""
     return _TYPES.get(header.type, "file") == "file"
 
 
 def _entry(header: tarfile.TarInfo, sha256: str, pax: Mapping[str, str], begin: int) -> Entry:
     kind = _TYPES.get(header.type)
     if kind is None:
-        raise BrokenTar(f"an entry of an unknown type {header.type!r}")
+        raise BrokenTar(f"an entry has the unknown type {header.type!r}")
     device = f"{header.devmajor}:{header.devminor}" if kind.endswith("-device") else ""
     return Entry(
         path=header.name.rstrip("/"),
@@ -216,7 +216,7 @@ def _xattrs(pax: Mapping[str, str]) -> str:
 
 
 def _pax_records(text: bytes) -> Iterator[tuple[str, str]]:
-    """`LENGTH key=value\\n`. The length is in bytes and includes itself."""
+    """Parses records of the form `LENGTH key=value\\n`. The length is in bytes and includes itself."""
     while text:
         length_text, space, _ = text.partition(b" ")
         if not space or not length_text.isdigit() or not len(length_text) + 1 < int(length_text) <= len(text):

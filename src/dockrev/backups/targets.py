@@ -1,7 +1,7 @@
-"""Which data belongs to services, and which of it goes into a backup. No I/O.
+"""Decides which data belongs to services, and which of it goes into a backup. No I/O.
 
-Data that is not the services' own is never a target: the kernel's file systems, sockets, and files of the
-host that programs only read (see `_SYSTEM`).
+Data of the host is never a target: the kernel's file systems, sockets, and files that programs only read (see
+`_SYSTEM`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,17 +24,17 @@ _STRENGTH = {BackupChoice.FORCE: 2, BackupChoice.INHERIT: 1, BackupChoice.SKIP: 
 
 @dataclass(frozen=True, slots=True)
 class CandidateTarget:
-    """`read_only`: no container of the services can change the data, so an update cannot change it either."""
+    """`read_only`: no container of the services can change the data, so an update cannot change it."""
 
     target: BackupTarget
     choice: BackupChoice
     read_only: bool
     destinations: tuple[str, ...]
-    """The paths in containers where it is mounted."""
+    """The paths in containers at which the target is mounted."""
 
     @property
     def skipped(self) -> TargetSkipReason | None:
-        """The reason to skip it that does not depend on the data itself."""
+        """The reason to skip the target before looking at its data; None when there is none."""
         if self.choice is BackupChoice.SKIP:
             return TargetSkipReason.BY_USER
         if self.read_only and self.choice is not BackupChoice.FORCE:
@@ -56,9 +56,11 @@ class CandidateTarget:
 def candidate_targets(
     services: Iterable[tuple[ServiceSettings, Sequence[ContainerDetail]]], own_directory: str
 ) -> tuple[CandidateTarget, ...]:
-    """Merges the services: `force` beats `inherit` beats `skip`, and one container that can write is enough.
+    """Merges the mounts of the services.
 
-    `own_directory`: where backups are kept. A mount that contains it is never a target.
+    For a shared target, `force` beats `inherit`, and `inherit` beats `skip`. It counts as writable if any
+    container can write to it. A mount that contains `own_directory`, the directory of the backups, is never a
+    target.
     """
     candidates: dict[BackupTarget, CandidateTarget] = {}
     for settings, containers in services:
@@ -87,17 +89,17 @@ def _is_below(path: str, directory: str) -> bool:
 
 
 def _choice(settings: ServiceSettings, target: BackupTarget) -> BackupChoice:
-    """A slash at the end of a path makes no difference."""
+    """The operator's choice for the target. A slash at the end of a path makes no difference."""
     if target.kind is TargetKind.VOLUME:
         return settings.volume_names.get(target.source, BackupChoice.INHERIT)
     choices = {str(PurePosixPath(path)): choice for path, choice in settings.bind_paths.items()}
     return choices.get(str(PurePosixPath(target.source)), BackupChoice.INHERIT)
 
 
-def _merged(one: CandidateTarget, other: CandidateTarget) -> CandidateTarget:
+def _merged(first: CandidateTarget, second: CandidateTarget) -> CandidateTarget:
     return CandidateTarget(
-        target=one.target,
-        choice=max(one.choice, other.choice, key=_STRENGTH.__getitem__),
-        read_only=one.read_only and other.read_only,
-        destinations=tuple(dict.fromkeys((*one.destinations, *other.destinations))),
+        target=first.target,
+        choice=max(first.choice, second.choice, key=_STRENGTH.__getitem__),
+        read_only=first.read_only and second.read_only,
+        destinations=tuple(dict.fromkeys((*first.destinations, *second.destinations))),
     )

@@ -1,4 +1,4 @@
-"""Which containers use the data, and have to be held while it is read or replaced."""
+"""Finds the containers that use data and have to be held while it is read or replaced."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from dockrev.hosts.host import Host
 
 
 class DataUsers:
-    """Dockrev's own containers are never held: its work would end with them."""
+    """Finds containers by their mounts. Leaves out Dockrev's own, because the job would end with them."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -38,10 +38,10 @@ class DataUsers:
         return tuple(container for container in containers if uses(container, targets))
 
     async def in_stop_order(self, containers: Sequence[Container]) -> tuple[Container, ...]:
-        """These containers and those that share a namespace of theirs, in the order in which to stop them.
+        """These containers and those that share a namespace with them, in the order in which to stop them.
 
         A container in the network namespace of another one loses its network for good when the owner stops,
-        and can start only while the owner runs. So it stops before the owner.
+        and it can start only while the owner runs. So it has to stop before the owner.
         """
         running = await self._without_own(await self._host.containers.running())
         owners = {container.id: await self._namespace_owners(container) for container in running}
@@ -71,7 +71,10 @@ class DataUsers:
         return tuple([each for each in containers if not own.is_container(await self._with_image_name(each))])
 
     async def _with_image_name(self, container: Container) -> Container:
-        """Once a tag has moved, the list of containers shows an image id; inspecting still shows the name."""
+        """The container with its image name.
+
+        When a tag has moved, the list of containers shows only the image id. Inspecting shows the name.
+        """
         image_id = container.image_id.removeprefix("sha256:")
         if not image_id.startswith(container.image.removeprefix("sha256:")):
             return container
@@ -87,10 +90,11 @@ def writes_to(container: Container, targets: Collection[BackupTarget]) -> bool:
 
 
 def uses(container: Container, targets: Collection[BackupTarget]) -> bool:
-    """Whether it can write to the data, or has mounted the data itself or a part of it.
+    """Whether the container can write to the data, or mounts the data itself or a part of it.
 
-    Replacing the data replaces its directory, and a running container keeps the old one. A read-only mount of
-    a directory above it, as monitoring tools and Dockrev have it, shows the new directory at once.
+    A restore replaces the directory of the data, and a running container would keep the old directory. But a
+    read-only mount of a directory above it shows the new directory at once. Monitoring tools and Dockrev have
+    such mounts.
     """
     mounted = _targets(container.mounts)
     return any(holds(target, each) for each in mounted for target in targets) or writes_to(container, targets)

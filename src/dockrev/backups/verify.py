@@ -1,4 +1,4 @@
-"""Verifies a backup: its archive against its manifest, and both against the data as it is now."""
+"""Verifies a backup: compares its archive with its manifest, and with the current data."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ class BackupVerification:
         self._store = store
 
     async def verify(self, backup_id: str, *, live: bool = False) -> tuple[VerifiedTarget, ...]:
-        """`live`: compares with the current data too. Raises BackupError when the archive is damaged."""
+        """Verifies the archive. `live` also compares it with the current data.
+
+        Raises BackupError when the archive is damaged.
+        """
         path = usable_archive(await self._store.get(backup_id))
         manifest = await read_checked(path)
         image_id = (await self.helper_images(manifest))[0] if live else None
@@ -34,7 +37,7 @@ class BackupVerification:
         return await asyncio.to_thread(_compare, path, archived, current)
 
     async def helper_images(self, manifest: Manifest) -> list[str]:
-        """Ids of images that the engine has, those of the services in the backup first."""
+        """The ids of images on the engine. Images of the services in the backup come first."""
         in_backup = [image_id for service in manifest.head.services for image_id in service.image_ids]
         present = []
         for image_id in dict.fromkeys(in_backup):
@@ -42,7 +45,9 @@ class BackupVerification:
                 present.append((await self._host.images.inspect(image_id)).id)
         images = list(dict.fromkeys((*present, *(await self._host.engine.observe()).images)))
         if not images:
-            raise BackupError("the engine has no image, and a helper container that reads the data needs one")
+            raise BackupError(
+                "the engine has no image, and reading the data needs a helper container of some image"
+            )
         return images
 
     async def _verified(self, path: Path, archived: ArchivedTarget, image_id: str | None) -> VerifiedTarget:
@@ -62,16 +67,16 @@ class BackupVerification:
 
 
 def usable_archive(backup: Backup) -> Path:
-    """Raises Conflict for a backup that is not finished, failed, or was deleted."""
+    """The path of the archive. Raises Conflict when the backup is unfinished, failed or deleted."""
     if backup.status is not RecordStatus.SUCCESS:
-        raise Conflict(f"backup {backup.id} is {backup.status.value}: {backup.error or 'it is being made'}")
+        raise Conflict(f"backup {backup.id} is {backup.status.value}: {backup.error or 'it is not complete'}")
     if backup.deleted_at is not None:
         raise Conflict(f"backup {backup.id} was deleted on {backup.deleted_at:%Y-%m-%d}")
     return Path(backup.artifact_path)
 
 
 async def read_checked(path: Path) -> Manifest:
-    """Reads the whole archive before anything else happens. Raises BackupError when it is damaged."""
+    """Verifies the whole archive and returns its manifest. Raises BackupError when it is damaged."""
     manifest = await asyncio.to_thread(read_backup, path)
     steps = check_archive(path)
     while await asyncio.to_thread(next, steps, None) is not None:
@@ -85,7 +90,7 @@ def _compare(path: Path, archived: ArchivedTarget, current: Mapping[str, Entry])
 
 
 def _relative(archived: ArchivedTarget, tree: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Names relative to the target. The folder around the target belongs to the helper container."""
+    """The entries by names relative to the target, without the folder that the helper container adds."""
     return {
         path.removeprefix(archived.path) or "/": entry
         for path, entry in tree.items()

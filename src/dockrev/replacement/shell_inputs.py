@@ -88,7 +88,7 @@ def _mounts(service: ComposeService, container: ContainerDetail) -> list[str]:
 
 
 def _desktop_binds(container: ContainerDetail) -> dict[str, str]:
-    """The sources in the compose file, by target. Docker Desktop mounts other paths, and labels hold these."""
+    """The sources in the compose file, by target. Docker Desktop mounts other paths; labels hold these."""
     sources = {}
     for name, target in container.labels.items():
         if name.startswith(_DESKTOP_BINDS) and name.endswith("/Target"):
