@@ -15,7 +15,7 @@ from tests.updates.story import Story, settle_for
 
 @pytest.fixture(scope="package")
 def update_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Shared by the stories of a worker; they use projects of their own."""
+    """One server for all tests of a worker. Each test uses its own project."""
     with server_on_bed(bed, bed.engine, tmp_path_factory.mktemp("server")) as server:
         settle_for(server)
         yield server
@@ -38,14 +38,14 @@ def server_on_v1(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def story_on_v1(story: Story, server_on_v1: ServerProcess) -> Story:
-    """Both Dockrev and the operator have Compose V1."""
+    """A story in which both Dockrev and the operator use Compose V1."""
     story.server, story.version = server_on_v1, ComposeVersion.V1
     return story
 
 
 @pytest.fixture
 async def front(story: Story) -> AsyncIterator[SlowFront]:
-    """Before the story's registry."""
+    """A proxy in front of the story's registry."""
     async with SlowFront.before(story.registry.host) as front:
         story.front = front.host
         yield front

@@ -1,4 +1,4 @@
-"""A door before a registry: through it layers come as slowly, and answers as badly, as a test wants."""
+"""A proxy in front of a registry. A test can slow down its blobs and make its answers fail."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,10 +20,10 @@ class Asked:
 
 
 class SlowFront:
-    """Manifests pass at once; every piece of a blob waits for `pause_seconds` first.
+    """Forwards manifests at once, and pauses for `pause_seconds` before each piece of a blob.
 
-    `asked` keeps all questions in their order. Those for a name in `failures` are answered
-    that often with HTTP 500; those for one in `unanswered`, never.
+    `asked` lists all requests in order. A request for a name in `failures` gets HTTP 500 as many times as
+    `failures` says. A request for a name in `unanswered` never gets an answer.
     """
 
     def __init__(self, registry: str, session: aiohttp.ClientSession) -> None:
@@ -32,12 +32,12 @@ class SlowFront:
         self.host = ""
         self.pause_seconds = 0.0
         self.under_way = asyncio.Event()
-        """A slow blob is half told."""
+        """Set when a slow blob is partly sent."""
         self.asked: list[Asked] = []
         self.failures: dict[str, int] = {}
         self.unanswered: set[str] = set()
         self.waited_for = asyncio.Event()
-        """Somebody has asked what is never answered."""
+        """Set when a request for a name in `unanswered` has arrived."""
 
     @classmethod
     @asynccontextmanager
@@ -68,12 +68,12 @@ class SlowFront:
             return web.Response(status=500)
         url = f"http://{self._registry}{request.path_qs}"
         headers = {"Accept": ", ".join(request.headers.getall("Accept", ["*/*"]))}
-        async with self._session.request(request.method, url, headers=headers) as found:
-            kept = ("Content-Type", "Content-Length", "Docker-Content-Digest", "ETag")
-            own = {name: value for name, value in found.headers.items() if name in kept}
-            answer = web.StreamResponse(status=found.status, headers=own)
+        async with self._session.request(request.method, url, headers=headers) as upstream:
+            forwarded = ("Content-Type", "Content-Length", "Docker-Content-Digest", "ETag")
+            own = {name: value for name, value in upstream.headers.items() if name in forwarded}
+            answer = web.StreamResponse(status=upstream.status, headers=own)
             await answer.prepare(request)
-            async for piece in found.content.iter_chunked(_PIECE):
+            async for piece in upstream.content.iter_chunked(_PIECE):
                 if self.pause_seconds and "/blobs/" in request.path:
                     self.under_way.set()
                     await asyncio.sleep(self.pause_seconds)

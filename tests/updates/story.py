@@ -1,4 +1,4 @@
-"""An operator with Dockrev on the real engine: projects run, images move, updates are watched."""
+"""An operator who uses Dockrev on the real engine: deploys projects, pushes images, and starts updates."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ Service = Mapping[str, Any]
 
 
 def settle_for(server: ServerProcess, **backup: Any) -> None:
-    """Short waits and backups where the test can see them, as an operator would have chosen them."""
+    """Sets short waits, and a backup directory that the test can read."""
     sections = {
         "updates": {"stabilitySeconds": 0.3, "healthDeadlineCapSeconds": 60},
         "backup": {"baseDir": str(server.directory / "backups"), **backup},
@@ -48,7 +48,7 @@ def settle_for(server: ServerProcess, **backup: Any) -> None:
 
 @asynccontextmanager
 async def with_compose(story: "Story", bed: Bed, directory: Path, script: str) -> AsyncIterator[None]:
-    """The story goes on with a server of its own in that directory, for which the script is Compose."""
+    """Gives the story its own server in that directory. The server uses the script as Compose."""
     program = directory / "compose"
     program.write_text(script)
     program.chmod(0o755)
@@ -70,7 +70,7 @@ def reservations(server: ServerProcess) -> list[str]:
 
 @dataclass(slots=True)
 class Story:
-    """One project of one test. `shelf` builds and pushes; `api` is what the operator sees."""
+    """What one test has: a server, an engine, a registry, and projects that it deploys."""
 
     server: ServerProcess
     engine: Engine
@@ -79,10 +79,10 @@ class Story:
     projects: Projects
     version: ComposeVersion = ComposeVersion.V2
     front: str | None = None
-    """Where the engine and Dockrev find the registry, if that is not its own address."""
+    """The address at which the engine and Dockrev find the registry; None: the registry's own address."""
     pushed: dict[str, Pushed] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: secrets.token_hex(4))
-    """In all its images: stories run at the same time on one engine, and none has an image of another."""
+    """A label of all its images. It makes them different from those of other tests on the same engine."""
 
     def push(self, name: str, version: str, **image: Any) -> Image:
         """Moves `name:1` to a new image."""
@@ -93,7 +93,7 @@ class Story:
         return built
 
     def service(self, name: str, **more: Any) -> dict[str, Any]:
-        """One that uses `name:1`."""
+        """A Compose service that uses the image `name:1`."""
         return {"image": self.pushed[name].name, **QUICK_STOP, **more}
 
     async def deploy(self, services: Mapping[str, Service], title: str = "story", **more: Any) -> "Deployed":
@@ -113,33 +113,34 @@ class Deployed:
     project: Project
 
     def containers(self, service: str | None = None) -> dict[str, tuple[str, str, str]]:
-        """Name: id, image id and state of each, as the engine says."""
+        """The id, image id and state of each container, by name."""
         return {
-            one.name: (one.container_id, one.image_id, one.state) for one in self.project.containers(service)
+            container.name: (container.container_id, container.image_id, container.state)
+            for container in self.project.containers(service)
         }
 
     def inspect(self, service: str) -> list[Any]:
         return [
-            self.story.engine.api.get(f"/containers/{one.container_id}/json")
-            for one in self.project.containers(service)
+            self.story.engine.api.get(f"/containers/{container.container_id}/json")
+            for container in self.project.containers(service)
         ]
 
     def runs(self, service: str) -> set[str]:
-        """The images of its containers that are up."""
-        return {one.image_id for one in self.project.containers(service) if one.state == "running"}
+        """The image ids of the service's running containers."""
+        return {each.image_id for each in self.project.containers(service) if each.state == "running"}
 
     async def checked(self, services: int = 1) -> dict[str, Document]:
-        """The services by name after a check."""
+        """Runs a check. Returns the services by name."""
         async with self.story.api() as api:
             await api.found(self.project.name, services)
             await api.check_project(self.project.name)
             return await api.services(self.project.name)
 
     async def wish(self, *names: str) -> dict[str, Any]:
-        """The body that approves what the API offers for these services."""
+        """The request body that approves the candidates of these services."""
         async with self.story.api() as api:
             stack = await api.stack(self.project.name)
-        services = {one["name"]: one for one in stack["services"]}
+        services = {service["name"]: service for service in stack["services"]}
         targets = [target_of(services[name]) for name in names]
         if len(targets) == 1:
             return {"scope": "service", **targets[0], "reason": "ui", "mode": "apply"}
@@ -152,7 +153,7 @@ class Deployed:
         return job_id
 
     async def update(self, *names: str, **more: Any) -> Document:
-        """The job when it has ended."""
+        """Runs an update. Returns the job when it has ended."""
         return await self.ended(await self.start(*names, **more))
 
     async def ended(self, job_id: str) -> Document:
@@ -160,13 +161,13 @@ class Deployed:
             return await api.finished(job_id)
 
     async def changed_by_hand(self) -> bool:
-        """Does `docker compose up -d` do anything?"""
+        """Whether `docker compose up -d` changes anything."""
         before = self.containers()
         await asyncio.to_thread(self.project.up)
         return self.containers() != before
 
     def assert_own_files_only(self) -> None:
-        named = {one.labels[CONFIG_FILES] for one in self.project.containers()}
+        named = {container.labels[CONFIG_FILES] for container in self.project.containers()}
         assert named == {str(self.project.config_file)}
 
 
@@ -181,16 +182,16 @@ def target_of(service: Document) -> dict[str, Any]:
 
 
 def outcomes(job: Document) -> dict[str, Document]:
-    """By the name of the service."""
-    return {one["serviceName"]: one for stack in job["summary"]["stacks"] for one in stack["services"]}
+    """The results of the services, by name."""
+    return {each["serviceName"]: each for stack in job["summary"]["stacks"] for each in stack["services"]}
 
 
 def statuses(job: Document) -> dict[str, str]:
-    return {name: one["status"] for name, one in outcomes(job).items()}
+    return {name: outcome["status"] for name, outcome in outcomes(job).items()}
 
 
 def remains(story: Story) -> list[str]:
-    """Protective tags, helper containers and reservations; nothing when all is cleaned up."""
+    """The rollback tags, helper containers and reservations. Empty when Dockrev has cleaned up."""
     return [*protective_tags(story), *helpers(story), *reservations(story.server)]
 
 
@@ -205,7 +206,7 @@ def protective_tags(story: Story, job_id: str = "") -> list[str]:
 
 def helpers(story: Story) -> list[str]:
     labelled = {"all": True, "filters": {"label": ["dockrev.helper"]}}
-    return [one["Id"] for one in story.engine.api.get("/containers/json", labelled)]
+    return [container["Id"] for container in story.engine.api.get("/containers/json", labelled)]
 
 
 async def set_auto_rollback(story: Story, service_id: str, *, on: bool) -> None:
@@ -217,7 +218,7 @@ async def set_auto_rollback(story: Story, service_id: str, *, on: bool) -> None:
 
 
 async def step(events: AsyncIterator[Event], name: str, status: str) -> Event:
-    """The event that says so."""
+    """Waits for the event of this step with this status."""
     async for event in events:
         if (event.kind, event.data.get("step"), event.data.get("status")) == ("update_step", name, status):
             return event

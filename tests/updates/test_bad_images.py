@@ -1,4 +1,4 @@
-"""Images that do not work: the service is as it was before, its data included where that is wanted."""
+"""Images that do not work: the service rolls back, and so does its data if the settings say so."""
 
 import asyncio
 import re
@@ -36,7 +36,13 @@ SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_sec
         ({"healthcheck": SICK_AFTER_A_WHILE}, {}, "is unhealthy"),
         ({"command": ("/nowhere",)}, {}, "/nowhere"),
     ],
-    ids=["crash loop", "crash", "crash loop with a healthcheck", "sick after its start period", "no program"],
+    ids=[
+        "crash loop",
+        "crash",
+        "crash loop with a healthcheck",
+        "unhealthy after its start period",
+        "no program",
+    ],
 )
 async def test_a_bad_image_is_rolled_back(
     story: Story, image: dict[str, Any], service: dict[str, Any], reason: str
@@ -70,7 +76,9 @@ async def test_an_image_that_needs_a_second_start_is_not_bad(story: Story) -> No
     assert container["RestartCount"] == 1
 
 
-async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: Story) -> None:
+async def test_without_automatic_rollback_the_service_stays_and_the_reason_says_how_to_roll_back(
+    story: Story,
+) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     new = story.push("web", "2", healthcheck=SICK)
@@ -90,11 +98,11 @@ async def test_without_automatic_rollback_it_stops_and_says_what_is_left(story: 
     kept = f"dockrev/rollback:{service['id']}"
     assert f"docker tag {kept} {story.pushed['web'].name}" in reason
     assert kept in story.engine.api.get(f"/images/{old.image_id}/json")["RepoTags"]
-    await assert_the_way_by_hand_works(deployed, kept, str(old.image_id))
+    await assert_rollback_by_hand_works(deployed, kept, str(old.image_id))
 
 
-async def test_a_later_update_that_goes_back_leaves_the_image_that_was_kept(story: Story) -> None:
-    """It went back to the image that the first one left; the good one is still the other."""
+async def test_a_later_rollback_does_not_remove_the_kept_image(story: Story) -> None:
+    """The second update rolls back to the image of the first, failed update. The good image is still kept."""
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SICK)
@@ -112,7 +120,7 @@ async def test_a_later_update_that_goes_back_leaves_the_image_that_was_kept(stor
     assert protective_tags(story, service["id"]) == [kept]
 
 
-async def test_after_two_that_failed_the_image_that_ran_soundly_is_still_kept(story: Story) -> None:
+async def test_after_two_failed_updates_the_last_working_image_is_still_kept(story: Story) -> None:
     good = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     bad = story.push("web", "2", healthcheck=SICK)
@@ -129,10 +137,10 @@ async def test_after_two_that_failed_the_image_that_ran_soundly_is_still_kept(st
     assert f"did not work either. The last working image, {good.image_id[7:19]}, is kept" in reason
     assert f"docker tag {kept} {story.pushed['web'].name}" in reason
     assert protective_tags(story, service["id"]) == [kept]
-    await assert_the_way_by_hand_works(deployed, kept, str(good.image_id))
+    await assert_rollback_by_hand_works(deployed, kept, str(good.image_id))
 
 
-async def test_an_image_that_got_well_after_its_update_failed_is_the_one_to_keep(
+async def test_an_image_that_becomes_healthy_after_its_failed_update_is_kept_next(
     story: Story, tmp_path: Path
 ) -> None:
     story.push("web", "1")
@@ -154,8 +162,8 @@ async def test_an_image_that_got_well_after_its_update_failed_is_the_one_to_keep
     assert kept in story.engine.api.get(f"/images/{second.image_id}/json")["RepoTags"]
 
 
-async def assert_the_way_by_hand_works(deployed: Deployed, kept: str, image_id: str) -> None:
-    """And the next update that ends well lets the old image go."""
+async def assert_rollback_by_hand_works(deployed: Deployed, kept: str, image_id: str) -> None:
+    """The commands in the reason restore the old image. The next good update releases the kept image."""
     story = deployed.story
     repository, _, tag = story.pushed["web"].name.rpartition(":")
     moved = {"repo": repository, "tag": tag}
@@ -169,7 +177,7 @@ async def assert_the_way_by_hand_works(deployed: Deployed, kept: str, image_id: 
     assert kept not in protective_tags(story)
 
 
-async def test_a_service_that_was_sick_before_may_be_sick_again(story: Story) -> None:
+async def test_a_service_that_was_unhealthy_before_may_be_unhealthy_after_a_rollback(story: Story) -> None:
     old = story.push("web", "1", healthcheck=SICK)
     deployed = await story.deploy({"web": story.service("web")})
     deployed.project.until("web", lambda one: "unhealthy" in one.status)
@@ -189,7 +197,7 @@ async def restoring(story: Story, request: pytest.FixtureRequest) -> AsyncIterat
 
 
 @pytest.mark.parametrize("restoring", [True, False], indirect=True)
-async def test_corrupted_data_comes_back_where_that_is_wanted(
+async def test_corrupted_data_is_restored_when_the_settings_say_so(
     restoring: Story, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     wanted: bool = request.node.callspec.params["restoring"]

@@ -1,4 +1,4 @@
-"""Compose is killed in the middle of its work, as by an out-of-memory killer; Dockrev lives and goes back."""
+"""Something kills Compose at work, such as the out-of-memory killer. Dockrev survives and rolls back."""
 
 import os
 import signal
@@ -26,18 +26,18 @@ from tests.updates.test_kill import BEING_REPLACED, STUBBORN, replacing
 _AS_A_PLUG_IN = f"""#!/bin/sh
 {COMPOSE_V2} "$@" || exit $?
 """
-"""Two processes, as with `docker compose`."""
+"""Runs Compose as a child process, as `docker compose` does."""
 
 
 @pytest.fixture
 async def own_story(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Story]:
-    """Whose Compose is the child of another program."""
+    """A story whose Compose runs as the child of another program."""
     async with with_compose(story, bed, tmp_path, _AS_A_PLUG_IN):
         yield story
 
 
 def kill(deployed: Deployed, program: str) -> None:
-    """The one that runs `up` for this project."""
+    """Kills the process that runs `up` for this project."""
     project = f"--project-name={deployed.project.name}"
     found = []
     for path in Path("/proc").glob("[0-9]*"):
@@ -68,7 +68,7 @@ async def assert_as_before(deployed: Deployed, job_id: str, names: set[str]) -> 
     [(COMPOSE_V2.name, "failed with exit code 137"), (shell(), "was killed in the middle of it (signal 9)")],
     ids=["plug-in", "its parent"],
 )
-async def test_killed_while_it_replaces_containers(
+async def test_compose_is_killed_while_it_replaces_containers(
     own_story: Story, program: str, told: str, replicas: int
 ) -> None:
     story = own_story
@@ -92,7 +92,7 @@ async def test_killed_while_it_replaces_containers(
 
 
 @pytest.mark.parametrize("program", [COMPOSE_V2.name, shell()], ids=["plug-in", "its parent"])
-async def test_killed_on_the_way_back(own_story: Story, program: str) -> None:
+async def test_compose_is_killed_during_the_rollback(own_story: Story, program: str) -> None:
     story = own_story
     old = story.push("web", "1")
     deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})

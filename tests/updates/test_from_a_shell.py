@@ -1,6 +1,6 @@
-"""A service that has values which only a shell had is not updated until the project's files have them.
+"""A service with settings that only came from a shell is not updated until the project's files have them.
 
-What else is refused for such a reason: `tests/replacement/test_preflight.py`.
+`tests/replacement/test_preflight.py` has the other cases.
 """
 
 import asyncio

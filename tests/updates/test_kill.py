@@ -1,7 +1,7 @@
-"""Whenever the server is killed, the next start ends the update truthfully and leaves nothing half-done.
+"""Whenever the server is killed, the next start completes the update, reports the truth, and cleans up.
 
-Kills between two steps are rehearsed in one process by `tests/replacement/test_boundaries.py`. Only the soak
-run makes them with a real process.
+`tests/replacement/test_boundaries.py` simulates kills between two steps in one process. Only the soak run
+kills a real process there.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from tests.updates.story import (
 
 BEING_REPLACED = re.compile(r"^[0-9a-f]{12}_")
 STUBBORN = ("/bin/sh", "-c", 'trap "" TERM; while :; do sleep 1; done')
-"""Is stopped only after the grace period, so there is a time in which Compose waits."""
+"""Stops only after the grace period, so that Compose has to wait for a while."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def story(
 
 
 async def with_data(story: Story, **service: Any) -> Deployed:
-    """A service whose volume holds a table and an index."""
+    """Deploys a service whose volume holds a table and an index."""
     mounted = story.service("web", volumes=["data:/data"], **service)
     deployed = await story.deploy({"web": mounted}, volumes={"data": {}})
     (data_of(deployed) / "table").write_text("rows\n")
@@ -69,7 +69,7 @@ async def killed_and_started(story: Story) -> None:
 
 
 async def killed_at_every_boundary(story: Story, job_id: str) -> list[tuple[str, str]]:
-    """One kill for each step begun and each step ended; what was seen on the way."""
+    """Kills the server at the start and the end of each step. Returns the step and status of each kill."""
     boundaries: list[tuple[str, str]] = []
     last_id: int | None = None
     while True:
@@ -99,11 +99,11 @@ async def assert_clean(deployed: Deployed) -> None:
         jobs = [job for job in (await api.get("/api/jobs"))["jobs"] if job["type"] == "update"]
         told = [event.data for job in jobs for event in await api.told(job["id"])]
     assert all(job["status"] not in ("running", "queued") for job in jobs)
-    assert_every_end_is_told_once([one for one in told if one.get("type") == "update_step"])
+    assert_every_step_end_is_reported_once([one for one in told if one.get("type") == "update_step"])
 
 
-def assert_every_end_is_told_once(steps: Sequence[Document]) -> None:
-    """A step that has begun has an end, and no restart has told that end again."""
+def assert_every_step_end_is_reported_once(steps: Sequence[Document]) -> None:
+    """Every step that has started has one end, and no restart has reported that end again."""
     begun = {(one.get("serviceId"), one["step"]) for one in steps}
     ends = [(one.get("serviceId"), one["step"]) for one in steps if one["status"] in ("done", "failed")]
     assert sorted(map(str, ends)) == sorted(map(str, begun))
@@ -152,8 +152,10 @@ async def test_a_bad_update_that_is_killed_at_every_boundary_ends_with_the_old_i
 
 
 @pytest.mark.soak
-async def test_two_that_go_back_together_do_so_whenever_it_is_killed(story: Story) -> None:
-    """They share an image name and their data; the second is the one that fails."""
+async def test_two_services_roll_back_together_although_the_server_is_killed_at_every_boundary(
+    story: Story,
+) -> None:
+    """The two services share an image name and data. The second one fails."""
     roles = ("web", "worker")
     old = story.push("app", "1")
     services = {
@@ -178,7 +180,7 @@ async def test_two_that_go_back_together_do_so_whenever_it_is_killed(story: Stor
     await assert_clean(deployed)
 
 
-async def test_killed_inside_the_pull(story: Story, front: SlowFront) -> None:
+async def test_killed_during_the_pull(story: Story, front: SlowFront) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     before = deployed.containers()
@@ -218,7 +220,7 @@ async def test_killed_while_compose_replaces_containers(story: Story) -> None:
     await assert_clean(deployed)
 
 
-async def test_killed_while_compose_replaces_companions(story: Story) -> None:
+async def test_killed_while_compose_replaces_dependents(story: Story) -> None:
     story.push("vpn", "1")
     story.push("rider", "1", command=STUBBORN)
     riding = {**story.service("rider", network_mode="service:vpn"), "stop_grace_period": "3s"}
@@ -228,7 +230,7 @@ async def test_killed_while_compose_replaces_companions(story: Story) -> None:
     new = story.push("vpn", "2")
     await deployed.checked(3)
     job_id = await deployed.start("vpn")
-    await replacing(deployed, "near")  # the one behind it was stopped first, and is replaced in no time
+    await replacing(deployed, "near")  # its dependent was stopped first, and is replaced quickly
     await killed_and_started(story)
 
     job = await deployed.ended(job_id)
@@ -240,7 +242,7 @@ async def test_killed_while_compose_replaces_companions(story: Story) -> None:
     await assert_clean(deployed)
 
 
-async def test_killed_while_it_waits_for_health(story: Story) -> None:
+async def test_killed_during_the_health_check(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     slowly = Healthcheck("sleep 3", interval_seconds=0.2, start_period_seconds=10)
@@ -275,7 +277,7 @@ async def test_killed_and_the_container_is_removed_before_the_next_start(story: 
     await assert_clean(deployed)
 
 
-async def test_killed_while_compose_goes_back(story: Story) -> None:
+async def test_killed_while_compose_rolls_back(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})
     names = set(deployed.containers())
@@ -292,7 +294,7 @@ async def test_killed_while_compose_goes_back(story: Story) -> None:
     await assert_clean(deployed)
 
 
-async def test_killed_inside_the_backup(story: Story) -> None:
+async def test_killed_during_the_backup(story: Story) -> None:
     story.push("web", "1")
     deployed = await with_data(story)
     (data_of(deployed) / "big").write_bytes(random_bytes(80_000_000))
@@ -315,7 +317,7 @@ async def test_killed_inside_the_backup(story: Story) -> None:
     await assert_clean(deployed)
 
 
-async def test_killed_while_data_is_brought_back(story: Story) -> None:
+async def test_killed_during_the_restore(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await with_data(story)
     (data_of(deployed) / "big").write_bytes(random_bytes(80_000_000))
@@ -334,7 +336,7 @@ async def test_killed_while_data_is_brought_back(story: Story) -> None:
 
 
 async def told(story: Story, job_id: str, what: Callable[[Event], bool]) -> None:
-    """Returns when the job's stream says it."""
+    """Waits for an event of the job that `what` accepts."""
     async with (
         story.api() as api,
         asyncio.timeout(60),
@@ -347,7 +349,7 @@ async def told(story: Story, job_id: str, what: Callable[[Event], bool]) -> None
 
 
 async def replacing(deployed: Deployed, service: str | None = None) -> None:
-    """Returns when Compose has made the new container and waits for the old one to stop."""
+    """Waits until Compose has created the new container and waits for the old one to stop."""
     await until(
         lambda: asyncio.to_thread(deployed.containers, service),
         lambda found: any(BEING_REPLACED.match(name) for name in found),
@@ -356,5 +358,5 @@ async def replacing(deployed: Deployed, service: str | None = None) -> None:
 
 
 def random_bytes(size: int) -> bytes:
-    """Not to be compressed."""
+    """Bytes that cannot be compressed."""
     return random.randbytes(size)

@@ -1,4 +1,4 @@
-"""Which updates wait for each other."""
+"""The locks: which updates wait for each other."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ def stack(name: str, *refs: str) -> StackPlan:
     ],
     ids=["the same stack", "the same image", "nothing in common"],
 )
-async def test_a_stack_and_the_name_of_an_image_have_one_update_at_a_time(
+async def test_only_one_update_at_a_time_uses_a_stack_or_an_image_name(
     first: StackPlan, second: StackPlan, waits: bool
 ) -> None:
     locks, told, done = UpdateLocks(), list[str](), list[str]()
@@ -55,7 +55,7 @@ async def test_a_stack_and_the_name_of_an_image_have_one_update_at_a_time(
     assert done == (expected if waits else expected[::-1])
 
 
-async def test_updates_of_the_same_images_in_another_order_do_not_wait_for_each_other_forever() -> None:
+async def test_updates_of_the_same_images_in_another_order_do_not_deadlock() -> None:
     locks, left, right = UpdateLocks(), stack("blog", "a:1", "b:1"), stack("shop", "b:1", "a:1")
 
     async def tell(line: str) -> None:

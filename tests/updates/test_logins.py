@@ -1,4 +1,4 @@
-"""The login that the engine shows when it pulls, tried with registries that want one."""
+"""The login that the engine gets for a pull, and pulls from registries that need one."""
 
 import json
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ async def test_a_registry_without_a_login_gets_none(tmp_path: Path) -> None:
     assert await registry_login(store, ImageRef.parse("quay.io/app:1")) is None
 
 
-async def test_a_login_carries_user_password_and_the_registrys_host(tmp_path: Path) -> None:
+async def test_a_login_has_the_user_the_password_and_the_registrys_host(tmp_path: Path) -> None:
     store = credentials(tmp_path, {"auths": {"https://ghcr.io": {"auth": BASIC}}})
 
     login = await registry_login(store, ImageRef.parse("ghcr.io/acme/app:1"))
@@ -44,7 +44,7 @@ async def test_a_login_carries_user_password_and_the_registrys_host(tmp_path: Pa
     assert login == RegistryLogin("ghcr.io", "operator", "opensesame")
 
 
-async def test_docker_hub_is_named_as_docker_itself_names_it(tmp_path: Path) -> None:
+async def test_the_login_of_docker_hub_has_dockers_own_server_name(tmp_path: Path) -> None:
     store = credentials(tmp_path, {"auths": {"https://index.docker.io/v1/": {"auth": BASIC}}})
 
     login = await registry_login(store, ImageRef.parse("nginx:1"))
@@ -52,7 +52,7 @@ async def test_docker_hub_is_named_as_docker_itself_names_it(tmp_path: Path) -> 
     assert login == RegistryLogin("https://index.docker.io/v1/", "operator", "opensesame")
 
 
-async def test_an_identity_token_goes_without_a_user_and_a_password(tmp_path: Path) -> None:
+async def test_an_identity_token_is_sent_without_user_and_password(tmp_path: Path) -> None:
     store = credentials(tmp_path, {"auths": {"ghcr.io": {"auth": BASIC, "identitytoken": "refresh"}}})
 
     login = await registry_login(store, ImageRef.parse("ghcr.io/acme/app:1"))
@@ -60,7 +60,7 @@ async def test_an_identity_token_goes_without_a_user_and_a_password(tmp_path: Pa
     assert login == RegistryLogin("ghcr.io", identity_token="refresh")
 
 
-async def test_an_unusable_config_is_an_error_and_not_an_anonymous_pull(tmp_path: Path) -> None:
+async def test_an_unreadable_config_is_an_error_and_does_not_cause_an_anonymous_pull(tmp_path: Path) -> None:
     store = credentials(tmp_path, {"auths": {"ghcr.io": {"auth": "###"}}})
 
     with pytest.raises(RegistryError, match="not base64"):
@@ -82,7 +82,7 @@ def pushed(bed: Bed, images: Images, kind: str) -> Pushed:
 
 
 @pytest.mark.parametrize("kind", ["password", "token"])
-async def test_the_engine_pulls_from_a_guarded_registry_with_it(bed: Bed, images: Images, kind: str) -> None:
+async def test_the_engine_can_pull_with_the_login(bed: Bed, images: Images, kind: str) -> None:
     image = pushed(bed, images, kind)
     content = image.ref.at(image.digest)
     store = CredentialStore(bed.docker_config.file, SystemClock())
@@ -95,7 +95,7 @@ async def test_the_engine_pulls_from_a_guarded_registry_with_it(bed: Bed, images
 
 
 @pytest.mark.parametrize("kind", ["password", "token"])
-async def test_without_it_the_same_registry_refuses(bed: Bed, images: Images, kind: str) -> None:
+async def test_without_the_login_the_registry_refuses_the_pull(bed: Bed, images: Images, kind: str) -> None:
     image = chosen(bed, kind).push(images.build(f"refused-{kind}"), f"refused-{kind}:1")
 
     async with pulling(bed.engine) as pull:

@@ -1,4 +1,4 @@
-"""What cannot or may not be updated is refused or left out, and nothing of it changes."""
+"""Services that cannot or must not be updated are refused or skipped, and nothing of them changes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +20,7 @@ ELSEWHERE = Platform.parse("linux/s390x")
 
 
 async def outdated(story: Story, **service: Any) -> Deployed:
-    """A service with an update waiting that the operator has seen."""
+    """Deploys a service for which a check has found an update."""
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **service)})
     story.push("web", "2")
@@ -29,7 +29,7 @@ async def outdated(story: Story, **service: Any) -> Deployed:
 
 
 def seen(deployed: Deployed) -> Mapping[str, Any]:
-    """What an update could change."""
+    """Everything that an update could change."""
     namespace = deployed.story.registry.namespace
     images = deployed.story.engine.api.get("/images/json")
     names = {one["Id"]: [*(one["RepoTags"] or []), *(one["RepoDigests"] or [])] for one in images}
@@ -41,7 +41,7 @@ def seen(deployed: Deployed) -> Mapping[str, Any]:
     }
 
 
-async def test_a_dry_run_changes_nothing_and_tells_the_download(story: Story) -> None:
+async def test_a_dry_run_changes_nothing_and_reports_the_download_size(story: Story) -> None:
     deployed = await outdated(story)
     before = seen(deployed)
 
@@ -54,8 +54,8 @@ async def test_a_dry_run_changes_nothing_and_tells_the_download(story: Story) ->
     assert not protective_tags(story, job["id"])
 
 
-async def test_a_dry_run_tells_of_each_service_what_would_become_of_it(story: Story) -> None:
-    """That one of them cannot be updated is what it was asked to find out."""
+async def test_a_dry_run_reports_on_every_service(story: Story) -> None:
+    """A service that cannot be updated is a result of the dry run and not a failure."""
     names = ["gone", "good", "off"]
     for name in names:
         story.push(name, "1")
@@ -95,7 +95,7 @@ async def refused(deployed: Deployed, body: Document) -> Refused:
     return refusal.value
 
 
-async def test_what_was_approved_before_the_tag_moved_again_is_out_of_date(story: Story) -> None:
+async def test_an_approval_is_outdated_when_the_tag_has_moved_since(story: Story) -> None:
     deployed = await outdated(story)
     approved = await deployed.wish("web")
     story.push("web", "3")
@@ -107,7 +107,7 @@ async def test_what_was_approved_before_the_tag_moved_again_is_out_of_date(story
     assert refusal.error["details"]["gotDigest"] == approved["targetDigest"]
 
 
-async def test_a_tag_that_moves_after_the_approval_does_not_change_what_is_run(story: Story) -> None:
+async def test_a_tag_that_moves_after_the_start_does_not_change_the_new_image(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     approved = story.push("web", "2")
@@ -120,7 +120,7 @@ async def test_a_tag_that_moves_after_the_approval_does_not_change_what_is_run(s
     assert not await deployed.changed_by_hand()
 
 
-async def test_an_image_that_is_gone_from_the_registry(story: Story) -> None:
+async def test_an_image_that_the_registry_no_longer_has_fails_the_update(story: Story) -> None:
     deployed = await outdated(story)
     story.registry.delete("web:1")
     before = seen(deployed)
@@ -132,7 +132,7 @@ async def test_an_image_that_is_gone_from_the_registry(story: Story) -> None:
     assert not protective_tags(story, job["id"])
 
 
-async def test_a_registry_that_is_down(story: Story, bed: Bed) -> None:
+async def test_a_registry_that_is_down_fails_the_update(story: Story, bed: Bed) -> None:
     story.registry = await asyncio.to_thread(serve, bed.keeper, "registry-falling", Anonymous())
     deployed = await outdated(story)
     await asyncio.to_thread(bed.keeper.stop, "registry-falling", patience_seconds=1)
@@ -145,7 +145,7 @@ async def test_a_registry_that_is_down(story: Story, bed: Bed) -> None:
     assert not protective_tags(story, job["id"])
 
 
-async def test_an_image_for_another_platform(story: Story) -> None:
+async def test_an_image_for_another_platform_needs_the_operators_consent(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     foreign = story.images.build("web", version="2", platform=ELSEWHERE)
@@ -184,7 +184,7 @@ async def test_a_pinned_reference_is_refused(story: Story) -> None:
 
 @asynccontextmanager
 async def as_dockrev(story: Story, name: str, directory: Path) -> AsyncIterator[None]:
-    """The server takes that image for its own."""
+    """Runs a server that takes this image for its own."""
     story.push(name, "1")
     repository = story.pushed[name].name.rpartition(":")[0]
     server = ServerProcess(directory, story.engine.host, DOCKREV_IMAGE_REPO=repository)
@@ -194,7 +194,7 @@ async def as_dockrev(story: Story, name: str, directory: Path) -> AsyncIterator[
         yield
 
 
-async def test_dockrev_s_own_service_is_never_touched(story: Story, tmp_path: Path) -> None:
+async def test_the_own_service_is_never_changed(story: Story, tmp_path: Path) -> None:
     async with as_dockrev(story, "web", tmp_path):
         deployed = await outdated(story)
         refusal = await refused(deployed, await deployed.wish("web"))
@@ -212,8 +212,8 @@ async def test_a_stopped_service_stays_stopped(story: Story) -> None:
     assert seen(deployed) == before
 
 
-async def test_a_stack_whose_services_would_all_go_back_is_left_alone_without_a_backup(story: Story) -> None:
-    """Nobody looked at them: an automatic update."""
+async def test_an_automatic_update_makes_no_backup_when_it_skips_all_services(story: Story) -> None:
+    """An automatic update skips downgrades."""
     newer = story.push("web", "2.0.0")
     story.registry.push(newer, "web:2.0.0")
     deployed = await story.deploy({"web": story.service("web")})
@@ -239,7 +239,7 @@ async def test_a_stack_whose_services_would_all_go_back_is_left_alone_without_a_
     assert seen(deployed) == before
 
 
-async def test_a_compose_file_that_was_edited_since_it_was_read(story: Story) -> None:
+async def test_a_compose_file_that_was_edited_since_the_scan_fails_the_update(story: Story) -> None:
     deployed = await outdated(story)
     deployed.project.configure({"web": story.service("web", environment={"EDITED": "1"})})
     before = seen(deployed)
@@ -252,7 +252,7 @@ async def test_a_compose_file_that_was_edited_since_it_was_read(story: Story) ->
     assert seen(deployed) == before
 
 
-async def test_a_backup_without_room_stops_the_update_before_anything_is_touched(
+async def test_a_backup_without_disk_space_stops_the_update_before_any_change(
     story: Story, tmp_path: Path
 ) -> None:
     small = tmp_path / "small"

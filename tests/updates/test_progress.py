@@ -1,4 +1,4 @@
-"""How the parts of an update add up."""
+"""The progress of an update: the shares of its parts."""
 
 from itertools import pairwise
 
@@ -9,8 +9,8 @@ from dockrev.updates.progress import BACKUP_SHARE, ServicePosition, UpdatePhase
 
 
 @pytest.mark.parametrize("services", [1, 2, 5])
-def test_an_update_only_goes_forward(services: int) -> None:
-    """All services are prepared before the first is changed."""
+def test_progress_never_decreases(services: int) -> None:
+    """All services are prepared before the first one changes."""
     places = [ServicePosition(index, services) for index in range(services)]
     prepared = [place.done(step.name).fraction for place in places for step in PREPARING_STEPS]
     applied = [place.done(step.name).fraction for place in places for step in CHANGING_STEPS]
@@ -21,13 +21,13 @@ def test_an_update_only_goes_forward(services: int) -> None:
     assert applied[-1] == pytest.approx(0.95)
 
 
-def test_each_service_has_an_equal_part() -> None:
+def test_each_service_has_an_equal_share_of_the_progress() -> None:
     assert [ServicePosition(index, 4).done("settle").fraction for index in range(4)] == pytest.approx(
         [0.35, 0.55, 0.75, 0.95]
     )
 
 
-def test_a_pull_moves_with_its_bytes() -> None:
+def test_the_progress_of_a_pull_follows_its_bytes() -> None:
     place = ServicePosition(0, 1)
     shares = [place.pulling(done, 100) for done in (0, 50, 100)]
 
@@ -37,5 +37,5 @@ def test_a_pull_moves_with_its_bytes() -> None:
 
 
 @pytest.mark.parametrize(("step", "phase"), [("record", UpdatePhase.PREPARE), ("pull", UpdatePhase.APPLY)])
-def test_a_phase_says_whether_anything_is_changed(step: str, phase: UpdatePhase) -> None:
+def test_only_the_apply_phase_changes_anything(step: str, phase: UpdatePhase) -> None:
     assert ServicePosition(0, 1).done(step).phase is phase

@@ -1,4 +1,4 @@
-"""Projects as people have them: replicas, dependencies, shared networks, all that containers are given."""
+"""Updates of realistic projects: replicas, dependencies, shared networks, and all settings of containers."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.updates.story import (
 SLOWLY_SOUND = Healthcheck("sleep 1", interval_seconds=0.2)
 
 
-async def test_three_replicas_are_replaced_and_come_back_together(story: Story) -> None:
+async def test_three_replicas_are_updated_and_rolled_back_together(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", deploy={"replicas": 1})})
     await asyncio.to_thread(deployed.project.compose, "up", "--detach", "--scale", "web=3")
@@ -42,7 +42,7 @@ async def test_three_replicas_are_replaced_and_come_back_together(story: Story) 
     assert old.image_id != new.image_id
 
 
-async def test_those_that_live_in_the_network_of_another_come_with_it(story: Story) -> None:
+async def test_services_in_the_network_of_another_are_recreated_with_it(story: Story) -> None:
     story.push("vpn", "1")
     rider = story.push("rider", "1")
     deployed = await story.deploy(
@@ -63,7 +63,7 @@ async def test_those_that_live_in_the_network_of_another_come_with_it(story: Sto
 
 
 @pytest.mark.parametrize("source", ["data", "data:ro"])
-async def test_those_that_have_the_volumes_of_another_come_with_it(story: Story, source: str) -> None:
+async def test_services_with_the_volumes_of_another_are_recreated_with_it(story: Story, source: str) -> None:
     for name in ("data", "user"):
         story.push(name, "1", volumes=("/rows",))
     deployed = await story.deploy(
@@ -83,7 +83,7 @@ async def test_those_that_have_the_volumes_of_another_come_with_it(story: Story,
     assert not await deployed.changed_by_hand()
 
 
-async def test_a_companion_is_not_moved_to_an_image_that_nobody_approved(story: Story) -> None:
+async def test_a_dependent_does_not_get_an_image_that_nobody_approved(story: Story) -> None:
     for name in ("vpn", "rider"):
         story.push(name, "1")
     deployed = await story.deploy(
@@ -102,7 +102,7 @@ async def test_a_companion_is_not_moved_to_an_image_that_nobody_approved(story: 
     assert deployed.containers() == before
 
 
-async def test_a_companion_that_fails_in_the_new_network_brings_both_back(story: Story) -> None:
+async def test_a_dependent_that_fails_in_the_new_network_rolls_both_back(story: Story) -> None:
     story.push("rider", "1")
     needs_door = "wget -q -O /dev/null http://127.0.0.1:80/door || exit 7; sleep 999 & wait"
     serve = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
@@ -162,7 +162,7 @@ RICH: Mapping[str, Any] = {
 
 
 def subnet(story: Story) -> str:
-    """The first three numbers of one that no other story has at the same time."""
+    """The first three numbers of a subnet that no other test uses at the same time."""
     return f"10.213.{crc32(story.registry.namespace.encode()) % 256}"
 
 
@@ -180,11 +180,11 @@ async def rich(story: Story) -> Deployed:
 
 
 def form(deployed: Deployed) -> Mapping[str, Any]:
-    """What must survive, written down without the code that proves it."""
+    """The settings that must survive, collected without the code of the proof."""
     [container] = deployed.inspect("web")
     networks = container["NetworkSettings"]["Networks"]
     labels = {key: value for key, value in container["Config"]["Labels"].items() if "compose" not in key}
-    own_order = ("Binds", "Mounts")  # Compose writes them as they come; the mounts are compared below
+    own_order = ("Binds", "Mounts")  # Compose writes these in any order; the mounts are compared below
     host = {key: value for key, value in container["HostConfig"].items() if key not in own_order}
     return {
         "name": container["Name"],
@@ -204,7 +204,7 @@ def form(deployed: Deployed) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_all_that_compose_gave_a_container_survives(story: Story, good: bool) -> None:
+async def test_an_update_keeps_all_settings_of_a_container(story: Story, good: bool) -> None:
     story.push("web", "1")
     deployed = await rich(story)
     before = form(deployed)
@@ -219,7 +219,7 @@ async def test_all_that_compose_gave_a_container_survives(story: Story, good: bo
     assert not await deployed.changed_by_hand()
 
 
-async def test_an_image_behind_a_login_is_pulled_with_it(story: Story, bed: Bed) -> None:
+async def test_an_image_that_needs_a_login_is_pulled_with_it(story: Story, bed: Bed) -> None:
     story.registry = bed.password_registry.within(story.registry.namespace)
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
@@ -232,7 +232,7 @@ async def test_an_image_behind_a_login_is_pulled_with_it(story: Story, bed: Bed)
     assert OPERATOR.password not in story.server.logs() + json.dumps(job)
 
 
-async def test_the_second_of_two_updates_at_once_is_told_who_was_first(story: Story) -> None:
+async def test_a_second_update_is_refused_with_the_job_of_the_first(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SLOWLY_SOUND)
@@ -269,7 +269,7 @@ async def test_checks_and_scans_do_not_disturb_an_update(story: Story) -> None:
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_the_same_on_compose_v1(story_on_v1: Story, good: bool) -> None:
+async def test_updates_and_rollbacks_work_on_compose_v1(story_on_v1: Story, good: bool) -> None:
     story = story_on_v1
     old = {name: story.push(name, "1") for name in ("db", "web")}
     deployed = await story.deploy({"db": story.service("db"), "web": story.service("web", depends_on=["db"])})

@@ -1,4 +1,4 @@
-"""Further tags that are pulled after an update, and what becomes of those that cannot be had."""
+"""The further tags that an update pulls afterwards, and the warnings about those that cannot be pulled."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from tests.updates.story import Deployed, Story, outcomes
 
 @pytest.fixture
 async def deployed(story: Story, front: SlowFront) -> Deployed:
-    """With an update waiting, that the registry also offers as `extra`; `other` is something else."""
+    """Deploys a service with an update. The registry has it as `extra` too; `other` is another image."""
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     new = story.push("web", "2")
     story.registry.push(new, "web:extra")
     story.registry.push(story.images.build("other", version="3"), "web:other")
     await deployed.checked()
-    await nobody_else_asks(deployed)
+    await wait_for_the_version_lookup(deployed)
     return deployed
 
 
-async def nobody_else_asks(deployed: Deployed) -> None:
-    """The search for versions, which a check sets going, asks for the same tags."""
+async def wait_for_the_version_lookup(deployed: Deployed) -> None:
+    """A check starts a version lookup, which requests the same tags."""
     name = deployed.project.name
 
     def named(services: dict[str, Document]) -> bool:
@@ -55,7 +55,7 @@ def retry(attempts: int) -> dict[str, Any]:
     return {"attempts": attempts, "maxAttempts": 3, "baseMs": 300, "maxMs": 3000}
 
 
-async def test_what_was_just_pulled_gets_its_further_name_without_a_second_download(
+async def test_a_further_tag_of_the_pulled_image_needs_no_second_download(
     deployed: Deployed, front: SlowFront
 ) -> None:
     job = await deployed.update("web", pullTags=["extra", "1"])
@@ -65,19 +65,19 @@ async def test_what_was_just_pulled_gets_its_further_name_without_a_second_downl
     assert of_update(job)["pullTagWarnings"] == []
     assert {image_named(deployed, "extra")} == deployed.runs("web")
     looks = [index for index, one in enumerate(front.asked) if one.path.endswith("/manifests/extra")]
-    # The server may look at the same tag in the background, for its version.
+    # A version lookup in the background may request the same tag.
     assert {front.asked[index].method for index in looks} == {"HEAD"}
     assert not [one for one in front.asked[looks[0] :] if one.by_engine]
 
 
-async def test_a_tag_of_other_content_is_pulled_for_its_name(deployed: Deployed) -> None:
+async def test_a_further_tag_of_another_image_is_pulled(deployed: Deployed) -> None:
     job = await deployed.update("web", pullTags=["other"])
 
     assert of_update(job)["pullTagsPulled"] == [f"{repository(deployed)}:other"]
     assert {image_named(deployed, "other")} != deployed.runs("web")
 
 
-async def test_a_tag_that_does_not_exist_is_asked_for_once_and_told(deployed: Deployed) -> None:
+async def test_a_further_tag_that_does_not_exist_is_requested_once_and_reported(deployed: Deployed) -> None:
     job = await deployed.update("web", pullTags=["missing", "extra"])
 
     assert job["status"] == "success", job
@@ -92,10 +92,10 @@ async def test_a_tag_that_does_not_exist_is_asked_for_once_and_told(deployed: De
     }
 
 
-async def test_a_registry_that_fails_for_a_moment_is_asked_again(
+async def test_a_pull_is_retried_when_the_registry_fails_for_a_moment(
     deployed: Deployed, front: SlowFront
 ) -> None:
-    front.failures["extra"] = 4  # the client itself asks twice each time
+    front.failures["extra"] = 4  # the registry client makes two requests for each attempt
 
     job = await deployed.update("web", pullTags=["extra"])
 
@@ -104,7 +104,9 @@ async def test_a_registry_that_fails_for_a_moment_is_asked_again(
     assert [line[:16] for line in told] == ["attempt 1 of 3 f", "attempt 2 of 3 f"], told
 
 
-async def test_a_registry_that_goes_on_failing_is_given_up(deployed: Deployed, front: SlowFront) -> None:
+async def test_a_pull_is_given_up_when_the_registry_keeps_failing(
+    deployed: Deployed, front: SlowFront
+) -> None:
     front.failures["extra"] = 1000
 
     job = await deployed.update("web", pullTags=["extra"])
@@ -115,7 +117,7 @@ async def test_a_registry_that_goes_on_failing_is_given_up(deployed: Deployed, f
     assert "failed with HTTP 500" in warning["lastError"]
 
 
-async def test_a_cancelled_job_asks_no_further(deployed: Deployed, front: SlowFront) -> None:
+async def test_a_cancelled_job_pulls_no_further_tags(deployed: Deployed, front: SlowFront) -> None:
     front.unanswered.add("extra")
     job_id = await deployed.start("web", pullTags=["extra", "other"])
     await front.waited_for.wait()
@@ -132,7 +134,7 @@ async def test_a_cancelled_job_asks_no_further(deployed: Deployed, front: SlowFr
 
 
 @pytest.mark.parametrize("tag", [" ", "no/tag"])
-async def test_what_can_be_no_tag_is_refused_at_once(deployed: Deployed, tag: str) -> None:
+async def test_an_invalid_tag_is_refused_at_once(deployed: Deployed, tag: str) -> None:
     before = deployed.containers()
 
     with pytest.raises(Refused) as refusal:

@@ -33,11 +33,11 @@ def test_a_stack_names_its_services_as_targets() -> None:
     assert parsed(STACK).approved == (ApprovedTarget("svc_1", "latest", DIGEST),)
 
 
-def test_nothing_to_update_is_a_request_too() -> None:
+def test_a_request_may_have_no_targets() -> None:
     assert parsed({"scope": "all", "targets": []}).approved == ()
 
 
-def test_the_choices_are_taken_over() -> None:
+def test_the_options_are_parsed() -> None:
     chosen = parsed(
         SERVICE | {"mode": "dry-run", "allowArchMismatch": True, "backupMode": "force", "reason": "webhook"}
     )
@@ -56,7 +56,7 @@ def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself(
 
 
 @pytest.mark.parametrize("tag", ["latest", "_hidden", "1.2.3-rc.1_build", "t" * 128])
-def test_whatever_can_be_a_tag_may_be_pulled(tag: str) -> None:
+def test_every_valid_tag_may_be_pulled(tag: str) -> None:
     assert parsed(SERVICE | {"targetTag": "1", "pullTags": [tag]}).approved[0].pull_tags == (tag,)
 
 
@@ -100,8 +100,8 @@ def test_the_first_fault_of_the_form_is_named(given: dict[str, Any], field: str)
     assert refused.value.message.startswith(field) or "is required" in refused.value.message
 
 
-def test_the_order_of_the_faults_is_the_contracts() -> None:
-    """Ids before the fields of the scope, the fields of the scope before the targets' own."""
+def test_the_faults_are_checked_in_the_order_of_the_contract() -> None:
+    """First the ids, then the fields of the scope, then the fields of the targets."""
     with pytest.raises(InvalidArgument, match=r"^stackId"):
         parsed({"scope": "stack", "targetTag": "x", "targets": [{}]})
     with pytest.raises(InvalidArgument, match=r"^targetTag: not allowed"):
@@ -118,6 +118,6 @@ def test_the_order_of_the_faults_is_the_contracts() -> None:
         STACK | {"targets": ["svc_1"]},
     ],
 )
-def test_what_has_the_wrong_type_is_no_request(given: dict[str, Any]) -> None:
+def test_a_field_of_the_wrong_type_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         UpdateIn.model_validate(given)

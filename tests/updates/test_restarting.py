@@ -1,4 +1,4 @@
-"""Who asks for it in the compose file is restarted when what it depends on was made anew."""
+"""A service with `restart: true` in `depends_on` is restarted when its dependency was recreated."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ ONLY_AFTER = {"db": {"condition": "service_started"}}
 
 
 async def outdated(story: Story, healthcheck: Healthcheck, **web: Any) -> Deployed:
-    """`web` wants a restart with `db`, `worker` does not; an image waits for `db`."""
+    """`web` has `restart: true` for `db`, and `worker` does not. An update waits for `db`."""
     for name in ("db", "web", "worker"):
         story.push(name, "1")
     deployed = await story.deploy(
@@ -28,14 +28,14 @@ async def outdated(story: Story, healthcheck: Healthcheck, **web: Any) -> Deploy
 
 
 def starts(deployed: Deployed) -> dict[str, tuple[str, str]]:
-    """Of each service: the id of its container, and when that was started."""
+    """The container id and the start time of each service."""
     [db], [web], [worker] = (deployed.inspect(name) for name in ("db", "web", "worker"))
     found = {"db": db, "web": web, "worker": worker}
     return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in found.items()}
 
 
 @pytest.mark.parametrize(("health", "ends"), [(SOUND, "updated"), (SICK, "rolled_back")])
-async def test_who_wants_a_restart_is_restarted_and_nobody_else(
+async def test_only_services_with_restart_true_are_restarted(
     story: Story, health: Healthcheck, ends: str
 ) -> None:
     deployed = await outdated(story, health)
@@ -55,7 +55,7 @@ async def test_who_wants_a_restart_is_restarted_and_nobody_else(
     assert not await deployed.changed_by_hand()
 
 
-async def test_who_is_stopped_stays_stopped(story: Story) -> None:
+async def test_a_stopped_service_with_restart_true_stays_stopped(story: Story) -> None:
     deployed = await outdated(story, SOUND)
     deployed.project.stop("web")
     before = starts(deployed)
@@ -69,7 +69,7 @@ async def test_who_is_stopped_stays_stopped(story: Story) -> None:
 
 
 @pytest.mark.parametrize("mode", ["dry-run", "apply"])
-async def test_who_has_to_complete_first_is_named_and_not_run_again(story: Story, mode: str) -> None:
+async def test_an_init_service_is_named_and_not_run_again(story: Story, mode: str) -> None:
     story.push("web", "1")
     once = story.service("web", command=["/bin/true"])
     first = {"migrate": {"condition": "service_completed_successfully"}}
@@ -85,7 +85,7 @@ async def test_who_has_to_complete_first_is_named_and_not_run_again(story: Story
     assert deployed.containers("migrate") == before
 
 
-async def test_a_dry_run_restarts_nobody(story: Story) -> None:
+async def test_a_dry_run_restarts_nothing(story: Story) -> None:
     deployed = await outdated(story, SOUND)
     before = starts(deployed)
 

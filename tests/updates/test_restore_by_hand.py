@@ -1,4 +1,4 @@
-"""`dockrev backup restore` beside a running server: the server does it, and no update gets in its way."""
+"""`dockrev backup restore` with a running server: the server runs the restore and refuses updates."""
 
 import asyncio
 from asyncio.subprocess import Process
@@ -16,7 +16,7 @@ from tests.updates.test_disturbed import when
 
 SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
 SLOW_TO_STOP = {"stop_signal": "SIGWINCH", "stop_grace_period": "3s"}
-"""The restore waits for the end of the grace period."""
+"""The container stops only at the end of the grace period, so the restore takes at least that long."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def deployed(story: Story, data: Path) -> Deployed:
-    """Updated once, with a backup of its data; the next update waits."""
+    """A project that was updated once, with a backup of its data. The next update waits."""
     story.push("web", "1")
     service = story.service("web", volumes=[f"{data}:/data"], **SLOW_TO_STOP)
     deployed = await story.deploy({"web": service})
@@ -69,7 +69,7 @@ async def unfinished(story: Story) -> list[Document]:
 async def restoring(
     story: Story, cli: Cli, backup_id: str, address: dict[str, str]
 ) -> AsyncIterator[tuple[Process, str]]:
-    """The command, and the job that it has started in the server."""
+    """Starts the command. Gives its process and the id of the job that it has started in the server."""
     process = await cli.start("backup", "restore", backup_id, "--yes", **address)
     try:
 
@@ -85,7 +85,7 @@ async def restoring(
             await process.wait()
 
 
-async def test_an_update_is_refused_until_the_data_is_back(
+async def test_an_update_is_refused_during_a_restore(
     story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
     async with restoring(story, cli, await backup_of(deployed), address) as (process, job_id):
@@ -101,7 +101,7 @@ async def test_an_update_is_refused_until_the_data_is_back(
     assert statuses(await deployed.update("web")) == {"web": "updated"}
 
 
-async def test_an_update_of_another_service_that_has_the_data_is_refused_too(
+async def test_an_update_of_another_service_with_the_same_data_is_refused_too(
     story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
     story.push("reader", "1")
@@ -121,7 +121,7 @@ async def test_an_update_of_another_service_that_has_the_data_is_refused_too(
     assert refusal.value.status == 409
 
 
-async def test_the_server_goes_on_when_the_command_is_killed(
+async def test_the_server_completes_the_restore_when_the_command_is_killed(
     story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
     async with restoring(story, cli, await backup_of(deployed), address) as (process, job_id):
@@ -135,7 +135,7 @@ async def test_the_server_goes_on_when_the_command_is_killed(
     assert statuses(await deployed.update("web")) == {"web": "updated"}
 
 
-async def test_a_restore_during_an_update_is_refused_with_its_job(
+async def test_a_restore_during_an_update_is_refused_and_names_the_job(
     story: Story, deployed: Deployed, cli: Cli, data: Path, address: dict[str, str]
 ) -> None:
     backup_id = await backup_of(deployed)
@@ -153,7 +153,9 @@ async def test_a_restore_during_an_update_is_refused_with_its_job(
     assert (await deployed.ended(job_id))["status"] == "success"
 
 
-async def test_the_api_restores_only_what_it_may_stop(story: Story, deployed: Deployed, data: Path) -> None:
+async def test_the_api_stops_containers_for_a_restore_only_with_consent(
+    story: Story, deployed: Deployed, data: Path
+) -> None:
     backup_id = await backup_of(deployed)
     (container,) = deployed.containers()
     async with story.api() as api:

@@ -46,7 +46,7 @@ def host(
     rules: Sequence[IgnoreRule] = (),
     own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> list[StackView]:
-    """`web` moved on; `foreign` too, but only for another platform."""
+    """A host on which `web` has a candidate, and `foreign` has one for another platform only."""
     facts = {
         NEW: ImageFacts(NEW, (Child(AMD64, Digest("sha256:amd")),)),
         OLD: ImageFacts(OLD, (Child(ARM64, Digest("sha256:arm")),)),
@@ -88,14 +88,14 @@ def details(of: UpdateRequest, stacks: list[StackView]) -> Mapping[str, Any]:
     return refusal(of, stacks).details
 
 
-def test_the_plan_holds_what_was_approved_and_nothing_else() -> None:
+def test_the_plan_holds_only_the_approved_services() -> None:
     planned = plan(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND, CURRENT))
     [blog] = planned.stacks
     assert [(one.name, one.image_ref, one.digest) for one in blog.services] == [("web", "web", NEW)]
     assert planned.service_ids == (BEHIND.id,)
 
 
-def test_a_stack_and_everything_mean_exactly_what_can_be_updated() -> None:
+def test_a_stack_and_all_cover_exactly_the_updatable_services() -> None:
     for scope in (Scope.STACK, Scope.ALL):
         assert plan(request(wish(BEHIND), scope=scope), host(BEHIND, CURRENT)).service_ids == (BEHIND.id,)
 
@@ -108,7 +108,7 @@ def test_a_stack_and_everything_mean_exactly_what_can_be_updated() -> None:
         ((ApprovedTarget("svc_unknown", "latest", NEW),), [BEHIND.id], ["svc_unknown"]),
     ],
 )
-def test_another_list_than_the_selection_is_refused(
+def test_targets_that_differ_from_the_updatable_services_are_refused(
     wishes: tuple[ApprovedTarget, ...], missing: list[str], extra: list[str]
 ) -> None:
     told = details(request(*wishes), host(BEHIND, CURRENT))
@@ -127,18 +127,18 @@ def test_another_list_than_the_selection_is_refused(
     ],
     ids=["archived", "removed", "not watched", "dockrev itself", "other platform", "pinned"],
 )
-def test_what_is_left_out_of_stack_and_all(left_out: Service) -> None:
+def test_services_that_stack_and_all_leave_out(left_out: Service) -> None:
     assert plan(request(), host(left_out)).stacks == ()
 
 
-def test_what_a_rule_silences_is_left_out_of_stack_and_all_and_can_be_asked_for_by_name() -> None:
+def test_an_ignored_candidate_is_left_out_of_stack_and_all_and_can_be_requested_by_name() -> None:
     rule = IgnoreRule("ign_1", BEHIND.id, True, MatchKind.PREFIX, "lat", None, NOON)
     assert plan(request(), host(BEHIND, rules=[rule])).stacks == ()
     asked = request(wish(BEHIND), scope=Scope.SERVICE)
     assert plan(asked, host(BEHIND, rules=[rule])).service_ids == (BEHIND.id,)
 
 
-def test_a_version_below_the_one_that_runs_is_left_alone_unless_somebody_looked_at_it() -> None:
+def test_a_lower_version_is_skipped_unless_the_operator_requested_it() -> None:
     known = [snapshot(OLD, "1.5.0"), snapshot(NEW, "1.4.9")]
     by_hook = replace(request(wish(BEHIND), scope=Scope.SERVICE), reason=Reason.WEBHOOK)
     planned = plan(by_hook, host(BEHIND, snapshots=known))
@@ -160,7 +160,7 @@ def test_archived_stacks_are_left_out() -> None:
     assert plan(request(), host(BEHIND, archived=True)).stacks == ()
 
 
-def test_another_platform_is_in_when_it_is_allowed() -> None:
+def test_another_platform_is_included_when_the_request_allows_it() -> None:
     foreign = replace(BEHIND, image_ref="foreign", runtime=running(NEW))
     allowed = request(wish(foreign, OLD), allow_arch_mismatch=True)
     assert plan(allowed, host(foreign)).service_ids == (foreign.id,)
@@ -177,7 +177,7 @@ def test_a_digest_that_is_not_the_candidate_is_a_conflict() -> None:
     assert error.details == {"serviceId": BEHIND.id, "expectedDigest": NEW, "gotDigest": OLD}
 
 
-def test_a_service_without_candidate_is_a_conflict_with_nothing_expected() -> None:
+def test_a_service_without_candidate_is_a_conflict_without_an_expected_digest() -> None:
     told = details(request(wish(CURRENT), scope=Scope.SERVICE), host(CURRENT))
     assert told == {"serviceId": CURRENT.id, "expectedDigest": None, "gotDigest": NEW}
 
@@ -199,7 +199,9 @@ def test_an_update_keeps_the_tag() -> None:
         (replace(BEHIND, runtime=Runtime()), "latest", "no_containers"),
     ],
 )
-def test_what_can_never_be_updated_is_refused_with_the_reason(of: Service, tag: str, reason: str) -> None:
+def test_a_service_that_can_never_be_updated_is_refused_with_the_reason(
+    of: Service, tag: str, reason: str
+) -> None:
     asked = request(wish(of, tag=tag), scope=Scope.SERVICE)
     told = details(asked, host(of))
     assert (told["serviceId"], told["reason"]) == (of.id, reason)
@@ -207,16 +209,16 @@ def test_what_can_never_be_updated_is_refused_with_the_reason(of: Service, tag: 
 
 
 @pytest.mark.parametrize("archived", [True, False])
-def test_a_service_that_is_named_may_be_archived_or_ignored(archived: bool) -> None:
-    """The stack and everything leave it out; the operator who names it has decided."""
+def test_a_service_that_the_request_names_may_be_archived_or_ignored(archived: bool) -> None:
+    """The scopes stack and all leave it out. An operator who names it has decided."""
     rule = IgnoreRule("ign_1", BEHIND.id, True, MatchKind.EXACT, "latest", None, NOON)
     stacks = host(replace(BEHIND, archived=archived), rules=() if archived else (rule,))
     assert plan(request(), stacks).stacks == ()
     assert plan(request(wish(BEHIND), scope=Scope.SERVICE), stacks).service_ids == (BEHIND.id,)
 
 
-def test_dockrev_is_known_by_its_container_too() -> None:
-    """From an image of any name."""
+def test_dockrevs_own_service_is_recognised_by_its_container_too() -> None:
+    """The name of its image does not matter."""
     own = OwnService(OWN_IMAGE, "c1", "blog", BEHIND.name)
     assert plan(request(), host(BEHIND, own=own)).stacks == ()
     refused = details(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND, own=own))
@@ -226,14 +228,14 @@ def test_dockrev_is_known_by_its_container_too() -> None:
     assert plan(request(wish(BEHIND)), host(BEHIND, own=elsewhere)).service_ids == (BEHIND.id,)
 
 
-def test_ids_that_do_not_exist_are_told() -> None:
+def test_ids_that_do_not_exist_are_refused() -> None:
     unknown = request(ApprovedTarget("svc_nobody", "latest", NEW), scope=Scope.SERVICE)
     assert details(unknown, host(BEHIND)) == {"field": "serviceId", "value": "svc_nobody"}
     elsewhere = replace(request(), target=JobTarget(Scope.STACK, "stk_nobody"))
     assert details(elsewhere, host(BEHIND)) == {"field": "stackId", "value": "stk_nobody"}
 
 
-def test_stacks_of_a_request_for_one_stack_are_only_that_stack() -> None:
+def test_the_plan_of_a_request_for_one_stack_has_only_that_stack() -> None:
     other = Stack(
         "stk_other", LOCAL, "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),)
     )

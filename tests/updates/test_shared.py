@@ -1,4 +1,4 @@
-"""Services that share a name of an image, data or a namespace: they go on together, and back together."""
+"""Services that share an image name, data or a namespace are updated together and roll back together."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ SICK_FOR_THE_WORKER = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3
 
 
 def writes(word: str) -> tuple[str, ...]:
-    """A program that says in its data who it is, and lives on."""
+    """A program that writes the word and its role into its data and keeps running."""
     return ("/bin/sh", "-c", f'echo {word} >> /data/$ROLE; trap "exit 0" TERM; sleep 999 & wait')
 
 
 async def two_of_one_image(story: Story, **more: object) -> Deployed:
-    """`web`, which is updated first, and `worker`, which cannot bear the second version."""
+    """`web` is updated first. The second version does not work for `worker`."""
     story.push("app", "1", command=writes("old"))
     roles = {name: story.service("app", environment={"ROLE": name}, **more) for name in ("web", "worker")}
     roles["worker"]["depends_on"] = ["web"]
@@ -48,7 +48,7 @@ def restoring(story: Story) -> Iterator[Story]:
     settle_for(story.server)
 
 
-async def test_the_others_of_the_same_image_name_go_back_with_the_one_that_fails(story: Story) -> None:
+async def test_services_with_the_image_name_of_a_failed_service_roll_back_with_it(story: Story) -> None:
     deployed = await two_of_one_image(story, tmpfs=["/data"])
     old = deployed.runs("web")
 
@@ -65,9 +65,7 @@ async def test_the_others_of_the_same_image_name_go_back_with_the_one_that_fails
     assert not protective_tags(story, job["id"])
 
 
-async def test_data_that_is_shared_comes_back_for_all_of_them_and_once(
-    restoring: Story, tmp_path: Path
-) -> None:
+async def test_shared_data_is_restored_once_for_all_services(restoring: Story, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     restoring.push("db", "1", command=writes("old"))
@@ -97,7 +95,7 @@ async def test_data_that_is_shared_comes_back_for_all_of_them_and_once(
     assert not protective_tags(restoring, job["id"])
 
 
-async def test_what_one_of_them_has_brought_is_there_for_the_next_whatever_the_registry_does(
+async def test_a_second_service_uses_the_pulled_image_even_if_the_registry_fails(
     story: Story, front: SlowFront
 ) -> None:
     story.push("app", "1", healthcheck=SOUND)
@@ -115,7 +113,7 @@ async def test_what_one_of_them_has_brought_is_there_for_the_next_whatever_the_r
     assert deployed.runs("web") == deployed.runs("worker") == {str(new.image_id)}
 
 
-async def test_an_image_name_that_others_use_too_is_told(story: Story) -> None:
+async def test_the_job_names_other_services_that_use_the_image_name(story: Story) -> None:
     story.push("app", "1", command=writes("old"))
     service = story.service("app", environment={"ROLE": "any"}, tmpfs=["/data"])
     deployed = await story.deploy({"web": service, "other": service})
@@ -129,8 +127,8 @@ async def test_an_image_name_that_others_use_too_is_told(story: Story) -> None:
     assert told[0].endswith(f"; the next compose up of {deployed.project.name}/other uses this image too")
 
 
-async def test_a_companion_that_gets_sick_in_the_new_network_brings_both_back(story: Story) -> None:
-    """Its health is looked at after the update and after the way back."""
+async def test_a_dependent_that_becomes_unhealthy_in_the_new_network_rolls_both_back(story: Story) -> None:
+    """The health of the dependent is checked after the update and after the rollback."""
     through_the_door = "wget -q -O /dev/null http://127.0.0.1:80/door"
     serve = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
     story.push("rider", "1", healthcheck=Healthcheck(through_the_door, interval_seconds=0.3, retries=3))
@@ -150,7 +148,7 @@ async def test_a_companion_that_gets_sick_in_the_new_network_brings_both_back(st
     assert not await deployed.changed_by_hand()
 
 
-async def test_a_companion_of_the_same_image_is_updated_with_it(story: Story) -> None:
+async def test_a_dependent_with_the_same_image_is_updated_with_it(story: Story) -> None:
     story.push("app", "1", healthcheck=SOUND)
     services = {"vpn": story.service("app"), "rider": story.service("app", network_mode="service:vpn")}
     deployed = await story.deploy(services)
@@ -163,8 +161,8 @@ async def test_a_companion_of_the_same_image_is_updated_with_it(story: Story) ->
     assert not await deployed.changed_by_hand()
 
 
-async def test_each_goes_back_to_the_image_that_it_had_under_the_same_name(story: Story) -> None:
-    """Somebody had pulled the name, and brought up one of its services only."""
+async def test_each_service_rolls_back_to_its_own_previous_image_of_the_same_name(story: Story) -> None:
+    """Somebody has pulled the name and recreated only one of its services."""
     deployed = await two_of_one_image(story, tmpfs=["/data"])
     old = deployed.runs("worker")
     story.push("app", "1.5", command=writes("half"))
@@ -180,8 +178,10 @@ async def test_each_goes_back_to_the_image_that_it_had_under_the_same_name(story
     assert (deployed.runs("web"), deployed.runs("worker")) == (half, old)
 
 
-async def test_a_name_that_moved_goes_back_where_another_of_it_was_never_reached(story: Story) -> None:
-    """`worker` has the image name of `web`, and what it waits for cannot bear its own update."""
+async def test_an_updated_service_rolls_back_when_another_with_its_image_name_was_not_reached(
+    story: Story,
+) -> None:
+    """`worker` uses the image name of `web`, and the service that it depends on fails its own update."""
     for name in ("app", "broker"):
         story.push(name, "1")
     deployed = await story.deploy(
@@ -206,8 +206,8 @@ async def test_a_name_that_moved_goes_back_where_another_of_it_was_never_reached
     assert not protective_tags(story, job["id"])
 
 
-async def test_a_name_that_moved_stays_with_a_warning_where_nothing_goes_back_by_itself(story: Story) -> None:
-    """`broker` stays where it failed, so `web` does too; `worker` has not heard of it yet."""
+async def test_an_updated_service_stays_with_a_warning_when_automatic_rollback_is_off(story: Story) -> None:
+    """`broker` stays as it failed, so `web` stays updated too. The update did not get to `worker`."""
     for name in ("app", "broker"):
         story.push(name, "1")
     deployed = await story.deploy(
@@ -241,9 +241,7 @@ async def test_a_name_that_moved_stays_with_a_warning_where_nothing_goes_back_by
 
 
 @pytest.mark.parametrize("at", ["settle", "pull"], ids=["before the second", "in the second"])
-async def test_a_name_that_moved_goes_back_when_the_job_is_cancelled_between_two_of_it(
-    story: Story, at: str
-) -> None:
+async def test_a_cancel_between_two_services_of_one_image_name_rolls_both_back(story: Story, at: str) -> None:
     deployed = await two_of_one_image(story, tmpfs=["/data"])
     old = deployed.runs("web")
     job_id = await deployed.start("web", "worker")
@@ -260,7 +258,9 @@ async def test_a_name_that_moved_goes_back_when_the_job_is_cancelled_between_two
     assert not await deployed.changed_by_hand()
 
 
-async def test_one_that_was_never_touched_and_stopped_meanwhile_is_not_said_to_run(story: Story) -> None:
+async def test_an_unchanged_service_that_was_stopped_meanwhile_is_not_reported_as_running(
+    story: Story,
+) -> None:
     story.push("app", "1", command=writes("old"))
     roles = {
         name: story.service("app", environment={"ROLE": name}, tmpfs=["/data"]) for name in ("web", "worker")

@@ -1,9 +1,9 @@
-"""Updates as operators see them: what was approved runs, or everything is as it was."""
+"""Updates as operators see them: the approved image runs, or everything is as it was."""
 
 from tests.updates.story import SICK, SOUND, Deployed, Story, outcomes, protective_tags, statuses
 
 
-async def test_a_good_image_replaces_the_old_one_and_compose_agrees(story: Story) -> None:
+async def test_a_good_image_replaces_the_old_one_and_compose_changes_nothing_afterwards(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     new = story.push("web", "2")
@@ -24,8 +24,8 @@ async def test_a_good_image_replaces_the_old_one_and_compose_agrees(story: Story
     assert (settled["candidatePresent"], settled["inferenceOk"]) == (False, True)
 
 
-async def test_containers_that_stay_are_not_blamed_for_restarts_of_the_past(story: Story) -> None:
-    """The tag names another index by now, and in it the image that runs already."""
+async def test_earlier_restarts_of_unchanged_containers_do_not_fail_the_update(story: Story) -> None:
+    """The tag now names another index, but the index lists the image that already runs."""
     name, once = "web:1", "test -e /tmp/came || { touch /tmp/came; exit 1; }; sleep 999 & wait"
     image = story.images.build("web", version="1", command=("/bin/sh", "-c", once))
     story.pushed["web"] = story.registry.push_index([image], name)
@@ -68,7 +68,7 @@ async def test_an_unhealthy_image_is_rolled_back(story: Story) -> None:
     deployed.assert_own_files_only()
 
 
-async def test_the_third_of_five_fails_and_the_rest_is_not_attempted(story: Story) -> None:
+async def test_when_the_third_of_five_fails_the_rest_is_not_attempted(story: Story) -> None:
     names = ["a", "b", "c", "d", "e"]
     old = {name: story.push(name, "1") for name in names}
     services = {

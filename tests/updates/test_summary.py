@@ -1,4 +1,4 @@
-"""What a job says of itself when it has ended."""
+"""The status of a job that has ended."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def ended(mode: UpdateMode, *, cancelled: bool) -> JobStatus:
         (UpdateMode.APPLY, True, JobStatus.FAILED),
     ],
 )
-def test_a_rehearsal_succeeds_with_what_it_finds_and_not_when_it_is_called_off(
+def test_a_dry_run_succeeds_whatever_it_reports_unless_it_is_cancelled(
     mode: UpdateMode, cancelled: bool, status: JobStatus
 ) -> None:
     assert ended(mode, cancelled=cancelled) is status

@@ -22,7 +22,7 @@ class TargetSize:
 
     size_bytes: int
     needed_bytes: int
-    """What a copy needs at most. Chunks of zeros, as in sparse files, compress to nothing and do not count."""
+    """What a copy needs at most. Chunks of zeros (sparse files) compress to nothing and do not count."""
     over_limit: bool
     archivable: bool
 

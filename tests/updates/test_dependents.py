@@ -1,4 +1,4 @@
-"""Services that live in a namespace of another one: with it they are stopped, made anew, and brought back."""
+"""Services that share a namespace of another service stop, are recreated and roll back together with it."""
 
 import asyncio
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ def saving(story: Story, request: pytest.FixtureRequest) -> Iterator[Story]:
 
 
 @pytest.mark.parametrize(("owner", "rider"), [("app", "sidecar"), ("vpn", "client")])
-async def test_data_that_both_have_comes_back_under_them(
+async def test_data_that_a_service_shares_with_its_dependent_is_restored(
     saving: Story, tmp_path: Path, owner: str, rider: str
 ) -> None:
-    """Whichever the engine names first: the rider can be started only when the owner runs."""
+    """Whichever service the engine lists first: the rider can start only while its owner runs."""
     data = tmp_path / "rows"
     data.mkdir()
     (data / "table").write_text("rows")
@@ -61,7 +61,7 @@ async def test_data_that_both_have_comes_back_under_them(
     assert not protective_tags(saving, job["id"])
 
 
-async def test_who_lives_in_its_network_has_one_after_a_backup_that_stopped_it(story: Story) -> None:
+async def test_a_dependent_has_its_network_after_a_backup_that_stopped_the_owner(story: Story) -> None:
     settle_for(story.server, mode="stop")
     story.push("vpn", "1")
     story.push("client", "1", healthcheck=Healthcheck("grep eth0 /proc/net/dev", interval_seconds=0.3))
@@ -90,7 +90,7 @@ async def cancelled_after_the_backup(deployed: Deployed) -> Document:
 
 
 async def looks(deployed: Deployed) -> list[int]:
-    """What the next healthchecks of the client come to."""
+    """The exit codes of the client's next health checks."""
     since = datetime.now(UTC)
 
     async def results() -> list[int]:
@@ -107,7 +107,7 @@ CHAIN = ("client", "proxy", "tracer", "vpn")
 
 
 async def chain(story: Story, **vpn: Any) -> Deployed:
-    """The client has the network of the proxy, which has that of the vpn; the tracer sees the client."""
+    """The client uses the proxy's network, the proxy the vpn's, and the tracer the client's processes."""
     story.push("vpn", "1", files={"door": b"open"}, command=SERVE)
     story.push("proxy", "1")
     story.push("client", "1", healthcheck=Healthcheck(DOOR, interval_seconds=0.3, retries=3))
@@ -125,7 +125,7 @@ async def chain(story: Story, **vpn: Any) -> Deployed:
 
 
 def assert_linked(deployed: Deployed) -> None:
-    """Each lives with the container that there is now."""
+    """Each service shares the namespace of the current container of its owner."""
     [client], [proxy], [tracer], [vpn] = (deployed.inspect(name) for name in CHAIN)
     assert client["HostConfig"]["NetworkMode"] == f"container:{proxy['Id']}"
     assert proxy["HostConfig"]["NetworkMode"] == f"container:{vpn['Id']}"
@@ -134,11 +134,11 @@ def assert_linked(deployed: Deployed) -> None:
     assert {one["State"]["Status"] for one in (client, proxy, tracer, vpn)} == {"running"}
 
 
-async def test_companions_of_companions_come_with_it(story: Story) -> None:
+async def test_indirect_dependents_are_recreated_too(story: Story) -> None:
     await assert_all_come_with_it(story)
 
 
-async def test_companions_of_companions_come_with_it_on_compose_v1(story_on_v1: Story) -> None:
+async def test_indirect_dependents_are_recreated_on_compose_v1_too(story_on_v1: Story) -> None:
     await assert_all_come_with_it(story_on_v1)
 
 
@@ -156,8 +156,8 @@ async def assert_all_come_with_it(story: Story) -> None:
     assert not await deployed.changed_by_hand()
 
 
-async def test_a_companion_of_a_companion_that_gets_sick_brings_all_of_them_back(story: Story) -> None:
-    """The new image of the vpn has no door any more."""
+async def test_an_unhealthy_indirect_dependent_rolls_all_of_them_back(story: Story) -> None:
+    """The new image of the vpn does not serve the page that the others need."""
     deployed = await chain(story)
     images = {name: deployed.runs(name) for name in CHAIN}
     story.push("vpn", "2", command=SERVE)
@@ -172,9 +172,7 @@ async def test_a_companion_of_a_companion_that_gets_sick_brings_all_of_them_back
     assert not await deployed.changed_by_hand()
 
 
-async def test_companions_of_companions_stand_still_for_the_data_and_run_again(
-    story: Story, tmp_path: Path
-) -> None:
+async def test_indirect_dependents_stop_for_the_restore_and_run_again(story: Story, tmp_path: Path) -> None:
     settle_for(story.server, restoreDataOnRollback=True, mode="stop")
     data = tmp_path / "rows"
     data.mkdir()
@@ -195,10 +193,10 @@ async def test_companions_of_companions_stand_still_for_the_data_and_run_again(
     assert not await deployed.changed_by_hand()
 
 
-async def test_companions_of_companions_have_a_network_after_a_backup_that_stopped_it(
+async def test_indirect_dependents_have_their_network_after_a_backup_that_stopped_the_owner(
     story: Story, tmp_path: Path
 ) -> None:
-    """Cancelled right after it, so that nobody is made anew."""
+    """The job is cancelled right after the backup, so nothing is recreated."""
     settle_for(story.server, mode="stop")
     deployed = await chain(story, volumes=[f"{tmp_path}:/data"])
     containers = deployed.containers()
@@ -213,8 +211,10 @@ async def test_companions_of_companions_have_a_network_after_a_backup_that_stopp
     assert set(await looks(deployed)) == {0}
 
 
-async def test_a_companion_that_was_updated_itself_stays_so_when_the_other_goes_back(story: Story) -> None:
-    """The worker cannot bear the image, whose name the vpn has too."""
+async def test_a_dependent_that_was_updated_itself_stays_updated_when_its_owner_rolls_back(
+    story: Story,
+) -> None:
+    """The new image does not work for the worker. The vpn uses the same image name."""
     fails = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
     for name in ("vpn", "rider"):
         story.push(name, "1")

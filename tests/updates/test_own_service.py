@@ -1,4 +1,4 @@
-"""Dockrev meets its own service: it replaces, stops and pauses everything but that."""
+"""Dockrev never replaces, stops or pauses its own service."""
 
 import json
 import time
@@ -21,7 +21,7 @@ HOLDING = {"stop", "die", "kill", "pause"}
 
 @pytest.fixture
 def server(story: Story, bed: Bed, tmp_path: Path) -> ServerProcess:
-    """Not started; the story's own from now on."""
+    """The story's own server. It is not started yet."""
     story.server = ServerProcess(
         tmp_path, story.engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file)
     )
@@ -36,14 +36,17 @@ async def serving(server: ServerProcess, **backup: Any) -> AsyncIterator[None]:
 
 
 def in_container(server: ServerProcess, deployed: Deployed, service: str) -> None:
-    """With the mount by which the engine gives that container its name."""
+    """Makes the server believe that it runs in the container, by the mount of the engine's host name file."""
     [container] = deployed.inspect(service)
     name_file = container["HostnamePath"]
     server.within = ("unshare", "--mount", "sh", "-e", "-c", _AS_IN_A_CONTAINER, "sh", name_file)
 
 
 def with_its_image(server: ServerProcess, deployed: Deployed, service: str) -> None:
-    """Whose tag has moved away, so that the list of containers shows an id instead of the name."""
+    """Makes the server believe that it runs from the service's image.
+
+    The tag has moved, so the list of containers shows the image id instead of the name.
+    """
     story = deployed.story
     name = story.pushed[service].name
     server.env["DOCKREV_IMAGE_REPO"] = name.rpartition(":")[0]
@@ -55,7 +58,7 @@ IS_ITSELF = pytest.mark.parametrize("is_itself", [in_container, with_its_image])
 
 
 def events_of(deployed: Deployed, service: str, since: int) -> set[str]:
-    """What happened to its container."""
+    """The events of the service's container."""
     [container] = deployed.project.containers(service)
     query = {
         "since": since,
@@ -66,7 +69,7 @@ def events_of(deployed: Deployed, service: str, since: int) -> set[str]:
     return {json.loads(line)["Action"] for line in told.splitlines()}
 
 
-async def test_it_does_not_update_the_service_that_it_runs_in(story: Story, server: ServerProcess) -> None:
+async def test_dockrev_does_not_update_its_own_service(story: Story, server: ServerProcess) -> None:
     for name in ("web", "mine"):
         story.push(name, "1")
     deployed = await story.deploy({"web": story.service("web"), "mine": story.service("mine")})
@@ -90,9 +93,7 @@ async def test_it_does_not_update_the_service_that_it_runs_in(story: Story, serv
     assert (job["status"], set(outcomes(job))) == ("success", {"web"}), job
 
 
-async def test_it_is_not_made_anew_with_a_service_whose_namespace_it_lives_in(
-    story: Story, server: ServerProcess
-) -> None:
+async def test_dockrev_is_not_recreated_as_a_dependent(story: Story, server: ServerProcess) -> None:
     for name in ("web", "mine"):
         story.push(name, "1")
     mine = story.service("mine", pid="service:web")
@@ -111,7 +112,7 @@ async def test_it_is_not_made_anew_with_a_service_whose_namespace_it_lives_in(
 
 @pytest.fixture
 async def sharing(story: Story) -> Deployed:
-    """Three services with the same data; one of them will be Dockrev itself."""
+    """Three services with the same data. One of them will be Dockrev itself."""
     for name in ("web", "peer", "mine"):
         story.push(name, "1")
     services = {name: story.service(name, volumes=["data:/data"]) for name in ("web", "peer", "mine")}
@@ -120,7 +121,7 @@ async def sharing(story: Story) -> Deployed:
 
 @IS_ITSELF
 @pytest.mark.parametrize(("mode", "holding"), [("stop", "die"), ("pause", "pause")])
-async def test_it_goes_on_while_others_are_held_for_a_backup_and_its_way_back(
+async def test_dockrev_keeps_running_while_a_backup_and_a_rollback_hold_the_others(
     story: Story, server: ServerProcess, sharing: Deployed, is_itself: Any, mode: str, holding: str
 ) -> None:
     is_itself(server, sharing, "mine")
@@ -137,7 +138,7 @@ async def test_it_goes_on_while_others_are_held_for_a_backup_and_its_way_back(
     assert not events_of(sharing, "mine", since) & HOLDING
 
 
-async def test_a_restore_by_hand_does_not_stop_it(
+async def test_a_restore_by_hand_does_not_stop_dockrev(
     story: Story, server: ServerProcess, sharing: Deployed
 ) -> None:
     with_its_image(server, sharing, "mine")

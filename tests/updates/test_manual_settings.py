@@ -1,4 +1,4 @@
-"""What was set with `docker update` stands in no compose file, and is there after an update or a way back."""
+"""Manual settings (`docker update`) are in no compose file. Updates and rollbacks keep them."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ async def set_on(deployed: Deployed, service: str, settings: Mapping[str, Any] =
 
 
 def settings_of(deployed: Deployed, service: str, names: Mapping[str, Any] = BY_HAND) -> list[Document]:
-    """Of each of its containers."""
+    """The settings of each container of the service."""
     return [{name: one["HostConfig"][name] for name in names} for one in deployed.inspect(service)]
 
 
@@ -60,7 +60,7 @@ def lines(job: Document) -> list[str]:
     [(True, IN_THE_FILE), (False, {})],
     ids=["updated, with other limits in the file", "rolled back, with none in the file"],
 )
-async def test_it_is_there_again(story: Story, good: bool, in_the_file: Mapping[str, Any]) -> None:
+async def test_a_manual_setting_is_kept(story: Story, good: bool, in_the_file: Mapping[str, Any]) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **in_the_file)})
     await set_on(deployed, "web")
@@ -80,7 +80,7 @@ async def test_it_is_there_again(story: Story, good: bool, in_the_file: Mapping[
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_a_limit_that_was_lifted_stays_so(story: Story, good: bool) -> None:
+async def test_a_limit_that_was_lifted_by_hand_stays_lifted(story: Story, good: bool) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **IN_THE_FILE)})
     lifted = {"PidsLimit": 0, "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
@@ -95,7 +95,7 @@ async def test_a_limit_that_was_lifted_stays_so(story: Story, good: bool) -> Non
     assert settings_of(deployed, "web", lifted) == [lifted]
 
 
-async def test_each_replica_has_its_own(story: Story) -> None:
+async def test_each_replica_keeps_its_own_manual_settings(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", deploy={"replicas": 2})})
     first, second = deployed.project.containers("web")
@@ -114,8 +114,8 @@ async def test_each_replica_has_its_own(story: Story) -> None:
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_companions_that_are_made_anew_have_it_again_too(story: Story, good: bool) -> None:
-    """Compose has the id of the other container in their hash, so that alone does not tell."""
+async def test_recreated_dependents_keep_their_manual_settings(story: Story, good: bool) -> None:
+    """Compose's hash of a dependent covers the id of its owner, so the hash changes without any new file."""
     for name in ("vpn", "rider"):
         story.push(name, "1")
     deployed = await story.deploy(
@@ -138,7 +138,7 @@ async def test_companions_that_are_made_anew_have_it_again_too(story: Story, goo
     assert not await deployed.changed_by_hand()
 
 
-async def test_a_companion_is_made_as_its_file_says_now_and_the_job_tells_what_it_has_not(
+async def test_a_dependent_follows_its_changed_file_and_the_job_names_the_lost_setting(
     story: Story,
 ) -> None:
     for name in ("vpn", "rider"):
@@ -161,7 +161,7 @@ async def test_a_companion_is_made_as_its_file_says_now_and_the_job_tells_what_i
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
-async def test_a_companion_has_it_again_on_compose_v1_too(story_on_v1: Story, good: bool) -> None:
+async def test_a_dependent_keeps_its_manual_settings_on_compose_v1(story_on_v1: Story, good: bool) -> None:
     story = story_on_v1
     for name in ("vpn", "rider"):
         story.push(name, "1")
@@ -179,7 +179,7 @@ async def test_a_companion_has_it_again_on_compose_v1_too(story_on_v1: Story, go
     assert not await deployed.changed_by_hand()
 
 
-async def test_a_compose_file_that_was_changed_since_counts_and_the_job_says_so(story: Story) -> None:
+async def test_a_changed_compose_file_wins_over_manual_settings_and_the_job_says_so(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", mem_limit="64m")})
     await set_on(deployed, "web", {"PidsLimit": 70})
@@ -217,14 +217,14 @@ def container(settings: Mapping[str, Json], config_hash: str = "h") -> proof.Fin
         ({"CpuShares": 512}, {"CpuShares": 512}, {}),
     ],
 )
-def test_what_the_new_container_lacks(
+def test_manual_limits_are_those_that_the_new_container_lacks(
     old: dict[str, Json], new: dict[str, Json], expected: dict[str, Json]
 ) -> None:
     assert manual_limits(container(old), container(new)) == expected
     assert not unexplained_limits(container(old), container(new))
 
 
-def test_a_file_that_has_changed_leaves_open_who_set_it() -> None:
+def test_after_a_changed_file_nobody_knows_who_set_a_limit() -> None:
     old, new = (
         container({"PidsLimit": 5, "CpuShares": 9}, "old"),
         container({"CpuShares": 9, "CpuQuota": 4}, "new"),
@@ -233,7 +233,7 @@ def test_a_file_that_has_changed_leaves_open_who_set_it() -> None:
     assert unexplained_limits(old, new) == {"PidsLimit": 5}
 
 
-def test_it_is_told_in_the_words_of_the_engine() -> None:
+def test_limits_are_described_by_the_engines_names() -> None:
     policy: Json = {"Name": "on-failure", "MaximumRetryCount": 7}
     assert described({"Memory": 5, "RestartPolicy": policy}) == "Memory 5, RestartPolicy on-failure:7"
 
@@ -245,21 +245,21 @@ case " $* " in *" --dry-run "*) ;; *" up "*)
     while [ -e "$(dirname "$0")/hold" ]; do sleep 0.05; done;;
 esac
 """
-"""Compose that takes its time to end, after all is done."""
+"""A Compose that has done its work and then waits before it exits."""
 
 
 @pytest.fixture
 async def held(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Path]:
-    """A directory: `hold` in it keeps Compose from ending, `up` says that it only waits for that."""
+    """A directory. While it has a file `hold`, Compose does not exit. The file `up` shows that it waits."""
     async with with_compose(story, bed, tmp_path, _HELD):
         yield tmp_path
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["on the way forward", "on the way back"])
-async def test_it_is_there_again_when_the_server_is_killed_before_it_was_set(
+@pytest.mark.parametrize("good", [True, False], ids=["in the update", "in the rollback"])
+async def test_a_manual_setting_is_kept_when_the_server_is_killed_before_it_is_set(
     story: Story, held: Path, good: bool
 ) -> None:
-    """Right after Compose has made the new container."""
+    """The kill comes right after Compose has created the new container."""
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **IN_THE_FILE)})
     await set_on(deployed, "web")

@@ -1,4 +1,4 @@
-"""Cancelled, files edited, containers removed, engines restarted, disks full: all while an update runs."""
+"""Disturbed updates: cancels, edited files, removed containers, restarted engines, full disks."""
 
 import asyncio
 import random
@@ -38,7 +38,7 @@ BIG = random.Random(7).randbytes(3_000_000)
 
 
 async def when(deployed: Deployed, job_id: str, name: str, status: str = "started") -> None:
-    """Returns when that step of the job is said to be so."""
+    """Waits until the job reports this status of the step."""
     async with (
         deployed.story.api() as api,
         asyncio.timeout(60),
@@ -54,7 +54,7 @@ async def cancel(deployed: Deployed, job_id: str) -> Document:
 
 
 @pytest.mark.parametrize("at", ["record", "preflight", "backup", "pull"])
-async def test_cancelled_before_anything_was_changed(
+async def test_a_cancel_before_the_first_change_ends_the_update(
     story: Story, front: SlowFront, at: str, tmp_path: Path
 ) -> None:
     story.push("web", "1")
@@ -80,7 +80,7 @@ async def test_cancelled_before_anything_was_changed(
 
 
 @pytest.mark.parametrize("at", ["tag", "apply", "verify"])
-async def test_cancelled_later_it_goes_back(story: Story, at: str) -> None:
+async def test_a_later_cancel_rolls_back(story: Story, at: str) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SLOWLY_SOUND)
@@ -99,7 +99,7 @@ async def test_cancelled_later_it_goes_back(story: Story, at: str) -> None:
     assert not protective_tags(story, job_id)
 
 
-async def test_cancelling_a_rollback_neither_stops_it_nor_is_said_to_be_its_cause(story: Story) -> None:
+async def test_a_cancel_during_a_rollback_does_not_stop_it_and_is_not_its_reason(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SICK)
@@ -114,7 +114,7 @@ async def test_cancelling_a_rollback_neither_stops_it_nor_is_said_to_be_its_caus
     assert "terminated" not in job["summary"]
 
 
-async def test_cancelling_a_service_that_would_stay_where_it_fails_brings_it_back(story: Story) -> None:
+async def test_a_cancel_rolls_back_even_without_automatic_rollback(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SLOWLY_SOUND)
@@ -136,9 +136,7 @@ def restoring(story: Story) -> Iterator[Story]:
     settle_for(story.server)
 
 
-async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(
-    restoring: Story, tmp_path: Path
-) -> None:
+async def test_a_container_that_was_removed_by_hand_is_rolled_back(restoring: Story, tmp_path: Path) -> None:
     story, data = restoring, tmp_path / "data"
     data.mkdir()
     (data / "table").write_text("rows")
@@ -163,7 +161,7 @@ async def test_a_container_that_is_removed_by_hand_comes_back_as_it_was(
     assert not await deployed.changed_by_hand()
 
 
-async def test_an_old_image_that_is_removed_by_force_leaves_the_new_one_and_says_so(story: Story) -> None:
+async def test_without_the_old_image_the_new_one_stays_and_the_reason_says_so(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     new = story.push("web", "2", healthcheck=SLOWLY_SICK)
@@ -182,7 +180,7 @@ async def test_an_old_image_that_is_removed_by_force_leaves_the_new_one_and_says
     assert deployed.runs("web") == {str(new.image_id)}
 
 
-async def test_data_whose_backup_is_gone_is_left_alone_and_the_service_stays_stopped(
+async def test_without_its_backup_the_data_stays_and_the_service_stays_stopped(
     restoring: Story, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -207,7 +205,7 @@ async def test_data_whose_backup_is_gone_is_left_alone_and_the_service_stays_sto
     assert deployed.runs("web") == set()
 
 
-async def test_a_file_that_is_edited_before_the_containers_are_made_anew(
+async def test_a_compose_file_that_is_edited_before_the_containers_are_recreated(
     story: Story, front: SlowFront
 ) -> None:
     story.push("web", "1")
@@ -227,7 +225,7 @@ async def test_a_file_that_is_edited_before_the_containers_are_made_anew(
     assert deployed.containers() == before
 
 
-async def test_a_file_that_is_edited_while_the_image_is_tried(story: Story) -> None:
+async def test_a_compose_file_that_is_edited_during_the_health_check(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
     story.push("web", "2", healthcheck=SLOWLY_SICK)
@@ -247,7 +245,7 @@ async def test_a_file_that_is_edited_while_the_image_is_tried(story: Story) -> N
 def alone(
     bed: Bed, private_engine: Engine, registry: Registry, images: Images, tmp_path: Path
 ) -> Iterator[Story]:
-    """On an engine of its own."""
+    """A story with its own engine."""
     projects = Projects(private_engine, tmp_path / "projects", bed.docker_config)
     with server_on_bed(bed, private_engine, tmp_path) as server:
         settle_for(server)
@@ -255,7 +253,7 @@ def alone(
 
 
 @pytest.mark.parametrize("at", ["pull", "apply", "verify"])
-async def test_an_engine_that_is_restarted(alone: Story, at: str) -> None:
+async def test_an_engine_that_is_restarted_during_an_update(alone: Story, at: str) -> None:
     old = alone.push("web", "1")
     deployed = await alone.deploy({"web": alone.service("web", restart="always")})
     new = alone.push("web", "2", files={"big": BIG}, healthcheck=SLOWLY_SOUND)
@@ -274,11 +272,11 @@ async def test_an_engine_that_is_restarted(alone: Story, at: str) -> None:
     assert not protective_tags(alone, job_id)
 
 
-@pytest.mark.parametrize("orderly", [True, False], ids=["in good order", "power cut"])
-async def test_an_engine_that_is_restarted_while_data_comes_back(
+@pytest.mark.parametrize("orderly", [True, False], ids=["clean shutdown", "power cut"])
+async def test_an_engine_that_is_restarted_during_the_restore(
     alone: Story, tmp_path: Path, orderly: bool
 ) -> None:
-    """It starts again what `restart: always` says, but not the images that spoilt the data."""
+    """The engine restarts containers with `restart: always`, but not those whose image broke the data."""
     settle_for(alone.server, restoreDataOnRollback=True)
     data = tmp_path / "rows"
     data.mkdir()
@@ -316,7 +314,7 @@ async def test_an_engine_that_is_restarted_while_data_comes_back(
 
 @pytest.fixture
 def full_engine(bed: Bed) -> Iterator[Engine]:
-    """With little room for images."""
+    """An engine with little disk space for images."""
     name = f"engine-{secrets.token_hex(3)}"
     engine = Engine(bed.keeper, name)
     data = bed.keeper.directory / name / "data"
@@ -339,7 +337,7 @@ def full(
         yield Story(server, full_engine, registry, images, projects)
 
 
-async def test_a_disk_that_is_full_in_the_middle_of_the_pull(full: Story) -> None:
+async def test_a_disk_that_becomes_full_during_the_pull(full: Story) -> None:
     full.push("web", "1")
     deployed = await full.deploy({"web": full.service("web")})
     full.push("web", "2", files={"zeros": bytes(100_000_000)})

@@ -1,4 +1,4 @@
-"""More than one at once: services of a job, and jobs of a stack."""
+"""Several services of one job, and several jobs of one stack."""
 
 import random
 from itertools import pairwise
@@ -16,7 +16,7 @@ async def progress_of(story: Story, job_id: str) -> list[Document]:
     return [event.data for event in told if event.data.get("type") == "job_progress"]
 
 
-async def test_progress_of_three_services_never_goes_back(story: Story) -> None:
+async def test_progress_of_three_services_never_decreases(story: Story) -> None:
     names = ["a", "b", "c"]
     for name in names:
         story.push(name, "1")
@@ -33,7 +33,7 @@ async def test_progress_of_three_services_never_goes_back(story: Story) -> None:
     assert (percents[-1], progress[-1]["phase"]) == (100, "done")
 
 
-async def test_two_jobs_of_one_stack_take_turns(story: Story, front: SlowFront) -> None:
+async def test_two_jobs_of_the_same_stack_run_one_after_the_other(story: Story, front: SlowFront) -> None:
     for name in ("a", "b"):
         story.push(name, "1")
     deployed = await story.deploy({name: story.service(name) for name in ("a", "b")})
@@ -59,7 +59,7 @@ async def test_two_jobs_of_one_stack_take_turns(story: Story, front: SlowFront) 
     assert not await deployed.changed_by_hand()
 
 
-async def test_one_that_is_cancelled_while_it_waits_ends_before_its_turn(
+async def test_a_waiting_update_that_is_cancelled_ends_without_getting_its_turn(
     story: Story, front: SlowFront
 ) -> None:
     for name in ("a", "b"):
