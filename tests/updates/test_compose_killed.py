@@ -20,7 +20,7 @@ from tests.updates.story import (
     statuses,
     with_compose,
 )
-from tests.updates.test_disturbed import when
+from tests.updates.test_disturbances import when
 from tests.updates.test_kill import BEING_REPLACED, STUBBORN, replacing
 
 _AS_A_PLUG_IN = f"""#!/bin/sh

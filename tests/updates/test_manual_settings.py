@@ -15,7 +15,7 @@ from tests.e2e.api import Document, until
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
 from tests.updates.story import SICK, Deployed, Story, statuses, with_compose
-from tests.updates.test_disturbed import SLOWLY_SICK, when
+from tests.updates.test_disturbances import SLOWLY_SICK, when
 
 IN_THE_FILE = {"mem_limit": "64m", "cpus": 0.5, "pids_limit": 90, "restart": "always"}
 BY_HAND: Mapping[str, Any] = {

@@ -12,7 +12,7 @@ from tests.cli.command import Cli, outcome
 from tests.e2e.api import Document, Refused, until
 from tests.testbed.images import Healthcheck
 from tests.updates.story import Deployed, Story, reservations, statuses
-from tests.updates.test_disturbed import when
+from tests.updates.test_disturbances import when
 
 SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
 SLOW_TO_STOP = {"stop_signal": "SIGWINCH", "stop_grace_period": "3s"}
