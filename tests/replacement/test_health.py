@@ -49,7 +49,7 @@ def test_without_a_healthcheck_it_has_to_run_untroubled_for_a_while() -> None:
 
 def test_one_that_is_restarted_once_or_twice_gets_another_chance() -> None:
     assert assessed(replace(PLAIN, state=ContainerState.RESTARTING)) == HealthAssessment(
-        HealthVerdict.WAIT, "web-1 restarts"
+        HealthVerdict.WAIT, "web-1 is restarting"
     )
     assert assessed(replace(PLAIN, restart_count=2), after=9).verdict is HealthVerdict.WAIT
     assert assessed(replace(PLAIN, restart_count=2), after=10).verdict is HealthVerdict.GOOD
