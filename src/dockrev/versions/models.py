@@ -1,4 +1,4 @@
-"""What is known of the tags of a repository, and of the work that finds it out."""
+"""The tags of a repository, and the work that finds out what they name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dockrev.oci.ref import ImageRef
 
 
 class InferenceReason(StrEnum):
-    """Why a digest is looked into; the most urgent first."""
+    """Why a digest is looked up."""
 
     FORCE = "force"
     API_SNAPSHOT_READ_MISS = "api_snapshot_read_miss"
@@ -25,7 +25,7 @@ class InferenceReason(StrEnum):
 
     @property
     def urgency(self) -> int:
-        """0 is the most urgent: the operator asked, then somebody looks, then something changed."""
+        """0 is the most urgent: the operator ordered the lookup. Next come open pages, then changes."""
         return _URGENCY[self]
 
 
@@ -56,10 +56,10 @@ class DigestKey:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The order to find out which version a digest is.
+    """The request to find out which version a digest is.
 
-    `raw_tags`: the tags with which services are configured. `labels`: what the local image says of its own
-    version. `runs`: each service that needs the digest runs it, so its tags are not newer than the tag list.
+    `raw_tags`: the tags with which services are configured. `labels`: the version labels of the local image.
+    `runs`: every service that needs the digest runs it already, so its tags are not newer than the tag list.
     """
 
     key: DigestKey
@@ -74,7 +74,7 @@ class Lookup:
         return ImageRef(registry, path, None)
 
     def merged(self, other: "Lookup") -> "Lookup":
-        """Serves both. The reason of this one stays, unless the operator gave the other order."""
+        """A lookup that serves both. It keeps this reason, unless the operator ordered the other lookup."""
         forced = other.reason is InferenceReason.FORCE
         return Lookup(
             self.key,
@@ -87,7 +87,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class TagFact:
-    """What a tag was seen to name. `children`: the platform manifests of an index, where they are known."""
+    """The digest that a tag named at `seen_at`. `children`: the platform manifests of an index, if known."""
 
     repository: str
     tag: str
@@ -101,7 +101,7 @@ class TagFact:
 
 @dataclass(frozen=True, slots=True)
 class TagListing:
-    """The tag list of a repository. `complete_at`: when the content of every tag in it was known."""
+    """The tag list of a repository. `complete_at`: since when the digest of every tag in it is known."""
 
     repository: str
     names: tuple[str, ...]
@@ -111,7 +111,7 @@ class TagListing:
 
 @dataclass(frozen=True, slots=True)
 class ScanCounts:
-    """How much of a repository an answer rests on. `considered` are tags whose content was asked or known."""
+    """The tags that an answer is based on. `considered`: tags that were asked, or whose digest was known."""
 
     total: int = 0
     considered: int = 0
@@ -122,7 +122,7 @@ class ScanCounts:
 
 @dataclass(frozen=True, slots=True)
 class DigestSnapshot:
-    """The tags that name a digest. `former` ones did once and name something else now, or nothing."""
+    """The tags that name a digest. `former`: tags that named it once, but not any more."""
 
     key: DigestKey
     tags: tuple[str, ...]
@@ -137,7 +137,7 @@ class DigestSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class RetentionRun:
-    """The last time that old snapshots were deleted, or why they were not."""
+    """The last deletion of old snapshots. `error`: why it failed."""
 
     ran_at: datetime
     deleted: int
@@ -159,7 +159,7 @@ class InferencePhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InferenceProgress:
-    """`assigned`: tags asked about; `result`: those that were answered."""
+    """`assigned`: tags that were asked. `result`: tags that were answered."""
 
     phase: InferencePhase
     message: str
@@ -193,14 +193,14 @@ class InferenceTask:
 
 @dataclass(frozen=True, slots=True)
 class VersionKnowledge:
-    """All that is known of the digests it was loaded for."""
+    """The stored tags, snapshots and tasks of the digests that were asked for."""
 
     tags: Mapping[tuple[str, Digest], tuple[str, ...]]
     snapshots: Mapping[DigestKey, DigestSnapshot]
     tasks: Mapping[DigestKey, InferenceTask]
 
     def tags_of(self, key: DigestKey) -> tuple[str, ...]:
-        """The tags that name the digest as far as is known, in no order; none that moved away."""
+        """The known tags that name the digest now, in no particular order."""
         snapshot = self.snapshots.get(key)
         seen = self.tags.get((key.repository, key.digest), ())
         return tuple(dict.fromkeys((*seen, *(snapshot.tags if snapshot else ()))))

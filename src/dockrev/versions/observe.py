@@ -1,4 +1,4 @@
-"""Stores what was observed of a repository, and what follows from it, in one transaction."""
+"""Stores an observation of a repository, and updates the snapshots that it affects."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ from dockrev.versions.tables import (
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a registry said of the tags of one repository. `gone`: tags that name nothing any more.
+    """What a registry said about the tags of one repository. `gone`: tags that do not exist any more.
 
-    `listing`: the tag list as it was read; whether it is complete follows from the facts.
+    `listing`: the tag list as it was read. The facts decide whether it is complete.
     """
 
     repository: str
@@ -37,7 +37,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class ObservationResult:
-    """`changed`: a digest may have other tags now. `listing`: the tag list that is stored now."""
+    """`changed`: a digest may have different tags now. `listing`: the tag list that is stored now."""
 
     changed: bool
     listing: TagListing | None
@@ -50,50 +50,58 @@ class Readers:
     snapshots: RowReader[DigestSnapshot]
 
 
-class ObservationWriter:
-    """Stores one observation and what follows from it. Rows that cannot be read count as unknown."""
+async def store_observation(
+    connection: AsyncConnection, readers: Readers, observation: Observation
+) -> ObservationResult:
+    """Runs in the caller's transaction. Rows that cannot be read count as unknown."""
+    return await _ObservationWriter(connection, readers, observation).store()
 
+
+class _ObservationWriter:
     def __init__(self, connection: AsyncConnection, readers: Readers, observation: Observation) -> None:
         self._connection = connection
         self._readers = readers
         self._observation = observation
 
-    async def learn(self) -> ObservationResult:
+    async def store(self) -> ObservationResult:
         before, stored = await self._facts(), await self._listing()
         listing = newest_listing(stored, self._observation.listing)
         gone = self._gone(before, listing)
-        facts = self._news(before)
+        facts = self._newer_facts(before)
         moved = {
             tag: fact
             for tag, fact in facts.items()
             if (old := before.get(tag)) is None or old.digest != fact.digest
         }
-        known = {tag: fact for tag, fact in before.items() if tag not in gone} | facts
+        current = {tag: fact for tag, fact in before.items() if tag not in gone} | facts
         await self._store_facts(facts.values(), gone)
         changed = await self._retract(moved, gone) or bool(moved) or bool(gone)
         for snapshot in self._observation.snapshots:
             changed = await self._store_snapshot(snapshot) or changed
         if listing is not None:
-            listing = completed(self._without(listing, gone), known)
+            listing = completed(self._without(listing, gone), current)
             if listing != stored:
                 await self._store_listing(listing)
             if listing.complete_at:
-                changed = await self._renew(listing, known) or changed
+                changed = await self._renew(listing, current) or changed
         return ObservationResult(changed, listing)
 
     def _own(self, table: Table) -> ColumnElement[bool]:
         return table.c.repository == self._observation.repository
 
     async def _facts(self) -> dict[str, TagFact]:
-        found = await self._readers.facts.read(self._connection, self._own(tag_facts))
-        return {fact.tag: fact for fact in found}
+        rows = await self._readers.facts.read(self._connection, self._own(tag_facts))
+        return {fact.tag: fact for fact in rows}
 
     async def _listing(self) -> TagListing | None:
-        found = await self._readers.listings.read(self._connection, self._own(repository_tags))
-        return found[0] if found else None
+        rows = await self._readers.listings.read(self._connection, self._own(repository_tags))
+        return rows[0] if rows else None
 
-    def _news(self, before: Mapping[str, TagFact]) -> dict[str, TagFact]:
-        """Leaves facts that are newer. Keeps the known children of an index when the new fact names none."""
+    def _newer_facts(self, before: Mapping[str, TagFact]) -> dict[str, TagFact]:
+        """The facts that are not older than the stored ones.
+
+        A fact without children keeps the stored children of the same digest.
+        """
         return {
             fact.tag: replace(fact, children=old.children)
             if old and old.digest == fact.digest and not fact.children
@@ -103,7 +111,7 @@ class ObservationWriter:
         }
 
     def _gone(self, before: Mapping[str, TagFact], listing: TagListing | None) -> set[str]:
-        """The tags that the registry did not find, and those that the tag list does not hold any more."""
+        """The tags that the registry did not find, and those that are missing from the tag list."""
         gone = set(self._observation.gone) | (missing(listing, before) if listing else set())
         return gone - {fact.tag for fact in self._observation.facts}
 
@@ -126,7 +134,7 @@ class ObservationWriter:
         return await self._readers.snapshots.read(self._connection, self._own(digest_snapshots))
 
     async def _retract(self, moved: Mapping[str, TagFact], gone: Collection[str]) -> bool:
-        """Takes a tag that names something else now from the digests that it named before."""
+        """Removes moved and deleted tags from the snapshots of the digests that they named before."""
         if not moved and not gone:
             return False
         changed = False
@@ -142,20 +150,20 @@ class ObservationWriter:
                 changed = await self._store_snapshot(replace(snapshot, tags=kept, former=former))
         return changed
 
-    async def _renew(self, listing: TagListing, known: Mapping[str, TagFact]) -> bool:
+    async def _renew(self, listing: TagListing, facts: Mapping[str, TagFact]) -> bool:
         changed = False
         for before in await self._snapshots():
-            now = renewed(before, listing, known)
+            now = renewed(before, listing, facts)
             if now != before:
                 changed = await self._store_snapshot(now) or changed
         return changed
 
     async def _store_snapshot(self, snapshot: DigestSnapshot) -> bool:
         same_digest = digest_snapshots.c.digest == snapshot.key.digest
-        found = await self._readers.snapshots.read(self._connection, same_digest)
-        before = next((one for one in found if one.key == snapshot.key), None)
-        known = (*(before.former if before else ()), *snapshot.former, *(before.tags if before else ()))
-        former = tuple(tag for tag in dict.fromkeys(known) if tag not in snapshot.tags)
+        stored = await self._readers.snapshots.read(self._connection, same_digest)
+        before = next((each for each in stored if each.key == snapshot.key), None)
+        earlier = (*(before.former if before else ()), *snapshot.former, *(before.tags if before else ()))
+        former = tuple(tag for tag in dict.fromkeys(earlier) if tag not in snapshot.tags)
         row = snapshot_row(replace(snapshot, former=former))
         await upsert(self._connection, digest_snapshots, [row])
         return before is None or before.tags != snapshot.tags

@@ -1,4 +1,4 @@
-"""What a tag is made of, before anything is known of its repository. No I/O.
+"""Splits a single tag into its parts, without the other tags of its repository. No I/O.
 
 RELEASE.   2024-10-13T13-34-11Z
 amd64-   v 5.14.0.9383          -ls258
@@ -15,14 +15,15 @@ from typing import Final
 from dockrev.oci.ref import MAX_TAG_LENGTH
 
 Identifier = tuple[int, int, str]
-"""A pre-release identifier that sorts as semver.org 2.0.0 (11) has it: numbers, by value, before words."""
+"""A pre-release identifier in the order of semver.org 2.0.0 (11): numbers by value, then words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`loose`: bare numbers behind a hyphen: a pre-release for semver, a packaging revision for many images.
+    """`loose`: bare numbers after a hyphen. SemVer calls them a pre-release; for many images they are a
+    packaging revision.
 
-    `base`: the release of the distribution below (`alpine3.20`, `debian-12`).
+    `base`: the release of the base distribution (`alpine3.20`, `debian-12`).
     """
 
     tag: str
@@ -53,7 +54,7 @@ _DESCRIBED: Final = re.compile(r"g[0-9a-f]{7,40}", re.ASCII)
 _ARTIFACT: Final = re.compile(
     r"\.(sig|att|sbom|cosign|provenance|asc|sha256)$|^sha(256|512)-[0-9a-f]", re.ASCII
 )
-"""Signatures and attestations that cosign and its like keep among the tags."""
+"""Signatures and attestations, which cosign and similar tools store as tags."""
 _JUNK_WORD: Final = re.compile(
     r"sha(256|512)?|commit|git|pr|mr|pull|branch|feat(ure)?|(bug|hot)?fix|chore|renovate|dependabot|revert|merge"
     r"|refs|(build)?cache|ci|tmp|test|run|latest",
@@ -80,7 +81,7 @@ _REVISION: Final = re.compile(
     r"(?:ls|r|p|u|pl|sp|cu|k3s|rke2r|rev|build|patch|post|update|hotfix)\.?(\d+)", re.ASCII
 )
 _BUILD: Final = re.compile(r"b(\d+)", re.ASCII)
-"""Java's `8u422-b05`, behind an update; elsewhere `b5` is a beta."""
+"""Java's `8u422-b05`: a build after an update. Everywhere else, `b5` is a beta."""
 _REVISION_WORDS: Final = frozenset({"security", "patch", "build", "rev", "update", "hotfix", "post"})
 _RELEASE_WORDS: Final = frozenset({"stable", "final", "ga", "release", "latest"})
 _BASES: Final = (
@@ -91,14 +92,14 @@ _BASE: Final = re.compile(rf"({_BASES})(\d+(?:\.\d+)*)?", re.ASCII)
 _BASE_RELEASE: Final = re.compile(rf"(?:^|-)(?:{_BASES})-?\d", re.ASCII)
 _YEARS: Final = range(1990, 2100)
 _PLACEHOLDER: Final = re.compile(r"[.-]?x(?![a-z0-9.])", re.ASCII)
-"""0.43.X-alpine follows the releases of 0.43."""
+"""0.43.X-alpine moves on with each release of 0.43, so it is no version."""
 _EDITION: Final = re.compile(r"([a-z]+)\.(\d+)", re.ASCII)
-"""GitLab's `17.5.1-ce.0`: an edition and its packaging revision."""
+"""GitLab's `17.5.1-ce.0`: `ce` is the edition, and 0 is its packaging revision."""
 
 
 @lru_cache(maxsize=8192)
 def read(tag: str) -> Reading | None:
-    """None for what names no version: channels, branches, commits, signatures."""
+    """Returns None for a tag that names no version: a channel, branch, commit or signature."""
     if len(tag) > MAX_TAG_LENGTH or is_artifact(tag):
         return None
     lowered = tag.lower().replace("x86_64", "amd64")
@@ -108,64 +109,65 @@ def read(tag: str) -> Reading | None:
 
 
 def prerelease_asked_for(tag: str) -> str | None:
-    """`beta` for beta and 1.5-beta, `rc` for rc-alpine, `nightly` for nightly; None for stable and 1.5."""
-    found = (_PRE.fullmatch(part) for part in re.split(r"[-_]", tag.lower()))
-    return next((_FULL_NAMES.get(one[1], one[1]) for one in found if one), None)
+    """`beta` for the tags beta and 1.5-beta, `rc` for rc-alpine. None for stable and 1.5."""
+    matches = (_PRE.fullmatch(part) for part in re.split(r"[-_]", tag.lower()))
+    return next((_FULL_NAMES.get(match[1], match[1]) for match in matches if match), None)
 
 
 def is_moving_build(word: str) -> bool:
-    """Of the words for what is no release yet, those for a build of the day; `rc` and `beta` are none."""
+    """Words such as `nightly` name the build of the day. `rc` and `beta` do not."""
     return word in _MOVING_BUILDS
 
 
 def is_channel(word: str) -> bool:
-    """It says which releases a tag follows, and moves on with each of them: `latest`, `stable`, `lts`."""
+    """A channel moves on with each release that it follows: `latest`, `stable`, `lts`."""
     return _CHANNEL.fullmatch(word) is not None
 
 
 def sets_apart(prefix: str) -> bool:
-    """`amd64` does; `version` and `release` say what everybody knows."""
+    """`amd64` distinguishes a tag from others. `version` and `release` do not."""
     return prefix not in _NEUTRAL_PREFIXES
 
 
 def flavour(tag: str) -> str:
-    """What stands behind channels and numbers: `alpine3.20` of stable-alpine3.20 and 1.27-alpine3.20.
+    """The part after channels and numbers: `alpine3.20` of stable-alpine3.20 and 1.27-alpine3.20.
 
-    Nothing for latest, stable-6, and what may be numbers with a prefix: alpine-7.0.
+    Empty for latest, for stable-6, and for a tag that may be a prefix with numbers: alpine-7.0.
     """
     words = tag.split("-")
-    while words and _says_which(words[0]):
+    while words and _names_release(words[0]):
         words.pop(0)
     while words and is_channel(words[-1].lower()):
         words.pop()
-    found = "-".join(words)
-    return "" if read(found) else found
+    rest = "-".join(words)
+    return "" if read(rest) else rest
 
 
-def _says_which(word: str) -> bool:
+def _names_release(word: str) -> bool:
+    """A channel, a pre-release or a version."""
     lowered = word.lower()
-    named = is_channel(lowered) or not sets_apart(lowered) or _PRE.fullmatch(lowered) is not None
-    return named or read(word) is not None
+    follows = is_channel(lowered) or not sets_apart(lowered) or _PRE.fullmatch(lowered) is not None
+    return follows or read(word) is not None
 
 
 def is_artifact(tag: str) -> bool:
-    """A signature, an attestation or the like: it belongs to an image and is none."""
+    """A signature, an attestation or the like. It belongs to an image, but is not an image."""
     return _ARTIFACT.search(tag.lower()) is not None
 
 
 def family_word(part: str) -> str:
-    """`alpine3.20` is of the family `alpine`."""
-    found = _BASE.fullmatch(part)
-    return found[1] if found else part
+    """`alpine3.20` belongs to the family `alpine`."""
+    match = _BASE.fullmatch(part)
+    return match[1] if match else part
 
 
 def names_base(tag: str) -> bool:
-    """`1-alpine3.20` and `debian-12` do, `1-alpine` does not."""
+    """`1-alpine3.20` and `debian-12` name a release of the base distribution. `1-alpine` does not."""
     return _BASE_RELEASE.search(tag.lower()) is not None
 
 
 def is_day(number: int) -> bool:
-    """20241013, but not 20241399."""
+    """20241013 is a day, 20241399 is not."""
     if number // 10000 not in _YEARS:
         return False
     try:
@@ -179,23 +181,23 @@ def _is_hash(part: str) -> bool:
 
 
 def _read_dashed(tag: str, lowered: str) -> Reading | None:
-    found = _DASHED.fullmatch(lowered)
-    if found is None or (prefix := _prefix(found["prefix"])) is None:
+    match = _DASHED.fullmatch(lowered)
+    if match is None or (prefix := _prefix(match["prefix"])) is None:
         return None
-    day = int(re.sub(r"[-_]", "", found["day"]))
+    day = int(re.sub(r"[-_]", "", match["day"]))
     if not is_day(day):
         return None
-    time = (int(found["time"].replace("-", "").ljust(6, "0")),) if found["time"] else ()
-    suffix = _Suffix().of(found["rest"])
+    time = (int(match["time"].replace("-", "").ljust(6, "0")),) if match["time"] else ()
+    suffix = _Suffix().of(match["rest"])
     return suffix.reading(tag, prefix, (day, *time), dashed_date=True)
 
 
 def _read_numbered(tag: str, lowered: str) -> Reading | None:
-    found = _TAG.fullmatch(lowered)
-    if found is None or (prefix := _prefix(found["prefix"])) is None:
+    match = _TAG.fullmatch(lowered)
+    if match is None or (prefix := _prefix(match["prefix"])) is None:
         return None
-    numbers, rest = found["numbers"], found["rest"]
-    if _PLACEHOLDER.match(rest) or _is_hash(lowered[len(found["prefix"]) :].split("-", 1)[0]):
+    numbers, rest = match["numbers"], match["rest"]
+    if _PLACEHOLDER.match(rest) or _is_hash(lowered[len(match["prefix"]) :].split("-", 1)[0]):
         return None
     parts = numbers.split(".")
     padded = any(len(part) > 1 and part.startswith("0") for part in parts[1:])
@@ -209,7 +211,7 @@ def _prefix(text: str) -> str | None:
 
 @dataclass(slots=True)
 class _Suffix:
-    """What follows the numbers, part by part."""
+    """Reads the text after the numbers, part by part."""
 
     pre: list[Identifier] = field(default_factory=list)
     loose: list[int] = field(default_factory=list)
@@ -217,7 +219,7 @@ class _Suffix:
     base: list[int] = field(default_factory=list)
     family: list[str] = field(default_factory=list)
     awaited: list[int] | None = None
-    """Where the number goes that the part before announced: `-rc-1`, `-debian-12`, `-security-01`."""
+    """The list that takes the next number, if the previous part needs one: `-rc-1`, `-debian-12`."""
 
     def of(self, rest: str) -> "_Suffix":
         if not rest:
@@ -254,22 +256,22 @@ class _Suffix:
         )
 
     def _takes_glued(self, part: str, dotted: bool) -> bool:
-        """Python's way: 2024.10.0b3, 17rc1, 2024.11.0.dev20241013, which comes before its alphas."""
-        found = _GLUED_PRE.fullmatch(part)
-        if found is None or (len(found[1]) == 1 and not found[2]):
+        """Python's spelling: 2024.10.0b3, 17rc1. A `.dev20241013` is older than the alphas of its release."""
+        match = _GLUED_PRE.fullmatch(part)
+        if match is None or (len(match[1]) == 1 and not match[2]):
             return False
-        early = -1 if dotted and found[1] == "dev" else 0
-        self._announce(found[1], found[2], found[3], early)
+        early = -1 if dotted and match[1] == "dev" else 0
+        self._announce(match[1], match[2], match[3], early)
         return True
 
     def _take(self, part: str) -> None:
         awaited, self.awaited = self.awaited, None
-        if found := _NUMBERS.fullmatch(part):
-            self._take_numbers([int(number) for number in found[1].split(".")], awaited)
-        elif found := _REVISION.fullmatch(part) or (_BUILD.fullmatch(part) if self.revision else None):
-            self.revision.append(int(found[1]))
-        elif found := _PRE.fullmatch(part):
-            self._announce(found[1], found[2] or "", found[3], 0)
+        if match := _NUMBERS.fullmatch(part):
+            self._take_numbers([int(number) for number in match[1].split(".")], awaited)
+        elif match := _REVISION.fullmatch(part) or (_BUILD.fullmatch(part) if self.revision else None):
+            self.revision.append(int(match[1]))
+        elif match := _PRE.fullmatch(part):
+            self._announce(match[1], match[2] or "", match[3], 0)
         elif part in _REVISION_WORDS:
             self.awaited = self.revision
         elif _DESCRIBED.fullmatch(part) and self.loose:
@@ -288,18 +290,18 @@ class _Suffix:
             self.loose.extend(numbers)
 
     def _announce(self, name: str, number: str, more: str, early: int) -> None:
-        """`rc10` is read as `rc.10`: nobody who writes rc9 and rc10 means ASCII order."""
+        """Reads `rc10` as `rc.10`, because projects that write rc9 and rc10 do not mean ASCII order."""
         self.pre.append((1, early, _FULL_NAMES.get(name, name)))
         self.pre.extend(_identifier(part) for part in (number, *more.split(".")) if part)
 
     def _take_family(self, part: str) -> None:
-        if found := _BASE.fullmatch(part):
-            self.family.append(found[1])
-            self.base.extend(int(number) for number in (found[2] or "").split(".") if number)
-            self.awaited = None if found[2] else self.base
-        elif found := _EDITION.fullmatch(part):
-            self.family.append(found[1])
-            self.revision.append(int(found[2]))
+        if match := _BASE.fullmatch(part):
+            self.family.append(match[1])
+            self.base.extend(int(number) for number in (match[2] or "").split(".") if number)
+            self.awaited = None if match[2] else self.base
+        elif match := _EDITION.fullmatch(part):
+            self.family.append(match[1])
+            self.revision.append(int(match[2]))
         else:
             self.family.append(part)
 

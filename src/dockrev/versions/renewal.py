@@ -8,20 +8,20 @@ from dockrev.versions.tags import display_order
 
 
 def newest_listing(stored: TagListing | None, read: TagListing | None) -> TagListing | None:
-    """The newer of both: a slow reader may bring an older list."""
+    """The newer of the two lists. A slow reader may bring an older list than the stored one."""
     if stored is None or read is None:
         return read or stored
     return stored if stored.listed_at > read.listed_at else read
 
 
 def missing(listing: TagListing, facts: Mapping[str, TagFact]) -> set[str]:
-    """The tags with facts from before the list was read that are not in the list."""
+    """The tags that are not in the list, although they were seen before it was read."""
     names = set(listing.names)
     return {tag for tag, fact in facts.items() if tag not in names and fact.seen_at <= listing.listed_at}
 
 
 def completed(listing: TagListing, facts: Mapping[str, TagFact]) -> TagListing:
-    """The list is complete when the content of every tag is known, since the newest of these facts."""
+    """Sets `complete_at` to the time of the newest fact if the digest of every tag is known, else to None."""
     if any(name not in facts for name in listing.names):
         return replace(listing, complete_at=None)
     seen = (facts[name].seen_at for name in listing.names)
@@ -29,9 +29,9 @@ def completed(listing: TagListing, facts: Mapping[str, TagFact]) -> TagListing:
 
 
 def renewed(snapshot: DigestSnapshot, listing: TagListing, facts: Mapping[str, TagFact]) -> DigestSnapshot:
-    """The snapshot with every tag of its digest. The repository is complete.
+    """The snapshot with every tag of its digest. `listing` must be complete.
 
-    The snapshot is as old as the oldest fact it rests on, and never older than before. When a lookup failed
+    The snapshot is as old as the oldest fact that it uses, and never older than before. When a lookup failed
     after the list was read, and no fact names the digest, the snapshot stays as it is.
     """
     naming = {tag: fact for tag, fact in facts.items() if fact.names(snapshot.key.digest)}

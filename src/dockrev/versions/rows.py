@@ -23,7 +23,7 @@ _DAMAGE = (ValueError, TypeError, OverflowError, InvalidArgument)
 class RowReader(Generic[Parsed]):
     """Reads the rows of a table. A row that cannot be read is logged, and counts as unknown.
 
-    The row stays in the table. It is overwritten when what it says is learned again.
+    The row stays in the table until the same information is learned and stored again.
     `parse` gets JSON and timestamps as text: if the database layer decoded them, one bad row would fail the
     whole query.
     """
@@ -37,11 +37,11 @@ class RowReader(Generic[Parsed]):
 
     @property
     def unreadable(self) -> set[RowKey]:
-        """The rows that could not be read the last time."""
+        """The primary keys of the rows that the last read found damaged."""
         return set(self._unreadable)
 
     def overwritten(self, keys: Iterable[RowKey]) -> None:
-        """These rows were written anew, so they can be read again."""
+        """The caller has overwritten these rows, so they are readable again."""
         self._unreadable.difference_update(keys)
 
     async def read(self, connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Parsed]:
@@ -79,7 +79,7 @@ def _raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def strings(text: str) -> tuple[str, ...]:
     """A JSON list of strings. Raises ValueError for anything else."""
-    found = orjson.loads(text)
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    values = orjson.loads(text)
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ValueError(f"not a list of strings: {text[:80]!r}")
-    return tuple(found)
+    return tuple(values)

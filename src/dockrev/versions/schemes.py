@@ -1,7 +1,7 @@
-"""How one repository numbers its versions, learned from its tags. No I/O.
+"""Learns from the tags of a repository how it numbers its versions. No I/O.
 
-A tag alone can be ambiguous: `20241001` is a day or a build number, `2024.10` a month or a release, `16` a
-major version or the sixteenth build. The other tags of the repository tell.
+A single tag can be ambiguous: `20241001` is a day or a build number, `2024.10` a month or a release, `16` a
+major version or the sixteenth build. The other tags of the repository decide.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,10 @@ _ENOUGH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class RepositoryScheme:
-    """`highest_major`: a single number above it (and the next one) is a build number; None: every one is."""
+    """`highest_major`: a single number greater than this plus one is a build number. None: each one is.
+
+    `schemes`: the repository's own scheme first.
+    """
 
     years: bool = True
     short_years: bool = False
@@ -26,7 +29,6 @@ class RepositoryScheme:
     numeric_revisions: bool = False
     highest_major: int | None = 999
     schemes: tuple[Scheme, ...] = tuple(Scheme)
-    """The repository's own scheme first."""
 
     def version(self, tag: str) -> Version | None:
         reading = read(tag)
@@ -56,7 +58,7 @@ class RepositoryScheme:
 
     @property
     def _numbered(self) -> Scheme:
-        """Of all dotted tags but those of whole years, and of what shortens them: 24 beside 24.04."""
+        """The scheme of dotted numbers that begin with no full year, and of their short forms (24 for 24.04)."""
         return Scheme.CALVER if self.short_years else Scheme.SEMVER
 
     def _of_single(self, number: int) -> Scheme:
@@ -68,43 +70,65 @@ class RepositoryScheme:
 
 
 UNLEARNED: Final = RepositoryScheme()
-"""What most repositories would mean."""
+"""The numbering of most repositories, for a tag without a known repository."""
 
 
 def learn_from(readings: Sequence[Reading]) -> RepositoryScheme:
-    dotted = [one for one in readings if len(one.numbers) > 1 and not one.dashed_date]
-    single = [one.numbers[0] for one in readings if len(one.numbers) == 1]
+    dotted = [reading for reading in readings if len(reading.numbers) > 1 and not reading.dashed_date]
+    single = [reading.numbers[0] for reading in readings if len(reading.numbers) == 1]
     years = _prevails(
-        [one.numbers[0] in _YEARS for one in dotted if one.numbers[0] >= 1000 and not _stamp(one.numbers[0])]
+        [
+            reading.numbers[0] in _YEARS
+            for reading in dotted
+            if reading.numbers[0] >= 1000 and not _stamp(reading.numbers[0])
+        ]
     )
-    plain = [one for one in dotted if not (_stamp(one.numbers[0]) or (years and one.numbers[0] in _YEARS))]
+    plain = [
+        reading
+        for reading in dotted
+        if not (_stamp(reading.numbers[0]) or (years and reading.numbers[0] in _YEARS))
+    ]
     short = [_short_day(number) for number in single if 10**5 <= number < 10**6]
     learned = RepositoryScheme(
         years=years,
         short_years=_are_short_years(plain),
-        days=_prevails([_stamp(one.numbers[0]) for one in readings if 10**7 <= one.numbers[0] < 10**8]),
+        days=_prevails(
+            [_stamp(reading.numbers[0]) for reading in readings if 10**7 <= reading.numbers[0] < 10**8]
+        ),
         short_days=len(short) >= _ENOUGH and all(short),
-        numeric_revisions=sum(bool(one.loose) and not one.pre for one in readings) > 1,
-        highest_major=max((one.numbers[0] for one in plain), default=None),
+        numeric_revisions=sum(bool(reading.loose) and not reading.pre for reading in readings) > 1,
+        highest_major=max((reading.numbers[0] for reading in plain), default=None),
     )
     return _ranked(learned, readings)
 
 
 def learn(tags: Iterable[str]) -> RepositoryScheme:
-    """From all tags of a repository, or as many of them as are known."""
+    """Learns from all known tags of a repository."""
     return learn_from([reading for tag in tags if (reading := read(tag))])
 
 
 def learn_from_one_digest(readings: Sequence[Reading]) -> RepositoryScheme:
-    """From the tags of one image. 18.0-20241108 beside 18.0 is no pre-release of it: they are the same."""
-    learned, plain = learn_from(readings), {replace(one, tag="", padded=False) for one in readings}
-    repeated = any(one.loose and not one.pre and replace(one, loose=()) in plain for one in plain)
+    """Learns from the tags of one image.
+
+    If 18.0-20241108 and 18.0 name the same image, then 20241108 is a revision and no pre-release.
+    """
+    learned = learn_from(readings)
+    plain = {replace(reading, tag="", padded=False) for reading in readings}
+    repeated = any(
+        reading.loose and not reading.pre and replace(reading, loose=()) in plain for reading in plain
+    )
     return replace(learned, numeric_revisions=learned.numeric_revisions or repeated)
 
 
 def _ranked(learned: RepositoryScheme, readings: Iterable[Reading]) -> RepositoryScheme:
-    """Projects move from numbers to years, hardly ever back: several years outrank any count of numbers."""
-    months = sum(len(one.numbers) > 1 and learned.version_of(one).scheme is Scheme.CALVER for one in readings)
+    """Puts calendar versions first when the repository has several.
+
+    Projects change from semantic to calendar versions, and hardly ever back.
+    """
+    months = sum(
+        len(reading.numbers) > 1 and learned.version_of(reading).scheme is Scheme.CALVER
+        for reading in readings
+    )
     if months < _ENOUGH:
         return learned
     ranked = (Scheme.CALVER, *(scheme for scheme in Scheme if scheme is not Scheme.CALVER))
@@ -112,31 +136,31 @@ def _ranked(learned: RepositoryScheme, readings: Iterable[Reading]) -> Repositor
 
 
 def _prevails(signs: Sequence[bool]) -> bool:
-    """A few exceptions do not refute what nearly all tags say."""
+    """At least nine of ten signs are true: a few exceptions do not count."""
     return sum(signs) * 10 >= len(signs) * 9
 
 
 def _stamp(number: int) -> bool:
-    """A day, perhaps with hours, minutes and seconds: 20241013, 202410131334."""
+    """A day, optionally with hours, minutes and seconds: 20241013, 202410131334."""
     digits = str(number)
     return len(digits) in {8, 10, 12, 14} and is_day(int(digits[:8]))
 
 
 def _short_day(number: int) -> bool:
-    """241013"""
+    """A day such as 241013."""
     return is_day(20_000_000 + number)
 
 
 def _are_short_years(dotted: Iterable[Reading]) -> bool:
-    """24.04, 24.10: one answer for all of them, or a repository would fall apart into two lines.
+    """Are 24.04 and 24.10 years and months? One answer for all tags keeps them in one line.
 
-    Every first and second number counts once, however many tags begin with them. One that is no month
-    (23.0, 4.13) refutes the calendar, unless nearly all are months and written as such.
+    Every pair of first and second number counts once, however many tags begin with it. A pair that is no
+    month (23.0, 4.13) rules the calendar out, unless nearly all pairs are months with a leading zero.
     """
     padded: dict[tuple[int, int], bool] = {}
-    for one in dotted:
-        pair = one.numbers[0], one.numbers[1]
-        padded[pair] = padded.get(pair, False) or one.padded
+    for reading in dotted:
+        pair = reading.numbers[0], reading.numbers[1]
+        padded[pair] = padded.get(pair, False) or reading.padded
     months = [_is_month(*pair) for pair in padded]
     if not any(sign and _is_month(*pair) for pair, sign in padded.items()):
         return False
@@ -146,7 +170,7 @@ def _are_short_years(dotted: Iterable[Reading]) -> bool:
 
 
 def _is_month(year: int, month: int) -> bool:
-    """24.04"""
+    """The numbers of a tag such as 24.04."""
     return 4 <= year <= 99 and 1 <= month <= 12
 
 

@@ -1,4 +1,4 @@
-"""The image of a service: what version inference has to know of it. No I/O."""
+"""The image of a service, as version inference needs it. No I/O."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ from dockrev.versions.tags import is_strict_semver
 class ServiceImage:
     """`current` is the digest that runs, `candidate` the one that the registry offers instead.
 
-    `platform`: of the host of the service.
-    `labels`: what the local image says of its own version (`org.opencontainers.image.version`).
-    `checked`: False for a service that no check asks about. It shows no version, and no lookup is made for it
-    until the operator asks.
+    `platform`: the platform of the service's host.
+    `labels`: the version labels of the local image (`org.opencontainers.image.version`).
+    `checked`: False for a service that checks skip. It shows no version, and gets no lookup until the
+    operator orders one.
     """
 
     service_id: str
@@ -31,12 +31,12 @@ class ServiceImage:
 
     @property
     def digests(self) -> tuple[Digest, ...]:
-        """The candidate first: what its lookup learns usually answers the lookup of the current digest."""
+        """The candidate comes first, because its lookup usually answers the one of the current digest too."""
         return tuple(dict.fromkeys(digest for digest in (self.candidate, self.current) if digest))
 
     @property
     def needs_inference(self) -> bool:
-        """A strict semantic version as the tag is the version already."""
+        """False when the tag is a strict semantic version: then the version is known already."""
         return self.checked and bool(self.digests) and not is_strict_semver(self.tag)
 
     def key(self, digest: Digest) -> DigestKey:

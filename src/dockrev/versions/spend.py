@@ -37,7 +37,7 @@ class SpendStore:
         counter.restore(count for count in saved if count.hour >= first_hour(now))
 
     async def save(self, counter: RequestCounter) -> None:
-        """Writes what changed since the last save. Deletes what is more than two days older than that.
+        """Writes the counts that changed since the last save, and deletes counts that are two days older.
 
         When it raises StorageError, the next call saves the same counts again.
         """

@@ -1,4 +1,4 @@
-"""Is the version of a service known, and which lookups does it need? No I/O."""
+"""Decides whether the version of a service is known, and which lookups it needs. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from dockrev.versions.tags import resolved
 
 STALE_AFTER = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=10)
-"""A lookup that failed, or spent its budget before it found a version, is repeated after this time."""
+"""A lookup that failed, or that used up its budget before it found a version, is repeated after this time."""
 
 
 class InferenceStatus(StrEnum):
@@ -23,7 +23,7 @@ NOT_REQUIRED = "not_required"
 
 @dataclass(frozen=True, slots=True)
 class InferenceState:
-    """`reason` is a word of the API: why a lookup is pending, or why there is no version."""
+    """`reason` is shown by the API: why a lookup is pending, or why there is no version."""
 
     status: InferenceStatus
     reason: str | None = None
@@ -38,9 +38,10 @@ class InferenceState:
 def inference_of(
     image: ServiceImage | None, knowledge: VersionKnowledge, now: datetime
 ) -> tuple[InferenceState, tuple[Lookup, ...]]:
-    """None: the image reference of the service cannot be read. The caller enqueues the lookups.
+    """Returns the state and the lookups that the caller has to enqueue.
 
-    A lookup that waits already is among them when it waits for a less urgent reason: it moves ahead.
+    `image` is None when the image reference of the service cannot be read. The lookups include those that
+    wait already for a less urgent reason, so that they move ahead.
     """
     if image is None or not image.needs_inference:
         return InferenceState(InferenceStatus.READY, NOT_REQUIRED), ()
@@ -63,7 +64,7 @@ def inference_of(
 
 
 def lookup_reason(snapshot: DigestSnapshot | None, tag: str, now: datetime) -> InferenceReason | None:
-    """Why a service with this tag needs a new lookup. None: the snapshot is good enough."""
+    """Why a service with this tag needs a new lookup. None: the snapshot is recent enough."""
     if snapshot is None:
         return InferenceReason.CACHE_MISS
     age = now - snapshot.checked_at

@@ -22,7 +22,7 @@ from dockrev.versions.models import (
     TagListing,
     VersionKnowledge,
 )
-from dockrev.versions.observe import Observation, ObservationWriter, Readers
+from dockrev.versions.observe import Observation, Readers, store_observation
 from dockrev.versions.rows import RowReader
 from dockrev.versions.tables import (
     digest_snapshots,
@@ -60,13 +60,13 @@ class VersionStore:
         self.revision = 0
 
     async def known(self, digests: Iterable[tuple[str, Digest]]) -> VersionKnowledge:
-        """What is known of these digests, each with its `ImageRef.repository`. Asks no registry."""
-        wanted = set(digests)
+        """Loads what is stored about pairs of a repository (`ImageRef.repository`) and a digest."""
+        keys = set(digests)
         tags: defaultdict[tuple[str, Digest], list[str]] = defaultdict(list)
         snapshots: dict[DigestKey, DigestSnapshot] = {}
         tasks: dict[DigestKey, InferenceTask] = {}
         async with self._database.read() as connection:
-            for batch in batches(digest for _, digest in wanted):
+            for batch in batches(digest for _, digest in keys):
                 for fact in await self._facts.read(connection, tag_facts.c.digest.in_(batch)):
                     tags[(fact.repository, fact.digest)].append(fact.tag)
                 for snapshot in await self._snapshots.read(connection, digest_snapshots.c.digest.in_(batch)):
@@ -74,42 +74,42 @@ class VersionStore:
                 for task in await self._tasks.read(connection, inference_tasks.c.digest.in_(batch)):
                     tasks[task.key] = task
         return VersionKnowledge(
-            {key: tuple(names) for key, names in tags.items() if key in wanted},
-            {key: one for key, one in snapshots.items() if (key.repository, key.digest) in wanted},
-            {key: one for key, one in tasks.items() if (key.repository, key.digest) in wanted},
+            {key: tuple(names) for key, names in tags.items() if key in keys},
+            {key: snapshot for key, snapshot in snapshots.items() if (key.repository, key.digest) in keys},
+            {key: task for key, task in tasks.items() if (key.repository, key.digest) in keys},
         )
 
     async def facts(self, repository: str) -> dict[str, TagFact]:
-        """By tag."""
+        """The facts of a repository by tag."""
         async with self._database.read() as connection:
-            found = await self._facts.read(connection, tag_facts.c.repository == repository)
-        return {fact.tag: fact for fact in found}
+            facts = await self._facts.read(connection, tag_facts.c.repository == repository)
+        return {fact.tag: fact for fact in facts}
 
     async def listing(self, repository: str) -> TagListing | None:
         async with self._database.read() as connection:
-            found = await self._listings.read(connection, repository_tags.c.repository == repository)
-        return found[0] if found else None
+            rows = await self._listings.read(connection, repository_tags.c.repository == repository)
+        return rows[0] if rows else None
 
     async def unknown_tags(self) -> dict[str, int]:
-        """By repository: the number of tags whose content is unknown. Only repositories with a tag list."""
+        """By repository: the number of tags whose digest is unknown. Holds only repositories with a tag list."""
         counting = select(tag_facts.c.repository, func.count().label("known")).group_by(
             tag_facts.c.repository
         )
         async with self._database.read() as connection:
             listings = await self._listings.read(connection)
             known = {row.repository: row.known for row in await connection.execute(counting)}
-        damaged = {of for of, _ in self._facts.unreadable}
+        damaged = {repository for repository, _ in self._facts.unreadable}
         return {
-            one.repository: 0
-            if one.complete_at and one.repository not in damaged
-            else max(1, len(one.names) - known.get(one.repository, 0))
-            for one in listings
+            listing.repository: 0
+            if listing.complete_at and listing.repository not in damaged
+            else max(1, len(listing.names) - known.get(listing.repository, 0))
+            for listing in listings
         }
 
     async def snapshot(self, key: DigestKey) -> DigestSnapshot | None:
         async with self._database.read() as connection:
-            found = await self._snapshots.read(connection, digest_snapshots.c.digest == key.digest)
-        return next((one for one in found if one.key == key), None)
+            snapshots = await self._snapshots.read(connection, digest_snapshots.c.digest == key.digest)
+        return next((snapshot for snapshot in snapshots if snapshot.key == key), None)
 
     async def snapshots(self) -> list[DigestSnapshot]:
         async with self._database.read() as connection:
@@ -123,11 +123,11 @@ class VersionStore:
         """
         readers = Readers(self._facts, self._listings, self._snapshots)
         async with self._database.write() as connection:
-            learned = await ObservationWriter(connection, readers, observation).learn()
+            result = await store_observation(connection, readers, observation)
             if done is not None:
                 await forget(connection, done)
-        self.revision += learned.changed
-        return learned.listing
+        self.revision += result.changed
+        return result.listing
 
     async def delete_before(self, moment: datetime) -> int:
         """Deletes snapshots older than `moment`, and old facts of repositories without snapshots.
@@ -149,8 +149,8 @@ class VersionStore:
 
     async def last_retention(self) -> RetentionRun | None:
         async with self._database.read() as connection:
-            found = await self._retention.read(connection, retention_runs.c.subject == _SNAPSHOTS)
-        return found[0] if found else None
+            runs = await self._retention.read(connection, retention_runs.c.subject == _SNAPSHOTS)
+        return runs[0] if runs else None
 
     async def record_retention(self, run: RetentionRun) -> None:
         row = {

@@ -1,7 +1,7 @@
-"""Which tags are versions, and which is newer. Pure: tags in, tags out.
+"""Decides which tags are versions, and which of two versions is newer. No I/O.
 
 Tags are compared only within one *line*: the same scheme, prefix and family. `16.3-alpine` is neither newer
-nor older than `16.4`, and `2024.10.1` neither than `0.118.5`.
+nor older than `16.4`. The same holds for `2024.10.1` and `0.118.5`.
 """
 
 import re
@@ -47,55 +47,69 @@ __all__ = [
 
 
 def is_strict_semver(tag: str) -> bool:
-    """The contract's rule: an optional `v` and a full semver.org 2.0.0 version. It needs no inference."""
+    """An optional `v` and a full semver.org 2.0.0 version. Such a tag needs no inference."""
     return semver.Version.is_valid(tag.removeprefix("v"))
 
 
 def parse_version(tag: str) -> Version | None:
-    """As most repositories would mean it; `learn(tags).version(tag)` knows better. None for no version."""
+    """Reads a tag as most repositories mean it. None: the tag is no version.
+
+    `learn(tags).version(tag)` is more exact, because it considers the other tags of the repository.
+    """
     return UNLEARNED.version(tag)
 
 
 def newest_first(tags: Iterable[str], like: str | None = None) -> list[str]:
-    """All the tags: versions of the family of `like`, other versions, then the others, signatures last.
+    """Sorts tags: versions of the family of `like`, other versions, other tags, and signatures last.
 
-    Within a line the newest comes first and, of equally new ones, the most specific. A single architecture's
-    versions come after all others, unless `like` is one.
+    Within a line the newest comes first and, of equally new ones, the most specific. Versions for a single
+    architecture come after all others, unless `like` names the same one.
     """
     unique = list(dict.fromkeys(tags))
     readings = {tag: reading for tag in unique if (reading := read(tag))}
     scheme = learn_from(list(readings.values()))
     versions = [scheme.version_of(reading) for reading in readings.values()]
-    ordered = [one.tag for one in _by_line(versions, scheme, like or "", attrgetter("order"))]
+    ordered = [version.tag for version in _by_line(versions, scheme, like or "", attrgetter("order"))]
     others = sorted((tag for tag in unique if tag not in readings), reverse=True)
     return ordered + sorted(others, key=is_artifact)
 
 
 def display_order(tags: Iterable[str]) -> list[str]:
-    """What parses as a semantic version first, newest first, `1` and `1.2` padded; the rest from z to a."""
+    """Semantic versions first, the newest at the head, then all other tags from z to a.
+
+    `1` and `1.2` count as 1.0.0 and 1.2.0.
+    """
     return sorted(set(tags), key=lambda tag: (*_coerced(tag), tag), reverse=True)
 
 
 def resolved(tags: Iterable[str], raw_tag: str) -> list[str]:
-    """The version tags among those of one digest, the best to show first, without the raw tag itself.
+    """The version tags among the tags of one digest, without the raw tag. The best one to show comes first.
 
-    A full semantic version always counts; of other tags only the most specific of each line do. What
-    belongs to the raw tag's family leads: 1.2.3-alpine for `alpine` and `1-alpine`, 1.2.3 for `latest`."""
+    A full semantic version always counts. Of all other tags, only the most specific one of each line counts.
+    Tags of the raw tag's family come first: 1.2.3-alpine for `alpine` and `1-alpine`, 1.2.3 for `latest`.
+    """
     readings = [reading for tag in dict.fromkeys(tags) if (reading := read(tag))]
     learned = learn_from_one_digest(readings)
     versions = [learned.version_of(reading) for reading in readings if reading.tag != raw_tag]
-    others = shortened(versions) | flavours(versions) | _outdone(versions)
-    telling = [one for one in versions if is_strict_semver(one.tag) or one.tag not in others]
-    return [one.tag for one in _by_line(telling, learned, raw_tag, _spelled_like(raw_tag))]
+    unspecific = shortened(versions) | flavours(versions) | _less_specific(versions)
+    shown = [
+        version for version in versions if is_strict_semver(version.tag) or version.tag not in unspecific
+    ]
+    return [version.tag for version in _by_line(shown, learned, raw_tag, _spelled_like(raw_tag))]
 
 
-def _outdone(versions: Iterable[Version]) -> set[str]:
-    """Of one digest, flavours set nothing apart: beside 21.0.5_11-jdk, 21 is no version."""
+def _less_specific(versions: Iterable[Version]) -> set[str]:
+    """The tags of one digest whose numbers another tag continues: 21 beside 21.0.5_11-jdk.
+
+    The flavour does not matter here, because all tags name the same image.
+    """
     longer = {
-        (one.scheme, one.prefix, one.numbers[:end]) for one in versions for end in range(len(one.numbers))
+        (version.scheme, version.prefix, version.numbers[:end])
+        for version in versions
+        for end in range(len(version.numbers))
     }
-    plain = (one for one in versions if not one.pre and not one.revision)
-    return {one.tag for one in plain if (one.scheme, one.prefix, one.numbers) in longer}
+    plain = (version for version in versions if not version.pre and not version.revision)
+    return {version.tag for version in plain if (version.scheme, version.prefix, version.numbers) in longer}
 
 
 def _by_line(
@@ -104,26 +118,29 @@ def _by_line(
     like: str,
     key: Callable[[Version], Any],
 ) -> list[Version]:
-    """Lines by what they have in common with `like`; within one the newest first."""
-    wanted = variants(like)
+    """Sorts lines by how well they fit `like`, and the versions of a line by `key`, the highest first."""
+    preferred = variants(like)
     lines: dict[Line, list[Version]] = {}
     for version in versions:
         lines.setdefault(version.line, []).append(version)
 
     def rank(line: Line) -> tuple[object, ...]:
-        one = lines[line][0]
-        known = one.variant in wanted
-        place = wanted.index(one.variant) if known else len(wanted)
-        foreign = one.single_architecture and not known
-        return (foreign, place, scheme.schemes.index(one.scheme), bool(one.prefix), -len(lines[line]), line)
+        first = lines[line][0]
+        matches = first.variant in preferred
+        place = preferred.index(first.variant) if matches else len(preferred)
+        foreign = first.single_architecture and not matches
+        by_scheme = scheme.schemes.index(first.scheme)
+        return (foreign, place, by_scheme, bool(first.prefix), -len(lines[line]), line)
 
-    return [one for line in sorted(lines, key=rank) for one in sorted(lines[line], key=key, reverse=True)]
+    return [
+        version for line in sorted(lines, key=rank) for version in sorted(lines[line], key=key, reverse=True)
+    ]
 
 
 def variants(like: str) -> list[str]:
-    """What families a tag asks for, best first: `stable-alpine` for its own name, then alpine, then none.
+    """The families that fit a tag, the best first: for `stable-alpine` its own name, then alpine, then none.
 
-    `iron-slim` is of the family `slim`, for all that its first word may be a release's name.
+    `iron-slim` fits the family `slim` too, because its first word may be the name of a release.
     """
     if version := UNLEARNED.version(like):
         return list(dict.fromkeys((version.variant, version.kind[1], "")))
@@ -134,24 +151,26 @@ def variants(like: str) -> list[str]:
 
 
 def _spelled_like(raw_tag: str) -> Callable[[Version], tuple[Age, int, bool, bool, str]]:
-    """By age, then by how much is said; of equals those last that read like the raw tag."""
-    asked = UNLEARNED.version(raw_tag)
-    plain = asked is not None and not raw_tag.startswith("v")
+    """A sort key: by age, then by the count of numbers, then by how much the spelling is like the raw tag."""
+    raw_version = UNLEARNED.version(raw_tag)
+    plain = raw_version is not None and not raw_tag.startswith("v")
     based = names_base(raw_tag)
 
-    def key(one: Version) -> tuple[Age, int, bool, bool, str]:
-        return (one.age, len(one.numbers), bool(one.base) == based, one.tag.startswith("v") != plain, one.tag)
+    def key(version: Version) -> tuple[Age, int, bool, bool, str]:
+        same_base = bool(version.base) == based
+        same_v = version.tag.startswith("v") != plain
+        return (version.age, len(version.numbers), same_base, same_v, version.tag)
 
     return key
 
 
 def _coerced(tag: str) -> tuple[object, ...]:
     try:
-        found = semver.Version.parse(tag.removeprefix("v"), optional_minor_and_patch=True)
+        version = semver.Version.parse(tag.removeprefix("v"), optional_minor_and_patch=True)
     except ValueError:
         return (False,)
-    identifiers = tuple(_identifier(part) for part in (found.prerelease or "").split(".") if part)
-    return (True, found.major, found.minor, found.patch, not identifiers, identifiers)
+    identifiers = tuple(_identifier(part) for part in (version.prerelease or "").split(".") if part)
+    return (True, version.major, version.minor, version.patch, not identifiers, identifiers)
 
 
 def _identifier(part: str) -> Identifier:

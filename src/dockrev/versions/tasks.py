@@ -37,14 +37,14 @@ inference_tasks = Table(
 
 
 class TaskStore:
-    """Does not store progress: it means nothing to the next process."""
+    """Does not store progress, because the next process starts the lookup again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._reader = task_reader()
 
     async def load(self) -> list[InferenceTask]:
-        """The oldest first."""
+        """Returns the stored tasks, the oldest first."""
         async with self._database.read() as connection:
             return sorted(await self._reader.read(connection), key=lambda task: task.enqueued_at)
 
@@ -56,7 +56,7 @@ class TaskStore:
 
 
 async def forget(connection: AsyncConnection, key: DigestKey) -> None:
-    """Part of the caller's transaction: a task ends together with what it found."""
+    """Runs in the caller's transaction, so that a task ends together with the write of its result."""
     table = inference_tasks.c
     await connection.execute(
         delete(inference_tasks).where(

@@ -1,4 +1,4 @@
-"""A tag that names a version, and when two of them can be compared. No I/O."""
+"""Versions, and which of them can be compared. No I/O."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ _ARCHITECTURE: Final = re.compile(
 
 
 class Scheme(StrEnum):
-    """How the numbers of a tag count. SEMVER stands for any dotted numbers, four parts too."""
+    """What the numbers of a tag mean. SEMVER covers all dotted numbers, also with four parts."""
 
     SEMVER = "semver"
     CALVER = "calver"
@@ -26,18 +26,16 @@ class Scheme(StrEnum):
 
 
 Age = tuple[tuple[int, ...], tuple[int, tuple[Identifier, ...]], tuple[int, ...]]
-
-
 Line = tuple[Scheme, str, str]
 Kind = tuple[Scheme, str]
 Form = tuple[Kind, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool]
-"""The last: it is a pre-release."""
+"""Kind, numbers, revision, base, and whether it is a pre-release."""
 
 
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """A tag that names a version. Comparing across lines raises TypeError; ask `comparable` first."""
+    """A tag that names a version. Comparing versions of different lines raises TypeError: see `comparable`."""
 
     tag: str
     scheme: Scheme
@@ -54,13 +52,13 @@ class Version:
 
     @property
     def variant(self) -> str:
-        """Prefix and family as one name, without words that set nothing apart (`version-`, `RELEASE.`)."""
+        """Prefix and family as one name, without words that mean nothing (`version-`, `RELEASE.`)."""
         words = filter(sets_apart, self.prefix.split("-"))
         return "-".join(filter(None, (*words, self.family)))
 
     @property
     def kind(self) -> Kind:
-        """`stable-6` is of one kind with 6.5.55, and `alpine-7.0` with 7.0.5-alpine."""
+        """`stable-6` and 6.5.55 are of the same kind, and so are `alpine-7.0` and 7.0.5-alpine."""
         if not self.prefix:
             return (self.scheme, self.family)
         words = (word for word in self.prefix.split("-") if sets_apart(word) and not is_channel(word))
@@ -72,7 +70,7 @@ class Version:
 
     @property
     def single_architecture(self) -> bool:
-        """It repeats another tag for one architecture."""
+        """The tag names an image for one architecture only, such as amd64-1.2.3."""
         return any(_ARCHITECTURE.fullmatch(part) for part in (self.prefix, self.family))
 
     def comparable(self, other: "Version") -> bool:
@@ -83,9 +81,10 @@ class Version:
         return (self.kind, self.numbers, self.revision, self.base, bool(self.pre))
 
     def shorter_forms(self) -> Iterator[Form]:
-        """What moves on to its successors: `1-alpine`, `1.27-alpine3.20`, ... for 1.27.2-alpine3.20.
+        """The forms of moving tags that may name this version: `1-alpine`, `1.27-alpine3.20`, ... for
+        1.27.2-alpine3.20, and `stable-6` for 6.5.55.
 
-        So does `stable-6`, of 6.5.55. Of a pre-release also `3.14-rc`, which names 3.14.0a1 and 3.14.0rc2.
+        A pre-release such as 3.14.0a1 also has the form of `3.14-rc`.
         """
         kind = self.kind
         for base in {self.base, ()}:
@@ -99,23 +98,23 @@ class Version:
 
     @property
     def may_move(self) -> bool:
-        """`1.27` and `3.14-rc` may; a pre-release with a number of its own stands."""
+        """`1.27` and `3.14-rc` may move. A pre-release with its own number, such as rc2, does not."""
         return len(self.pre) < 2
 
     @property
     def follows(self) -> bool:
-        """`2022-latest` moves on with every release of 2022."""
+        """The tag has the word `latest`: `2022-latest` moves on with every release of 2022."""
         return "latest" in re.split("[-_]", self.tag.lower())
 
     @property
     def age(self) -> Age:
-        """Older first. Equal for tags that name the same release: 1.2 and v1.2.0."""
+        """A sort key, older first. 1.2 and v1.2.0 have the same age, because they name the same release."""
         released = (0, self.pre) if self.pre else (1, ())
         return (_trimmed(self.numbers), released, self.revision)
 
     @property
     def order(self) -> tuple[Age, int, tuple[int, ...], str]:
-        """By age; of equals the less specific first, and the spelling decides last."""
+        """A sort key: by age, then the less specific first, then by spelling."""
         return (self.age, len(self.numbers), self.base, self.tag)
 
     def __eq__(self, other: object) -> bool:
@@ -131,27 +130,31 @@ class Version:
 
 
 def shortened(versions: Collection[Version]) -> frozenset[str]:
-    """The tags that do not name one version, since others begin with them: `1` and `1.27` beside `1.27.2`.
+    """The tags that do not name one version, because a longer tag exists: `1` and `1.27` beside `1.27.2`.
 
-    Nor do those that say that they move.
+    Tags with the word `latest` are among them.
     """
     shorter = {form for version in versions for form in version.shorter_forms()}
-    return frozenset(one.tag for one in versions if one.follows or (one.may_move and one.form in shorter))
+    return frozenset(
+        version.tag
+        for version in versions
+        if version.follows or (version.may_move and version.form in shorter)
+    )
 
 
 def flavours(versions: Collection[Version]) -> frozenset[str]:
-    """The tags that say what others are built for: `nanoserver-1809` beside `8.0.1-nanoserver-1809`."""
-    prefixed = {one.tag for one in versions if one.prefix}
+    """The tags that only name the base of other tags: `nanoserver-1809` beside `8.0.1-nanoserver-1809`."""
+    prefixed = {version.tag for version in versions if version.prefix}
     return frozenset(
-        behind
-        for one in versions
-        for before, behind in _parts(one.tag)
-        if behind in prefixed and read(before) is not None
+        after
+        for version in versions
+        for before, after in _splits(version.tag)
+        if after in prefixed and read(before) is not None
     )
 
 
 def successors(version: Version) -> list[str]:
-    """The tags under which the next release is likely to appear: 1.27.3, 1.28.0 and 2.0.0 after 1.27.2."""
+    """The likely tags of the next release: 1.27.3, 1.28.0 and 2.0.0 after 1.27.2."""
     written = ".".join(map(str, version.numbers))
     if len(version.numbers) != 3 or version.pre or version.revision or version.tag.count(written) != 1:
         return []
@@ -160,7 +163,8 @@ def successors(version: Version) -> list[str]:
     return [version.tag.replace(written, each) for each in following]
 
 
-def _parts(tag: str) -> Iterator[tuple[str, str]]:
+def _splits(tag: str) -> Iterator[tuple[str, str]]:
+    """The parts of the tag before and after each hyphen."""
     dash = tag.find("-")
     while dash != -1:
         yield tag[:dash], tag[dash + 1 :]
@@ -168,7 +172,7 @@ def _parts(tag: str) -> Iterator[tuple[str, str]]:
 
 
 def _trimmed(numbers: tuple[int, ...]) -> tuple[int, ...]:
-    """1, 1.0 and 1.0.0 are equally new."""
+    """Drops zeros at the end, so that 1, 1.0 and 1.0.0 are equally new."""
     end = len(numbers)
     while end > 1 and numbers[end - 1] == 0:
         end -= 1
