@@ -84,7 +84,6 @@ class Inference:
         state = TagState(self._full(repository), tag, Digest(digest), self._clock.now())
         async with self._database.write() as connection:
             await self._images.record(connection, [state], ())
-        self._images.changed()
 
     def run(
         self,

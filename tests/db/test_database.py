@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from dockrev.db.database import Database
+from dockrev.db.database import Database, after_commit
 from dockrev.db.lock import only_server
 from dockrev.errors import StorageError
 
@@ -76,6 +76,23 @@ async def test_a_write_that_raises_is_undone_whole(database: Database) -> None:
     assert await names(database) == []
     await add(database, "b")
     assert await names(database) == ["b"]
+
+
+async def test_a_callback_runs_after_the_commit_and_not_after_a_rollback(database: Database) -> None:
+    seen: list[str] = []
+
+    async def write_and_fail() -> None:
+        async with database.write() as connection:
+            after_commit(connection, lambda: seen.append("rolled back"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await write_and_fail()
+    async with database.write() as connection:
+        after_commit(connection, lambda: seen.append("committed"))
+        assert not seen
+    await add(database, "a")
+    assert seen == ["committed"]
 
 
 async def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:

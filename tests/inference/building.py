@@ -174,7 +174,6 @@ class Engine:
         state = TagState(self.repository(path), tag, content, self.clock.now())
         async with self.database.write() as connection:
             await self.images.record(connection, [state], known)
-        self.images.changed()
 
     @property
     def asked(self) -> int:

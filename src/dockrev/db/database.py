@@ -3,7 +3,7 @@
 import asyncio
 import os.path
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from dockrev.errors import StorageError
 
 _BUSY_TIMEOUT_MS = 5000
 _READERS = 4
+_AFTER_COMMIT = "dockrev.after_commit"
 
 
 class Database:
@@ -71,9 +72,21 @@ class Database:
         What is committed survives the end of the process; if `durable`, also a power cut right after.
         """
         writer = self._durable_writer if durable else self._writer
+        callbacks: list[Callable[[], None]] = []
         with storage_errors(self.path):
             async with self._one_writer, writer.begin() as connection:
+                connection.info[_AFTER_COMMIT] = callbacks
                 yield connection
+        for callback in callbacks:
+            callback()
+
+
+def after_commit(connection: AsyncConnection, callback: Callable[[], None]) -> None:
+    """Calls `callback` after the commit of the transaction, and never when it is rolled back.
+
+    `connection` must be one of `Database.write`. The callback must not raise.
+    """
+    connection.info[_AFTER_COMMIT].append(callback)
 
 
 def _engine(

@@ -1,1 +1,1 @@
-"""Candidates that nobody wants to hear of."""
+"""Rules that silence candidates."""

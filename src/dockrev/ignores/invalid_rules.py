@@ -1,4 +1,4 @@
-"""Logs rules of older releases that match nothing any more. Only the operator can repair them."""
+"""Logs rules of older releases that cannot match anything now. Only the operator can repair them."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""Which rule silences a candidate. No I/O; asked each time a candidate is shown."""
+"""Finds the rule that silences a candidate, each time the candidate is shown. No I/O."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -11,9 +11,9 @@ from dockrev.oci.ref import MAX_TAG_LENGTH
 
 
 def first_match(rules: Iterable[IgnoreRule], tag: str, versions: Sequence[str]) -> IgnoreMatch | None:
-    """The newest enabled rule that fits the candidate's tag or a version inferred for it.
+    """The newest enabled rule that fits the candidate's tag or one of its version tags.
 
-    `rules`: those of the candidate's service, in any order.
+    `rules`: the rules of the candidate's service, in any order.
     """
     newest_first = sorted(rules, key=lambda rule: (rule.created_at, rule.id), reverse=True)
     matches = (_match(rule, (tag, *versions)) for rule in newest_first if rule.enabled)

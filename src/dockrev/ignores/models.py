@@ -25,7 +25,7 @@ class IgnoreRule:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreMatch:
-    """A rule, and the tag of the candidate that it fits."""
+    """A rule, and the tag or version of the candidate that it fits."""
 
     rule: IgnoreRule
     tag: str

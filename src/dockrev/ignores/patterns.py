@@ -1,4 +1,4 @@
-"""Compiles regular expressions of users with RE2: a search takes linear time. No I/O."""
+"""Compiles the operator's regular expressions with RE2, so that a search takes linear time. No I/O."""
 
 from typing import Any, Final, Protocol
 
@@ -6,17 +6,17 @@ import re2  # type: ignore[import-untyped]  # it has no stubs
 
 MAX_PATTERN_LENGTH: Final = 500
 _MAX_BYTES: Final = 256 * 1024
-"""For one compiled pattern; a thousand rules may be compiled at once."""
+"""The limit for one compiled pattern. A thousand patterns may be in memory at the same time."""
 
 
 class Pattern(Protocol):
-    """What is used of RE2."""
+    """The part of RE2's interface that Dockrev uses."""
 
     def search(self, text: str) -> object | None: ...
 
 
 def compiled(pattern: str) -> Pattern:
-    """Raises ValueError, with RE2's own words, for what it does not take."""
+    """Raises ValueError with RE2's message when RE2 refuses the pattern."""
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise ValueError(f"longer than {MAX_PATTERN_LENGTH} characters")
     try:
@@ -33,8 +33,8 @@ def _words(text: str | bytes) -> str:
 def _options() -> Any:
     options = re2.Options()
     options.max_mem = _MAX_BYTES
-    options.log_errors = False  # it would write the pattern to stderr
-    options.never_capture = True  # only whether it matches counts, and groups cost time
+    options.log_errors = False  # otherwise RE2 writes the pattern to stderr
+    options.never_capture = True  # rules need no groups, and groups cost time
     return options
 
 

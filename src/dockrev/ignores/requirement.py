@@ -25,7 +25,7 @@ _COMPARATOR: Final = re.compile(
 
 
 def version_of(tag: str) -> Version | None:
-    """One leading `v` is dropped, `1` and `1.2` are padded with zeros."""
+    """Drops one leading `v` and reads `1` and `1.2` as 1.0.0 and 1.2.0. None: the tag is no version."""
     try:
         return Version.parse(tag.strip().removeprefix("v"), optional_minor_and_patch=True)
     except ValueError:
@@ -34,7 +34,7 @@ def version_of(tag: str) -> Version | None:
 
 @dataclass(frozen=True, slots=True)
 class Comparator:
-    """`minor` and `patch` are None where the requirement leaves them open."""
+    """`minor` and `patch` are None when the requirement does not state them."""
 
     operator: str
     major: int
@@ -44,15 +44,15 @@ class Comparator:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        found = _COMPARATOR.fullmatch(text)
-        if found is None:
+        match = _COMPARATOR.fullmatch(text)
+        if match is None:
             raise ValueError(f"not a version requirement: {text!r}")
-        default = "=" if found["any_minor"] or found["any_patch"] else "^"
-        operator = found["operator"] or default
+        default = "=" if match["any_minor"] or match["any_patch"] else "^"
+        operator = match["operator"] or default
         major, minor, patch = (
-            None if part is None else int(part) for part in found.group("major", "minor", "patch")
+            None if part is None else int(part) for part in match.group("major", "minor", "patch")
         )
-        return cls(operator, major or 0, minor, patch, found["pre"] or "")
+        return cls(operator, major or 0, minor, patch, match["pre"] or "")
 
     def matches(self, version: Version) -> bool:
         return _MATCHES[self.operator](self, version)
@@ -62,35 +62,35 @@ class Comparator:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """As many as are given."""
+        """The numbers that the requirement states: one, two or three."""
         return tuple(number for number in (self.major, self.minor, self.patch) if number is not None)
 
     def compared(self, version: Version) -> int:
-        """How the version stands to what is given: below (-1), within (0) or above (1)."""
+        """-1: the version is lower than the stated numbers. 0: they are its beginning. 1: it is higher."""
         own, other = self.numbers, (version.major, version.minor, version.patch)[: len(self.numbers)]
         if own != other:
             return 1 if other > own else -1
-        return 0 if self.patch is None else _compared_pre(version.prerelease or "", self.pre)
+        return 0 if self.patch is None else _compare_prereleases(version.prerelease or "", self.pre)
 
 
-def _compared_pre(one: str, other: str) -> int:
-    return Version(0, 0, 0, one or None).compare(Version(0, 0, 0, other or None))
+def _compare_prereleases(first: str, second: str) -> int:
+    return Version(0, 0, 0, first or None).compare(Version(0, 0, 0, second or None))
 
 
 def _equals(comparator: Comparator, version: Version) -> bool:
-    """A partial version stands for its releases, not for their pre-releases."""
+    """A partial version such as `=1.2` matches the releases of 1.2, but not their pre-releases."""
     return comparator.compared(version) == 0 and (comparator.patch is not None or not version.prerelease)
 
 
 def _is_tilde(comparator: Comparator, version: Version) -> bool:
-    """The same major and, where it is given, minor version; nothing below what is given."""
+    """`~1.2.3`: the same major and minor version, and not lower than 1.2.3. `~1` fixes only the major."""
     same = comparator.numbers[:2] == (version.major, version.minor)[: len(comparator.numbers[:2])]
     released = comparator.patch is not None or not version.prerelease
     return same and released and comparator.compared(version) >= 0
 
 
 def _is_caret(comparator: Comparator, version: Version) -> bool:
-    """Nothing below what is given, and no change in the leftmost number that is not zero."""
+    """`^1.2.3`: not lower than 1.2.3, and the same leftmost number that is not zero."""
     numbers = comparator.numbers
     fixed = _fixed(numbers)
     same = numbers[:fixed] == (version.major, version.minor, version.patch)[:fixed]
@@ -98,7 +98,7 @@ def _is_caret(comparator: Comparator, version: Version) -> bool:
 
 
 def _fixed(numbers: Sequence[int]) -> int:
-    """How many numbers a caret holds: up to the leftmost that is not zero."""
+    """How many numbers a caret fixes: up to the leftmost number that is not zero."""
     return next((place + 1 for place, number in enumerate(numbers) if number), len(numbers))
 
 
@@ -117,7 +117,10 @@ Release = tuple[int, ...]
 
 
 def _releases(comparator: Comparator) -> tuple[Release, Release | None]:
-    """From the first that a comparator takes to the first above it that it does not; None: there is none."""
+    """The range of releases that a comparator matches: the first one, and the first one above the range.
+
+    None: the range has no upper end.
+    """
     numbers = comparator.numbers
     start, end = _padded(numbers), _next(numbers)
     ranges: Mapping[str, tuple[Release, Release | None]] = {
@@ -142,7 +145,7 @@ def _next(numbers: Release) -> Release:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """No comparator at all is `*`: every release."""
+    """Comparators that must all match. Without comparators (`*`), every release matches."""
 
     comparators: tuple[Comparator, ...]
 
@@ -157,14 +160,15 @@ class Requirement:
 
     @property
     def contradicts_itself(self) -> bool:
-        """Certainly no version meets it. With pre-releases in it, that is not looked into."""
-        if any(one.pre for one in self.comparators):
+        """No release can match. Always False for a requirement that names a pre-release."""
+        if any(comparator.pre for comparator in self.comparators):
             return False
-        ranges = [_releases(one) for one in self.comparators]
+        ranges = [_releases(comparator) for comparator in self.comparators]
         below = [end for _, end in ranges if end is not None]
         return bool(below) and max(start for start, _ in ranges) >= min(below)
 
     def matches(self, version: Version) -> bool:
-        if not all(one.matches(version) for one in self.comparators):
+        if not all(comparator.matches(version) for comparator in self.comparators):
             return False
-        return not version.prerelease or any(one.names_prerelease_of(version) for one in self.comparators)
+        named = any(comparator.names_prerelease_of(version) for comparator in self.comparators)
+        return named or not version.prerelease

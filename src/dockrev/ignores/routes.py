@@ -1,4 +1,4 @@
-"""Listing, adding and removing ignore rules."""
+"""The routes that list, add and remove ignore rules."""
 
 from starlette.responses import Response
 

@@ -28,7 +28,7 @@ ignore_rules = Table(
 
 
 class IgnoreStore:
-    """`revision` grows after every write, so that what is rendered from here can be kept until then."""
+    """`revision` grows after every write, so a reader can tell whether anything changed."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -36,13 +36,13 @@ class IgnoreStore:
         self.revision = 0
 
     async def all(self) -> list[IgnoreRule]:
-        """Newest first."""
+        """Returns all rules, the newest first."""
         query = select(ignore_rules).order_by(ignore_rules.c.created_at.desc(), ignore_rules.c.id.desc())
         async with self._database.read() as connection:
             return [_rule(row) for row in await connection.execute(query)]
 
     async def by_service(self) -> Mapping[str, Sequence[IgnoreRule]]:
-        """Each service's rules, newest first."""
+        """Returns the rules by the id of their service, the newest first."""
         grouped: dict[str, list[IgnoreRule]] = defaultdict(list)
         for rule in await self.all():
             grouped[rule.service_id].append(rule)
@@ -68,10 +68,10 @@ class IgnoreStore:
     async def remove(self, rule_id: str) -> bool:
         """Returns whether the rule existed."""
         async with self._database.write() as connection:
-            gone = await connection.execute(delete(ignore_rules).where(ignore_rules.c.id == rule_id))
-        if gone.rowcount:
+            deleted = await connection.execute(delete(ignore_rules).where(ignore_rules.c.id == rule_id))
+        if deleted.rowcount:
             self.revision += 1
-        return gone.rowcount > 0
+        return deleted.rowcount > 0
 
 
 def _rule(row: Row[Any]) -> IgnoreRule:

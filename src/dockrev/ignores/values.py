@@ -1,4 +1,4 @@
-"""Rejects values of rules that can match no tag. No I/O."""
+"""Finds values of rules that can never match a tag. No I/O."""
 
 import unicodedata
 from typing import Final, assert_never
@@ -9,11 +9,11 @@ from dockrev.ignores.requirement import Requirement
 from dockrev.oci.ref import MAX_TAG_LENGTH, is_tag
 
 _UNDECODABLE: Final = "\ufffd"
-"""Requests are decoded so that NUL becomes this character."""
+"""The decoder of requests replaces NUL by this character."""
 
 
 def fault(kind: MatchKind, value: str) -> str | None:
-    """Why a rule with this value could never match anything."""
+    """Why a rule with this value can never match anything. None: it can."""
     if any(unicodedata.category(character) == "Cc" or character == _UNDECODABLE for character in value):
         return "holds a control character, which no tag does"
     match kind:
@@ -28,7 +28,7 @@ def fault(kind: MatchKind, value: str) -> str | None:
 
 
 def _fault_of_tag(value: str) -> str | None:
-    """Also for prefixes: the beginning of a tag is a valid tag."""
+    """Serves prefixes too, because the beginning of a tag is a valid tag."""
     if len(value) > MAX_TAG_LENGTH:
         return f"longer than {MAX_TAG_LENGTH} characters, which no tag is"
     if not is_tag(value):

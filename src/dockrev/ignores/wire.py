@@ -1,4 +1,4 @@
-"""What the API takes and shows of ignore rules."""
+"""Ignore rules in requests and responses of the API."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ class RuleMatch(Wire):
 
 
 class RuleOut(Wire):
-    """`problem`: why the rule matches nothing, such as a pattern that an older release could still read."""
+    """`problem`: why the rule can match nothing, such as a pattern that only an older release could read."""
 
     id: str
     enabled: bool

@@ -1,1 +1,1 @@
-"""What registries answered about images: the digest that a tag names, the platforms that a digest holds."""
+"""Stores what registries said about images: the digest of a tag, and the platforms of a digest."""

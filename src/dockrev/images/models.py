@@ -1,4 +1,4 @@
-"""The digest that a tag names, and the platforms that a digest holds."""
+"""The digest that a tag names, and the images behind a digest."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from dockrev.oci.manifest import Child, MultiPlatform
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts(MultiPlatform):
-    """The images behind a digest. This never changes, because the digest is the hash of the content.
+    """The images behind a digest. They never change, because the digest is the hash of the content.
 
-    A single-platform image is its own and only child.
+    An image for a single platform has itself as the only child.
     """
 
     digest: Digest
@@ -20,7 +20,7 @@ class ImageFacts(MultiPlatform):
 
 @dataclass(frozen=True, slots=True)
 class CheckError:
-    """Why the last question had no answer. `retry_at`: the registry limits requests until then."""
+    """Why the registry gave no answer the last time. `retry_at`: it limits requests until then."""
 
     code: str
     message: str
@@ -34,9 +34,9 @@ class CheckError:
 
 @dataclass(frozen=True, slots=True)
 class TagState:
-    """The newest answer for a tag, with its age, and the newest error if the last question failed.
+    """The newest answer for a tag and its time, and the error if the last request failed.
 
-    `digest_since`: when the registry was first seen to offer this digest under the tag.
+    `digest_since`: when Dockrev first saw this digest under the tag.
     """
 
     repository: str

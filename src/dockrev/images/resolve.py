@@ -1,4 +1,4 @@
-"""Asks a registry what a tag names now, and what an image that it names for the first time holds."""
+"""Asks a registry which digest a tag names now, and which platforms a new digest has."""
 
 import asyncio
 from collections import defaultdict
@@ -17,7 +17,10 @@ from dockrev.registry.client import RegistryClient
 
 @dataclass(frozen=True, slots=True)
 class TagQuestion:
-    """`running`: for each image that some service runs under this tag, its digests."""
+    """`running`: the digests of each image that a service runs under this tag.
+
+    `before`: the stored state of the tag.
+    """
 
     ref: ImageRef
     tag: str
@@ -29,13 +32,13 @@ class TagQuestion:
         return (self.ref.repository, self.tag)
 
     def runs_everywhere(self, digest: Digest) -> bool:
-        """Every service runs this digest already, so nobody needs to know what it holds."""
+        """Every service runs this digest already, so its manifest is not needed."""
         return all(digest in digests for digests in self.running)
 
 
 @dataclass(frozen=True, slots=True)
 class TagAnswer:
-    """`facts`: what the digest holds, if it is to be stored."""
+    """`facts`: the images behind the digest, if they have to be stored."""
 
     question: TagQuestion
     state: TagState
@@ -55,7 +58,7 @@ class TagResolver:
         self._clock = clock
 
     async def answer(self, question: TagQuestion) -> TagAnswer:
-        """Never raises RegistryError: after a failure the answer has the error and the last digest."""
+        """Never raises RegistryError. After a failure, the answer has the error and the last known digest."""
         ref = question.ref
         try:
             digest = await self._registry.head(ref)

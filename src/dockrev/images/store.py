@@ -1,4 +1,4 @@
-"""Tags and manifests: the only SQL for these tables."""
+"""Stores tags and manifests. Only this file has SQL for these tables."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Column, Index, Row, String, Table, Text, delete, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
-from dockrev.db.database import Database
+from dockrev.db.database import Database, after_commit
 from dockrev.db.schema import Moment, metadata
 from dockrev.db.upsert import upsert
 from dockrev.images.models import CheckError, ImageFacts, TagState
@@ -59,7 +59,7 @@ class ImageStore:
             return [_tag_state(row) for row in await connection.execute(query)]
 
     async def facts(self, digests: Collection[Digest]) -> dict[Digest, ImageFacts]:
-        """The facts of these digests, as far as they are stored. The store keeps facts for ever."""
+        """The stored facts of these digests. The store never deletes facts."""
         query = select(manifests).where(manifests.c.digest.in_(digests))
         async with self._database.read() as connection:
             stored = [_facts(row) for row in await connection.execute(query)]
@@ -70,7 +70,7 @@ class ImageStore:
             return {Digest(digest) for digest in await connection.scalars(select(manifests.c.digest))}
 
     async def first_retry(self) -> datetime | None:
-        """When a registry that limits requests may be asked again, at the earliest."""
+        """The earliest time at which a registry that limits requests allows them again."""
         query = select(image_tags.c.retry_at).where(image_tags.c.retry_at.is_not(None))
         async with self._database.read() as connection:
             return await connection.scalar(query.order_by(image_tags.c.retry_at).limit(1))
@@ -78,19 +78,20 @@ class ImageStore:
     async def record(
         self, connection: AsyncConnection, states: Sequence[TagState], facts: Iterable[ImageFacts]
     ) -> None:
-        """Runs in the caller's transaction. The caller calls `changed` after the commit."""
+        """Runs in the caller's transaction."""
+        after_commit(connection, self._changed)
         rows = [_facts_row(fact, self._clock.now()) for fact in facts]
         await upsert(connection, manifests, rows, update=())
         await upsert(connection, image_tags, [_tag_row(state) for state in states])
 
     async def forget(self, connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> None:
-        """Deletes tags that no service uses. Runs in the caller's transaction, like `record`."""
+        """Deletes tags that no service uses. Runs in the caller's transaction."""
+        after_commit(connection, self._changed)
         for repository, tag in keys:
             same_tag = (image_tags.c.repository == repository) & (image_tags.c.tag == tag)
             await connection.execute(delete(image_tags).where(same_tag))
 
-    def changed(self) -> None:
-        """Tells readers that a transaction with new data is committed."""
+    def _changed(self) -> None:
         self.revision += 1
 
 

@@ -1,4 +1,4 @@
-"""Reads the rest of the repositories in use while the queue is empty, until every tag is known."""
+"""Learns the digests of all tags of the repositories in use, while the queue has nothing to do."""
 
 import asyncio
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class _RepositoryCursor:
     failed: set[str] = field(default_factory=set)
 
     async def ask(self, listing: TagListing | None, known: Container[str]) -> InferenceAnswer:
-        """Raises RegistryError."""
+        """Asks the next question about the repository. Raises RegistryError."""
         if listing is None:
             return await self.reader.answer(AskList())
         if self.names != listing.names:
@@ -95,11 +95,11 @@ class Backfill:
     async def run(self) -> None:
         """Runs until cancelled."""
         try:
-            made = 0
+            steps = 0
             while True:
-                await asyncio.sleep(PACE_SECONDS if made else _IDLE_SECONDS)
+                await asyncio.sleep(PACE_SECONDS if steps else _IDLE_SECONDS)
                 try:
-                    made = await self.step()
+                    steps = await self.step()
                 except StorageError as error:
                     log.warning("Tags not stored", action="inference.storage_failed", cause=error.message)
         finally:
@@ -110,20 +110,22 @@ class Backfill:
         return await self._advance(await self._unfinished()) if self._queue.idle else 0
 
     async def find(self, repositories: Collection[str], most: int) -> None:
-        """Makes up to `most` steps without pauses, in those repositories where a service has no version."""
+        """Makes up to `most` steps without pauses, in the repositories where a service has no version."""
         try:
             for _ in range(most):
                 unfinished = await self._unfinished()
-                missed = [one for one in unfinished if one.unnamed and one.ref.repository in repositories]
-                if not await self._advance(missed):
+                chosen = [each for each in unfinished if each.unnamed and each.ref.repository in repositories]
+                if not await self._advance(chosen):
                     return
         finally:
             await self._close()
 
     async def _advance(self, unfinished: Iterable[Unfinished]) -> int:
-        chosen = first_of_each_registry(one for one in unfinished if self._registry.has_spare_quota(one.ref))
-        for one in chosen:
-            await self._go_on(one.ref)
+        chosen = first_of_each_registry(
+            each for each in unfinished if self._registry.has_spare_quota(each.ref)
+        )
+        for each in chosen:
+            await self._step_in(each.ref)
         return len(chosen)
 
     async def _unfinished(self) -> list[Unfinished]:
@@ -138,19 +140,19 @@ class Backfill:
         knowledge = await self._versions.known(needed)
         lists = await self._tag_lists(repositories_to_list(images))
         waiting = backfill_order(images, await self._versions.unknown_tags(), knowledge, lists)
-        return [one for one in waiting if self._resting.get(one.ref.repository, now) <= now]
+        return [each for each in waiting if self._resting.get(each.ref.repository, now) <= now]
 
     async def _tag_lists(self, repositories: Collection[str]) -> Mapping[str, TagList]:
         """Parsing a long list takes time, so it is parsed again only when it changed."""
         before, self._lists = self._lists, {}
         for repository in repositories:
             if listing := await self._versions.listing(repository):
-                known = before.get(repository)
-                same = known if known and known.names == listing.names else None
-                self._lists[repository] = same or TagList.of(listing.names)
+                parsed = before.get(repository)
+                unchanged = parsed if parsed and parsed.names == listing.names else None
+                self._lists[repository] = unchanged or TagList.of(listing.names)
         return self._lists
 
-    async def _go_on(self, ref: ImageRef) -> None:
+    async def _step_in(self, ref: ImageRef) -> None:
         repository, now = ref.repository, self._clock.now()
         listing, facts = await self._versions.listing(repository), await self._versions.facts(repository)
         cursor = self._cursor(ref)
@@ -176,17 +178,17 @@ class Backfill:
 
     async def _store(self, repository: str, answer: InferenceAnswer) -> bool:
         """Returns whether every tag of the repository is known now."""
-        read = (
+        listing = (
             TagListing(repository, tuple(answer.names), self._clock.now())
             if answer.names is not None
             else None
         )
         facts = tuple(answer.facts.values())
-        known = await self._versions.learn(Observation(repository, facts, answer.gone, read))
-        if known is None or known.complete_at is None:
+        stored = await self._versions.learn(Observation(repository, facts, answer.gone, listing))
+        if stored is None or stored.complete_at is None:
             return False
         log.info(
-            f"{repository} is complete: {counted(len(known.names), 'tag')}",
+            f"The digests of all tags of {repository} are known: {counted(len(stored.names), 'tag')}",
             action="inference.repository_complete",
             repository=repository,
         )

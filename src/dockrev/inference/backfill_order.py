@@ -14,7 +14,10 @@ from dockrev.versions.tags import parse_version, resolved
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """`unnamed`: a service shows no version because of it. `unknown`: the number of tags, if known."""
+    """A repository with unknown tags. `unnamed`: a service in it has no version.
+
+    `unknown`: the number of unknown tags, or 0 if the tag list was never read.
+    """
 
     ref: ImageRef
     unnamed: bool
@@ -29,8 +32,8 @@ def backfill_order(
 ) -> list[Unfinished]:
     """First the repositories in which a service has no version, then those with the fewest unknown tags.
 
-    `unknown`: the number of unknown tags by repository. It does not hold a repository whose tag list was
-    never read: one request reads the list. `lists`: the known tag lists of `repositories_to_list`.
+    `unknown`: the number of unknown tags by repository. A repository whose tag list was never read has no
+    entry. `lists`: the stored tag lists of `repositories_to_list`.
     """
     grouped: defaultdict[str, list[ServiceImage]] = defaultdict(list)
     for image in images:
@@ -48,9 +51,9 @@ def backfill_order(
 
 
 def repositories_to_list(images: Iterable[ServiceImage]) -> set[str]:
-    """Where only the tag list tells whether the tag of a service is a version.
+    """The repositories whose tag list is needed to tell whether the tag of a service is a version.
 
-    In a list with 17.2-alpine, 17-alpine is none. Without the list both look like one.
+    If the list has 17.2-alpine, then 17-alpine is no version. Without the list, both look like versions.
     """
     return {
         image.ref.repository

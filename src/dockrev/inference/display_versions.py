@@ -1,4 +1,4 @@
-"""The versions that people see, after a short wait for their lookups."""
+"""Finds the displayed versions of services. It waits a short time for their lookups."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -36,9 +36,10 @@ class DisplayVersions:
     async def of(
         self, service_ids: Collection[str], patience_seconds: float = PATIENCE_SECONDS
     ) -> Mapping[str, tuple[str, str]]:
-        """By service id: the version that runs and the version that is offered.
+        """Returns the displayed version that runs and the one of the candidate, by service id.
 
-        Waits a short time for the lookups of these services. Then it answers with what is known.
+        Waits at most `patience_seconds` for the lookups of these services. A service without a version gets
+        its tag.
         """
         if not service_ids:
             return {}

@@ -36,7 +36,9 @@ class ScanOut(Wire):
 
 
 class ProgressOut(Wire):
-    """`assigned*`: tags asked about; `result*`: tags answered, which the plain fields repeat."""
+    """`assigned*`: tags that were asked. `result*`: tags that were answered. `current`, `total` and `percent`
+    repeat `result*`.
+    """
 
     phase: InferencePhase
     message: str
@@ -75,7 +77,7 @@ def _percent(part: int, whole: int) -> int:
 
 
 class InferenceEvent(Wire):
-    """The buffer adds `ts`."""
+    """The event buffer adds `ts`."""
 
     type: str
 
@@ -89,7 +91,7 @@ class TaskEvent(InferenceEvent):
 
     @classmethod
     def about(cls, key: DigestKey, reason: InferenceReason, **more: Any) -> Self:
-        """`more`: the fields of this event alone."""
+        """`more`: the fields that only this event has."""
         return cls(
             key=str(key),
             image_repo=key.repository,
@@ -118,7 +120,7 @@ class TaskProgressed(TaskEvent, ProgressOut):
 
 
 class TaskFinished(TaskEvent):
-    """`error` when `status` is `error`; everything else when it is `success`."""
+    """Has `error` when `status` is `error`, and all other fields when it is `success`."""
 
     type: Literal["task_finished"] = "task_finished"
     status: Literal["success", "error"]
@@ -149,7 +151,7 @@ class SnapshotsPurged(InferenceEvent):
 
 
 class ResyncRequired(InferenceEvent):
-    """Events between the two ids are gone: the reader has to ask for everything again."""
+    """The events between the two ids are gone. The reader has to read everything again."""
 
     type: Literal["resync_required"] = "resync_required"
     requested_after_id: int

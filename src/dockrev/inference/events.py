@@ -1,4 +1,4 @@
-"""The events of the queue, kept in memory and numbered from 1 in each process."""
+"""The events of version inference. They are kept in memory, and numbered from 1 in each process."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
@@ -35,13 +35,16 @@ class EventBuffer:
         self._added.wake()
 
     async def after(self, last_id: int) -> AsyncGenerator[ServerEvent, None]:
-        """Every event after `last_id`, without end. An id of an earlier process is waited for."""
+        """Yields every event after `last_id`, without end.
+
+        If `last_id` is from an earlier process, it waits until this process has reached that id.
+        """
         with self._added.watch() as changed:
             while True:
                 changed.clear()
                 if self._missed(last_id):
                     last_id = self._resync(last_id)
-                for event in [one for one in self._events if (one.id or 0) > last_id]:
+                for event in [each for each in self._events if (each.id or 0) > last_id]:
                     last_id = event.id or last_id
                     yield event
                 await changed.wait()
@@ -50,7 +53,7 @@ class EventBuffer:
         return bool(self._events) and last_id < (self._events[0].id or 0) - 1
 
     def _resync(self, last_id: int) -> int:
-        """Says it in the ring, so that every reader looks anew; the id after which to go on."""
+        """Publishes `resync_required`. Returns the id after which the reader continues."""
         before = self.latest
         oldest = self._events[0].id or 0
         self.publish(

@@ -11,7 +11,7 @@ from dockrev.versions.tags import Scheme, is_strict_semver, parse_version
 
 @dataclass(frozen=True, slots=True)
 class InferenceAnswer:
-    """The answer to one question. `names`: the whole tag list. `gone`: tags that name nothing.
+    """The answer to one question. `names`: the whole tag list. `gone`: tags that do not exist.
 
     `more`: the bulk API may have a further page. `end`: this was its last page.
     """
@@ -26,11 +26,11 @@ class InferenceAnswer:
 
 
 class RepositoryEvidence:
-    """Grows with every answer. `tag_list` may be an older one. `listed`: it was read just now.
+    """Grows with every answer. `tag_list` may be old. `listed`: it was read for this lookup.
 
-    The pages of a bulk API count like the tag list, except for the `raw_tags` themselves: the tags of one
-    image are pushed together. `cut`: the page ended between the tags of the digest, and the next page may
-    hold more of them.
+    The pages of a bulk API count like the tag list, because the tags of one image are pushed together. They
+    do not count for the `raw_tags` themselves. `cut`: the page ended between the tags of the digest, so the
+    next page may have more of them.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class RepositoryEvidence:
 
     @property
     def has_possible_version(self) -> bool:
-        """A tag reads like a version, but the tag list may hold a more specific one."""
+        """A tag of the digest looks like a version, but the tag list may have a more specific one."""
         return any(parse_version(tag) for tag in self.matches)
 
     @property
@@ -100,7 +100,7 @@ class RepositoryEvidence:
         return paged is not None and tag not in self._raw_tags and paged.is_version(tag)
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
-        """The tags that nothing was asked about yet."""
+        """The tags that were not asked yet."""
         asked = self.facts.keys() | self.gone | self.timeouts | self.errors
         return [tag for tag in tags if tag not in asked]
 
@@ -115,13 +115,13 @@ class RepositoryEvidence:
 
 def is_version(tag: str, tag_list: TagList | None) -> bool:
     """Without a tag list, only tags with three numbers or more, or with a date, are surely versions."""
-    return tag_list.is_version(tag) if tag_list else is_strict_semver(tag) or _spelled_out(tag)
+    return tag_list.is_version(tag) if tag_list else is_strict_semver(tag) or _is_specific(tag)
 
 
-def _spelled_out(tag: str) -> bool:
-    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z are.
+def _is_specific(tag: str) -> bool:
+    """2025.03.0, 5.14.0.9383-ls258 and RELEASE.2024-10-13T13-34-11Z are specific.
 
-    17.2 and version-4.0.0 are not: the repository may hold 17.2.1 and 4.0.0-ls12.
+    17.2 and version-4.0.0 are not, because the repository may have 17.2.1 and 4.0.0-ls12.
     """
     version = parse_version(tag)
     if version is None or version.follows:

@@ -1,4 +1,4 @@
-"""How long stored answers of a registry are believed. No I/O."""
+"""Decides how long stored answers of a registry are trusted. No I/O."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from dockrev.versions.state import STALE_AFTER
 
 _LIST_FRESH = timedelta(minutes=10)
 _MOVING_TAG_FRESH = timedelta(days=1)
-"""For a tag that is no version, such as `1.27` or `nightly`. A version is believed until it is stale."""
+"""For a tag that is no version, such as `1.27` or `nightly`. Versions are trusted for `STALE_AFTER`."""
 
 
 def is_fact_fresh(fact: TagFact, tag_list: TagList | None, now: datetime) -> bool:

@@ -30,7 +30,7 @@ MANIFEST_SECONDS = 6.0
 SCAN_SECONDS = 40.0
 AT_ONCE = 10
 _UNSTORED = 100
-"""Observations kept in memory while they cannot be stored."""
+"""So many observations are kept in memory while the database cannot store them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ScanTimeouts:
 class FullScan:
     """Asks only about tags whose stored fact is missing or too old.
 
-    It keeps what it learns in memory until `store_learned` stores it: reading writes nothing.
+    It keeps its results in memory until `store_learned` stores them, because a GET writes nothing.
     """
 
     def __init__(
@@ -59,23 +59,23 @@ class FullScan:
         versions: VersionStore,
         images: ImageStore,
         clock: Clock,
-        patience: ScanTimeouts = ScanTimeouts(),
+        timeouts: ScanTimeouts = ScanTimeouts(),
     ) -> None:
         self._registry = registry
         self._versions = versions
         self._images = images
         self._clock = clock
-        self._patience = patience
+        self._timeouts = timeouts
         self._learned: deque[Observation] = deque(maxlen=_UNSTORED)
         self.learned = Wakeup()
-        """Wakes when something was learned: `store_learned` has work."""
+        """Wakes when `store_learned` has work."""
 
     async def store_learned(self) -> None:
-        """Raises StorageError, and keeps what was learned for the next try."""
+        """Raises StorageError, and keeps the results for the next try."""
         while self._learned:
             observation = self._learned[0]
             await self._versions.learn(observation)
-            with suppress(ValueError):  # the deque was full meanwhile and dropped it
+            with suppress(ValueError):  # the deque was full meanwhile and dropped this one
                 self._learned.remove(observation)
 
     def _learn(self, observation: Observation) -> None:
@@ -83,11 +83,15 @@ class FullScan:
         self.learned.wake()
 
     async def names(self, ref: ImageRef) -> ScannedTags:
+        """Reads only the tag list. Raises AppError when the registry does not answer."""
         listing = await self._listing(ref)
         return ScannedTags(listing.names, (), ScanCounts(total=len(listing.names)))
 
     async def find(self, ref: ImageRef, digest: Digest) -> ScannedTags:
-        """Tags without an answer in time count as timeouts. Raises AppError when there is no tag list."""
+        """Finds the tags that name the digest. Tags without an answer in time count as timeouts.
+
+        Raises AppError when the registry does not answer the request for the tag list.
+        """
         began = self._clock.now()
         listing = await self._listing(ref)
         evidence = await self._evidence(ref, digest, listing.names)
@@ -106,9 +110,9 @@ class FullScan:
         return ScannedTags(listing.names, tuple(display_order(evidence.matches)), evidence.scan())
 
     async def _listing(self, ref: ImageRef) -> TagListing:
-        known, now = await self._versions.listing(ref.repository), self._clock.now()
-        if known is not None and is_list_fresh(known, now):
-            return known
+        stored, now = await self._versions.listing(ref.repository), self._clock.now()
+        if stored is not None and is_list_fresh(stored, now):
+            return stored
         listing = TagListing(ref.repository, await self._names(ref), now)
         self._learn(Observation(ref.repository, listing=listing))
         return listing
@@ -126,8 +130,8 @@ class FullScan:
 
     async def _evidence(self, ref: ImageRef, digest: Digest, names: Sequence[str]) -> RepositoryEvidence:
         tag_list, now = TagList.of(names), self._clock.now()
-        listed, known = set(names), (await self._versions.facts(ref.repository)).items()
-        valid = {tag: fact for tag, fact in known if tag in listed and is_fact_fresh(fact, tag_list, now)}
+        listed, stored = set(names), (await self._versions.facts(ref.repository)).items()
+        valid = {tag: fact for tag, fact in stored if tag in listed and is_fact_fresh(fact, tag_list, now)}
         return RepositoryEvidence(digest, valid, tag_list, listed=True)
 
 
@@ -153,7 +157,7 @@ class _Scan:
             self._evidence.add(InferenceAnswer(errors=self._evidence.unknown(names)))
 
     async def again(self, before: datetime, like: str) -> None:
-        """When no tag is a version, asks the newest versions again: one may have been pushed again."""
+        """When no version names the digest, asks the newest ones again: one may have been pushed again."""
         tag_list = self._evidence.tag_list
         if tag_list is None or self._evidence.version_tags:
             return

@@ -1,10 +1,9 @@
-"""
-Finds the version of a digest with as few requests as possible. No I/O: `infer` yields questions and is
-sent the answers.
+"""Finds the version of a digest with as few requests as possible. No I/O: `infer` yields questions, and the
+caller sends the answers back.
 
-Stored facts cost nothing. Without them, one HEAD proves the label of the image. Then the bulk API lists tags
-with their digests. Then the tag list is read and its tags are asked, newest first, a few at a time. Last, the
-newest versions with stored facts are asked again: one of them may have been pushed again.
+Stored facts cost nothing. If they do not show the version, one HEAD proves the label of the image. Then the
+bulk API lists tags with their digests. Then the lookup reads the tag list and asks its tags, a few at a time,
+the newest first. Last, it asks the newest versions with stored facts: one may have been pushed again.
 """
 
 import re
@@ -27,7 +26,7 @@ PAGE_BUDGET = 5
 LONG_LIST = 3_000
 """A list of this length has at least three pages, or thirty at a registry with 100 tags on a page."""
 AGAIN_AT_MOST = 8
-"""HEADs reserved for versions that name something else according to stored facts."""
+"""HEADs that are reserved for versions that name another digest according to stored facts."""
 
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
@@ -56,14 +55,16 @@ Inquiry = Generator[InferenceQuestion, InferenceAnswer, None]
 
 @dataclass(frozen=True, slots=True)
 class LookupInput:
-    """`facts` are believed; `stale_matches` once named the digest and are asked again before anything else;
-    `stale_other_tags` did too, are no versions, and are asked again at the end.
+    """What is known before the lookup.
 
-    `tag_list`: as it was last read; `listed`: that was for this case; `list_fresh`: it was not long ago, and
-    the digest runs here, so its tags should be in it. `list_usable`: it is at most
-    7 days old, so what follows its newest release may be guessed. `force`: read it anew in any case.
+    `facts`: fresh facts, which are trusted. `stale_matches`: versions with an old fact that they name the
+    digest; they are asked first. `stale_other_tags`: other tags with such a fact; they are asked at the end.
 
-    `asked_at`: what was seen before that may be asked again when nothing else helps.
+    `tag_list`: the stored list. `listed`: it was read for this lookup. `list_fresh`: it was read a short time
+    ago, and the digest runs here, so its tags should be in the list. `list_usable`: it is at most 7 days old,
+    so the lookup may guess the releases after its newest one. `force`: the list is read again in any case.
+
+    `asked_at`: tags with older facts may be asked again when nothing else helps.
     """
 
     digest: Digest
@@ -86,9 +87,9 @@ class LookupInput:
         )
 
 
-def infer(given: LookupInput, evidence: RepositoryEvidence) -> Inquiry:
-    """Collects evidence until it shows the version, or until the budget of the lookup is spent."""
-    search = _Search(given, evidence)
+def infer(lookup_input: LookupInput, evidence: RepositoryEvidence) -> Inquiry:
+    """Collects evidence until it shows the version, or until the lookup has used up its budget."""
+    search = _Search(lookup_input, evidence)
     for attempt in (
         search.ask_stale_matches,
         search.prove_labels,
@@ -99,15 +100,15 @@ def infer(given: LookupInput, evidence: RepositoryEvidence) -> Inquiry:
         if evidence.version_tags:
             break
         yield from attempt()
-    if given.force and not evidence.listed:
+    if lookup_input.force and not evidence.listed:
         yield from search.ask(AskList())
     yield from search.ask_stale_other_tags()
     yield from search.ask_neighbours()
 
 
 class _Search:
-    def __init__(self, given: LookupInput, evidence: RepositoryEvidence) -> None:
-        self._given = given
+    def __init__(self, lookup_input: LookupInput, evidence: RepositoryEvidence) -> None:
+        self._input = lookup_input
         self._evidence = evidence
         self._heads = 0
         self._again = 0
@@ -121,33 +122,36 @@ class _Search:
         return answer
 
     def ask_stale_matches(self) -> Inquiry:
-        """Asks first for the versions that are shown. While they still name the digest, the others do too."""
+        """Asks the displayed versions first. If they still name the digest, the other ones are not asked."""
         stale_matches = sorted(
-            self._evidence.unknown(self._given.stale_matches), key=is_strict_semver, reverse=True
+            self._evidence.unknown(self._input.stale_matches), key=is_strict_semver, reverse=True
         )
-        shown = {tag: None for raw in self._given.raw_tags for tag in resolved(stale_matches, raw)[:1]}
+        shown = {tag: None for raw in self._input.raw_tags for tag in resolved(stale_matches, raw)[:1]}
         for tag in [*shown, *(tag for tag in stale_matches if tag not in shown)][:HEADS_AT_ONCE]:
             if self._evidence.version_tags and tag not in shown:
                 return
             yield from self._heads_of([tag], 1)
 
     def prove_labels(self) -> Inquiry:
-        """With a bulk API, only one guess is asked: its first page costs no more than a second guess."""
-        guesses = self._evidence.unknown(label_guesses(self._given.labels, self._given.raw_tags))
+        """Asks the tags that the labels suggest.
+
+        With a bulk API it asks only one, because the first page costs no more than a second guess.
+        """
+        guesses = self._evidence.unknown(label_guesses(self._input.labels, self._input.raw_tags))
         if self._evidence.names is not None and self._evidence.listed:
             guesses = [tag for tag in guesses if tag in self._evidence.names]
-        for tag in guesses[: 1 if self._given.bulk else 2]:
+        for tag in guesses[: 1 if self._input.bulk else 2]:
             yield from self._heads_of([tag], 1)
             if self._evidence.version_tags:
                 return
 
     def read_pages(self) -> Inquiry:
-        """A tag that is on no page may still exist, so `ask_through` follows when no page shows the version.
+        """Reads pages of the bulk API until one shows the version. If none does, `ask_through` follows.
 
-        Stops when only the tag list can tell whether the 17.2 of a page is a version. Reads the next page
-        when the page ended between the tags of the digest.
+        Stops when only the tag list can tell whether a tag such as 17.2 is a version. Reads the next page
+        when a page ended between the tags of the digest.
         """
-        if not self._given.bulk:
+        if not self._input.bulk:
             return
         for _ in range(PAGE_BUDGET):
             answer = yield from self.ask(AskPage())
@@ -158,17 +162,17 @@ class _Search:
                 return
 
     def ask_through(self) -> Inquiry:
-        """Asks about a few tags of a fresh list. Then it reads the list again, which may be too old."""
-        if not self._evidence.listed and not self._given.list_fresh:
+        """Asks the tags of the list. If a few tags of a fresh list do not help, it reads the list again."""
+        if not self._evidence.listed and not self._input.list_fresh:
             yield from self.ask_next_release()
             if self._evidence.version_tags:
                 return
             yield from self.ask(AskList())
         yield from self.ask_newest_again()
-        window, believed = 1, 1 + HEADS_AT_ONCE
+        window, left_of_fresh_list = 1, 1 + HEADS_AT_ONCE
         while not self._evidence.version_tags and (left := self._left_for_unknown()) > 0:
             waiting = self._evidence.unknown(self._candidates())
-            if not self._evidence.listed and (believed <= 0 or not waiting):
+            if not self._evidence.listed and (left_of_fresh_list <= 0 or not waiting):
                 yield from self.ask(AskList())
                 continue
             if not waiting:
@@ -177,22 +181,22 @@ class _Search:
             yield from self._heads_of(waiting[:size], min(len(waiting), left))
             if window == 1:
                 yield from self.ask_newest_again()
-            window, believed = HEADS_AT_ONCE, believed - size
+            window, left_of_fresh_list = HEADS_AT_ONCE, left_of_fresh_list - size
 
     def ask_next_release(self) -> Inquiry:
-        """Before a long list is read again, asks for its newest release and the ones that may follow."""
-        if not self._given.list_usable or len(self._evidence.names or ()) < LONG_LIST:
+        """Before it reads a long list again, asks its newest release and the releases that may follow."""
+        if not self._input.list_usable or len(self._evidence.names or ()) < LONG_LIST:
             return
         newest = self._candidates()[:1]
         if newest == self._believed()[:1]:
             yield from self.ask_newest_again()
-        following = [tag for known in newest for tag in (known, *next_releases(known))]
+        following = [tag for release in newest for tag in (release, *next_releases(release))]
         waiting = self._evidence.unknown(following)
         if waiting and not self._evidence.version_tags:
             yield from self._heads_of(waiting, len(waiting))
 
     def ask_newest_again(self) -> Inquiry:
-        """When no version is newer than one with a stored fact, that one was probably pushed again."""
+        """Asks the newest version again if its stored fact names another digest: it may have been rebuilt."""
         believed = self._believed()[:1]
         newer = takewhile(lambda tag: tag not in believed, self._candidates())
         if believed and not self._evidence.version_tags and not self._evidence.unknown(newer):
@@ -200,8 +204,8 @@ class _Search:
             yield from self._heads_of(believed, 1)
 
     def ask_believed(self) -> Inquiry:
-        """A version that was pushed again names this digest now. Its stored fact names the old one."""
-        waiting = self._believed()[: None if self._given.force else AGAIN_AT_MOST - self._again]
+        """Asks versions whose stored facts name another digest, because one may have been pushed again."""
+        waiting = self._believed()[: None if self._input.force else AGAIN_AT_MOST - self._again]
         waiting = waiting[: HEAD_BUDGET - self._heads]
         size = 1
         while waiting and not self._evidence.version_tags:
@@ -210,13 +214,13 @@ class _Search:
 
     def ask_stale_other_tags(self) -> Inquiry:
         """The operator wants to see which other tags still name the digest: `latest` beside `1.4.1`."""
-        waiting = self._evidence.unknown(self._given.stale_other_tags)[: max(HEAD_BUDGET - self._heads, 0)]
+        waiting = self._evidence.unknown(self._input.stale_other_tags)[: max(HEAD_BUDGET - self._heads, 0)]
         while waiting:
             yield from self._heads_of(waiting[:HEADS_AT_ONCE], len(waiting))
             waiting = waiting[HEADS_AT_ONCE:]
 
     def ask_neighbours(self) -> Inquiry:
-        """Asks for the other spelling of a version that is in the tag list: `v1.4.1` beside `1.4.1`."""
+        """Asks the other spelling of the version, if the tag list has it: `v1.4.1` beside `1.4.1`."""
         names = set(self._evidence.names or ()) if self._evidence.listed else set()
         spellings = [_other_spelling(tag) for tag in self._evidence.version_tags]
         unknown = self._evidence.unknown(tag for tag in dict.fromkeys(spellings) if tag in names)
@@ -231,19 +235,19 @@ class _Search:
         return HEAD_BUDGET - self._heads - min(len(self._believed()), AGAIN_AT_MOST - self._again)
 
     def _believed(self) -> list[str]:
-        return seen_before(self._given.asked_at, self._evidence, self._candidates())
+        return seen_before(self._input.asked_at, self._evidence, self._candidates())
 
     def _candidates(self) -> list[str]:
         tag_list = self._evidence.tag_list
         if tag_list is None:
             return []
         if self._ordered is None or self._ordered[0] is not tag_list:
-            self._ordered = (tag_list, candidates(tag_list, self._given.raw_tags, self._given.labels))
+            self._ordered = (tag_list, candidates(tag_list, self._input.raw_tags, self._input.labels))
         return self._ordered[1]
 
 
 def next_releases(tag: str) -> list[str]:
-    """Only semantic versions: without the tag list, nothing else is surely a version."""
+    """The likely next releases. Only semantic versions, because others need the tag list to be recognized."""
     version = parse_version(tag)
     return [each for each in successors(version) if is_strict_semver(each)] if version else []
 
@@ -256,9 +260,9 @@ def seen_before(moment: datetime | None, evidence: RepositoryEvidence, tags: Seq
 
 
 def label_guesses(labels: Sequence[str], raw_tags: Sequence[str]) -> list[str]:
-    """The tags under which an image with these version labels is likely to be found, the likeliest first.
+    """The tags that an image with these version labels probably has, the likeliest first.
 
-    `latest-alpine` with the label 1.2.3 is 1.2.3-alpine before it is 1.2.3.
+    For `latest-alpine` with the label 1.2.3, 1.2.3-alpine comes before 1.2.3.
     """
     guesses: list[str] = []
     for label in map(str.strip, labels):

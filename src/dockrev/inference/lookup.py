@@ -1,4 +1,4 @@
-"""Looks one digest up in its repository: collects what is known, asks the registry, draws the conclusion."""
+"""Looks up the version of one digest: collects stored facts, asks the registry, and makes the snapshot."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from dockrev.versions.tags import display_order
 
 @dataclass(frozen=True, slots=True)
 class LookupOutcome:
-    """`failed`: the version stays unknown because the registry failed. `error`: what ended the lookup."""
+    """`failed`: the version stays unknown because the registry failed. `error`: the error that ended it."""
 
     findings: Observation
     snapshot: DigestSnapshot
@@ -59,45 +59,49 @@ class DigestLookup:
         self._clock = clock
 
     async def run(self, task: InferenceTask, watch: OnProgress) -> LookupOutcome:
-        """Stores nothing. A RegistryError is part of the outcome and never raised."""
+        """Stores nothing. Never raises RegistryError: the outcome has it."""
         repository, ref = task.key.repository, task.lookup.ref
         stored = await self._versions.facts(repository)
         known = stored | await self._seen_by_checks(repository, stored)
         listing = await self._versions.listing(repository)
         bulk = self._registry.has_bulk_api(ref)
-        given = build_input(task, known, listing, self._clock.now(), bulk=bulk)
-        evidence = given.evidence()
+        lookup_input = build_input(task, known, listing, self._clock.now(), bulk=bulk)
+        evidence = lookup_input.evidence()
         reader = RegistryReader(self._registry, ref, self._images, self._clock, known)
         report = _Reporter(watch, self._clock)
         try:
-            error = await self._ask(given, evidence, reader, report)
+            error = await self._ask(lookup_input, evidence, reader, report)
         finally:
             await reader.close()
         report.phase(InferencePhase.PERSIST, "storing what was found")
-        result = _LookupResult(task.key, given, evidence, stored, known, reader.saved, listing, error)
+        result = _LookupResult(task.key, lookup_input, evidence, stored, known, reader.saved, listing, error)
         return result.outcome(self._clock.now())
 
     async def _seen_by_checks(self, repository: str, stored: Mapping[str, TagFact]) -> dict[str, TagFact]:
-        """What checks saw more recently than the stored facts."""
-        news: list[TagFact] = []
+        """The tags that a check saw more recently than the stored facts."""
+        newer: list[TagFact] = []
         for state in await self._images.tags_of(repository):
             if state.digest is None or state.checked_at is None:
                 continue
             before = stored.get(state.tag)
             if before is None or before.seen_at < state.checked_at:
-                news.append(TagFact(repository, state.tag, state.digest, state.checked_at))
-        images = await self._images.facts({fact.digest for fact in news})
+                newer.append(TagFact(repository, state.tag, state.digest, state.checked_at))
+        images = await self._images.facts({fact.digest for fact in newer})
         return {
             fact.tag: replace(fact, children=children_of(images[fact.digest]))
             if fact.digest in images
             else fact
-            for fact in news
+            for fact in newer
         }
 
     async def _ask(
-        self, given: LookupInput, evidence: RepositoryEvidence, reader: RegistryReader, report: "_Reporter"
+        self,
+        lookup_input: LookupInput,
+        evidence: RepositoryEvidence,
+        reader: RegistryReader,
+        report: "_Reporter",
     ) -> RegistryError | None:
-        inquiry = infer(given, evidence)
+        inquiry = infer(lookup_input, evidence)
         try:
             question = next(inquiry)
             while True:
@@ -115,13 +119,13 @@ class DigestLookup:
 
 @dataclass(frozen=True, slots=True)
 class _LookupResult:
-    """What a lookup ended with. `stored`: facts of the database. `known`: facts before the lookup began.
+    """The result of a lookup. `stored`: the facts of the database. `known`: these, and newer ones of checks.
 
-    `answered`: facts that the registry gave during the lookup.
+    `answered`: the facts that the registry gave during the lookup.
     """
 
     key: DigestKey
-    given: LookupInput
+    lookup_input: LookupInput
     evidence: RepositoryEvidence
     stored: Mapping[str, TagFact]
     known: Mapping[str, TagFact]
@@ -130,16 +134,16 @@ class _LookupResult:
     error: RegistryError | None
 
     def outcome(self, now: datetime) -> LookupOutcome:
-        now_known = {**self.known, **self.answered}
-        learned = {tag: fact for tag, fact in now_known.items() if self.stored.get(tag) != fact}
+        facts = {**self.known, **self.answered}
+        learned = {tag: fact for tag, fact in facts.items() if self.stored.get(tag) != fact}
         findings = Observation(
             repository=self.key.repository,
             facts=tuple(learned.values()),
             gone=self.evidence.gone,
             listing=self._listing(now),
         )
-        asked_in_vain = bool(self.evidence.timeouts or self.evidence.errors) and not self.answered
-        if not self.evidence.version_tags and (self.error is not None or asked_in_vain):
+        all_failed = bool(self.evidence.timeouts or self.evidence.errors) and not self.answered
+        if not self.evidence.version_tags and (self.error is not None or all_failed):
             snapshot = DigestSnapshot(self.key, (), now, _failed_scan(self.evidence, self.error))
             return LookupOutcome(findings, snapshot, True, self.error)
         tags = tuple(display_order(self.evidence.matches))
@@ -151,18 +155,18 @@ class _LookupResult:
         )
 
     def _checked_at(self, now: datetime) -> datetime:
-        """A version that rests on older facts is as old as the newest of them."""
+        """If stored facts show the version, the snapshot is as old as the newest of these facts."""
         seen = [self.evidence.facts[tag].seen_at for tag in self.evidence.version_tags]
         return max(seen, default=now)
 
     def _listing(self, now: datetime) -> TagListing | None:
-        """Adds the tags that the lookup saw to an older list."""
+        """The tag list with the tags that the lookup saw, and without those that do not exist any more."""
         if self.evidence.names is None:
             return None
-        there = {*self.evidence.names, *self.answered} - self.evidence.gone
-        read_now = self.evidence.listed and not self.given.listed
+        tags = {*self.evidence.names, *self.answered} - self.evidence.gone
+        read_now = self.evidence.listed and not self.lookup_input.listed
         listed_at = now if read_now or self.listing is None else self.listing.listed_at
-        return TagListing(self.key.repository, tuple(sorted(there)), listed_at)
+        return TagListing(self.key.repository, tuple(sorted(tags)), listed_at)
 
 
 def build_input(
@@ -173,21 +177,21 @@ def build_input(
     *,
     bulk: bool,
 ) -> LookupInput:
-    """When the operator ordered the lookup, older facts about the digest are asked again."""
+    """If the operator ordered the lookup, it asks all tags again that name the digest by an older fact."""
     force, digest = task.reason is InferenceReason.FORCE, task.key.digest
     tag_list = TagList.of(listing.names) if listing else None
-    believed = {
+    trusted = {
         tag: fact
         for tag, fact in known.items()
         if is_fact_fresh(fact, tag_list, now)
         and not (force and fact.names(digest) and fact.seen_at < task.enqueued_at)
     }
-    stale_matches = [tag for tag, fact in known.items() if tag not in believed and fact.names(digest)]
+    stale_matches = [tag for tag, fact in known.items() if tag not in trusted and fact.names(digest)]
     return LookupInput(
         digest=digest,
         raw_tags=task.lookup.raw_tags,
         labels=task.lookup.labels,
-        facts=believed,
+        facts=trusted,
         stale_matches=tuple(tag for tag in stale_matches if is_version(tag, tag_list)),
         stale_other_tags=tuple(tag for tag in stale_matches if force and not is_version(tag, tag_list)),
         tag_list=tag_list,
@@ -203,8 +207,8 @@ def build_input(
 def _failed_scan(evidence: RepositoryEvidence, error: RegistryError | None) -> ScanCounts:
     """A tag list that could not be read counts as one error."""
     if error is not None and not evidence.timeouts | evidence.errors:
-        late = error.reason is RegistryErrorCode.TIMEOUT
-        return ScanCounts(timeout=int(late), error=int(not late))
+        timed_out = error.reason is RegistryErrorCode.TIMEOUT
+        return ScanCounts(timeout=int(timed_out), error=int(not timed_out))
     timeouts, errors = len(evidence.timeouts), len(evidence.errors)
     return ScanCounts(len(evidence.names or ()), timeouts + errors, 0, timeouts, errors)
 
@@ -227,7 +231,7 @@ class _Reporter:
         else:
             self.phase(InferencePhase.LISTING_TAGS, "reading the tag list")
 
-    def answered(self, good: bool) -> None:
+    def answered(self, succeeded: bool) -> None:
         self._assigned += 1
-        self._result += good
+        self._result += succeeded
         self.phase(InferencePhase.SCANNING, f"scanning manifests ({self._assigned}/{self._total})")

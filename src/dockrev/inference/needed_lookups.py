@@ -1,4 +1,4 @@
-"""Which lookups the images of services need now. No registry is asked."""
+"""Finds the lookups that the images of services need now. Asks no registry."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +19,7 @@ async def needed_lookups(
     reason: InferenceReason,
     now: datetime,
 ) -> list[Lookup]:
-    """Where the version is unknown or out of date. The candidate of a service comes before what it runs."""
+    """Returns a lookup for each digest whose version is unknown or too old. Candidates come first."""
     needed = [(image, digest) for image in images if image.needs_inference for digest in image.digests]
     knowledge = await versions.known(((image.ref.repository, digest) for image, digest in needed))
     return [
@@ -30,7 +30,7 @@ async def needed_lookups(
 
 
 async def warm_up(services: ServiceImages, versions: VersionStore, queue: TaskQueue, clock: Clock) -> int:
-    """Enqueues the lookups of everything that runs. Returns how many there are."""
+    """Enqueues the lookups of all running images. Returns their number."""
     running = [replace(image, candidate=None) for image in await services.all()]
     lookups = await needed_lookups(running, versions, InferenceReason.STARTUP_WARMUP, clock.now())
     await queue.enqueue(lookups)

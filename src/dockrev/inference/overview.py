@@ -21,7 +21,7 @@ MOST_PER_PAGE = 200
 
 
 class OverviewStatus(StrEnum):
-    """In this order rows are shown, and a row takes the first status that applies."""
+    """Rows are shown in this order. A row has the first status that applies."""
 
     RUNNING = "running"
     QUEUED = "queued"
@@ -52,7 +52,7 @@ class OverviewRow:
 
 @dataclass(frozen=True, slots=True)
 class OverviewFilter:
-    """`text` is looked for in repository and key, in any case."""
+    """`text`: a part of the repository or the key, in upper or lower case."""
 
     text: str = ""
     status: OverviewStatus | None = None
@@ -72,7 +72,7 @@ class OverviewPage:
 def rows(
     tasks: Iterable[InferenceTask],
     snapshots: Iterable[DigestSnapshot],
-    wanted: Iterable[ServiceImage],
+    images: Iterable[ServiceImage],
     now: datetime,
 ) -> list[OverviewRow]:
     """One row for each repository and platform with a snapshot or a task."""
@@ -82,12 +82,14 @@ def rows(
         tasks_of[(task.key.repository, task.key.platform)].append(task)
     for snapshot in snapshots:
         snapshots_of[(snapshot.key.repository, snapshot.key.platform)].append(snapshot)
-    services = Counter(one.ref.repository for one in wanted if one.needs_inference and not one.archived)
-    found = [
+    services = Counter(
+        image.ref.repository for image in images if image.needs_inference and not image.archived
+    )
+    unsorted = [
         _row(*group, tasks_of.get(group, []), snapshots_of.get(group, []), services[group[0]], now)
         for group in tasks_of.keys() | snapshots_of.keys()
     ]
-    return sorted(found, key=_order)
+    return sorted(unsorted, key=_order)
 
 
 def _order(row: OverviewRow) -> tuple[int, float, str, str]:
@@ -129,9 +131,9 @@ def _status(
 ) -> tuple[OverviewStatus, InferenceTask | None]:
     """The status and, for a queued or running row, its most urgent task."""
     for status in (TaskStatus.RUNNING, TaskStatus.QUEUED):
-        found = [task for task in tasks if task.status is status]
-        if found:
-            return OverviewStatus(status.value), min(found, key=lambda task: task.reason.urgency)
+        matching = [task for task in tasks if task.status is status]
+        if matching:
+            return OverviewStatus(status.value), min(matching, key=lambda task: task.reason.urgency)
     if any(now - snapshot.checked_at > STALE_AFTER for snapshot in snapshots):
         return OverviewStatus.STALE, None
     if all(snapshot.all_failed for snapshot in snapshots):
@@ -139,9 +141,9 @@ def _status(
     return OverviewStatus.READY, None
 
 
-def page(found: Sequence[OverviewRow], wanted: OverviewFilter, number: int, size: int) -> OverviewPage:
-    """A number below 1 means the first page. The size is held between 1 and 200."""
+def page(all_rows: Sequence[OverviewRow], row_filter: OverviewFilter, number: int, size: int) -> OverviewPage:
+    """A number below 1 means the first page. A size outside 1 to 200 means the nearest of the two."""
     number, size = max(number, 1), min(max(size, 1), MOST_PER_PAGE)
-    admitted = [row for row in found if wanted.admits(row)]
+    admitted = [row for row in all_rows if row_filter.admits(row)]
     first = (number - 1) * size
     return OverviewPage(tuple(admitted[first : first + size]), number, size, len(admitted))

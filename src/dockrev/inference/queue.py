@@ -1,4 +1,4 @@
-"""The queue of lookups: bounded, ordered by urgency, and kept over a restart."""
+"""The queue of lookups. It is bounded, ordered by urgency, and survives a restart."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -28,12 +28,12 @@ CONCURRENCY = 2
 """Lookups that run at the same time."""
 
 _LONGEST_WAIT_SECONDS = 30.0
-"""The queue compares deferred tasks with the clock at least this often: clocks are set, machines sleep."""
+"""The queue looks for due tasks at least this often, because clocks are set and machines sleep."""
 
 
 @dataclass(slots=True)
 class _Change:
-    """What `enqueue` is going to change. `merged`: tasks that wait or run, and serve one more lookup."""
+    """What `enqueue` is going to change. `merged`: existing tasks that serve one more lookup now."""
 
     added: dict[DigestKey, InferenceTask]
     merged: dict[DigestKey, InferenceTask]
@@ -41,7 +41,7 @@ class _Change:
 
 
 class TaskQueue:
-    """Memory holds the order, the table holds what survives a restart. The table is written first."""
+    """The queue in memory decides. The table, which is always written first, restores it after a restart."""
 
     def __init__(self, store: TaskStore, events: EventBuffer, clock: Clock, capacity: int = CAPACITY) -> None:
         self._store = store
@@ -50,22 +50,22 @@ class TaskQueue:
         self._capacity = capacity
         self._tasks: dict[DigestKey, InferenceTask] = {}
         self._hurried: dict[DigestKey, int] = {}
-        """Of tasks that became more urgent. Their reason stays. A restart forgets this urgency."""
+        """The urgency of tasks that became more urgent. Their reason stays. A restart forgets it."""
         self._changing = asyncio.Lock()
         self._changed = Wakeup()
         self._requested: dict[Lookup, None] = {}
         self.requested = Wakeup()
-        """Wakes when `request` was called: `enqueue_requested` has work."""
+        """Wakes when `enqueue_requested` has work."""
         self.dropped = 0
-        """Tasks dropped since the start of the process, because the queue was full of more urgent ones."""
+        """The number of tasks dropped since the start, because the queue was full of more urgent ones."""
 
     async def load(self) -> None:
-        """Queues the tasks again that the process before had started."""
-        found = await self._store.load()
-        cut = [task for task in found if task.status is TaskStatus.RUNNING]
-        again = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in cut]
-        await self._store.save(again)
-        self._tasks = {task.key: task for task in (*found, *again)}
+        """Loads the tasks of the process before. Tasks that it was running are queued again."""
+        stored = await self._store.load()
+        interrupted = [task for task in stored if task.status is TaskStatus.RUNNING]
+        queued = [replace(task, status=TaskStatus.QUEUED, started_at=None) for task in interrupted]
+        await self._store.save(queued)
+        self._tasks = {task.key: task for task in (*stored, *queued)}
         self._changed.wake()
 
     @property
@@ -96,9 +96,9 @@ class TaskQueue:
             self._requested.pop(lookup, None)
 
     async def enqueue(self, lookups: Iterable[Lookup]) -> set[DigestKey]:
-        """Adds one task for each digest. A task that exists already serves the new lookup, too.
+        """Adds one task for each digest. If a task for the digest exists, it serves the new lookup too.
 
-        It then starts as early as the most urgent reason allows. The reason shown stays the first one, unless
+        Such a task takes the urgency of its most urgent lookup. It keeps the reason of the first one, unless
         the operator orders the lookup. Returns the keys of the tasks that were added.
         """
         lookups = tuple(lookups)
@@ -152,7 +152,7 @@ class TaskQueue:
                 change.dropped.add(task.key)
         self.dropped += excess
         log.warning(
-            f"The queue is full: {counted(excess, 'digest')} dropped for now",
+            f"The queue of version lookups is full: {counted(excess, 'digest')} dropped for now",
             action="inference.queue_full",
             dropped=excess,
             capacity=self._capacity,
@@ -175,7 +175,7 @@ class TaskQueue:
         self._changed.wake()
 
     async def next(self) -> InferenceTask:
-        """Waits for a task that may start now, and starts it. A repository has one running task at most."""
+        """Waits for a task that may start now, and marks it as running. Never runs two for one repository."""
         with self._changed.watch() as changed:
             while True:
                 changed.clear()
@@ -224,7 +224,7 @@ class TaskQueue:
         return min([*waits, _LONGEST_WAIT_SECONDS])
 
     async def wait_done(self, keys: Collection[DigestKey]) -> None:
-        """Waits until no task for these digests runs or may start now. Deferred tasks are not waited for."""
+        """Waits until no task for these digests runs or may start now. Does not wait for deferred tasks."""
         with self._changed.watch() as changed:
             while any(self._under_way(key) for key in keys):
                 await changed.wait()
@@ -240,7 +240,7 @@ class TaskQueue:
         self._tasks[key] = replace(task, progress=progress, updated_at=progress.updated_at)
 
     async def defer(self, task: InferenceTask, until: datetime) -> bool:
-        """Puts a running task back into the queue: it must not start before `until`.
+        """Puts a running task back into the queue, so that it does not start before `until`.
 
         Does nothing and returns False when the operator ordered a new lookup meanwhile.
         """
@@ -258,7 +258,7 @@ class TaskQueue:
             self.release(key, until)
 
     def release(self, key: DigestKey, until: datetime) -> None:
-        """Like `defer`, in memory only."""
+        """Like `defer`, but only in memory."""
         self._tasks[key] = self._waiting(key, until)
         self._changed.wake()
 

@@ -1,4 +1,4 @@
-"""Asks a registry the questions about one repository."""
+"""Carries the questions about one repository to its registry."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -27,10 +27,10 @@ _OF_ONE_TAG = {
 
 
 class RegistryReader:
-    """Reads one repository. Each page of its bulk API continues after the page before.
+    """Reads one repository. Each AskPage reads the next page of the bulk API.
 
-    Raises RegistryError when the registry refuses all requests, or has no tag list. `saved` then holds the
-    answers for the other tags of the same question.
+    Raises RegistryError when the registry refuses all requests, or has no tag list. `saved` has the facts of
+    all answers, also of those before the error.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RegistryReader:
     async def answer(
         self, question: InferenceQuestion, answered: Callable[[bool], None] | None = None
     ) -> InferenceAnswer:
-        """Calls `answered` for each tag, with True when its HEAD was answered."""
+        """Calls `answered` for each tag, with True when its HEAD succeeded."""
         match question:
             case AskHeads():
                 return await self._heads(question.tags, answered or _ignore)
@@ -68,26 +68,26 @@ class RegistryReader:
                 assert_never(question)
 
     async def _heads(self, tags: Sequence[str], answered: Callable[[bool], None]) -> InferenceAnswer:
-        found: dict[str, Digest] = {}
+        digests: dict[str, Digest] = {}
         failed: dict[str, RegistryError] = {}
 
         async def ask(tag: str) -> None:
             try:
-                found[tag] = await self._registry.head(ImageRef(self._ref.registry, self._ref.path, tag))
+                digests[tag] = await self._registry.head(ImageRef(self._ref.registry, self._ref.path, tag))
             except RegistryError as error:
                 failed[tag] = error
-            answered(tag in found)
+            answered(tag in digests)
 
         async with asyncio.TaskGroup() as group:
             for tag in tags:
                 group.create_task(ask(tag))
-        facts = await self._facts(found, {})
+        facts = await self._facts(digests, {})
         for error in failed.values():
             if error.reason not in _OF_ONE_TAG:
                 raise error
         gone = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.NOT_FOUND}
-        late = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.TIMEOUT}
-        return InferenceAnswer(facts, gone=gone, timeouts=late, errors=failed.keys() - gone - late)
+        timeouts = {tag for tag, error in failed.items() if error.reason is RegistryErrorCode.TIMEOUT}
+        return InferenceAnswer(facts, gone=gone, timeouts=timeouts, errors=failed.keys() - gone - timeouts)
 
     async def _page(self) -> InferenceAnswer:
         if self._pages is None:
@@ -100,32 +100,32 @@ class RegistryReader:
             return InferenceAnswer()
         if page is None:
             return InferenceAnswer(end=True)
-        children = {one.digest: tuple(child.digest for child in one.children) for one in page}
-        return InferenceAnswer(await self._facts({one.tag: one.digest for one in page}, children), more=True)
+        children = {tag.digest: tuple(child.digest for child in tag.children) for tag in page}
+        return InferenceAnswer(await self._facts({tag.tag: tag.digest for tag in page}, children), more=True)
 
     async def _facts(
-        self, found: Mapping[str, Digest], children: Mapping[Digest, tuple[Digest, ...]]
+        self, digests: Mapping[str, Digest], children: Mapping[Digest, tuple[Digest, ...]]
     ) -> dict[str, TagFact]:
-        """`children`: the platform manifests that the answer named itself. A HEAD names none."""
-        known, now = await self._images.facts(set(found.values())), self._clock.now()
+        """`children`: the platform manifests that the answer listed. A HEAD lists none."""
+        images, now = await self._images.facts(set(digests.values())), self._clock.now()
         facts = {
             tag: TagFact(
                 self._ref.repository,
                 tag,
                 digest,
                 now,
-                children_of(known[digest])
-                if digest in known
+                children_of(images[digest])
+                if digest in images
                 else children.get(digest) or self._children.get(digest, ()),
             )
-            for tag, digest in found.items()
+            for tag, digest in digests.items()
         }
         self.saved.update(facts)
         return facts
 
 
 def _ignore(_: bool) -> None:
-    """For callers that show no progress."""
+    """Serves callers that show no progress."""
 
 
 def children_of(facts: ImageFacts) -> tuple[Digest, ...]:

@@ -1,4 +1,4 @@
-"""Deletes snapshots that were not renewed for 30 days, and stores the result for the overview."""
+"""Deletes snapshots that are older than 30 days, and stores the result for the overview."""
 
 import time
 from datetime import timedelta
@@ -26,13 +26,13 @@ class SnapshotRetention:
         self._due = clock.now()
 
     async def tick(self) -> None:
-        """Purges the first time, and then when 24 hours have passed."""
+        """Deletes old snapshots at the first call, and then once in 24 hours."""
         if self._clock.now() >= self._due:
             await self.purge()
             self._due = self._clock.now() + EVERY
 
     async def purge(self) -> RetentionRun:
-        """A failure is part of the report."""
+        """Deletes old snapshots. Never raises StorageError: the returned run has the error."""
         now, began = self._clock.now(), time.monotonic()
         cutoff, deleted, failure = now - KEPT, 0, None
         try:
@@ -52,5 +52,9 @@ class SnapshotRetention:
         try:
             await self._versions.record_retention(run)
         except StorageError as error:
-            log.warning("Old snapshots not deleted", action="inference.purge_failed", cause=error.message)
+            log.warning(
+                "The result of deleting old snapshots cannot be stored",
+                action="inference.purge_failed",
+                cause=error.message,
+            )
         return run

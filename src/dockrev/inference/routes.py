@@ -1,4 +1,4 @@
-"""Tags of digests, the overview of version inference, and its events."""
+"""The routes for tags of digests, for the overview of version inference, and for its events."""
 
 from typing import Annotated, Any
 
@@ -36,7 +36,7 @@ from dockrev.web.sse import EventStream, ResumeAfter
 from dockrev.web.wire import WireResponse
 
 _PENDING: dict[int | str, dict[str, Any]] = {
-    202: {"model": SnapshotPending, "description": "The digest is being looked into"}
+    202: {"model": SnapshotPending, "description": "The lookup of the digest is not done yet"}
 }
 
 
@@ -103,24 +103,24 @@ class InferenceRoutes:
         )
 
     async def digest_tags(self, service_id: str, digest: str = "") -> Response:
-        """Asks the registry now, save for what is known for sure. Without a digest: all tags there are."""
-        asked = parsed(digest)
+        """Asks the registry now about all tags without a fresh fact. Without a digest, lists the tags."""
+        parsed_digest = parsed(digest)
         image = await self._services.of_service(service_id)
-        if asked:
-            found = await self._full_scan.find(image.ref, asked)
+        if parsed_digest:
+            scanned = await self._full_scan.find(image.ref, parsed_digest)
         else:
-            found = await self._full_scan.names(image.ref)
+            scanned = await self._full_scan.names(image.ref)
         return WireResponse(
             DigestTagsAnswer(
-                digest=asked or "",
-                tags=list(found.tags),
-                repo_tags=list(found.names),
-                scan=ScanOut.of(found.scan),
+                digest=parsed_digest or "",
+                tags=list(scanned.tags),
+                repo_tags=list(scanned.names),
+                scan=ScanOut.of(scanned.scan),
             )
         )
 
     async def snapshot(self, service_id: str, digest: str = "") -> Response:
-        """202 while there is no snapshot, or while a lookup that the operator ordered is not done."""
+        """Answers 202 while there is no snapshot, or while a lookup that the operator ordered is not done."""
         lookup = await self._lookup(service_id, parsed(digest), InferenceReason.API_SNAPSHOT_READ_MISS)
         key = lookup.key
         snapshot, task = await self._versions.snapshot(key), self._queue.get(key)
@@ -163,15 +163,15 @@ class InferenceRoutes:
         snapshots, images = await self._versions.snapshots(), await self._services.all()
         retention = await self._versions.last_retention()
         tasks = self._queue.tasks
-        found = rows(tasks, snapshots, images, self._clock.now())
+        all_rows = rows(tasks, snapshots, images, self._clock.now())
         return WireResponse(
             overview_answer(
                 tasks=tasks,
                 dropped=self._queue.dropped,
                 retention=retention,
                 registries=self._registry.usage(),
-                rows=found,
-                page=page(found, overview_filter, page_number, per_page),
+                rows=all_rows,
+                page=page(all_rows, overview_filter, page_number, per_page),
             )
         )
 
@@ -189,7 +189,7 @@ class InferenceRoutes:
 
 
 def parsed(text: str) -> Digest | None:
-    """Upper case is read as lower case, and a bare hash as sha256. None: the text is blank."""
+    """Accepts upper case, and a hash without `sha256:`. Returns None for a blank text."""
     trimmed = text.strip().lower()
     if not trimmed:
         return None

@@ -1,4 +1,4 @@
-"""The images of the services of all hosts, as of now."""
+"""The images of the services of all hosts."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from dockrev.versions.service_image import ServiceImage
 
 
 class ServiceImages:
-    """Keeps what it read until a stack, or what is known of an image, changes."""
+    """Keeps the images in memory until a stack or a registry fact changes."""
 
     def __init__(self, stacks: StackStore, views: StackViews) -> None:
         self._stacks = stacks
@@ -19,7 +19,7 @@ class ServiceImages:
         self._revision = -1
 
     async def all(self) -> Sequence[ServiceImage]:
-        """Of every service whose image reference can be read, archived and unchecked services too."""
+        """The images of all services with a valid image reference, archived and unchecked ones too."""
         revision = self._views.images_revision
         if revision != self._revision:
             self._images, self._revision = await self._views.service_images(), revision

@@ -7,9 +7,9 @@ from dockrev.versions.tags import Version, flavours, is_strict_semver, learn, ne
 
 
 class TagList:
-    """Parsing thousands of tags takes time, so each list is parsed once.
+    """A parsed tag list. Parsing thousands of tags takes time, so each list is parsed once.
 
-    `flavours`: tags that read like versions, and say what others are built for.
+    `flavours`: tags that look like versions, but only name the base of other tags.
     """
 
     def __init__(
@@ -23,15 +23,18 @@ class TagList:
     def of(cls, names: Sequence[str]) -> Self:
         unique = tuple(dict.fromkeys(names))
         scheme = learn(unique)
-        found = [version for tag in unique if (version := scheme.version(tag))]
-        built_for = flavours(found)
-        others = {tag for tag in shortened(found) if not is_strict_semver(tag)} | built_for
-        return cls(unique, {one.tag: one for one in found if one.tag not in others}, built_for)
+        parsed = [version for tag in unique if (version := scheme.version(tag))]
+        built_for = flavours(parsed)
+        others = {tag for tag in shortened(parsed) if not is_strict_semver(tag)} | built_for
+        return cls(
+            unique, {version.tag: version for version in parsed if version.tag not in others}, built_for
+        )
 
     def is_version(self, tag: str) -> bool:
-        """The tag says which version its image is, and hardly ever moves."""
+        """The tag names one version, and hardly ever moves."""
         return tag in self._versions or is_strict_semver(tag)
 
     def newest_first(self, like: str) -> list[Version]:
         """Versions without a more specific tag. Those of the family of the tag `like` come first."""
-        return [one for tag in newest_first(self.names, like) if (one := self._versions.get(tag))]
+        ordered = newest_first(self.names, like)
+        return [version for tag in ordered if (version := self._versions.get(tag))]

@@ -1,4 +1,4 @@
-"""Builds version inference: the queue, its worker, and everything that fills it."""
+"""Builds and runs version inference: the queue, its worker, and everything that fills the queue."""
 
 import asyncio
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ log = structlog.get_logger()
 
 _FLUSH_SECONDS = 60.0
 _RETRY_SECONDS = 30.0
-"""How soon what could not be stored is stored again, when nothing else is requested meanwhile."""
+"""After this time, results that could not be stored are stored again."""
 _CLOCK_SECONDS = 600.0
-"""How often the retention looks at the clock: machines sleep."""
+"""How often the retention looks at the clock. It does not sleep for a day, because machines sleep too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class VersionInference:
         await warm_up(self.services, self.versions, self.queue, self.clock)
 
     async def run(self) -> None:
-        """Until cancelled. What was counted of requests is saved once a minute, and at the end."""
+        """Runs until cancelled. Saves the request counts once a minute, and at the end."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.worker.run())
@@ -119,4 +119,6 @@ class VersionInference:
         try:
             await self.spend.save(self.requests)
         except StorageError as error:
-            log.warning("Request counts not saved", action="inference.spend_unsaved", cause=error.message)
+            log.warning(
+                "Request counts cannot be saved", action="inference.spend_unsaved", cause=error.message
+            )

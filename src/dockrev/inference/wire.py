@@ -1,4 +1,4 @@
-"""Version inference as the API shows it."""
+"""Requests and responses of version inference."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ class RefreshRequest(Wire):
 
 
 class RefreshAnswer(Wire):
-    """`reason`: `force` when a task was queued, `running` when there was one already."""
+    """`reason`: `force` when a task was added, `running` when one existed already."""
 
     status: str = "pending"
     service_id: str
@@ -56,7 +56,7 @@ class RefreshAnswer(Wire):
 
 
 class TaskOut(Wire):
-    """`notBefore`: its registry asked for silence until then."""
+    """`notBefore`: the task does not start earlier, for example because of a rate limit."""
 
     key: str
     image_repo: str
@@ -83,7 +83,7 @@ class RowOut(Wire):
 
 
 class WorkerOut(Wire):
-    """`dropped`: digests given up since the start, because the queue was full of more urgent ones."""
+    """`dropped`: lookups dropped since the start, because the queue was full of more urgent ones."""
 
     max_concurrency: int
     queued: int
@@ -111,7 +111,7 @@ class SummaryOut(Wire):
 
 
 class RegistryOut(Wire):
-    """What is absent, the registry does not say."""
+    """A field is absent when the registry does not report it."""
 
     host: str
     remaining: int | None = None

@@ -47,7 +47,7 @@ class InferenceWorker:
         self._clock = clock
 
     async def run(self) -> None:
-        """Runs until cancelled. The next process queues a task again that was cut off."""
+        """Runs until cancelled. The next process repeats tasks that were interrupted."""
         async with asyncio.TaskGroup() as group:
             for _ in range(CONCURRENCY):
                 group.create_task(self._work())
@@ -57,39 +57,43 @@ class InferenceWorker:
             try:
                 await self.work_once()
             except StorageError as error:
-                log.warning("Versions not stored", action="inference.storage_failed", cause=error.message)
+                log.warning(
+                    "The result of a version lookup cannot be stored",
+                    action="inference.storage_failed",
+                    cause=error.message,
+                )
                 await asyncio.sleep(_STORAGE_PAUSE.total_seconds())
 
     async def work_once(self) -> InferenceTask:
         """Waits for a task and completes it. Raises StorageError.
 
-        After any error the task is back in the queue, never left as running.
+        After any error, the task is back in the queue.
         """
-        task, again_after = await self._queue.next(), RETRY_AFTER
+        task, pause = await self._queue.next(), RETRY_AFTER
         try:
             while not await self._complete(task):
                 task = self._queue.get(task.key) or task
         except (StorageError, asyncio.CancelledError):
-            again_after = _STORAGE_PAUSE
+            pause = _STORAGE_PAUSE
             raise
         finally:
-            self._queue.release_unfinished(task.key, self._clock.now() + again_after)
+            self._queue.release_unfinished(task.key, self._clock.now() + pause)
         return task
 
     async def _complete(self, task: InferenceTask) -> bool:
-        """False when the operator ordered a new lookup meanwhile."""
-        ticker = _Ticker(task, self._queue, self._events)
-        ticker.show(
+        """Returns False when the operator ordered a new lookup meanwhile."""
+        reporter = _ProgressReporter(task, self._queue, self._events)
+        reporter.show(
             InferenceProgress(InferencePhase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now())
         )
         if not await self._services.uses(task.key):
             return await self._end(task, None, "no service uses this digest any more")
-        outcome = await self._lookup.run(task, ticker.show)
-        ticker.flush()
+        outcome = await self._lookup.run(task, reporter.show)
+        reporter.flush()
         return await self._store_outcome(task, outcome)
 
     async def _store_outcome(self, task: InferenceTask, outcome: LookupOutcome) -> bool:
-        """A failed lookup never replaces a version that is known already."""
+        """A failed lookup never replaces a known version."""
         if not outcome.failed:
             return await self._end(task, outcome, None)
         if outcome.defer_until:
@@ -124,8 +128,8 @@ class InferenceWorker:
         return True
 
 
-class _Ticker:
-    """Shows each progress in the queue, and in the events at most five times a second."""
+class _ProgressReporter:
+    """Reports each progress to the queue, and publishes at most five events a second."""
 
     def __init__(self, task: InferenceTask, queue: TaskQueue, events: EventBuffer) -> None:
         self._task = task
@@ -146,7 +150,7 @@ class _Ticker:
         self._publish(progress)
 
     def flush(self) -> None:
-        """Publishes the last progress of a phase in any case."""
+        """Publishes the last progress, if it was held back."""
         if self._held is not None:
             self._publish(self._held)
 

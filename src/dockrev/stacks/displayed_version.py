@@ -1,4 +1,4 @@
-"""Which version is behind a service's tag, from what is known; what would have to be found out. No I/O."""
+"""Decides from stored data which version a service shows, and which lookups it needs. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from dockrev.versions.tags import resolved
 
 @dataclass(frozen=True, slots=True)
 class DisplayedVersion:
-    """`current` and `candidate`: the version tags of the digests, the best first.
+    """`current` and `candidate`: the version tags of the two digests, the best first.
 
-    `label` is what the image that runs says of itself, which nothing proves.
+    `label`: the version label of the image that runs. It is not proven.
     """
 
     current: tuple[str, ...]
@@ -33,12 +33,12 @@ class DisplayedVersion:
 
     @property
     def resolved_tag(self) -> str | None:
-        """Of what runs."""
+        """The version tag of the image that runs."""
         return self.current[0] if self.current else None
 
     @property
     def resolved_tags(self) -> list[str] | None:
-        """None when there are not several."""
+        """All version tags of the image that runs. None when there are less than two."""
         return list(self.current) if len(self.current) > 1 else None
 
     def of_current(self, tag: str) -> str:
@@ -61,7 +61,7 @@ def version_of(
 
 
 def service_image(service: Service, state: UpdateState, platform: Platform) -> ServiceImage | None:
-    """None: the image reference cannot be read."""
+    """Returns None when the image reference cannot be read."""
     try:
         ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
@@ -87,7 +87,7 @@ def _tags(image: ServiceImage, digest: Digest | None, knowledge: VersionKnowledg
 def ignored_by(
     state: UpdateState, version: DisplayedVersion, rules: Sequence[IgnoreRule]
 ) -> IgnoreMatch | None:
-    """The rule that silences the candidate, and the raw tag or the version that it fits."""
+    """The rule that silences the candidate, and the tag or version that it fits."""
     if state.candidate is None:
         return None
     return first_match(rules, state.candidate.tag, version.candidate)

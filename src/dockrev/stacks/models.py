@@ -1,4 +1,4 @@
-"""A stack is a Compose project, a service one of its services; both as last observed."""
+"""Stacks and their services, as Dockrev last saw them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,17 +23,20 @@ class BackupChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunningImage:
-    """An image some container of the service uses, and the digests it has in the service's repository."""
+    """An image that a container of the service uses. `digests`: those in the service's repository."""
 
     image_id: str
     digests: tuple[Digest, ...]
     version: str | None = None
-    """What the image calls its own version (`org.opencontainers.image.version`)."""
+    """The image's label `org.opencontainers.image.version`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The containers of a service. `images` are those of the running ones, else of the stopped ones."""
+    """The containers of a service.
+
+    `images`: the images of the running containers, or of the stopped ones if no container runs.
+    """
 
     total: int = 0
     running: int = 0
@@ -55,9 +58,9 @@ class ServiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`image_ref` is the reference as the effective configuration has it; None when it only builds.
+    """`image_ref`: the reference in the rendered configuration. None when the service only has `build`.
 
-    `archived` is the operator's word; `removed`: the project no longer has this service.
+    `archived`: the operator archived the service. `removed`: the project does not have it any more.
     """
 
     id: str
@@ -69,12 +72,12 @@ class Service:
     watched: bool
     runtime: Runtime
     config_digest: str
-    """Of the service's configuration when it was last read; empty: never."""
+    """The digest of the service's configuration when Dockrev last read it. Empty: it never did."""
     settings: ServiceSettings
     archived: bool
     removed: bool
     updated_at: datetime
-    """When discovery last found something of it changed."""
+    """When discovery last saw a change of the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Stack:
 
     @property
     def status(self) -> StackStatus:
-        """Healthy: every container runs and none is unhealthy; unknown: the engine could not be asked."""
+        """Healthy: every container runs, and none is unhealthy. Unknown: the engine did not answer."""
         if not self.runtime_known:
             return StackStatus.UNKNOWN
         total = sum(service.runtime.total for service in self.services)
@@ -111,7 +114,7 @@ class ObservedService:
 
 @dataclass(frozen=True, slots=True)
 class ObservedStack:
-    """A project as a discovery scan found it; the store makes the stack equal to it."""
+    """A project as a discovery scan saw it."""
 
     project: str
     compose_files: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Reading, archiving and restoring stacks and services."""
+"""The routes that show, archive and restore stacks and services."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ RequestVersions = Callable[[Sequence[Lookup]], None]
 
 
 class StackRoutes:
-    """`request_versions` notes in memory which versions a reader would like to know."""
+    """`request_versions` takes the lookups that a page needs. It keeps them in memory and writes nothing."""
 
     def __init__(self, stacks: StackStore, views: StackViews, request_versions: RequestVersions) -> None:
         self._stacks = stacks
@@ -56,8 +56,8 @@ class StackRoutes:
 
     async def list(self, request: Request, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
         etag = etag_of(self._views.revision, archived)
-        if known := not_modified(request, etag):
-            return known
+        if unchanged := not_modified(request, etag):
+            return unchanged
         views = await self._views.all()
         shown = [stack_list_item(view) for view in views if archived.admits(view.stack.archived)]
         return WireResponse(StackListAnswer(stacks=shown), headers=caching(etag))

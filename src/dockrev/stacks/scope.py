@@ -1,4 +1,4 @@
-"""What a job is about, in stacks and services that exist."""
+"""Finds the stacks and services that a job's target names."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,7 +9,7 @@ from dockrev.stacks.store import StackStore
 
 
 async def require_known(stacks: StackStore, target: JobTarget) -> None:
-    """Raises InvalidArgument naming the field whose id does not exist."""
+    """Raises InvalidArgument with the field whose id does not exist."""
     if target.stack_id:
         await _require("stackId", target.stack_id, stacks.get)
     if target.service_id:
@@ -24,7 +24,7 @@ async def _require(field: str, value: str, find: Callable[[str], Awaitable[objec
 
 
 async def host_of(stacks: StackStore, target: JobTarget) -> str | None:
-    """The id of the host that it concerns; None: all hosts. Raises NotFound when what it names is gone."""
+    """The id of the target's host. None: all hosts. Raises NotFound when the stack or service is gone."""
     if target.scope is Scope.ALL:
         return None
     if target.scope is Scope.STACK:
@@ -33,7 +33,7 @@ async def host_of(stacks: StackStore, target: JobTarget) -> str | None:
 
 
 async def services_of(stacks: StackStore, target: JobTarget) -> list[Service]:
-    """Raises NotFound when what it names is gone."""
+    """The services of the target. Raises NotFound when the stack or service is gone."""
     if target.scope is Scope.ALL:
         return [service for stack in await stacks.all() for service in stack.services]
     if target.scope is Scope.STACK:

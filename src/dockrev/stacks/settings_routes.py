@@ -1,4 +1,4 @@
-"""What an operator decides about a service: rollback, what is backed up, where its source lives."""
+"""The settings of a service: automatic rollback, backup targets and the URL of its source."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -35,14 +35,14 @@ def _named(volumes: Choices) -> Choices:
 
 
 class BackupTargetsIn(Wire):
-    """What is not named here is treated as `inherit`."""
+    """A target that is not named here counts as `inherit`."""
 
     bind_paths: Annotated[dict[str, BackupChoice], AfterValidator(_absolute)]
     volume_names: Annotated[dict[str, BackupChoice], AfterValidator(_named)]
 
 
 class SettingsIn(Wire):
-    """`repoUrl`: left out it stays as it is; null or blank clears it."""
+    """`repoUrl`: a request without it keeps the stored URL. Null or blank deletes it."""
 
     auto_rollback: StrictBool
     backup_targets: BackupTargetsIn
@@ -64,8 +64,8 @@ class SettingsRoutes:
     async def get(self, service_id: str) -> SettingsOut:
         return settings_out((await self._stacks.service(service_id)).settings)
 
-    async def put(self, service_id: str, given: SettingsIn, principal: CurrentPrincipal) -> Done:
-        await self._stacks.save_settings(service_id, lambda known: _changed(known, given))
+    async def put(self, service_id: str, request: SettingsIn, principal: CurrentPrincipal) -> Done:
+        await self._stacks.save_settings(service_id, lambda stored: _changed(stored, request))
         log.info(
             "Service settings changed",
             action="service.settings_changed",
@@ -75,19 +75,19 @@ class SettingsRoutes:
         return Done()
 
 
-def _changed(known: ServiceSettings, given: SettingsIn) -> ServiceSettings:
+def _changed(stored: ServiceSettings, request: SettingsIn) -> ServiceSettings:
     """Raises InvalidArgument."""
-    sets_url = "repo_url" in given.model_fields_set
+    sets_url = "repo_url" in request.model_fields_set
     return ServiceSettings(
-        auto_rollback=given.auto_rollback,
-        bind_paths=given.backup_targets.bind_paths,
-        volume_names=given.backup_targets.volume_names,
-        repo_url=_repo_url(given.repo_url) if sets_url else known.repo_url,
+        auto_rollback=request.auto_rollback,
+        bind_paths=request.backup_targets.bind_paths,
+        volume_names=request.backup_targets.volume_names,
+        repo_url=_repo_url(request.repo_url) if sets_url else stored.repo_url,
     )
 
 
 def _repo_url(text: str | None) -> str | None:
-    """None clears it. The message does not repeat the URL: it may hold a password."""
+    """Raises InvalidArgument. The message does not repeat the URL, because it may contain a password."""
     trimmed = (text or "").strip()
     if trimmed and not _is_web_address(trimmed):
         raise InvalidArgument("invalid repoUrl", {"field": "repoUrl"})
@@ -99,7 +99,7 @@ def _is_web_address(text: str) -> bool:
         return False
     try:
         parts = urlsplit(text)
-        _ = parts.port  # raises for a port that is none
+        _ = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc

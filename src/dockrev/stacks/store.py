@@ -1,4 +1,4 @@
-"""Stacks and services: the only SQL for these tables."""
+"""Stores stacks and services. Only this file has SQL for these tables."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
-from dockrev.db.database import Database
+from dockrev.db.database import Database, after_commit
 from dockrev.db.schema import Moment, metadata
 from dockrev.errors import NotFound
 from dockrev.hosts.local import LOCAL
@@ -87,7 +87,7 @@ _WITH_HOST = select(services, stacks.c.host_id).join(stacks, stacks.c.id == serv
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What making a stack equal to an observation did to it."""
+    """What a sync did to a stack."""
 
     stack_id: str
     created: bool
@@ -95,7 +95,7 @@ class Synced:
 
 
 class StackStore:
-    """`revision` grows after every write, so that what is rendered from here can be kept until then."""
+    """`revision` grows after every write, so a reader can tell whether anything changed."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -103,13 +103,13 @@ class StackStore:
         self.revision = 0
 
     async def all(self) -> list[Stack]:
-        """Of every host, newest first, each with its services by name."""
+        """The stacks of all hosts, the newest first. Their services are in order of their names."""
         async with self._database.read() as connection:
-            found = await connection.execute(
+            rows = await connection.execute(
                 select(stacks).order_by(stacks.c.created_at.desc(), stacks.c.id.desc())
             )
             grouped = _grouped(await connection.execute(_WITH_HOST.order_by(services.c.name)))
-            return [_stack(row, grouped.get(row.id, ())) for row in found]
+            return [_stack(row, grouped.get(row.id, ())) for row in rows]
 
     async def get(self, stack_id: str) -> Stack:
         async with self._database.read() as connection:
@@ -117,12 +117,12 @@ class StackStore:
             if row is None:
                 raise NotFound("stack not found")
             own = _WITH_HOST.where(services.c.stack_id == stack_id).order_by(services.c.name)
-            return _stack(row, [_service(found) for found in await connection.execute(own)])
+            return _stack(row, [_service(service) for service in await connection.execute(own)])
 
     async def service(self, service_id: str) -> Service:
         async with self._database.read() as connection:
-            found = await connection.execute(_WITH_HOST.where(services.c.id == service_id))
-            row = found.one_or_none()
+            result = await connection.execute(_WITH_HOST.where(services.c.id == service_id))
+            row = result.one_or_none()
         if row is None:
             raise NotFound("service not found")
         return _service(row)
@@ -138,25 +138,31 @@ class StackStore:
     async def save_settings(
         self, service_id: str, change: Callable[[ServiceSettings], ServiceSettings]
     ) -> None:
-        """What `change` makes of the settings as they are now. Raises NotFound, and what `change` raises."""
-        known = services.c.id == service_id
+        """Stores what `change` returns for the current settings.
+
+        Raises NotFound. Exceptions of `change` pass through.
+        """
+        same_id = services.c.id == service_id
         async with self._database.write() as connection:
-            row = (await connection.execute(_WITH_HOST.where(known))).one_or_none()
+            row = (await connection.execute(_WITH_HOST.where(same_id))).one_or_none()
             if row is None:
                 raise NotFound("service not found")
             values = _settings_row(change(_service(row).settings)) | {"updated_at": self._clock.now()}
-            await connection.execute(update(services).where(known).values(values))
+            await connection.execute(update(services).where(same_id).values(values))
         self.revision += 1
 
     async def sync(self, observed: ObservedStack) -> Synced:
-        """Make the stack equal to what was observed; what did not change keeps all it has."""
+        """Makes the stack equal to the observation. Services that did not change keep their rows."""
         async with self._database.write() as connection:
             synced = await _Sync(connection, self._clock.now()).stack(observed)
         self.revision += synced.changed
         return synced
 
     async def set_runtime(self, stack_id: str, runtimes: Mapping[str, Runtime]) -> None:
-        """Only the containers changed: `runtimes` by service name; the services not named have none."""
+        """Stores the containers of a stack, when nothing else changed.
+
+        `runtimes`: by the name of the service. A service without an entry has no containers.
+        """
         async with self._database.write() as connection:
             await connection.execute(update(stacks).where(stacks.c.id == stack_id).values(runtime_known=True))
             own = select(services.c.id, services.c.name).where(services.c.stack_id == stack_id)
@@ -168,23 +174,23 @@ class StackStore:
         self.revision += 1
 
     async def forget_runtime(self, host_id: str) -> None:
-        """The engine of the host does not answer: what its stacks run is unknown from now on."""
+        """Marks the containers of the host's stacks as unknown, because its engine does not answer."""
         forgotten = update(stacks).where(stacks.c.host_id == host_id).values(runtime_known=False)
         async with self._database.write() as connection:
             await connection.execute(forgotten)
         self.revision += 1
 
     async def record_check(self, connection: AsyncConnection, stack_ids: Collection[str]) -> None:
-        """Part of the caller's transaction; `changed` has to follow it."""
+        """Runs in the caller's transaction."""
+        after_commit(connection, self._changed)
         checked = update(stacks).where(stacks.c.id.in_(stack_ids)).values(last_check_at=self._clock.now())
         await connection.execute(checked)
 
-    def changed(self) -> None:
-        """The caller's transaction is committed: whoever looks again from now on sees it."""
+    def _changed(self) -> None:
         self.revision += 1
 
     async def delete_removed_before(self, moment: datetime) -> int:
-        """Services that left their project before `moment` are deleted; returns how many."""
+        """Deletes services that left their project before `moment`. Returns how many."""
         async with self._database.write() as connection:
             gone = delete(services).where(services.c.removed_at < moment)
             count = (await connection.execute(gone)).rowcount
@@ -197,25 +203,24 @@ class StackStore:
             "archived_at": self._clock.now() if archived else None,
             "archived_reason": _ARCHIVED_BY_USER if archived else None,
         }
-        known = table.c.id == row_id
+        same_id = table.c.id == row_id
         async with self._database.write() as connection:
-            found = await connection.scalar(select(table.c.archived).where(known))
-            if found is not None and found != archived:
-                await connection.execute(update(table).where(known).values(flags))
+            before = await connection.scalar(select(table.c.archived).where(same_id))
+            if before is not None and before != archived:
+                await connection.execute(update(table).where(same_id).values(flags))
         self.revision += 1
-        return found is not None
+        return before is not None
 
 
 class _Sync:
-    """One stack made equal to one observation, inside one transaction."""
+    """Makes one stack equal to one observation, inside the caller's transaction."""
 
     def __init__(self, connection: AsyncConnection, now: datetime) -> None:
         self._connection = connection
         self._now = now
 
     async def stack(self, observed: ObservedStack) -> Synced:
-        known = stacks.c.host_id == observed.host_id, stacks.c.name == observed.project
-        query = select(stacks).where(*known)
+        query = select(stacks).where(stacks.c.host_id == observed.host_id, stacks.c.name == observed.project)
         row = (await self._connection.execute(query)).one_or_none()
         stack_id = row.id if row else await self._create(observed)
         changed = row is not None and await self._update(row, observed)
@@ -248,11 +253,11 @@ class _Sync:
 
     async def _services(self, stack_id: str, observed: Sequence[ObservedService]) -> bool:
         query = select(services).where(services.c.stack_id == stack_id)
-        known = {row.name: row for row in await self._connection.execute(query)}
+        stored = {row.name: row for row in await self._connection.execute(query)}
         changed = False
         for service in observed:
-            changed = await self._service(stack_id, service, known.pop(service.name, None)) or changed
-        gone = [row.id for row in known.values() if row.removed_at is None]
+            changed = await self._service(stack_id, service, stored.pop(service.name, None)) or changed
+        gone = [row.id for row in stored.values() if row.removed_at is None]
         if gone:
             values = {
                 "runtime": _runtime_json(Runtime()),

@@ -1,6 +1,6 @@
-"""May a service be updated, and why not. One rule for the API, the command line and the pages. No I/O.
+"""Finds the blockers of a service for the API, the command line and the pages. No I/O.
 
-The list is about what is on record. The preflight of an update looks at the containers and files themselves.
+These blockers follow from stored data. The preflight of an update looks at the containers and files.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _SERVICE_ARCHIVED = "service_archived"
 _IGNORED = "ignored"
 
 _OVERRULED_BY_NAME = frozenset({_STACK_ARCHIVED, _SERVICE_ARCHIVED, _IGNORED})
-"""These keep a service out of an update of a stack or of everything; an operator may still name it."""
+"""An update of a stack or of everything skips these services. The operator can still update them by name."""
 
 _NOT_CHECKED = {
     NotCheckedReason.PINNED: Blocker(
@@ -51,7 +51,7 @@ _NOT_CHECKED = {
 def blockers_of(
     stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService
 ) -> tuple[Blocker, ...]:
-    """Every reason, the one to mend first at the head. A service that is up to date may have none."""
+    """All blockers, in the order in which the operator should resolve them."""
     return tuple(_reasons(stack, service, state, match, own))
 
 
@@ -84,7 +84,7 @@ def _reasons(
 
 
 def refusals(blockers: Iterable[Blocker], *, by_name: bool, allow_arch_mismatch: bool) -> tuple[Blocker, ...]:
-    """Those of the blockers that forbid this update. `by_name`: the operator named the service itself."""
+    """The blockers that forbid this update. `by_name`: the operator named the service itself."""
     overruled = _OVERRULED_BY_NAME if by_name else frozenset()
     if allow_arch_mismatch:
         overruled |= {PLATFORM_MISMATCH}

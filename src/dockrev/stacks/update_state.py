@@ -1,4 +1,4 @@
-"""Is an update waiting? Decided from observations alone, each time it is asked. No I/O."""
+"""Decides from stored observations whether an update is waiting, each time somebody asks. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ INVALID_REFERENCE = "invalid_image_reference"
 
 
 class NotCheckedReason(StrEnum):
-    """Why a service is never asked about at its registry."""
+    """Why checks skip a service."""
 
     LOCAL_BUILD = "local build"
     NOT_WATCHED = "not watched"
@@ -40,8 +40,9 @@ class CandidateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An image that could replace the one that runs. `first_seen_at`: when the registry was first seen to
-    offer it.
+    """An image that could replace the one that runs.
+
+    `first_seen_at`: when Dockrev first saw it at the registry.
     """
 
     kind: CandidateKind
@@ -54,7 +55,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class UpdateState:
-    """What is true of a service's image now."""
+    """The image of a service now, and its candidates."""
 
     tag: str
     digest: Digest | None
@@ -65,7 +66,7 @@ class UpdateState:
 
     @property
     def candidate(self) -> Candidate | None:
-        """What the API calls the candidate: the new digest of the same tag, which is the only kind so far."""
+        """The candidate that the API shows: the new digest of the same tag. No other kind exists yet."""
         return self.candidates[0] if self.candidates else None
 
     @property
@@ -75,15 +76,15 @@ class UpdateState:
 
 @dataclass(frozen=True, slots=True)
 class RegistryFacts:
-    """What registries were seen to say."""
+    """What registries said about tags and digests."""
 
     tags: Mapping[tuple[str, str], TagState]
     facts: Mapping[Digest, ImageFacts]
 
 
 def question_of(service: Service) -> tuple[ImageRef, str] | NotCheckedReason:
-    """The tag whose movement is an update for this service, or why there is none."""
-    for holds, why in (
+    """The tag to ask the registry about, or the reason why checks skip the service."""
+    for applies, reason in (
         (service.removed, NotCheckedReason.REMOVED),
         (
             service.image_ref is None or (service.builds and not service.runtime.digests),
@@ -91,8 +92,8 @@ def question_of(service: Service) -> tuple[ImageRef, str] | NotCheckedReason:
         ),
         (not service.watched, NotCheckedReason.NOT_WATCHED),
     ):
-        if holds:
-            return why
+        if applies:
+            return reason
     try:
         ref = ImageRef.parse(service.image_ref or "")
     except InvalidArgument:
@@ -103,7 +104,7 @@ def question_of(service: Service) -> tuple[ImageRef, str] | NotCheckedReason:
 
 
 def evaluate(service: Service, knowledge: RegistryFacts, platform: Platform) -> UpdateState:
-    """`platform`: of the host that runs the service."""
+    """`platform`: the platform of the service's host."""
     question = question_of(service)
     if isinstance(question, NotCheckedReason):
         error = _invalid_reference(service) if question is NotCheckedReason.INVALID else None
@@ -122,7 +123,7 @@ def evaluate(service: Service, knowledge: RegistryFacts, platform: Platform) -> 
 
 
 def _invalid_reference(service: Service) -> CheckError:
-    """A failure, since what the operator wants checked cannot be."""
+    """An invalid reference is a failed check, because the operator expects a check of the service."""
     text = (
         f"{service.image_ref!r} is no image reference; correct it in the compose file, or set its variables"
     )
@@ -130,7 +131,10 @@ def _invalid_reference(service: Service) -> CheckError:
 
 
 def _differs(image: RunningImage, state: TagState, knowledge: RegistryFacts, platform: Platform) -> bool:
-    """Index is compared with index and platform with platform: what runs here must really change."""
+    """Does the image for this platform really change?
+
+    Compares index with index, and platform manifest with platform manifest.
+    """
     if state.digest is None or not image.digests or state.digest in image.digests:
         return False
     offered = _platform_digest(state.digest, knowledge, platform)
@@ -164,13 +168,15 @@ def _candidate(state: TagState, knowledge: RegistryFacts, platform: Platform) ->
 def _arch_match(platform: Platform, offered: tuple[Platform, ...]) -> ArchMatch:
     if not offered:
         return ArchMatch.UNKNOWN
-    return ArchMatch.MATCH if any(platform.same_machine(one) for one in offered) else ArchMatch.MISMATCH
+    matches = any(platform.same_machine(other) for other in offered)
+    return ArchMatch.MATCH if matches else ArchMatch.MISMATCH
 
 
 def _current_digest(service: Service, state: TagState, outdated: list[RunningImage]) -> Digest | None:
-    """The digest that runs; of several replicas an outdated one's, since that one awaits the update.
+    """The digest that runs. If replicas differ, it is the one of an outdated replica, which needs the update.
 
-    What runs without a digest of this registry is shown by what its tag names there, as the API promises.
+    If the running image has no digest of this registry, it is the digest that the tag names there. The API
+    promises that.
     """
     images = outdated or list(service.runtime.images)
     if not images or not images[0].digests:

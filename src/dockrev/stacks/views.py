@@ -1,4 +1,4 @@
-"""A stack as readers see it: its record, and what follows from registry facts, versions and ignore rules."""
+"""Stacks as readers see them: the record, and what follows from registry facts, versions and ignore rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class StackView:
-    """`platform`: of its host."""
+    """`platform`: the platform of the stack's host."""
 
     stack: Stack
     services: tuple[ServiceView, ...]
@@ -47,17 +47,17 @@ class StackView:
 
     @property
     def updates(self) -> int:
-        return sum(one.counts_as_update for one in self.services)
+        return sum(service.counts_as_update for service in self.services)
 
     @property
     def lookups(self) -> tuple[Lookup, ...]:
-        """What has to be looked up so that every version of the stack is known."""
-        return tuple(lookup for one in self.services for lookup in one.version.lookups)
+        """The lookups that the services of the stack need."""
+        return tuple(lookup for service in self.services for lookup in service.version.lookups)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a view rests on, apart from the stack itself. `rules`: by the id of their service."""
+    """Everything that a view is made from, except the stack itself. `rules`: by the id of their service."""
 
     images: RegistryFacts
     platform: Platform
@@ -92,7 +92,7 @@ class StackViews:
         return sum(store.revision for store in stores)
 
     async def knowledge(self, stacks: Iterable[Stack]) -> RegistryFacts:
-        """What `evaluate` needs for these stacks."""
+        """The registry facts that `evaluate` needs for these stacks."""
         tags = await self._images.tags()
         digests = {state.digest for state in tags.values() if state.digest}
         for stack in stacks:
@@ -107,26 +107,29 @@ class StackViews:
         return (await self.of([await self._stacks.get(stack_id)]))[0]
 
     async def service(self, stack_id: str, service_id: str) -> ServiceView | None:
-        """None when the record has no such service any more."""
+        """Returns None when the service or its stack is not in the database any more."""
         try:
             stack = await self.one(stack_id)
         except NotFound:
             return None
-        return next((one for one in stack.services if one.service.id == service_id), None)
+        return next((view for view in stack.services if view.service.id == service_id), None)
 
     async def service_images(self) -> list[ServiceImage]:
-        """Of every service whose image reference can be read. Reads no versions and no rules."""
+        """The images of all services with a valid image reference. Reads no versions and no rules."""
         stacks = await self._stacks.all()
         facts, platforms = await self.knowledge(stacks), await self.platforms(stacks)
         return [image for stack in stacks for image in _images_of(stack, facts, platforms[stack.host_id])]
 
     @property
     def images_revision(self) -> int:
-        """Grows whenever `service_images` may answer something else."""
+        """Grows with every write that may change the result of `service_images`."""
         return self._stacks.revision + self._images.revision
 
     async def platforms(self, stacks: Iterable[Stack]) -> Mapping[str, Platform]:
-        """By the id of the host: of the hosts of these stacks, or of the local one when there is no stack."""
+        """The platforms of the hosts of these stacks, by the id of the host.
+
+        Without any stack, it is the platform of the local host.
+        """
         host_ids = {stack.host_id for stack in stacks} or {LOCAL}
         return {host_id: await self._hosts.platform(host_id) for host_id in host_ids}
 

@@ -1,4 +1,4 @@
-"""Stacks and services as the API shows them."""
+"""Stacks and services in responses of the API."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from dockrev.web.query import blank_means
 from dockrev.web.wire import Nullable, Timestamp, Wire
 
 Archived = Annotated[ArchivedFilter, blank_means(ArchivedFilter.EXCLUDE, ArchivedFilter)]
-"""As a query parameter."""
+"""The query parameter `archived`."""
 
 
 class StackListItem(Wire):
@@ -33,7 +33,9 @@ class StackListAnswer(Wire):
 
 
 class ImageOut(Wire):
-    """`resolvedTags` when there are several. `labelVersion`: the image's own word, not proven."""
+    """`resolvedTags`: all version tags, if there is more than one. `labelVersion`: a label of the image,
+    which is not proven.
+    """
 
     ref: str
     tag: str
@@ -44,7 +46,7 @@ class ImageOut(Wire):
 
 
 class CandidateOut(Wire):
-    """`firstSeenAt`: when the registry was first seen to offer this digest under the tag."""
+    """`firstSeenAt`: when Dockrev first saw this digest under the tag."""
 
     tag: str
     resolved_tag: str | None = None
@@ -55,7 +57,7 @@ class CandidateOut(Wire):
 
 
 class CheckErrorOut(Wire):
-    """`retryAt`: the registry asked to wait until then; the service is deferred, not failed."""
+    """`retryAt`: the registry limits requests until then. The service is deferred, it did not fail."""
 
     code: str
     message: str
@@ -102,7 +104,7 @@ class SettingsOut(Wire):
 
 
 class ServiceOut(Wire):
-    """`note` says why a service is never checked; `removed`: its project no longer has it."""
+    """`note`: why checks skip the service. `removed`: its project does not have it any more."""
 
     id: str
     host_id: str

@@ -1,1 +1,1 @@
-"""Asking the registries whether updates are waiting."""
+"""Checks ask the registries whether updates are waiting."""

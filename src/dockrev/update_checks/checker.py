@@ -1,4 +1,4 @@
-"""A check asks all registries at the same time, as far as their limits allow, and stores the answers."""
+"""A check asks all registries at the same time, within their limits, and stores the answers."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
@@ -17,7 +17,7 @@ from dockrev.update_checks.models import CheckPlan, CheckReport, CheckStep, Plan
 from dockrev.update_checks.plan import plan_check, report_check
 
 LONGEST_PAUSE = timedelta(seconds=30)
-"""The check itself waits when a registry asks for a pause that is not longer than this."""
+"""The check waits for a registry that asks for a pause of at most this length. A longer pause defers it."""
 
 
 class CheckWatcher(Protocol):
@@ -57,7 +57,9 @@ class Checker:
         """Checks these services. Returns one sentence for each service without an answer."""
         report = await self.check(services, _NoWatcher())
         unanswered = (*report.failed, *report.deferred)
-        return [f"{one.service.name} ({one.service.image_ref}): {one.error.message}" for one in unanswered]
+        return [
+            f"{each.service.name} ({each.service.image_ref}): {each.error.message}" for each in unanswered
+        ]
 
     async def check(self, selected: Sequence[Service], watcher: CheckWatcher) -> CheckReport:
         """A registry that fails is part of the report. Raises StorageError."""
@@ -74,9 +76,9 @@ class Checker:
         return report_check(plan, before, after, platforms)
 
     async def refreshed_view(self, stack_id: str, service_id: str) -> ServiceView | None:
-        """The service as its registry says now, or as it was known when the registry does not answer.
+        """Checks the service and returns it. If the registry does not answer, the last known state counts.
 
-        None when the service or its stack is not in the database any more.
+        None: the service or its stack is not in the database any more.
         """
         if view := await self._views.service(stack_id, service_id):
             await self.refresh([view.service])
@@ -85,7 +87,10 @@ class Checker:
     async def _ask_deferred_questions(
         self, asking: "_Asking", selected: Sequence[Service], watcher: CheckWatcher
     ) -> None:
-        """Waits for registries that asked for a short pause. All other answers are stored already."""
+        """Waits for registries that asked for a short pause, and asks them again.
+
+        All other answers are stored already.
+        """
         deadline = self._clock.now() + LONGEST_PAUSE
         while waiting := asking.deferred_until(deadline):
             until = max(retry_at for _, retry_at in waiting)
@@ -102,12 +107,10 @@ class Checker:
             await self._images.record(connection, [answer.state for answer in answers], facts)
             await self._images.forget(connection, unused)
             await self._stacks.record_check(connection, {service.stack_id for service in selected})
-        self._images.changed()
-        self._stacks.changed()
 
 
 class _Asking:
-    """Asks the questions of one check and counts what is done."""
+    """Asks the questions of one check, and counts the services that are done."""
 
     def __init__(self, plan: CheckPlan, resolver: TagResolver, watcher: CheckWatcher) -> None:
         self._plan = plan
@@ -133,7 +136,7 @@ class _Asking:
             self._report(planned)
 
     def deferred_until(self, deadline: datetime) -> list[tuple[PlannedQuestion, datetime]]:
-        """The questions that a registry wants to hear again at a time before `deadline`."""
+        """The questions that a registry allows again before `deadline`, each with the time that it set."""
         deferred = []
         for planned in self._plan.questions:
             error = self.answers[planned.question.key].state.error

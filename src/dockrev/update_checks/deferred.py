@@ -30,5 +30,5 @@ class DeferredChecks:
         if not await self._jobs.start_scheduled():
             return False
         self._not_before = now + _PAUSE
-        log.info("Checking again what a registry had deferred", action="check.deferred")
+        log.info("A registry allows requests again: a new check was started", action="check.deferred")
         return True

@@ -5,7 +5,7 @@ from dockrev.web.wire import Nullable, Timestamp, Wire
 
 
 class NewVersionFound(Wire):
-    """`*DisplayTag`: the version as people call it, else the tag."""
+    """`*DisplayTag`: the displayed version, or the tag if the version is not known."""
 
     stack_id: str
     service_id: str

@@ -40,8 +40,11 @@ JOB_TYPE = "check"
 _STALE_AFTER = timedelta(hours=2)
 
 
-Names = Callable[[Collection[str]], Awaitable[Mapping[str, tuple[str, str]]]]
-"""By service id: the versions that run and that are offered. May take a few seconds."""
+FindVersions = Callable[[Collection[str]], Awaitable[Mapping[str, tuple[str, str]]]]
+"""Takes service ids. Returns the displayed version that runs and the one of the candidate, by service id.
+
+It may take a few seconds.
+"""
 
 
 class CheckJobs:
@@ -51,13 +54,13 @@ class CheckJobs:
         checker: Checker,
         stacks: StackStore,
         scanners: Scanners,
-        names: Names,
+        find_versions: FindVersions,
     ) -> None:
         self._runner = runner
         self._checker = checker
         self._stacks = stacks
         self._scanners = scanners
-        self._names = names
+        self._find_versions = find_versions
         runner.register(JobKind(JOB_TYPE, self._run, CheckSummary))
 
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
@@ -85,9 +88,9 @@ class CheckJobs:
             await context.log(f"comparing with what ran when last seen: {failure.message}", Level.WARN)
         selected = await services_of(self._stacks, context.job.target)
         report = await self._checker.check(selected, _JobWatcher(context))
-        names = await self._names([one.service.id for one in report.new_versions])
+        versions = await self._find_versions([new.service.id for new in report.new_versions])
         await _log_report(context, report)
-        return JobOutcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report, names))
+        return JobOutcome(JobStatus.SUCCESS, _summary(context.job.target, selected, report, versions))
 
 
 class _JobWatcher:
@@ -111,8 +114,9 @@ class _JobWatcher:
 
 
 async def _log_report(context: JobContext, report: CheckReport) -> None:
-    for one in report.failed:
-        await context.log(f"{one.service.name} ({one.service.image_ref}): {one.error.message}", Level.WARN)
+    for failed in report.failed:
+        service = failed.service
+        await context.log(f"{service.name} ({service.image_ref}): {failed.error.message}", Level.WARN)
     for deferral in report.deferrals:
         await context.log(
             f"{counted(deferral.services, 'service')} of {deferral.registry} deferred: the registry allows "
@@ -129,9 +133,9 @@ async def _log_report(context: JobContext, report: CheckReport) -> None:
 
 
 def _summary(
-    target: JobTarget, selected: list[Service], report: CheckReport, names: Mapping[str, tuple[str, str]]
+    target: JobTarget, selected: list[Service], report: CheckReport, versions: Mapping[str, tuple[str, str]]
 ) -> CheckSummary:
-    found = [_new_version(one, names.get(one.service.id)) for one in report.new_versions]
+    new_versions = [_new_version(new, versions.get(new.service.id)) for new in report.new_versions]
     return CheckSummary(
         host_platform=", ".join(map(str, report.platforms)),
         scope=target.scope,
@@ -141,36 +145,36 @@ def _summary(
         services_with_candidate=report.with_candidate,
         services_failed=len(report.failed),
         services_deferred=len(report.deferred),
-        new_versions=NewVersions(count=len(found), services=found),
-        failures=[_failure(one) for one in report.failed],
+        new_versions=NewVersions(count=len(new_versions), services=new_versions),
+        failures=[_failure(failed) for failed in report.failed],
         deferrals=[
-            CheckDeferral(registry=one.registry, until=one.until, services=one.services)
-            for one in report.deferrals
+            CheckDeferral(registry=each.registry, until=each.until, services=each.services)
+            for each in report.deferrals
         ],
     )
 
 
-def _new_version(one: NewVersion, names: tuple[str, str] | None) -> NewVersionFound:
-    current, candidate = names or (one.tag, one.candidate.tag)
+def _new_version(new: NewVersion, versions: tuple[str, str] | None) -> NewVersionFound:
+    current, candidate = versions or (new.tag, new.candidate.tag)
     return NewVersionFound(
-        stack_id=one.service.stack_id,
-        service_id=one.service.id,
-        service_name=one.service.name,
-        image_ref=one.service.image_ref,
-        current_tag=one.tag,
-        current_digest=one.current,
+        stack_id=new.service.stack_id,
+        service_id=new.service.id,
+        service_name=new.service.name,
+        image_ref=new.service.image_ref,
+        current_tag=new.tag,
+        current_digest=new.current,
         current_display_tag=current,
-        candidate_tag=one.candidate.tag,
+        candidate_tag=new.candidate.tag,
         candidate_display_tag=candidate,
-        candidate_digest=one.candidate.digest,
+        candidate_digest=new.candidate.digest,
     )
 
 
-def _failure(one: Unanswered) -> CheckFailure:
+def _failure(failed: Unanswered) -> CheckFailure:
     return CheckFailure(
-        stack_id=one.service.stack_id,
-        service_id=one.service.id,
-        service_name=one.service.name,
-        code=one.error.code,
-        message=one.error.message,
+        stack_id=failed.service.stack_id,
+        service_id=failed.service.id,
+        service_name=failed.service.name,
+        code=failed.error.code,
+        message=failed.error.message,
     )

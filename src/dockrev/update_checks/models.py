@@ -1,4 +1,4 @@
-"""What a check asks and what it learned."""
+"""The questions and the results of a check."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from dockrev.stacks.update_state import Candidate
 
 @dataclass(frozen=True, slots=True)
 class PlannedQuestion:
-    """One question to a registry, and the services it is asked for."""
+    """A question to a registry, and the services that need the answer."""
 
     question: TagQuestion
     services: tuple[Service, ...]
@@ -21,9 +21,9 @@ class PlannedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class CheckPlan:
-    """`unasked`: services whose image no registry is asked about.
+    """`unasked`: services that need no question to a registry, such as local builds.
 
-    `tags_in_use`: the repository and tag of every service of the host that a check can ask about.
+    `tags_in_use`: the repository and tag of every service that a check can ask about.
     """
 
     questions: tuple[PlannedQuestion, ...]
@@ -73,11 +73,11 @@ class Deferral:
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     platforms: tuple[Platform, ...]
-    """Of the hosts whose services were checked."""
+    """The platforms of the hosts whose services were checked."""
     services: int
     checked: int
     skipped: int
-    """Services whose image no registry is asked about."""
+    """The number of services that need no question to a registry."""
     with_candidate: int
     new_versions: tuple[NewVersion, ...] = ()
     failed: tuple[Unanswered, ...] = ()

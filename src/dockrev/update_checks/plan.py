@@ -20,10 +20,10 @@ from dockrev.update_checks.models import (
 
 
 def plan_check(selected: Iterable[Service], every: Iterable[Service], knowledge: RegistryFacts) -> CheckPlan:
-    """Asks for each image once, however many services use it.
+    """Plans one question for each image, however many services use it.
 
-    `every` holds all services of the host. When all of them run a digest already, the check does not read
-    its manifest.
+    `every`: all services of all hosts. When all of them run a digest already, the check does not read its
+    manifest.
     """
     waiting: defaultdict[tuple[ImageRef, str], list[Service]] = defaultdict(list)
     unasked = []
@@ -49,7 +49,7 @@ def _question(
 
 
 def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[frozenset[str]]]:
-    """By repository and tag: for each image that runs under this tag, the digests it has."""
+    """Returns the digests of each image that runs under a tag, by repository and tag."""
     running: defaultdict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
     for service in every:
         asked = question_of(service)
@@ -64,7 +64,7 @@ def _running(every: Iterable[Service]) -> defaultdict[tuple[str, str], list[froz
 def report_check(
     plan: CheckPlan, before: RegistryFacts, after: RegistryFacts, platforms: Mapping[str, Platform]
 ) -> CheckReport:
-    """`platforms`: of the hosts, by the id of the host."""
+    """`platforms`: the platform of each host, by the id of the host."""
     asked = [service for planned in plan.questions for service in planned.services]
     unanswered = [
         Unanswered(service, error)
@@ -72,9 +72,9 @@ def report_check(
         if (state := after.tags.get(planned.question.key)) and (error := state.error)
         for service in planned.services
     ]
-    judged = [(service, evaluate(service, after, platforms[service.host_id])) for service in plan.unasked]
-    invalid = [Unanswered(service, state.check_error) for service, state in judged if state.check_error]
-    deferred = tuple(one for one in unanswered if one.error.deferred)
+    evaluated = [(service, evaluate(service, after, platforms[service.host_id])) for service in plan.unasked]
+    invalid = [Unanswered(service, state.check_error) for service, state in evaluated if state.check_error]
+    deferred = tuple(each for each in unanswered if each.error.deferred)
     return CheckReport(
         platforms=tuple(dict.fromkeys(platforms.values())),
         services=plan.services,
@@ -84,7 +84,7 @@ def report_check(
             evaluate(service, after, platforms[service.host_id]).candidate is not None for service in asked
         ),
         new_versions=tuple(_new_versions(asked, before, after, platforms)),
-        failed=(*invalid, *(one for one in unanswered if not one.error.deferred)),
+        failed=(*invalid, *(each for each in unanswered if not each.error.deferred)),
         deferred=deferred,
         deferrals=_deferrals(deferred),
     )
@@ -106,9 +106,9 @@ def _new_versions(
 
 def _deferrals(deferred: Iterable[Unanswered]) -> tuple[Deferral, ...]:
     grouped: defaultdict[str, list[Unanswered]] = defaultdict(list)
-    for one in deferred:
-        grouped[ImageRef.parse(one.service.image_ref or "").registry].append(one)
+    for each in deferred:
+        grouped[ImageRef.parse(each.service.image_ref or "").registry].append(each)
     return tuple(
-        Deferral(registry, max(one.error.retry_at for one in ones if one.error.retry_at), len(ones))
-        for registry, ones in sorted(grouped.items())
+        Deferral(registry, max(each.error.retry_at for each in group if each.error.retry_at), len(group))
+        for registry, group in sorted(grouped.items())
     )

@@ -1,4 +1,4 @@
-"""Starting a check."""
+"""The route that starts a check."""
 
 from dockrev.jobs.models import Reason, Scope
 from dockrev.jobs.targets import require_target

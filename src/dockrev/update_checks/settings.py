@@ -1,4 +1,4 @@
-"""The settings of scheduled work."""
+"""The settings of schedules."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from dockrev.web.wire import Wire
 
 
 class CronSchedule(Wire):
-    """`cron`: five fields, or six with the seconds first; read in the server's time zone."""
+    """`cron`: five fields, or six with the seconds first, in the server's time zone."""
 
     enabled: StrictBool
     cron: str

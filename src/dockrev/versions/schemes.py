@@ -58,7 +58,7 @@ class RepositoryScheme:
 
     @property
     def _numbered(self) -> Scheme:
-        """The scheme of dotted numbers that begin with no full year, and of their short forms (24 for 24.04)."""
+        """The scheme of dotted numbers without a full year, and of their short forms (24 for 24.04)."""
         return Scheme.CALVER if self.short_years else Scheme.SEMVER
 
     def _of_single(self, number: int) -> Scheme:

@@ -91,7 +91,7 @@ class VersionStore:
         return rows[0] if rows else None
 
     async def unknown_tags(self) -> dict[str, int]:
-        """By repository: the number of tags whose digest is unknown. Holds only repositories with a tag list."""
+        """The number of tags with an unknown digest, by repository. Skips repositories without a tag list."""
         counting = select(tag_facts.c.repository, func.count().label("known")).group_by(
             tag_facts.c.repository
         )

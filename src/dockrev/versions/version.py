@@ -35,7 +35,7 @@ Form = tuple[Kind, tuple[int, ...], tuple[int, ...], tuple[int, ...], bool]
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """A tag that names a version. Comparing versions of different lines raises TypeError: see `comparable`."""
+    """A tag that names a version. Comparing versions of two lines raises TypeError: see `comparable`."""
 
     tag: str
     scheme: Scheme
