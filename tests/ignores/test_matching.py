@@ -22,7 +22,7 @@ EXACT, PREFIX, REGEX, SEMVER = MatchKind.EXACT, MatchKind.PREFIX, MatchKind.REGE
         (SEMVER, ">=2.0, <3.0", "2.0.0 v2.1 2", "1.9.9 3.0.0 latest 2.1.0-rc.1"),
     ],
 )
-def test_each_kind_in_its_way(kind: MatchKind, value: str, matched: str, others: str) -> None:
+def test_each_kind_matches_in_its_own_way(kind: MatchKind, value: str, matched: str, others: str) -> None:
     one = rule(kind, value)
     assert [tag for tag in matched.split() if first_match([one], tag, []) != IgnoreMatch(one, tag)] == []
     assert [tag for tag in others.split() if first_match([one], tag, []) is not None] == []
@@ -33,7 +33,7 @@ def test_each_kind_in_its_way(kind: MatchKind, value: str, matched: str, others:
     [rule(EXACT, "1.5.1"), rule(PREFIX, "1.5"), rule(REGEX, r"^1\.5"), rule(SEMVER, "^1.5")],
     ids=lambda one: str(one.kind),
 )
-def test_the_version_behind_a_floating_tag_counts_too(one: IgnoreRule) -> None:
+def test_a_rule_matches_the_version_of_a_moving_tag(one: IgnoreRule) -> None:
     assert first_match([rule(EXACT, "x"), one], "latest", ["v1.4.0", "1.5.1"]) == IgnoreMatch(one, "1.5.1")
     assert first_match([one], "latest", ["1.4.0"]) is None
     assert first_match([one], "latest", []) is None
@@ -50,19 +50,19 @@ def test_the_newest_enabled_rule_is_named() -> None:
     assert first_match([off], "1", []) is None
 
 
-def test_of_rules_of_one_moment_the_greater_id_is_newer() -> None:
+def test_of_rules_with_the_same_time_the_greater_id_is_newer() -> None:
     first, second = rule(EXACT, "1", name="01"), rule(EXACT, "1", name="02")
     assert first_match([second, first], "1", []) == IgnoreMatch(second, "1")
 
 
-def test_longer_texts_than_a_tag_can_be_match_nothing() -> None:
+def test_a_text_longer_than_any_tag_matches_no_rule() -> None:
     one = rule(REGEX, ".*")
     assert first_match([one], "a" * 128, []) == IgnoreMatch(one, "a" * 128)
     assert first_match([one], "a" * 129, []) is None
     assert first_match([one], "a" * 129, ["1.0.0"]) == IgnoreMatch(one, "1.0.0")
 
 
-def test_of_a_candidates_tags_the_first_that_fits_is_named() -> None:
+def test_the_match_names_the_first_tag_that_fits() -> None:
     one = rule(REGEX, r"^1|^latest")
     assert first_match([one], "latest", ["1.5.1", "1.5"]) == IgnoreMatch(one, "latest")
     assert first_match([one], "stable", ["v1.5.1", "1.5.1", "1.5"]) == IgnoreMatch(one, "1.5.1")
@@ -71,6 +71,6 @@ def test_of_a_candidates_tags_the_first_that_fits_is_named() -> None:
 @pytest.mark.parametrize(
     "one", [rule(REGEX, "("), rule(REGEX, "a(?!b)"), rule(REGEX, r"(a)\1"), rule(SEMVER, "no")], ids=str
 )
-def test_a_stored_value_that_cannot_be_read_any_more_matches_nothing(one: IgnoreRule) -> None:
+def test_a_rule_with_an_unreadable_value_matches_nothing(one: IgnoreRule) -> None:
     other = rule(REGEX, ".*")
     assert first_match([one, other], "a", []) == IgnoreMatch(other, "a")

@@ -48,7 +48,7 @@ def matches(requirement: str, tag: str) -> bool:
         ("1.2.3+build.7", "1.2.3 1.9.0", "1.2.2"),
     ],
 )
-def test_releases(requirement: str, inside: str, outside: str) -> None:
+def test_a_requirement_matches_these_releases(requirement: str, inside: str, outside: str) -> None:
     assert [tag for tag in inside.split() if not matches(requirement, tag)] == []
     assert [tag for tag in outside.split() if matches(requirement, tag)] == []
 
@@ -68,7 +68,7 @@ def test_releases(requirement: str, inside: str, outside: str) -> None:
         ("~1.2, >=1.2.3-rc.1", "1.2.3", "1.2.3-rc.2"),
     ],
 )
-def test_a_prerelease_only_fits_where_one_of_its_release_is_named(
+def test_a_prerelease_matches_only_if_the_requirement_names_one_of_the_same_release(
     requirement: str, inside: str, outside: str
 ) -> None:
     assert [tag for tag in inside.split() if not matches(requirement, tag)] == []
@@ -83,7 +83,7 @@ def test_a_leading_v_and_missing_parts_do_not_matter(tag: str) -> None:
 @pytest.mark.parametrize(
     "tag", ["latest", "", "vv2.1.0", "V2.1.0", "2.1.0.4", "2.01.0", "release-2.1.0", "2.x"]
 )
-def test_what_is_no_version_never_fits(tag: str) -> None:
+def test_a_tag_that_is_no_version_never_matches(tag: str) -> None:
     assert version_of(tag) is None
     assert not matches("*", tag)
 
@@ -119,7 +119,7 @@ def test_what_is_no_version_never_fits(tag: str) -> None:
         "1" * 501,
     ],
 )
-def test_what_is_no_requirement_is_refused(text: str) -> None:
+def test_an_invalid_requirement_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a version requirement|longer than"):
         Requirement.parse(text)
 
@@ -142,7 +142,7 @@ def test_what_is_no_requirement_is_refused(text: str) -> None:
         ">1.2.3, <1.2.4",
     ],
 )
-def test_what_no_release_can_meet_is_known(requirement: str) -> None:
+def test_a_contradiction_is_recognized(requirement: str) -> None:
     parsed = Requirement.parse(requirement)
     assert parsed.contradicts_itself
     versions = [
@@ -165,6 +165,6 @@ def test_what_no_release_can_meet_is_known(requirement: str) -> None:
         (">=1.0.0-rc.1, <1.0.0", "1.0.0-rc.2"),
     ],
 )
-def test_what_a_version_meets_is_no_contradiction(requirement: str, met_by: str) -> None:
+def test_a_requirement_that_a_version_meets_is_no_contradiction(requirement: str, met_by: str) -> None:
     assert matches(requirement, met_by)
     assert not Requirement.parse(requirement).contradicts_itself

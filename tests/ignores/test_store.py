@@ -41,7 +41,7 @@ async def test_the_newest_comes_first(ignores: IgnoreStore, blog: Stack, clock: 
     }
 
 
-async def test_a_removed_rule_is_gone_and_only_that_one(ignores: IgnoreStore, blog: Stack) -> None:
+async def test_removing_a_rule_keeps_the_others(ignores: IgnoreStore, blog: Stack) -> None:
     service_id = blog.services[0].id
     kept, gone = [await ignores.add(service_id, MatchKind.EXACT, "1", None, enabled=True) for _ in range(2)]
     assert await ignores.remove(gone.id)
@@ -49,7 +49,7 @@ async def test_a_removed_rule_is_gone_and_only_that_one(ignores: IgnoreStore, bl
     assert await ignores.all() == [kept]
 
 
-async def test_an_unknown_service_is_refused_and_nothing_is_kept(ignores: IgnoreStore, blog: Stack) -> None:
+async def test_a_rule_for_an_unknown_service_is_refused(ignores: IgnoreStore, blog: Stack) -> None:
     with pytest.raises(InvalidArgument) as raised:
         await ignores.add("svc_nobody", MatchKind.EXACT, "1", None, enabled=True)
     assert raised.value.details == {"field": "scope.serviceId", "value": "svc_nobody"}
@@ -57,7 +57,9 @@ async def test_an_unknown_service_is_refused_and_nothing_is_kept(ignores: Ignore
     assert ignores.revision == 0
 
 
-async def test_rules_go_with_their_service(ignores: IgnoreStore, database: Database, blog: Stack) -> None:
+async def test_deleting_a_service_deletes_its_rules(
+    ignores: IgnoreStore, database: Database, blog: Stack
+) -> None:
     for service in blog.services:
         await ignores.add(service.id, MatchKind.EXACT, service.name, None, enabled=True)
     async with database.write() as connection:

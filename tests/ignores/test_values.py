@@ -25,7 +25,7 @@ EXACT, PREFIX, REGEX, SEMVER = MatchKind.EXACT, MatchKind.PREFIX, MatchKind.REGE
         (SEMVER, ">=1, <2"),
     ],
 )
-def test_what_could_match_a_tag_is_taken(kind: MatchKind, value: str) -> None:
+def test_a_value_that_can_match_a_tag_is_accepted(kind: MatchKind, value: str) -> None:
     assert fault(kind, value) is None
 
 
@@ -54,11 +54,11 @@ def test_what_could_match_a_tag_is_taken(kind: MatchKind, value: str) -> None:
         (SEMVER, ">=3, <2", "no version can meet all"),
     ],
 )
-def test_what_could_match_none_has_a_fault(kind: MatchKind, value: str, words: str) -> None:
+def test_a_value_that_can_match_no_tag_has_a_fault(kind: MatchKind, value: str, words: str) -> None:
     assert words in (fault(kind, value) or "")
 
 
 @pytest.mark.parametrize("kind", MatchKind)
 @pytest.mark.parametrize("character", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\ufffd"])
-def test_no_value_holds_control_characters(kind: MatchKind, character: str) -> None:
+def test_control_characters_are_a_fault(kind: MatchKind, character: str) -> None:
     assert fault(kind, f"1{character}") == "holds a control character, which no tag does"

@@ -66,7 +66,7 @@ async def test_a_tag_that_did_not_move_costs_one_head(
     assert registry.counts == {"head": 1}
 
 
-async def test_a_tag_remembers_since_when_it_names_its_digest(
+async def test_a_tag_keeps_the_time_when_its_digest_was_first_seen(
     registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
 ) -> None:
     first_seen = clock.now()
@@ -83,7 +83,7 @@ async def test_a_tag_remembers_since_when_it_names_its_digest(
     assert (moved.state.digest, moved.state.digest_since) == (moved_to, clock.now())
 
 
-async def test_a_registry_that_fails_does_not_change_since_when(
+async def test_a_failure_does_not_change_when_the_digest_was_first_seen(
     registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
 ) -> None:
     before = (await resolver.answer(question(registry))).state
@@ -194,7 +194,7 @@ async def test_a_registry_that_limits_requests_defers_the_question(
     assert (state.error.deferred, state.error.retry_at) == (True, clock.now() + timedelta(hours=1))
 
 
-async def test_an_answer_ends_the_error_before_it(
+async def test_an_answer_removes_the_error(
     registry: FakeRegistry, resolver: TagResolver, clock: MovableClock
 ) -> None:
     asked = question(registry)

@@ -72,7 +72,7 @@ async def test_recording_nothing_is_allowed(images: Images) -> None:
     assert await images.store.tags() == {}
 
 
-async def test_only_the_tag_to_forget_is_deleted(images: Images) -> None:
+async def test_forgetting_deletes_only_the_given_tag(images: Images) -> None:
     await images.record(TagState("r/a", "1", ONE), TagState("r/a", "2", ONE), TagState("r/b", "1", ONE))
     async with images.database.write() as connection:
         await images.store.forget(connection, {("r/a", "1")})

@@ -45,7 +45,7 @@ def many(registry: FakeRegistry) -> list[Digest]:
     return made
 
 
-async def test_a_live_read_finds_what_a_look_did_not_and_every_page_says_so(
+async def test_a_full_scan_finds_a_version_that_a_lookup_missed_and_every_page_shows_it(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old = many(registry)[0]
@@ -65,7 +65,7 @@ async def test_a_live_read_finds_what_a_look_did_not_and_every_page_says_so(
         assert (row["status"], row["checkedAt"]) == ("ready", snapshot["checkedAt"])
 
 
-async def test_a_live_read_renews_what_was_stale_and_what_had_failed(
+async def test_a_full_scan_renews_stale_and_failed_snapshots(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.5.1", path="web")
@@ -93,7 +93,7 @@ async def test_a_live_read_renews_what_was_stale_and_what_had_failed(
         assert new != old
 
 
-async def test_a_look_for_one_digest_that_reads_the_last_tags_renews_the_snapshots_of_the_others(
+async def test_a_lookup_that_reads_the_last_tags_renews_the_snapshots_of_other_digests(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.5.1", path="web")
@@ -112,7 +112,7 @@ async def test_a_look_for_one_digest_that_reads_the_last_tags_renews_the_snapsho
         assert after["tags"] == ["1.5.1", "latest"]
 
 
-async def test_a_version_that_its_label_proved_counts_no_tags_of_a_list_that_was_never_read(
+async def test_a_version_proved_by_its_label_counts_no_unread_tag_list(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -125,7 +125,7 @@ async def test_a_version_that_its_label_proved_counts_no_tags_of_a_list_that_was
         assert (snapshot["scan"]["repoTagsTotal"], snapshot["scan"]["manifestsOk"]) == (0, 1)
 
 
-async def test_pages_that_are_read_again_and_again_have_a_lost_digest_looked_into_every_ten_minutes(
+async def test_reading_a_page_repeats_a_failed_lookup_every_ten_minutes_at_most(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     lost = many(registry)[0]
@@ -147,7 +147,7 @@ async def test_pages_that_are_read_again_and_again_have_a_lost_digest_looked_int
         assert (await pages.snapshot(lost))["checkedAt"] == timestamp(clock.now())
 
 
-async def test_an_order_asks_again_every_tag_that_named_the_digest(
+async def test_a_lookup_of_the_operator_asks_every_tag_of_the_digest_again(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.5.1", path="web")

@@ -15,7 +15,7 @@ async def complete(engine: Engine, most: int = 100) -> int:
     raise AssertionError("it does not come to an end")
 
 
-async def test_the_whole_repository_is_known_in_the_end(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_backfill_completes_a_repository(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(9)))
     registry.push(APP, "nightly")
     engine.services.run(f"{registry.host}/{APP}", made[-1])
@@ -33,7 +33,9 @@ async def test_the_whole_repository_is_known_in_the_end(engine: Engine, registry
     assert (found.scan.total, found.scan.considered, found.scan.ok) == (11, 11, 11)
 
 
-async def test_a_version_beyond_the_budget_of_a_look_is_found(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_backfill_finds_a_version_beyond_the_budget_of_a_lookup(
+    engine: Engine, registry: FakeRegistry
+) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(60)))
     engine.services.run(f"{registry.host}/{APP}", made[0])
     assert (await engine.run(APP, made[0])).tags == ()
@@ -43,7 +45,7 @@ async def test_a_version_beyond_the_budget_of_a_look_is_found(engine: Engine, re
     assert found.tags == ("1.0.0",)
 
 
-async def test_the_next_process_goes_on_where_the_last_one_stopped(
+async def test_the_next_process_continues_the_backfill(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(20)))
@@ -60,7 +62,7 @@ async def test_the_next_process_goes_on_where_the_last_one_stopped(
     assert len(set(registry.requests)) == len(registry.requests)
 
 
-async def test_a_repository_whose_label_told_everything_is_listed_too(
+async def test_the_backfill_also_lists_a_repository_whose_label_was_proved(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -70,7 +72,7 @@ async def test_a_repository_whose_label_told_everything_is_listed_too(
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
 
 
-async def test_nothing_is_done_while_somebody_waits(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_backfill_does_nothing_while_a_task_waits(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", made[0])
     await engine.run(APP, made[0])
@@ -80,7 +82,7 @@ async def test_nothing_is_done_while_somebody_waits(engine: Engine, registry: Fa
     assert engine.asked == 0
 
 
-async def test_repositories_that_nobody_uses_are_left_alone(engine: Engine, registry: FakeRegistry) -> None:
+async def test_unused_repositories_are_not_read(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
     engine.services.run(f"{registry.host}/{APP}", made[-1])
     await engine.run(APP, made[-1])
@@ -89,7 +91,7 @@ async def test_repositories_that_nobody_uses_are_left_alone(engine: Engine, regi
     assert await engine.backfill.step() == 0
 
 
-async def test_repositories_whose_services_show_their_version_themselves_are_left_alone(
+async def test_repositories_whose_tags_are_versions_are_not_read(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
@@ -113,7 +115,7 @@ async def test_a_registry_in_cool_down_is_not_asked(engine: Engine, registry: Fa
     assert await engine.versions.unknown_tags() == {engine.repository(APP): 0}
 
 
-async def test_a_repository_that_fails_rests_and_the_others_go_on(
+async def test_a_repository_that_fails_rests_and_the_others_continue(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     bad = "acme/bad"
@@ -126,7 +128,7 @@ async def test_a_repository_that_fails_rests_and_the_others_go_on(
     assert await engine.backfill.step() == 0
 
 
-async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
+async def test_a_listed_tag_that_does_not_exist_does_not_stop_the_backfill(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
@@ -138,7 +140,7 @@ async def test_a_listed_tag_that_names_nothing_does_not_hold_it_up(
     assert "1.4.0" not in await engine.versions.facts(engine.repository(APP))
 
 
-async def test_tags_that_fail_every_time_do_not_keep_the_others_from_being_known(
+async def test_tags_that_always_fail_do_not_keep_the_backfill_from_the_others(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(60)))
@@ -170,9 +172,7 @@ async def test_a_small_repository_without_a_version_does_not_wait_for_a_large_on
     assert known.tags_of(engine.key("acme/b-small", small[0])) == ("2.0.0",)
 
 
-async def test_a_search_goes_on_until_the_version_is_found_and_no_further(
-    engine: Engine, registry: FakeRegistry
-) -> None:
+async def test_find_stops_when_the_version_is_known(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
     engine.services.run(f"{registry.host}/{APP}", made[40])
     assert (await engine.run(APP, made[40])).tags == ()
@@ -183,7 +183,7 @@ async def test_a_search_goes_on_until_the_version_is_found_and_no_further(
     assert registry.counts["head"] == 20
 
 
-async def test_nothing_is_searched_for_a_service_that_names_its_version_itself(
+async def test_find_does_nothing_for_a_service_whose_tag_is_a_version(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     made = [registry.push(APP, f"16.{minor}-alpine") for minor in range(60)]
@@ -195,7 +195,7 @@ async def test_nothing_is_searched_for_a_service_that_names_its_version_itself(
     assert engine.asked == 0
 
 
-async def test_a_search_has_an_end_and_its_repositories(engine: Engine, registry: FakeRegistry) -> None:
+async def test_find_has_a_limit_and_stays_in_its_repositories(engine: Engine, registry: FakeRegistry) -> None:
     made = release(registry, *(f"1.{minor}.0" for minor in range(100)))
     engine.services.run(f"{registry.host}/{APP}", made[0])
     await engine.run(APP, made[0])

@@ -41,27 +41,29 @@ def known(**tags: str) -> VersionKnowledge:
         pytest.param({"a": 3, "b": 3}, known(a="1.4.0", b="1.4.0"), "a b", id="by name"),
     ],
 )
-def test_the_order(unknown: dict[str, int], knowledge: VersionKnowledge, expected: str) -> None:
+def test_repositories_are_in_this_order(
+    unknown: dict[str, int], knowledge: VersionKnowledge, expected: str
+) -> None:
     counts = {f"r.io/{name}": count for name, count in unknown.items()}
     found = backfill_order([image("r.io/a"), image("r.io/b")], counts, knowledge, {})
     assert [one.ref.path for one in found] == expected.split()
 
 
-def test_one_digest_without_a_version_is_enough() -> None:
+def test_one_digest_without_a_version_puts_its_repository_first() -> None:
     both = [image("r.io/a", "x"), image("r.io/a", "y")]
     assert backfill_order(both, {"r.io/a": 3}, known(a="1.4.0"), {}) == [
         Unfinished(ImageRef.parse("r.io/a:latest"), unnamed=True, unknown=3)
     ]
 
 
-def test_a_service_that_is_configured_to_a_version_misses_none() -> None:
+def test_a_service_with_a_version_as_its_tag_does_not_count_as_unnamed() -> None:
     pinned = image("r.io/a", tag="1.4.0")
     assert backfill_order([pinned], {}, known(), {}) == []
     shared = [pinned, image("r.io/a")]
     assert [one.unnamed for one in backfill_order(shared, {}, known(), {})] == [True]
 
 
-def test_a_tag_that_the_list_shows_as_a_whole_version_misses_none() -> None:
+def test_a_service_whose_tag_is_a_version_by_the_list_does_not_count_as_unnamed() -> None:
     lists = {"r.io/a": TagList.of(["17-alpine", "17.2-alpine", "17.1-alpine", "latest"])}
     for tag, missed in (("17.2-alpine", False), ("17-alpine", True), ("latest", True)):
         images = [image("r.io/a", tag=tag)]
@@ -72,7 +74,7 @@ def test_a_tag_that_the_list_shows_as_a_whole_version_misses_none() -> None:
     assert [one.unnamed for one in backfill_order(unlisted, {}, known(), {})] == [True]
 
 
-def test_what_nobody_needs_waits_for_nothing() -> None:
+def test_repositories_without_services_are_skipped() -> None:
     assert backfill_order([image("r.io/a", checked=False)], {}, known(), {}) == []
 
 

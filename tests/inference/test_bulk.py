@@ -23,7 +23,7 @@ async def named(engine: Engine, bulk: FakeBulk, content: Digest) -> tuple[str, .
 
 
 @pytest.mark.parametrize("kind", [FakeGoogle, FakeHarbor])
-async def test_one_page_names_what_runs_and_what_is_offered(
+async def test_one_page_shows_the_versions_of_current_and_candidate(
     kind: type[FakeBulk], tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with kind() as bulk, Engine.open(tmp_path, clock, registry) as engine:
@@ -35,7 +35,7 @@ async def test_one_page_names_what_runs_and_what_is_offered(
         assert bulk.requests == []
 
 
-async def test_a_platform_manifest_is_found_where_the_api_names_it(
+async def test_a_platform_manifest_is_found_when_the_api_lists_it(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with FakeHarbor() as bulk, Engine.open(tmp_path, clock, registry) as engine:
@@ -48,7 +48,7 @@ async def test_a_platform_manifest_is_found_where_the_api_names_it(
 @pytest.mark.parametrize(
     "version", ["2025.03.0", "1.41.1.9057-af5eaea7a", "RELEASE.2024-10-29T16-01-48Z", "2024-11-01"]
 )
-async def test_a_version_that_is_spelled_out_needs_no_second_page_and_no_list(
+async def test_a_full_version_needs_no_second_page_and_no_list(
     version: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
@@ -59,7 +59,7 @@ async def test_a_version_that_is_spelled_out_needs_no_second_page_and_no_list(
         assert len(bulk.listings) == 1
 
 
-async def test_two_numbers_are_a_whole_version_where_the_page_shows_what_they_make_longer(
+async def test_two_numbers_are_a_version_when_the_page_shows_the_shorter_tag(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
@@ -69,7 +69,7 @@ async def test_two_numbers_are_a_whole_version_where_the_page_shows_what_they_ma
         assert len(bulk.listings) == 1
 
 
-async def test_a_moving_tag_on_a_page_is_looked_up_in_the_list_and_not_on_four_more_pages(
+async def test_a_moving_tag_on_a_page_leads_to_the_list_and_not_to_four_more_pages(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:
@@ -82,7 +82,7 @@ async def test_a_moving_tag_on_a_page_is_looked_up_in_the_list_and_not_on_four_m
         assert f"GET /v2/{APP}/tags/list?n=1000" in bulk.listings
 
 
-async def test_a_page_that_ends_among_the_tags_of_one_content_is_read_on(
+async def test_the_next_page_is_read_when_a_page_ends_between_the_tags_of_the_digest(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     async with FakeQuay() as bulk, Engine.open(tmp_path, clock, registry) as engine:

@@ -11,7 +11,7 @@ from tests.inference.whole import Whole
 SHORT = 0.3
 
 
-async def test_what_is_new_is_called_by_its_version(
+async def test_a_new_candidate_is_shown_with_its_version(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -21,7 +21,7 @@ async def test_what_is_new_is_called_by_its_version(
         assert await whole.names() == {"web": ("1.4.0", "1.5.1")}
 
 
-async def test_nothing_new_needs_no_names(
+async def test_without_services_nothing_is_looked_up(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -31,7 +31,7 @@ async def test_nothing_new_needs_no_names(
         assert (whole.queued, registry.requests) == ([], [])
 
 
-async def test_only_the_services_that_were_asked_for_are_looked_into(
+async def test_only_the_given_services_are_looked_up(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     web, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -45,7 +45,7 @@ async def test_only_the_services_that_were_asked_for_are_looked_into(
         assert repositories == {f"{registry.host}/web"}
 
 
-async def test_a_slow_registry_is_not_waited_for_and_found_out_later(
+async def test_a_version_from_a_slow_registry_is_found_later(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -57,7 +57,7 @@ async def test_a_slow_registry_is_not_waited_for_and_found_out_later(
         assert len(whole.queued) == 2, "they stay in the queue"
 
 
-async def test_names_that_are_known_are_given_where_others_are_late(
+async def test_known_versions_are_returned_while_others_are_late(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     web, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -69,7 +69,7 @@ async def test_names_that_are_known_are_given_where_others_are_late(
         assert await whole.names(3.0) == {"web": ("1.4.0", "1.5.1"), "db": ("latest", "latest")}
 
 
-async def test_a_registry_that_asks_for_patience_does_not_use_up_that_of_the_check(
+async def test_a_deferred_lookup_does_not_use_up_the_patience_of_the_check(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")

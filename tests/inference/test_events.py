@@ -34,15 +34,15 @@ async def test_events_are_numbered_from_one() -> None:
     assert await read(ring_of(2), 0, 2) == [(1, "event 1"), (2, "event 2")]
 
 
-async def test_a_reader_goes_on_after_the_id_it_names() -> None:
+async def test_a_reader_continues_after_the_id_that_it_names() -> None:
     assert await read(ring_of(5), 3, 2) == [(4, "event 4"), (5, "event 5")]
 
 
-async def test_the_oldest_that_is_kept_needs_no_resync() -> None:
+async def test_a_reader_at_the_oldest_kept_event_needs_no_resync() -> None:
     assert await read(ring_of(5, kept=3), 2, 3) == [(3, "event 3"), (4, "event 4"), (5, "event 5")]
 
 
-async def test_a_reader_from_before_the_ring_is_told_to_look_anew() -> None:
+async def test_a_reader_that_missed_events_gets_resync_required() -> None:
     ring = ring_of(5, kept=3)
     assert await read(ring, 1, 1) == [(6, "resync_required")]
     document = orjson.loads(ring.kept[-1].data)
@@ -55,13 +55,13 @@ async def test_a_reader_from_before_the_ring_is_told_to_look_anew() -> None:
     }
 
 
-async def test_every_reader_sees_that_one_had_to_resync() -> None:
+async def test_every_reader_sees_the_resync_event_of_one_reader() -> None:
     ring = ring_of(5, kept=3)
     await read(ring, 1, 1)
     assert await read(ring, 5, 1) == [(6, "resync_required")]
 
 
-async def test_a_reader_that_falls_behind_while_it_reads_is_told_too() -> None:
+async def test_a_reader_that_falls_behind_while_it_reads_gets_resync_required() -> None:
     ring = ring_of(1, kept=3)
     async with asyncio.timeout(5), aclosing(ring.after(0)) as events:
         assert (await anext(events)).id == 1
@@ -72,7 +72,7 @@ async def test_a_reader_that_falls_behind_while_it_reads_is_told_too() -> None:
     assert told.id == 9
 
 
-async def test_an_id_of_an_earlier_process_gets_nothing_until_the_numbers_catch_up() -> None:
+async def test_a_reader_with_the_id_of_an_earlier_process_waits_for_that_number() -> None:
     ring = ring_of(2)
     async with asyncio.timeout(5), aclosing(ring.after(3)) as events:
         waiting = asyncio.ensure_future(anext(events))
@@ -84,7 +84,7 @@ async def test_an_id_of_an_earlier_process_gets_nothing_until_the_numbers_catch_
         assert (await waiting).id == 4
 
 
-async def test_a_task_is_named_in_its_events() -> None:
+async def test_the_events_of_a_task_name_it() -> None:
     ring, wanted = EventBuffer(MovableClock()), need("1.4.0")
     ring.publish(TaskEnqueued.about(wanted.key, wanted.reason))
     document = orjson.loads(ring.kept[0].data)

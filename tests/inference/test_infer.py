@@ -123,7 +123,7 @@ LARGE = {f"{a}.{b}.{c}": f"{a}.{b}.{c}" for a in range(1, 11) for b in range(20)
         (LARGE, "latest", "10.19.24", "10.19.24", 2),
     ],
 )
-def test_a_digest_never_seen_is_named_for_few_requests(
+def test_an_unknown_digest_costs_few_requests(
     tags: Mapping[str, str], raw: str, content: str, version: str, most: int
 ) -> None:
     oracle = Oracle(tags)
@@ -131,7 +131,7 @@ def test_a_digest_never_seen_is_named_for_few_requests(
     assert oracle.requests() <= most
 
 
-def test_what_is_known_is_not_asked() -> None:
+def test_known_tags_are_not_asked() -> None:
     oracle = Oracle(SEMVER)
     case = LookupInput(
         digest("1.4.0"), ("latest",), ("1.4.0",), facts={"1.4.0": fact("1.4.0", "1.4.0")}, bulk=True
@@ -140,14 +140,14 @@ def test_what_is_known_is_not_asked() -> None:
     assert oracle.asked == []
 
 
-def test_a_tag_that_moves_with_every_release_is_not_enough() -> None:
+def test_a_moving_tag_does_not_end_the_lookup() -> None:
     """`16` names the digest, but the list has 16.7: that has to be found."""
     oracle = Oracle(TWO_PART)
     known = {"16": fact("16", "16.7")}
     assert oracle.run(LookupInput(digest("16.7"), ("16",), facts=known)) == {"16", "16.7"}
 
 
-def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> None:
+def test_a_version_of_two_numbers_ends_the_lookup_when_no_tag_is_more_specific() -> None:
     oracle = Oracle(TWO_PART)
     known = {"16.7": fact("16.7", "16.7")}
     case = LookupInput(
@@ -165,7 +165,7 @@ def test_a_two_part_version_that_nothing_is_more_specific_than_is_enough() -> No
         (("latest", "alpine"), ["1.4.0-r1", "1.4.0-alpine"]),
     ],
 )
-def test_what_is_doubted_and_shown_is_what_is_asked_again(
+def test_the_displayed_version_is_the_stale_tag_that_is_asked_again(
     raw_tags: tuple[str, ...], asked: list[str]
 ) -> None:
     tags = dict.fromkeys(("1.4.0", "1.4.0-alpine", "1.4.0-r1"), "1.4.0")
@@ -180,26 +180,26 @@ def test_one_page_of_a_bulk_api_answers() -> None:
     assert oracle.asked == [AskPage()]
 
 
-def test_a_bulk_api_that_does_not_know_the_digest_is_read_five_pages_deep_then_the_list() -> None:
+def test_after_five_pages_without_the_digest_the_list_is_read() -> None:
     oracle = Oracle(SEMVER, pages=[["latest"]] * 9)
     assert "1.11.9" in oracle.run(LookupInput(digest("1.11.9"), ("latest",), bulk=True))
     assert oracle.asked[:6] == [AskPage()] * 5 + [AskList()]
 
 
 @pytest.mark.parametrize(("raw", "found"), [("16", {"16", "16.7"}), ("latest", {"16", "16.7"})])
-def test_a_page_that_shows_a_version_of_two_parts_spares_the_list(raw: str, found: set[str]) -> None:
+def test_a_page_with_a_version_of_two_numbers_makes_the_list_unnecessary(raw: str, found: set[str]) -> None:
     oracle = Oracle(TWO_PART, pages=[["16", "16.7", "16.6"], ["17.7"]])
     assert oracle.run(LookupInput(digest("16.7"), (raw,), bulk=True)) == found
     assert oracle.asked == [AskPage()]
 
 
-def test_a_page_that_ends_among_the_tags_of_the_digest_leaves_the_last_word_to_the_next_one() -> None:
+def test_a_page_that_ends_between_the_tags_of_the_digest_is_followed_by_the_next() -> None:
     oracle = Oracle(TWO_PART, pages=[["17.6", "latest", "17"], ["17.7", "16.7"]])
     assert "17.7" in oracle.run(LookupInput(digest("17.7"), ("latest",), bulk=True))
     assert oracle.asked == [AskPage(), AskPage()]
 
 
-def test_where_the_last_page_ends_so_does_the_search() -> None:
+def test_the_end_of_the_last_page_ends_the_lookup() -> None:
     tags = {"latest": "17.7", "17.7": "17.7"}
     oracle = Oracle(tags, pages=[["latest", "17.7"]])
     assert "17.7" in oracle.run(LookupInput(digest("17.7"), ("latest",), bulk=True))
@@ -207,39 +207,39 @@ def test_where_the_last_page_ends_so_does_the_search() -> None:
 
 
 @pytest.mark.parametrize(("raw", "page"), [("16", ["16", "17.7"]), ("latest", ["16", "16.6"])])
-def test_a_page_that_shows_but_a_moving_tag_does_not_spare_the_list(raw: str, page: list[str]) -> None:
+def test_a_page_with_only_a_moving_tag_leads_to_the_list(raw: str, page: list[str]) -> None:
     oracle = Oracle(TWO_PART, pages=[page])
     assert "16.7" in oracle.run(LookupInput(digest("16.7"), (raw,), bulk=True))
     assert oracle.asked[:2] == [AskPage(), AskList()]
 
 
-def test_an_older_list_knows_of_longer_tags_that_no_page_shows() -> None:
+def test_an_older_list_may_have_longer_tags_than_the_pages() -> None:
     oracle = Oracle(TWO_PART, pages=[["16", "17.7"]])
     case = LookupInput(digest("16.7"), ("latest",), tag_list=TagList.of(("16.6", "16")), bulk=True)
     assert "16.7" in oracle.run(case)
 
 
-def test_a_bulk_api_without_an_answer_gives_way_to_the_list() -> None:
+def test_the_list_is_read_when_the_bulk_api_does_not_answer() -> None:
     oracle = Oracle(SEMVER)
     assert "1.11.11" in oracle.run(LookupInput(digest("1.11.11"), ("latest",), bulk=True))
     assert oracle.asked[:2] == [AskPage(), AskList()]
 
 
-def test_a_label_goes_before_everything_that_costs_more() -> None:
+def test_a_label_is_asked_before_everything_that_costs_more() -> None:
     oracle = Oracle(WITH_V)
     assert oracle.run(LookupInput(digest("1.2.3"), ("latest",), ("1.2.3",))) == {"v1.2.3"}
     assert oracle.heads() == ["1.2.3", "v1.2.3"]
     assert oracle.requests() == 2
 
 
-def test_a_label_that_lies_by_a_little_shows_where_to_look() -> None:
+def test_a_label_that_is_nearly_right_shows_where_to_begin() -> None:
     """The build says 1.4; its tag is 1.4.7, far from the newest."""
     oracle = Oracle(SEMVER)
     assert "1.4.7" in oracle.run(LookupInput(digest("1.4.7"), ("latest",), ("1.4",)))
     assert all(tag.startswith(("1.4", "v1.4")) for tag in oracle.heads())
 
 
-def test_failed_tags_are_passed_over_and_counted() -> None:
+def test_failed_tags_are_skipped_and_counted() -> None:
     oracle = Oracle(SEMVER, failing=frozenset({"1.11.11"}))
     case = LookupInput(digest("1.11.10"), ("latest",))
     evidence = case.evidence()
@@ -255,14 +255,14 @@ def test_failed_tags_are_passed_over_and_counted() -> None:
     assert oracle.heads().count("1.11.11") == 1
 
 
-def test_doubted_tags_are_asked_again_first_and_one_that_stands_is_enough() -> None:
+def test_stale_tags_are_asked_first_and_one_confirmed_tag_is_enough() -> None:
     oracle = Oracle(SEMVER)
     case = LookupInput(digest("1.4.0"), stale_matches=("1.4", "1.4.0"), tag_list=TagList.of(tuple(SEMVER)))
     assert oracle.run(case) == {"1.4.0"}
     assert oracle.heads() == ["1.4.0"]
 
 
-def test_an_older_list_is_read_anew_before_it_is_asked_through() -> None:
+def test_an_old_list_is_read_again_before_its_tags_are_asked() -> None:
     oracle = Oracle(SEMVER)
     case = LookupInput(
         digest("1.11.11"), ("latest",), tag_list=TagList.of(("1.11.10", "latest")), listed=False
@@ -271,14 +271,14 @@ def test_an_older_list_is_read_anew_before_it_is_asked_through() -> None:
     assert oracle.asked[0] == AskList()
 
 
-def test_a_recent_list_saves_reading_it_for_what_runs() -> None:
+def test_a_fresh_list_is_not_read_again_for_a_running_digest() -> None:
     oracle = Oracle(SEMVER)
     case = LookupInput(digest("1.11.11"), ("latest",), tag_list=TagList.of(tuple(SEMVER)), list_fresh=True)
     assert "1.11.11" in oracle.run(case)
     assert oracle.asked == [AskHeads(("1.11.11",), 40)]
 
 
-def test_a_recent_list_that_does_not_help_soon_is_read_anew() -> None:
+def test_a_fresh_list_is_read_again_when_a_few_tags_do_not_help() -> None:
     oracle = Oracle(SEMVER)
     before = tuple(tag for tag in SEMVER if not tag.startswith("1.11"))
     case = LookupInput(digest("1.11.11"), ("latest",), tag_list=TagList.of(before), list_fresh=True)
@@ -286,7 +286,7 @@ def test_a_recent_list_that_does_not_help_soon_is_read_anew() -> None:
     assert oracle.requests() == 1 + 4 + 1 + 4
 
 
-def test_a_recent_list_that_is_known_through_is_read_anew_at_once() -> None:
+def test_a_fresh_list_without_unknown_tags_is_read_again_at_once() -> None:
     oracle = Oracle(SEMVER)
     case = LookupInput(digest("1.11.11"), ("latest",), tag_list=TagList.of(("latest",)), list_fresh=True)
     assert "1.11.11" in oracle.run(case)
@@ -318,7 +318,7 @@ def test_a_recent_list_that_is_known_through_is_read_anew_at_once() -> None:
         ("1/../../2", "latest", []),
     ],
 )
-def test_what_a_label_may_mean(label: str, raw: str, guesses: list[str]) -> None:
+def test_a_label_suggests_these_tags(label: str, raw: str, guesses: list[str]) -> None:
     assert label_guesses([label], [raw]) == guesses
 
 
@@ -327,14 +327,14 @@ def believed(tags: Mapping[str, str], seen_at: datetime = EARLIER) -> dict[str, 
 
 
 @pytest.mark.parametrize(("raw", "heads"), [("latest", 1), ("1", 1), ("beta", 5)])
-def test_a_dozen_prereleases_do_not_come_before_the_release(raw: str, heads: int) -> None:
+def test_the_newest_release_is_asked_before_a_dozen_prereleases(raw: str, heads: int) -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}
     oracle = Oracle(SEMVER | betas)
     assert "1.11.11" in oracle.run(LookupInput(digest("1.11.11"), (raw,)))
     assert len(oracle.heads()) == heads
 
 
-def test_a_release_of_some_time_ago_is_found_among_the_prereleases_of_years() -> None:
+def test_an_older_release_is_found_among_many_prereleases() -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 101)}
     oracle = Oracle(SEMVER | betas)
     assert oracle.run(LookupInput(digest("1.11.4"), ("latest",))) == {"1.11.4"}
@@ -342,21 +342,21 @@ def test_a_release_of_some_time_ago_is_found_among_the_prereleases_of_years() ->
 
 
 @pytest.mark.parametrize(("released", "heads"), [(SEMVER, 5), ({"latest": "beta.10"}, 1)])
-def test_a_prerelease_behind_latest_is_the_newest_one(released: Mapping[str, str], heads: int) -> None:
+def test_the_prerelease_that_latest_names_is_the_newest_one(released: Mapping[str, str], heads: int) -> None:
     betas = {f"1.12.0-beta.{number}": f"beta.{number}" for number in range(1, 11)}
     oracle = Oracle({**released, **betas})
     assert oracle.run(LookupInput(digest("beta.10"), ("latest",))) == {"1.12.0-beta.10"}
     assert len(oracle.heads()) == heads
 
 
-def test_a_bulk_api_that_shows_the_new_content_spares_asking_again() -> None:
+def test_a_bulk_api_that_shows_the_rebuilt_release_makes_asking_again_unnecessary() -> None:
     oracle = Oracle(SEMVER | {"1.11.11": "again"}, pages=[["1.11.11"]])
     case = LookupInput(digest("again"), facts=believed(SEMVER), bulk=True, asked_at=NOON)
     assert oracle.run(case) == {"1.11.11"}
     assert oracle.asked == [AskPage()]
 
 
-def test_a_look_does_not_end_at_a_tag_that_moves_on_with_each_prerelease() -> None:
+def test_a_tag_that_moves_with_each_prerelease_does_not_end_the_lookup() -> None:
     content = {"3.14-rc": "a1", "3.14.0a1": "a1", "3.13.0": "3.13.0", "3.13": "3.13.0"}
     oracle = Oracle(content)
     facts = {"3.14-rc": fact("3.14-rc", "a1")}

@@ -14,7 +14,7 @@ LARGE_AND_OLD = TagList.of(tuple(LARGE))
 
 
 @pytest.mark.parametrize("release", ["10.19.25", "10.20.0", "11.0.0"])
-def test_the_next_release_is_asked_for_before_a_long_list_is_read_anew(release: str) -> None:
+def test_the_next_release_is_asked_before_a_long_list_is_read_again(release: str) -> None:
     oracle = Oracle(LARGE | {release: "new", "latest": "new"})
     case = LookupInput(
         digest("new"), ("latest",), facts=believed(LARGE, NOON), tag_list=LARGE_AND_OLD, list_usable=True
@@ -23,7 +23,7 @@ def test_the_next_release_is_asked_for_before_a_long_list_is_read_anew(release: 
     assert oracle.asked == [AskHeads(("10.19.25", "10.20.0", "11.0.0"), 3)]
 
 
-def test_a_rebuilt_release_is_asked_for_before_a_long_list_is_read_anew() -> None:
+def test_a_rebuilt_release_is_asked_before_a_long_list_is_read_again() -> None:
     oracle = Oracle(LARGE | {"10.19.24": "again"})
     facts = believed({"10.19.24": "10.19.24"})
     case = LookupInput(
@@ -33,7 +33,7 @@ def test_a_rebuilt_release_is_asked_for_before_a_long_list_is_read_anew() -> Non
     assert oracle.asked == [AskHeads(("10.19.24",), 1)]
 
 
-def test_a_newest_release_that_still_stands_costs_one_head_before_the_next_release_is_found() -> None:
+def test_an_unchanged_newest_release_costs_one_head_before_the_next_release_is_found() -> None:
     oracle = Oracle(LARGE | {"10.19.25": "new"})
     facts = believed({"10.19.24": "10.19.24"})
     case = LookupInput(
@@ -44,7 +44,7 @@ def test_a_newest_release_that_still_stands_costs_one_head_before_the_next_relea
 
 
 @pytest.mark.parametrize(("tags", "list_usable"), [(SEMVER, True), (LARGE, False), (MINIO, True)])
-def test_a_short_list_is_read_anew_at_once_and_so_is_a_long_one_of_last_week(
+def test_a_short_list_and_a_week_old_long_list_are_read_again_at_once(
     tags: Mapping[str, str], list_usable: bool
 ) -> None:
     oracle = Oracle(tags)
@@ -55,7 +55,7 @@ def test_a_short_list_is_read_anew_at_once_and_so_is_a_long_one_of_last_week(
     assert oracle.asked[0] == AskList()
 
 
-def test_a_long_list_is_read_when_the_next_release_is_another_one() -> None:
+def test_a_long_list_is_read_when_the_next_release_was_guessed_wrong() -> None:
     oracle = Oracle(LARGE | {"10.21.3": "new"})
     case = LookupInput(
         digest("new"), ("latest",), facts=believed(LARGE, NOON), tag_list=LARGE_AND_OLD, list_usable=True

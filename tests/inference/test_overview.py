@@ -107,7 +107,7 @@ def test_only_services_that_need_a_version_are_counted() -> None:
     assert row.services == 2
 
 
-def test_progress_is_shown_of_what_runs() -> None:
+def test_only_a_running_task_shows_progress() -> None:
     progress = InferenceProgress(InferencePhase.SCANNING, "scanning manifests (1/2)", 1, 1, 2, NOON)
     (row,) = rows([replace(RUNNING, progress=progress)], [], [], NOON)
     assert row.progress == progress
@@ -133,12 +133,12 @@ FOUND = rows(
         (OverviewFilter(), -5, -5, ["r/c"], 4),
     ],
 )
-def test_filters_and_pages(
+def test_the_overview_can_be_filtered_and_paged(
     wanted: OverviewFilter, number: int, size: int, names: list[str], total: int
 ) -> None:
     shown = page(FOUND, wanted, number, size)
     assert ([row.repository for row in shown.rows], shown.total) == (names, total)
 
 
-def test_pages_are_held_to_two_hundred_rows() -> None:
+def test_a_page_has_at_most_two_hundred_rows() -> None:
     assert page(FOUND, OverviewFilter(), 1, 1_000).size == 200

@@ -49,9 +49,7 @@ async def end(queue: TaskQueue, database: Database, task: InferenceTask) -> bool
     return await queue.finish(task, record)
 
 
-async def test_the_most_urgent_comes_first_and_of_those_the_oldest(
-    queue: TaskQueue, clock: MovableClock
-) -> None:
+async def test_the_oldest_of_the_most_urgent_tasks_comes_first(queue: TaskQueue, clock: MovableClock) -> None:
     for name, reason in (
         ("a", WARMUP),
         ("b", InferenceReason.NEW_VERSION),
@@ -71,7 +69,7 @@ async def test_a_digest_is_enqueued_once(queue: TaskQueue) -> None:
     assert len(queue.tasks) == 1
 
 
-async def test_what_somebody_looks_at_overtakes_what_waits_since_the_start(
+async def test_a_lookup_for_a_page_overtakes_those_of_the_start(
     queue: TaskQueue, clock: MovableClock
 ) -> None:
     for name in ("a", "b", "c"):
@@ -84,7 +82,9 @@ async def test_what_somebody_looks_at_overtakes_what_waits_since_the_start(
     assert started[0].reason is WARMUP, "whoever reads the task is told why it was made"
 
 
-async def test_an_order_upgrades_the_task_that_waits(database: Database, clock: MovableClock) -> None:
+async def test_an_order_of_the_operator_upgrades_the_waiting_task(
+    database: Database, clock: MovableClock
+) -> None:
     events = EventBuffer(clock)
     queue = TaskQueue(TaskStore(database), events, clock)
     await queue.enqueue([own("a", WARMUP)])
@@ -98,7 +98,7 @@ async def test_an_order_upgrades_the_task_that_waits(database: Database, clock: 
     )
 
 
-async def test_tasks_survive_a_restart_and_what_ran_waits_again(
+async def test_tasks_survive_a_restart_and_running_ones_wait_again(
     queue: TaskQueue, database: Database, clock: MovableClock
 ) -> None:
     await queue.enqueue([own("a"), own("b", WARMUP)])
@@ -111,7 +111,7 @@ async def test_tasks_survive_a_restart_and_what_ran_waits_again(
     assert (await again.next()).key == running.key
 
 
-async def test_what_is_finished_does_not_come_back(
+async def test_a_finished_task_does_not_come_back(
     queue: TaskQueue, database: Database, clock: MovableClock
 ) -> None:
     await queue.enqueue([own("a")])
@@ -120,7 +120,7 @@ async def test_what_is_finished_does_not_come_back(
     assert (await queue_of(database, clock)).tasks == ()
 
 
-async def test_an_order_given_while_a_task_runs_keeps_it_from_ending(
+async def test_a_task_does_not_end_when_the_operator_orders_its_lookup_meanwhile(
     queue: TaskQueue, database: Database
 ) -> None:
     await queue.enqueue([own("a")])
@@ -133,7 +133,7 @@ async def test_an_order_given_while_a_task_runs_keeps_it_from_ending(
     assert await end(queue, database, upgraded)
 
 
-async def test_a_full_queue_gives_up_the_least_urgent(database: Database, clock: MovableClock) -> None:
+async def test_a_full_queue_drops_the_least_urgent_tasks(database: Database, clock: MovableClock) -> None:
     queue = await queue_of(database, clock, capacity=3)
     await queue.enqueue([own("a", WARMUP), own("b"), own("c")])
     assert await queue.enqueue([own("d")]) == {own("d").key}
@@ -146,7 +146,7 @@ async def test_a_full_queue_gives_up_the_least_urgent(database: Database, clock:
     }
 
 
-async def test_what_runs_is_not_given_up(database: Database, clock: MovableClock) -> None:
+async def test_a_running_task_is_not_dropped(database: Database, clock: MovableClock) -> None:
     queue = await queue_of(database, clock, capacity=1)
     await queue.enqueue([own("a", WARMUP)])
     running = await queue.next()
@@ -154,7 +154,7 @@ async def test_what_runs_is_not_given_up(database: Database, clock: MovableClock
     assert [task.key for task in queue.tasks] == [running.key]
 
 
-async def test_one_repository_is_worked_on_once_at_a_time(queue: TaskQueue, database: Database) -> None:
+async def test_a_repository_has_one_running_task_at_most(queue: TaskQueue, database: Database) -> None:
     await queue.enqueue([need("1.4.0"), need("1.4.1", WARMUP)])
     first = await queue.next()
     waiting = asyncio.ensure_future(queue.next())
@@ -165,7 +165,7 @@ async def test_one_repository_is_worked_on_once_at_a_time(queue: TaskQueue, data
         assert (await waiting).key == key("1.4.1")
 
 
-async def test_what_was_put_off_waits_for_its_time_restart_included(
+async def test_a_deferred_task_waits_for_its_time_also_after_a_restart(
     queue: TaskQueue, database: Database, clock: MovableClock
 ) -> None:
     await queue.enqueue([own("a")])
@@ -180,7 +180,7 @@ async def test_what_was_put_off_waits_for_its_time_restart_included(
     assert (started.key, started.attempts, started.not_before) == (task.key, 2, None)
 
 
-async def test_what_the_operator_asked_for_meanwhile_is_not_put_off(
+async def test_a_task_that_the_operator_orders_meanwhile_is_not_deferred(
     queue: TaskQueue, clock: MovableClock
 ) -> None:
     await queue.enqueue([own("a")])
@@ -189,9 +189,7 @@ async def test_what_the_operator_asked_for_meanwhile_is_not_put_off(
     assert not await queue.defer(task, clock.now() + timedelta(hours=1))
 
 
-async def test_an_order_does_not_wait_for_the_time_of_what_was_put_off(
-    queue: TaskQueue, clock: MovableClock
-) -> None:
+async def test_an_order_of_the_operator_ends_the_deferral(queue: TaskQueue, clock: MovableClock) -> None:
     await queue.enqueue([own("a")])
     await queue.defer(await queue.next(), clock.now() + timedelta(hours=1))
     await queue.enqueue([own("a", FORCE)])
@@ -199,7 +197,7 @@ async def test_an_order_does_not_wait_for_the_time_of_what_was_put_off(
         assert (await queue.next()).reason is FORCE
 
 
-async def test_requests_that_cannot_be_stored_are_kept_for_the_next_try(
+async def test_requests_that_cannot_be_stored_wait_for_the_next_try(
     queue: TaskQueue, database: Database
 ) -> None:
     queue.request([own("a"), own("b"), own("a")])
@@ -212,7 +210,7 @@ async def test_requests_that_cannot_be_stored_are_kept_for_the_next_try(
     assert [task.key for task in queue.tasks] == [own("a").key, own("b").key]
 
 
-async def test_no_more_requests_are_kept_than_the_queue_can_hold(
+async def test_no_more_requests_are_kept_than_the_queue_has_room_for(
     database: Database, clock: MovableClock
 ) -> None:
     queue = await queue_of(database, clock, capacity=2)

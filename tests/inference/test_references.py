@@ -316,7 +316,7 @@ REFERENCES = (
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=str)
-def test_a_reference_is_named_in_its_own_flavour_for_few_requests(reference: Reference) -> None:
+def test_the_version_of_a_reference_has_its_flavour_and_costs_few_requests(reference: Reference) -> None:
     oracle, content = Oracle(reference.tags), digest(reference.tags[reference.used])
     matches = oracle.run(LookupInput(content, raw_tags=(reference.used,)))
     assert resolved(matches, reference.used)[:1] == [reference.version]
@@ -333,12 +333,12 @@ def test_a_reference_is_named_in_its_own_flavour_for_few_requests(reference: Ref
         ({"stable-alpine": "new", "1.26.2-alpine": "old"}, "stable-alpine"),
     ],
 )
-def test_a_version_is_claimed_for_the_very_same_digest_only(tags: Tags, used: str) -> None:
+def test_a_version_tag_names_exactly_the_same_digest(tags: Tags, used: str) -> None:
     matches = Oracle(tags).run(LookupInput(digest("new"), raw_tags=(used,)))
     assert resolved(matches, used) == []
 
 
-def test_what_the_newest_base_left_behind_is_found_by_its_own_spelling() -> None:
+def test_an_image_on_an_older_base_is_found_by_its_full_tag() -> None:
     """17.8-alpine moved on to 3.21; what ran is named by its base alone."""
     tags = POSTGRES | {f"{minor}-alpine": f"{minor} on 3.21" for minor in patches("15 16 17", 9)}
     oracle = Oracle(tags)

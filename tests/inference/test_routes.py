@@ -29,7 +29,7 @@ async def test_without_a_digest_the_tags_of_the_repository_are_listed(api: Api) 
     }
 
 
-async def test_the_tags_of_any_digest_are_asked_for_live(api: Api) -> None:
+async def test_a_full_scan_asks_the_registry_for_the_tags_of_any_digest(api: Api) -> None:
     answer = await api.get(f"{SERVICE}/digest-tags?digest={api.new.upper()}")
     assert answer.json() == {
         "digest": api.new,
@@ -39,7 +39,7 @@ async def test_the_tags_of_any_digest_are_asked_for_live(api: Api) -> None:
     }
 
 
-async def test_what_is_known_for_sure_is_not_asked_for_again(api: Api, registry: FakeRegistry) -> None:
+async def test_tags_with_fresh_facts_are_not_asked_again(api: Api, registry: FakeRegistry) -> None:
     first = await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
     registry.forget_counts()
     again = await api.get(f"{SERVICE}/digest-tags?digest={api.old.removeprefix('sha256:')}")
@@ -48,7 +48,7 @@ async def test_what_is_known_for_sure_is_not_asked_for_again(api: Api, registry:
     assert registry.requests == []
 
 
-async def test_a_version_pushed_again_is_asked_for_live_when_nothing_else_tells(
+async def test_a_full_scan_asks_known_versions_again_when_no_tag_is_found(
     api: Api, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     await api.get(f"{SERVICE}/digest-tags?digest={api.new}")
@@ -62,7 +62,7 @@ async def test_a_version_pushed_again_is_asked_for_live_when_nothing_else_tells(
     assert replaced.json()["tags"] == ["latest"]
 
 
-async def test_a_live_scan_that_runs_out_of_time_answers_with_what_it_has(
+async def test_a_full_scan_that_runs_out_of_time_answers_with_its_results(
     api: Api, registry: FakeRegistry
 ) -> None:
     await api.get(f"{SERVICE}/digest-tags")
@@ -79,7 +79,7 @@ async def test_a_live_scan_that_runs_out_of_time_answers_with_what_it_has(
     }
 
 
-async def test_a_tag_list_that_comes_too_late_is_an_error_with_its_step(
+async def test_a_tag_list_that_takes_too_long_is_an_error_that_names_the_step(
     api: Api, registry: FakeRegistry
 ) -> None:
     registry.faults.slow_seconds = 5
@@ -129,7 +129,7 @@ async def test_manifests_that_fail_are_counted(api: Api, registry: FakeRegistry)
         ),
     ],
 )
-async def test_what_is_refused(api: Api, path: str, expected: tuple[int, str, str]) -> None:
+async def test_invalid_requests_are_refused(api: Api, path: str, expected: tuple[int, str, str]) -> None:
     assert error_of(await api.get(path)) == expected
 
 
@@ -137,7 +137,7 @@ async def test_what_is_refused(api: Api, path: str, expected: tuple[int, str, st
     "text",
     ["xyz", "sha256:xyz", "a" * 63, f"sha512:{'a' * 64}", "md5:9dd4e461268c8034f5c8564e155c67a6", "blake3:a"],
 )
-async def test_what_is_no_digest_is_refused_wherever_one_is_taken(api: Api, text: str) -> None:
+async def test_every_route_refuses_an_invalid_digest(api: Api, text: str) -> None:
     refusal = (
         400,
         "invalid_argument",
@@ -170,7 +170,7 @@ async def test_a_stored_snapshot_is_shown(api: Api) -> None:
     }
 
 
-async def test_only_an_order_hides_the_snapshot_that_is_there(api: Api, clock: MovableClock) -> None:
+async def test_only_a_lookup_of_the_operator_hides_the_snapshot(api: Api, clock: MovableClock) -> None:
     await api.engine.run(APP, api.new)
     clock.advance(30 * 86_400)
     await api.engine.enqueue(APP, api.new, InferenceReason.CACHE_STALE)
@@ -181,7 +181,7 @@ async def test_only_an_order_hides_the_snapshot_that_is_there(api: Api, clock: M
     assert (await api.snapshot(api.new)).status == 200
 
 
-async def test_an_order_is_queued_and_a_second_one_finds_it(api: Api) -> None:
+async def test_a_second_refresh_finds_the_queued_task(api: Api) -> None:
     answer = await api.refresh({"digest": api.old})
     assert answer.status == 202
     expected = {
@@ -195,23 +195,23 @@ async def test_an_order_is_queued_and_a_second_one_finds_it(api: Api) -> None:
     assert (await api.refresh({"digest": api.old})).json() == expected | {"reason": "running"}
 
 
-async def test_an_order_upgrades_what_is_queued_already(api: Api) -> None:
+async def test_a_refresh_upgrades_a_queued_task(api: Api) -> None:
     await api.snapshot(api.old)
     assert (await api.refresh({"digest": api.old})).json()["reason"] == "running"
     assert [task.reason for task in api.engine.queue.tasks] == [InferenceReason.FORCE]
 
 
 @pytest.mark.parametrize("body", [None, {}, {"digest": ""}, {"digest": "  "}, {"digest": None}])
-async def test_an_order_needs_a_digest(api: Api, body: object) -> None:
+async def test_a_refresh_needs_a_digest(api: Api, body: object) -> None:
     assert error_of(await api.refresh(body)) == (400, "invalid_argument", "digest: digest is required")
 
 
-async def test_an_order_without_a_body_needs_a_digest_too(api: Api) -> None:
+async def test_a_refresh_without_a_body_needs_a_digest(api: Api) -> None:
     answer = await ask(api.app, "POST", f"{SERVICE}/version-inference/refresh")
     assert error_of(answer) == (400, "invalid_argument", "digest: digest is required")
 
 
-async def test_an_order_that_cannot_be_read_is_refused(api: Api) -> None:
+async def test_a_refresh_with_an_invalid_body_is_refused(api: Api) -> None:
     answer = await ask(
         api.app,
         "POST",
@@ -223,14 +223,14 @@ async def test_an_order_that_cannot_be_read_is_refused(api: Api) -> None:
     assert (await api.refresh({"digest": 7})).status == 400
 
 
-async def test_an_order_for_a_foreign_digest_or_service_is_not_found(api: Api) -> None:
+async def test_a_refresh_for_an_unknown_digest_or_service_is_not_found(api: Api) -> None:
     foreign = await api.refresh({"digest": digest("foreign")})
     assert error_of(foreign) == (404, "not_found", "digest snapshot not found")
     unknown = await api.refresh({"digest": api.old}, service="svc_none")
     assert error_of(unknown) == (404, "not_found", "service not found")
 
 
-async def test_the_overview_of_nothing(api: Api) -> None:
+async def test_an_empty_overview_has_the_documented_shape(api: Api) -> None:
     answer = await api.get("/api/version-inference/overview")
     assert answer.json() == {
         "worker": {"maxConcurrency": 2, "queued": 0, "running": 0, "inFlight": 0, "dropped": 0},
@@ -257,7 +257,9 @@ async def test_a_blank_page_of_the_overview_is_the_first(api: Api) -> None:
     assert (shown["page"], shown["perPage"]) == (1, 50)
 
 
-async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, clock: MovableClock) -> None:
+async def test_the_overview_shows_rows_tasks_retention_and_request_counts(
+    api: Api, clock: MovableClock
+) -> None:
     await api.engine.run(APP, api.new)
     clock.advance(60)
     await api.refresh({"digest": api.old})
@@ -293,7 +295,7 @@ async def test_the_overview_shows_rows_tasks_retention_and_spending(api: Api, cl
     )
 
 
-async def test_the_overview_is_filtered_and_its_summary_is_not(api: Api) -> None:
+async def test_a_filter_applies_to_rows_but_not_to_the_summary(api: Api) -> None:
     await api.engine.run(APP, api.new)
     shown = (await api.get("/api/version-inference/overview?q=%20ACME%20&status=all")).json()
     assert shown["total"] == 1
@@ -331,7 +333,7 @@ async def event(response: ClientResponse) -> tuple[str, dict[str, object]]:
     raise AssertionError("the stream ended")
 
 
-async def test_events_begin_with_the_present(api: Api) -> None:
+async def test_a_stream_begins_with_the_next_event(api: Api) -> None:
     await api.snapshot(api.old)
     async with api.stream() as response:
         await api.refresh({"digest": api.new})

@@ -11,7 +11,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.inference.building import APP, Engine, digest, release
 
 
-async def test_snapshots_that_nobody_renewed_are_deleted_after_thirty_days(
+async def test_snapshots_are_deleted_after_thirty_days_without_renewal(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -39,7 +39,7 @@ async def test_a_retention_that_fails_is_reported(engine: Engine, clock: Movable
     assert (told["ok"], told["error"]) == (False, run.error)
 
 
-async def test_what_runs_is_looked_into_at_the_start_and_costs_nothing_until_then(
+async def test_the_start_enqueues_running_digests_and_asks_no_registry(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -51,7 +51,7 @@ async def test_what_runs_is_looked_into_at_the_start_and_costs_nothing_until_the
     assert engine.asked == 0
 
 
-async def test_what_is_known_already_is_not_warmed_up(
+async def test_the_start_does_not_enqueue_known_digests(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -62,7 +62,7 @@ async def test_what_is_known_already_is_not_warmed_up(
     assert await warm_up(engine.services, engine.versions, engine.queue, clock) == 1
 
 
-async def test_a_change_concerns_the_services_given_and_the_candidate_comes_first(
+async def test_only_the_given_services_get_lookups_with_the_candidate_first(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -76,7 +76,7 @@ async def test_a_change_concerns_the_services_given_and_the_candidate_comes_firs
     assert (await engine.queue.next()).key.digest == new
 
 
-async def test_a_look_that_ended_at_its_budget_is_taken_up_again_until_every_tag_has_answered(
+async def test_a_lookup_that_used_up_its_budget_is_repeated_until_every_tag_has_answered(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     lost = release(registry, *(f"1.{minor}.0" for minor in range(60)))[0]

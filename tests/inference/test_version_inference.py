@@ -13,7 +13,7 @@ from tests.inference.whole import Whole
 from tests.stacks.building import observed, observed_service, running
 
 
-async def test_reading_a_stack_has_each_digest_looked_into_once_and_asks_nobody(
+async def test_reading_a_stack_enqueues_each_digest_once_and_asks_no_registry(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.5.1", path="web")
@@ -29,7 +29,7 @@ async def test_reading_a_stack_has_each_digest_looked_into_once_and_asks_nobody(
         assert registry.requests == []
 
 
-async def test_what_was_looked_into_is_shown_and_not_looked_into_again(
+async def test_a_version_that_was_found_is_shown_and_not_looked_up_again(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -44,7 +44,7 @@ async def test_what_was_looked_into_is_shown_and_not_looked_into_again(
         assert whole.queued == []
 
 
-async def test_after_a_restart_everything_is_known_without_a_request(
+async def test_after_a_restart_versions_are_shown_without_a_request(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -62,7 +62,7 @@ async def test_after_a_restart_everything_is_known_without_a_request(
     assert registry.requests == []
 
 
-async def test_a_start_looks_into_what_runs_and_is_not_known(
+async def test_a_start_looks_up_running_digests_without_a_version(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -75,7 +75,7 @@ async def test_a_start_looks_into_what_runs_and_is_not_known(
 
 
 @pytest.mark.parametrize("read", ["a", "b", "c"])
-async def test_a_stack_that_somebody_reads_is_looked_into_before_the_rest_of_the_start(
+async def test_a_stack_that_is_read_comes_before_the_lookups_of_the_start(
     read: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     stacks: dict[str, str] = {}
@@ -92,7 +92,7 @@ async def test_a_stack_that_somebody_reads_is_looked_into_before_the_rest_of_the
         assert first.reason is InferenceReason.STARTUP_WARMUP
 
 
-async def test_work_that_was_left_is_taken_up_by_the_next_start(
+async def test_the_next_start_continues_unfinished_tasks(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.5.1", path="web")
@@ -110,7 +110,7 @@ async def test_work_that_was_left_is_taken_up_by_the_next_start(
             assert await whole.names() == {"web": ("1.4.0", "1.5.1")}
 
 
-async def test_what_a_registry_was_asked_is_still_counted_after_a_restart(
+async def test_request_counts_survive_a_restart(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")
@@ -126,7 +126,7 @@ async def test_what_a_registry_was_asked_is_still_counted_after_a_restart(
         assert whole.core.registry.usage() == []
 
 
-async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(
+async def test_a_refresh_finds_all_tags_of_the_digest_again(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     _, new = release(registry, "1.4.0", "1.5.1", path="web")
@@ -146,7 +146,7 @@ async def test_an_order_to_look_again_tells_anew_all_that_names_the_digest(
 
 
 @pytest.mark.parametrize("why", ["pinned", "not watched"])
-async def test_a_service_that_is_never_checked_is_looked_into_when_asked_for_and_not_before(
+async def test_an_unchecked_service_is_looked_up_only_when_the_operator_orders_it(
     why: str, tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.5.1", path="web")

@@ -20,7 +20,7 @@ def told(engine: Engine, kind: str) -> list[dict[str, object]]:
     return [one for event in engine.events.kept if (one := orjson.loads(event.data))["type"] == kind]
 
 
-async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(
+async def test_an_unknown_candidate_costs_the_tag_list_and_one_head(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -32,7 +32,7 @@ async def test_a_candidate_never_seen_costs_the_tag_list_and_one_head(
     assert registry.counts["head"] == 1
 
 
-async def test_what_runs_is_named_from_the_same_list(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_running_digest_is_found_in_the_same_list(engine: Engine, registry: FakeRegistry) -> None:
     old, new = release(registry, "1.3.0", "1.4.0", "1.4.1")[1:]
     engine.services.run(f"{registry.host}/{APP}", old, new)
     await engine.run(APP, new)
@@ -41,9 +41,7 @@ async def test_what_runs_is_named_from_the_same_list(engine: Engine, registry: F
     assert engine.asked == 1
 
 
-async def test_a_label_that_tells_the_truth_is_proved_by_one_head(
-    engine: Engine, registry: FakeRegistry
-) -> None:
+async def test_a_correct_label_is_proved_by_one_head(engine: Engine, registry: FakeRegistry) -> None:
     old, _ = release(registry, "v1.4.0", "v1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, None, "v1.4.0")
     assert (await engine.run(APP, old)).tags == ("v1.4.0",)
@@ -51,7 +49,7 @@ async def test_a_label_that_tells_the_truth_is_proved_by_one_head(
     assert engine.asked == 1
 
 
-async def test_a_label_that_lies_costs_two_heads_and_the_truth_is_found(
+async def test_a_wrong_label_costs_two_heads_and_the_version_is_still_found(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -60,7 +58,7 @@ async def test_a_label_that_lies_costs_two_heads_and_the_truth_is_found(
     assert engine.asked <= 4
 
 
-async def test_what_was_seen_before_costs_nothing_restart_included(
+async def test_a_known_digest_costs_no_request_also_after_a_restart(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -91,7 +89,7 @@ async def test_a_fact_of_last_week_is_asked_again_and_not_learned_again(
     assert registry.requests == [f"HEAD /v2/{APP}/manifests/1.4.0"]
 
 
-async def test_a_version_that_was_pushed_again_leaves_the_digest_it_named(
+async def test_a_version_that_was_pushed_again_is_removed_from_its_old_digest(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -107,7 +105,7 @@ async def test_a_version_that_was_pushed_again_leaves_the_digest_it_named(
 @pytest.mark.parametrize(
     ("reason", "checked"), [(InferenceReason.NEW_VERSION, True), (InferenceReason.FORCE, False)]
 )
-async def test_a_version_pushed_again_minutes_ago_names_its_new_content(
+async def test_a_version_that_was_pushed_again_a_short_time_ago_is_found(
     engine: Engine, registry: FakeRegistry, clock: MovableClock, reason: InferenceReason, checked: bool
 ) -> None:
     before, old = release(registry, "1.5.0", "1.5.1")
@@ -132,7 +130,9 @@ async def test_a_version_pushed_again_minutes_ago_names_its_new_content(
     assert "1.5.1" in former.former
 
 
-async def test_junk_and_parts_of_versions_are_not_asked_about(engine: Engine, registry: FakeRegistry) -> None:
+async def test_signatures_branches_and_short_versions_are_not_asked(
+    engine: Engine, registry: FakeRegistry
+) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     for tag in ("nightly", "sha-0a1b2c3", f"sha256-{'0' * 64}.sig", "edge", "pr-17"):
         registry.push(APP, tag)
@@ -144,7 +144,7 @@ async def test_junk_and_parts_of_versions_are_not_asked_about(engine: Engine, re
     assert heads == {"1.4.1", "1.4.0"}
 
 
-async def test_the_family_of_the_raw_tag_is_asked_about_first(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_family_of_the_raw_tag_is_asked_first(engine: Engine, registry: FakeRegistry) -> None:
     release(registry, "1.4.0", "1.4.1")
     slim, _ = release(registry, "1.4.0-alpine", "1.4.1-alpine")
     engine.services.run(f"{registry.host}/{APP}:alpine", slim)
@@ -153,7 +153,7 @@ async def test_the_family_of_the_raw_tag_is_asked_about_first(engine: Engine, re
     assert heads[:2] == ["1.4.1-alpine", "1.4.0-alpine"]
 
 
-async def test_another_spelling_of_the_version_is_found_too(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_other_spelling_of_the_version_is_found_too(engine: Engine, registry: FakeRegistry) -> None:
     _, new = release(registry, "1.4.0", "1.4.1")
     registry.retag(APP, "v1.4.1", new)
     engine.services.run(f"{registry.host}/{APP}", None, new)
@@ -172,9 +172,7 @@ async def test_a_digest_without_a_version_is_given_up_after_forty_heads(
     assert (found.scan.total, found.scan.considered) == (61, 40)
 
 
-async def test_a_platform_manifest_is_found_through_the_index_that_holds_it(
-    engine: Engine, registry: FakeRegistry
-) -> None:
+async def test_a_platform_manifest_is_found_through_its_index(engine: Engine, registry: FakeRegistry) -> None:
     release(registry, "1.4.0", "1.4.1")
     index = Digest(registry.content(APP).tags["1.4.0"])
     child = next(Digest(one) for one in registry.content(APP).manifests if one != index)
@@ -183,9 +181,7 @@ async def test_a_platform_manifest_is_found_through_the_index_that_holds_it(
     assert "1.4.0" in (await engine.run(APP, child)).tags
 
 
-async def test_a_list_that_cannot_be_read_is_an_all_failed_snapshot(
-    engine: Engine, registry: FakeRegistry
-) -> None:
+async def test_a_failed_tag_list_gives_an_all_failed_snapshot(engine: Engine, registry: FakeRegistry) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     registry.faults.status = 500
@@ -195,7 +191,7 @@ async def test_a_list_that_cannot_be_read_is_an_all_failed_snapshot(
     assert told(engine, "task_finished")[-1]["allFailed"] is True
 
 
-async def test_tags_that_all_fail_are_an_all_failed_snapshot_whatever_a_check_saw(
+async def test_failures_of_all_tags_give_an_all_failed_snapshot_whatever_a_check_saw(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -207,7 +203,7 @@ async def test_tags_that_all_fail_are_an_all_failed_snapshot_whatever_a_check_sa
     assert (found.scan.total, found.scan.ok, found.scan.error) == (3, 0, 2)
 
 
-async def test_a_failure_never_replaces_a_version_that_is_known(
+async def test_a_failure_never_replaces_a_known_version(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -223,7 +219,7 @@ async def test_a_failure_never_replaces_a_version_that_is_known(
     assert (waiting.not_before - clock.now()).total_seconds() == 600
 
 
-async def test_an_order_that_fails_says_so_and_keeps_what_was_known(
+async def test_a_failed_refresh_reports_the_error_and_keeps_the_known_version(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -238,7 +234,7 @@ async def test_an_order_that_fails_says_so_and_keeps_what_was_known(
     assert not engine.queue.tasks
 
 
-async def test_a_registry_that_asks_for_silence_has_the_task_put_off(
+async def test_a_registry_that_limits_requests_defers_the_task(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -257,7 +253,7 @@ async def test_a_registry_that_asks_for_silence_has_the_task_put_off(
     assert not engine.queue.tasks
 
 
-async def test_the_operators_order_reads_the_list_again_and_asks_the_known_tag_again(
+async def test_a_refresh_reads_the_list_again_and_asks_the_known_tag_again(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -271,7 +267,7 @@ async def test_the_operators_order_reads_the_list_again_and_asks_the_known_tag_a
     assert registry.counts["tags"] == 1
 
 
-async def test_a_digest_that_nobody_runs_any_more_is_not_asked_about(
+async def test_a_digest_that_no_service_uses_any_more_is_not_looked_up(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     await engine.enqueue(APP, digest("gone"))
@@ -280,7 +276,7 @@ async def test_a_digest_that_nobody_runs_any_more_is_not_asked_about(
     assert told(engine, "task_finished")[-1]["status"] == "error"
 
 
-async def test_two_services_of_one_repository_are_looked_into_one_after_the_other(
+async def test_two_lookups_in_one_repository_run_one_after_the_other(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
@@ -294,7 +290,7 @@ async def test_two_services_of_one_repository_are_looked_into_one_after_the_othe
     assert not engine.queue.tasks
 
 
-async def test_a_five_thousand_tag_repository_is_not_scanned_through(
+async def test_a_lookup_does_not_ask_every_tag_of_a_large_repository(
     engine: Engine, registry: FakeRegistry
 ) -> None:
     versions = [
@@ -309,7 +305,7 @@ async def test_a_five_thousand_tag_repository_is_not_scanned_through(
     assert engine.asked <= 8
 
 
-async def test_progress_is_told_in_the_phases_of_a_look(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_progress_of_a_lookup_has_phases(engine: Engine, registry: FakeRegistry) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     await engine.run(APP, old)
@@ -324,7 +320,7 @@ async def test_progress_is_told_in_the_phases_of_a_look(engine: Engine, registry
     assert new != old
 
 
-async def test_a_release_minutes_after_the_last_look_is_found(
+async def test_a_release_minutes_after_the_last_lookup_is_found(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     """The list of a moment ago cannot hold it."""
@@ -343,7 +339,7 @@ async def test_a_release_minutes_after_the_last_look_is_found(
     assert engine.asked == 2
 
 
-async def test_a_task_that_is_cut_off_is_seen_through_by_the_next_process(
+async def test_the_next_process_finishes_an_interrupted_task(
     tmp_path: Path, clock: MovableClock, registry: FakeRegistry
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -366,7 +362,7 @@ async def test_a_task_that_is_cut_off_is_seen_through_by_the_next_process(
         assert found.tags == ("1.4.0",)
 
 
-async def test_the_worker_works_the_whole_queue_off(engine: Engine, registry: FakeRegistry) -> None:
+async def test_the_worker_completes_every_task_of_the_queue(engine: Engine, registry: FakeRegistry) -> None:
     paths = [f"acme/app-{number}" for number in range(5)]
     for path in paths:
         old, new = release(registry, "1.4.0", "1.4.1", path=path)

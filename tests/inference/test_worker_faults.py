@@ -19,7 +19,7 @@ class _Broken(Services):
         raise RuntimeError("a fault of ours")
 
 
-async def test_a_fault_of_ours_leaves_the_task_for_another_try(
+async def test_an_internal_error_puts_the_task_back_into_the_queue(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")
@@ -36,7 +36,7 @@ async def test_a_fault_of_ours_leaves_the_task_for_another_try(
     assert not engine.queue.tasks
 
 
-async def test_a_worker_that_is_stopped_leaves_the_task_for_the_one_that_starts_again(
+async def test_a_stopped_worker_puts_its_task_back_into_the_queue(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
     old, _ = release(registry, "1.4.0", "1.4.1")

@@ -47,22 +47,24 @@ def view_of(one: Service, known: Context) -> ServiceView:
         (("1.4.0", "1.4"), ("1.4.0",)),
     ],
 )
-def test_whole_versions_are_shown_the_highest_first(tags: tuple[str, ...], current: tuple[str, ...]) -> None:
+def test_full_versions_are_shown_with_the_highest_first(
+    tags: tuple[str, ...], current: tuple[str, ...]
+) -> None:
     assert view_of(BEHIND, context(MOVED, snapshot(OLD, *tags))).version.current == current
 
 
-def test_what_runs_and_what_is_offered_have_their_own_versions() -> None:
+def test_current_and_candidate_have_their_own_versions() -> None:
     shown = view_of(BEHIND, context(MOVED, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1"))).version
     assert (shown.current, shown.candidate) == (("1.4.0",), ("1.5.1",))
     assert (shown.of_current("latest"), shown.of_candidate("latest")) == ("1.4.0", "1.5.1")
 
 
-def test_without_a_version_a_service_goes_by_its_tag() -> None:
+def test_without_a_version_a_service_shows_its_tag() -> None:
     shown = view_of(BEHIND, context(MOVED)).version
     assert (shown.of_current("latest"), shown.of_candidate("latest")) == ("latest", "latest")
 
 
-def test_a_tag_that_is_a_whole_version_stands_for_itself() -> None:
+def test_a_tag_that_is_a_full_version_needs_no_lookup() -> None:
     one = service("web:1.4.0", running(OLD))
     known = knowledge(tag(NEW, name="1.4.0"), facts=[index(NEW, amd64=NEW)])
     shown = view_of(one, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
@@ -85,7 +87,7 @@ def test_versions_of_another_repository_do_not_count() -> None:
         service(runtime=running(OLD), removed=True),
     ],
 )
-def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
+def test_an_unchecked_service_needs_no_lookup(one: Service) -> None:
     shown = view_of(one, context(knowledge())).version
     assert (shown.inference.status, shown.inference.reason, shown.lookups) == ("ready", "not_required", ())
 
@@ -133,7 +135,7 @@ def test_nothing_is_looked_into_for_what_is_never_checked(one: Service) -> None:
         ),
     ],
 )
-def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
+def test_a_service_has_an_inference_state_and_the_lookups_it_needs(
     snapshots: list[DigestSnapshot],
     tasks: list[InferenceTask],
     status: str,
@@ -145,13 +147,13 @@ def test_a_service_says_whether_its_versions_are_known_and_what_to_look_into(
     assert [lookup.key.digest for lookup in shown.lookups] == needed
 
 
-def test_the_newest_look_is_the_one_that_is_dated() -> None:
+def test_the_state_has_the_time_of_the_newest_snapshot() -> None:
     older = snapshot(OLD, "1.4.0", checked_at=NOON - timedelta(hours=2))
     newer = snapshot(NEW, "1.5.1", checked_at=NOON - timedelta(hours=1))
     assert view_of(BEHIND, context(MOVED, older, newer)).version.inference.checked_at == newer.checked_at
 
 
-def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None:
+def test_services_that_share_an_image_need_the_same_lookups() -> None:
     (shown,) = views_of([stack(BEHIND, service(name="twin", runtime=running(OLD)))], context(MOVED))
     assert [lookup.key.digest for lookup in shown.lookups] == [NEW, OLD, NEW, OLD], (
         "the queue takes each once"
@@ -165,14 +167,14 @@ def test_services_that_share_an_image_share_what_has_to_be_looked_into() -> None
         pytest.param(knowledge(tag(OLD)), False, id="no candidate"),
     ],
 )
-def test_only_a_candidate_can_be_silenced(known: RegistryFacts, silenced: bool) -> None:
+def test_a_rule_silences_only_a_candidate(known: RegistryFacts, silenced: bool) -> None:
     latest = rule(MatchKind.EXACT, "latest")
     shown = view_of(BEHIND, context(known, rules=[latest]))
     assert shown.ignored_by == (IgnoreMatch(latest, "latest") if silenced else None)
     assert not shown.counts_as_update
 
 
-def test_a_rule_matches_every_version_of_the_candidate_and_none_of_what_runs() -> None:
+def test_a_rule_matches_versions_of_the_candidate_and_not_of_the_running_image() -> None:
     known = (snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1", "v1.5.1"))
     for value, silenced in (("1.5.1", True), ("v1.5.1", True), ("1.4.0", False), ("1.5", False)):
         exact = rule(MatchKind.EXACT, value)
@@ -181,6 +183,6 @@ def test_a_rule_matches_every_version_of_the_candidate_and_none_of_what_runs() -
         assert shown.counts_as_update is not silenced
 
 
-def test_a_rule_is_for_its_own_service() -> None:
+def test_a_rule_applies_only_to_its_service() -> None:
     other = service(name="other", runtime=running(OLD))
     assert view_of(other, context(MOVED, rules=[rule(MatchKind.EXACT, "latest")])).counts_as_update

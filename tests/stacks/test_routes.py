@@ -185,7 +185,7 @@ async def detail(api: Api, blog: Stack, service: str = "web") -> dict[str, Any]:
     return next(one for one in answer.json()["stack"]["services"] if one["name"] == service)
 
 
-async def test_versions_that_are_known_are_shown_best_first(
+async def test_known_versions_are_shown_with_the_best_first(
     api: Api, blog: Stack, clock: MovableClock
 ) -> None:
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
@@ -203,16 +203,14 @@ async def test_versions_that_are_known_are_shown_best_first(
     assert api.wanted == []
 
 
-async def test_what_an_image_says_of_itself_is_shown_apart(api: Api) -> None:
+async def test_the_version_label_is_shown_in_its_own_field(api: Api) -> None:
     seen = observed("own", web=observed_service("web", "web", running(OLD, version="1.4.0")))
     own = await api.stacks.get((await api.stacks.sync(seen)).stack_id)
     image = (await detail(api, own))["image"]
     assert image == {"ref": "web", "tag": "latest", "digest": OLD, "labelVersion": "1.4.0"}
 
 
-async def test_a_reader_of_the_detail_has_what_is_not_known_looked_into(
-    api: Api, blog: Stack, clock: MovableClock
-) -> None:
+async def test_reading_a_stack_requests_unknown_versions(api: Api, blog: Stack, clock: MovableClock) -> None:
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
     await detail(api, blog)
     await api.list()
@@ -235,7 +233,7 @@ async def test_a_reader_of_the_detail_has_what_is_not_known_looked_into(
         (MatchKind.SEMVER, ">=1.5, <1.6", "1.5.1"),
     ],
 )
-async def test_a_rule_silences_a_candidate_at_once_and_so_does_its_removal(
+async def test_adding_and_removing_a_rule_takes_effect_at_once(
     api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str, matched: str
 ) -> None:
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
@@ -260,7 +258,7 @@ async def test_a_rule_silences_a_candidate_at_once_and_so_does_its_removal(
         (MatchKind.SEMVER, "<1.5"),
     ],
 )
-async def test_a_rule_for_something_else_silences_nothing(
+async def test_a_rule_that_does_not_match_silences_nothing(
     api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str
 ) -> None:
     """What runs is no candidate, so its version is never matched."""
@@ -271,7 +269,7 @@ async def test_a_rule_for_something_else_silences_nothing(
     assert (await updates(api), (await detail(api, blog)).get("ignore")) == (1, None)
 
 
-async def test_a_version_found_later_is_matched_from_then_on(
+async def test_a_rule_matches_a_version_as_soon_as_it_is_known(
     api: Api, blog: Stack, clock: MovableClock
 ) -> None:
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
@@ -308,14 +306,14 @@ async def test_archived_stacks_are_listed_on_demand(api: Api, clock: MovableCloc
 
 
 @pytest.mark.parametrize("value", ["yes", "EXCLUDE"])
-async def test_another_filter_is_refused(api: Api, value: str) -> None:
+async def test_an_unknown_filter_is_refused(api: Api, value: str) -> None:
     answer = await api.ask("GET", f"/api/stacks?archived={value}")
     assert answer.status == 400
     error = answer.json()["error"]
     assert (error["code"], error["details"]["errors"][0]["field"]) == ("invalid_argument", "archived")
 
 
-async def test_the_list_is_sent_again_only_when_it_changed(api: Api, blog: Stack) -> None:
+async def test_an_unchanged_list_is_answered_with_304(api: Api, blog: Stack) -> None:
     first = await api.ask("GET", "/api/stacks")
     known = {"if-none-match": first.headers["etag"]}
     again = await api.ask("GET", "/api/stacks", known)
@@ -325,7 +323,7 @@ async def test_the_list_is_sent_again_only_when_it_changed(api: Api, blog: Stack
     assert (changed.status, changed.json()) == (200, {"stacks": []})
 
 
-async def test_a_list_asked_for_while_a_check_is_being_stored_is_not_kept(
+async def test_the_etag_of_a_list_from_before_a_commit_is_not_valid_after_it(
     api: Api, blog: Stack, clock: MovableClock
 ) -> None:
     async with api.database.write() as connection:
@@ -363,13 +361,13 @@ async def test_an_archived_stack_can_still_be_read(api: Api, blog: Stack) -> Non
         ("POST", "/api/services/svc_x/restore", "service not found"),
     ],
 )
-async def test_what_does_not_exist_is_404(api: Api, method: str, path: str, message: str) -> None:
+async def test_an_unknown_stack_or_service_is_404(api: Api, method: str, path: str, message: str) -> None:
     answer = await api.ask(method, path)
     assert answer.status == 404
     assert answer.json() == {"error": {"code": "not_found", "message": message, "details": {}}}
 
 
-async def test_stacks_are_not_registered_by_hand(api: Api) -> None:
+async def test_registering_a_stack_by_hand_is_refused(api: Api) -> None:
     answer = await api.ask("POST", "/api/stacks")
     assert answer.status == 405
     assert answer.json()["error"]["code"] == "manual_registration_disabled"

@@ -58,7 +58,7 @@ async def test_a_new_service_has_the_defaults(api: Api) -> None:
     assert await api.get() == {"autoRollback": True, "backupTargets": NOTHING, "repoUrl": None}
 
 
-async def test_what_was_put_is_what_is_read(api: Api) -> None:
+async def test_stored_settings_are_read_back(api: Api) -> None:
     settings = {
         "autoRollback": False,
         "backupTargets": {
@@ -82,7 +82,7 @@ async def test_backup_targets_are_replaced_and_not_merged(api: Api) -> None:
     assert (await api.get())["backupTargets"] == NOTHING
 
 
-async def test_a_url_that_is_left_out_stays(api: Api) -> None:
+async def test_a_request_without_a_url_keeps_it(api: Api) -> None:
     await api.with_url(URL)
     await api.put({"autoRollback": False, "backupTargets": NOTHING})
 
@@ -90,7 +90,7 @@ async def test_a_url_that_is_left_out_stays(api: Api) -> None:
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
-async def test_null_and_blank_clear_the_url(api: Api, blank: object) -> None:
+async def test_null_and_blank_delete_the_url(api: Api, blank: object) -> None:
     assert await api.with_url(URL) == URL
 
     assert await api.with_url(blank) is None
@@ -99,7 +99,7 @@ async def test_null_and_blank_clear_the_url(api: Api, blank: object) -> None:
 @pytest.mark.parametrize(
     "url", [f"  {URL}\n", "http://git.lan:3000/a/b", "HTTPS://example.com", "http://[::1]/x"]
 )
-async def test_web_addresses_are_taken_without_the_blanks_around_them(api: Api, url: str) -> None:
+async def test_a_web_address_is_stored_without_blanks_around_it(api: Api, url: str) -> None:
     assert await api.with_url(url) == url.strip()
 
 
@@ -119,7 +119,7 @@ async def test_web_addresses_are_taken_without_the_blanks_around_them(api: Api, 
         "javascript:alert(1)",
     ],
 )
-async def test_other_urls_are_refused_without_being_repeated(api: Api, url: str) -> None:
+async def test_the_refusal_of_a_url_does_not_repeat_it(api: Api, url: str) -> None:
     answer = await api.put({"autoRollback": True, "backupTargets": NOTHING, "repoUrl": url})
 
     assert answer.status == 400
@@ -160,14 +160,14 @@ async def test_a_refused_change_changes_nothing(api: Api) -> None:
         ),
     ],
 )
-async def test_what_is_missing_or_wrong_is_named(api: Api, body: object, field: str) -> None:
+async def test_the_refusal_names_the_missing_or_wrong_field(api: Api, body: object, field: str) -> None:
     answer = await api.put(body)
 
     assert answer.status == 400
     assert [one["field"] for one in answer.json()["error"]["details"]["errors"]] == [field]
 
 
-async def test_an_unknown_service_is_not_found_before_its_url_is_looked_at(api: Api) -> None:
+async def test_an_unknown_service_is_404_even_with_an_invalid_url(api: Api) -> None:
     body = {"autoRollback": True, "backupTargets": NOTHING, "repoUrl": "nothing"}
 
     answer = await api.put(body, "svc_unknown")
@@ -177,7 +177,7 @@ async def test_an_unknown_service_is_not_found_before_its_url_is_looked_at(api: 
     assert (read.status, read.json()["error"]["message"]) == (404, "service not found")
 
 
-async def test_who_changed_it_and_when_is_on_record(api: Api, clock: MovableClock) -> None:
+async def test_a_change_is_logged_with_the_user(api: Api, clock: MovableClock) -> None:
     clock.advance(3600)
     with capture_logs() as lines:
         await api.put({"autoRollback": False, "backupTargets": NOTHING}, **{"x-forwarded-user": "ann"})
@@ -189,7 +189,7 @@ async def test_who_changed_it_and_when_is_on_record(api: Api, clock: MovableCloc
     assert updated_at == clock.now()
 
 
-async def test_a_change_shows_in_what_is_rendered_from_the_store(api: Api) -> None:
+async def test_a_change_of_settings_raises_the_revision(api: Api) -> None:
     before = api.stacks.revision
 
     await api.put({"autoRollback": False, "backupTargets": NOTHING})
@@ -197,7 +197,7 @@ async def test_a_change_shows_in_what_is_rendered_from_the_store(api: Api) -> No
     assert api.stacks.revision > before
 
 
-async def test_settings_survive_what_discovery_sees(api: Api) -> None:
+async def test_a_sync_keeps_the_settings(api: Api) -> None:
     await api.put({"autoRollback": False, "backupTargets": NOTHING, "repoUrl": URL})
 
     await api.stacks.sync(observed(web=observed_service("web", "other:2", running())))

@@ -43,7 +43,7 @@ async def test_a_new_project_becomes_a_stack(store: StackStore, clock: MovableCl
     )
 
 
-async def test_what_was_observed_is_read_back_exactly(store: StackStore) -> None:
+async def test_an_observation_is_read_back_exactly(store: StackStore) -> None:
     runtime = running((OLD, OLD), (), total=3, unhealthy=1)
     seen = observed(app=observed_service("app", None, runtime, builds=True, watched=False))
     (app,) = (await synced(store, seen)).services
@@ -79,9 +79,7 @@ async def test_any_change_raises_the_revision(store: StackStore, changed: Observ
     assert store.revision > before
 
 
-async def test_decisions_about_a_service_survive_a_change_of_its_image(
-    store: StackStore, database: Database
-) -> None:
+async def test_settings_survive_a_change_of_the_image(store: StackStore, database: Database) -> None:
     web = (await synced(store, observed(web="nginx:1"))).services[0]
     await store.archive_service(web.id, archived=True)
     await store.archive(web.stack_id, archived=True)
@@ -98,7 +96,7 @@ async def test_decisions_about_a_service_survive_a_change_of_its_image(
     assert after.settings.repo_url == "https://x"
 
 
-async def test_a_renamed_service_is_a_removed_one_and_a_new_one(store: StackStore) -> None:
+async def test_renaming_a_service_removes_it_and_adds_a_new_one(store: StackStore) -> None:
     web = observed_service("web", "nginx", running(OLD))
     before = by_name(await synced(store, observed(web=web)))
     after = by_name(await synced(store, observed(site=observed_service("site", "nginx", running(OLD)))))
@@ -109,14 +107,14 @@ async def test_a_renamed_service_is_a_removed_one_and_a_new_one(store: StackStor
     assert after["site"].id != before["web"].id
 
 
-async def test_a_service_that_comes_back_is_the_one_it_was(store: StackStore) -> None:
+async def test_a_service_that_comes_back_keeps_its_record(store: StackStore) -> None:
     before = by_name(await synced(store, observed(web="nginx", db="postgres")))
     await store.sync(observed(web="nginx"))
     after = by_name(await synced(store, observed(web="nginx", db="postgres")))
     assert after == before
 
 
-async def test_a_removed_service_is_deleted_only_after_its_time(
+async def test_a_removed_service_is_deleted_only_when_it_is_old(
     store: StackStore, clock: MovableClock
 ) -> None:
     stack = await synced(store, observed(web="nginx", db="postgres"))
@@ -129,7 +127,7 @@ async def test_a_removed_service_is_deleted_only_after_its_time(
     assert list(by_name(await store.get(stack.id))) == ["web"]
 
 
-async def test_a_service_stays_removed_since_the_first_time_it_was_missed(
+async def test_a_removed_service_keeps_the_time_of_its_removal(
     store: StackStore, clock: MovableClock, database: Database
 ) -> None:
     await store.sync(observed(web="nginx"))
@@ -141,7 +139,7 @@ async def test_a_service_stays_removed_since_the_first_time_it_was_missed(
     assert removed_at == clock.now() - timedelta(hours=1)
 
 
-async def test_stacks_do_not_touch_each_other(store: StackStore) -> None:
+async def test_a_sync_changes_only_its_own_stack(store: StackStore) -> None:
     blog = await synced(store, observed("blog", web="nginx"))
     shop = await synced(store, observed("shop", web="nginx"))
     assert blog.id != shop.id
@@ -156,7 +154,7 @@ async def test_the_newest_stack_comes_first(store: StackStore, clock: MovableClo
     assert [stack.name for stack in await store.all()] == ["c", "b", "a"]
 
 
-async def test_all_stacks_carry_their_own_services(store: StackStore) -> None:
+async def test_each_stack_has_its_own_services(store: StackStore) -> None:
     await store.sync(observed("blog", web="nginx", db="postgres"))
     await store.sync(observed("empty"))
     assert {stack.name: [one.name for one in stack.services] for stack in await store.all()} == {
@@ -165,14 +163,14 @@ async def test_all_stacks_carry_their_own_services(store: StackStore) -> None:
     }
 
 
-async def test_containers_alone_can_change(store: StackStore) -> None:
+async def test_the_runtime_can_be_stored_alone(store: StackStore) -> None:
     stack = await synced(store, observed(web=observed_service("web", "nginx", running(OLD)), db="postgres"))
     await store.set_runtime(stack.id, {"db": running(OLD)})
     after = by_name(await store.get(stack.id))
     assert (after["db"].runtime, after["web"].runtime) == (running(OLD), Runtime())
 
 
-async def test_an_engine_that_is_lost_and_found(store: StackStore) -> None:
+async def test_the_status_is_unknown_while_the_engine_does_not_answer(store: StackStore) -> None:
     seen = observed(web=observed_service("web", "nginx", running(OLD)))
     stack = await synced(store, seen)
     await store.forget_runtime(LOCAL)
@@ -182,7 +180,7 @@ async def test_an_engine_that_is_lost_and_found(store: StackStore) -> None:
 
 
 @pytest.mark.parametrize("archived", [True, False])
-async def test_archiving_twice_is_archiving_once(
+async def test_archiving_twice_changes_nothing(
     store: StackStore, clock: MovableClock, archived: bool
 ) -> None:
     stack = await synced(store, observed(web="nginx"))
@@ -194,7 +192,7 @@ async def test_archiving_twice_is_archiving_once(
     assert (after.archived, after.services[0].archived) == (archived, archived)
 
 
-async def test_archiving_keeps_its_first_moment_and_restoring_clears_it(
+async def test_archiving_again_keeps_the_first_time_and_restoring_clears_it(
     store: StackStore, clock: MovableClock, database: Database
 ) -> None:
     async def archival() -> tuple[object, object]:
@@ -226,7 +224,7 @@ async def test_a_service_that_does_not_exist_is_not_found(store: StackStore) -> 
         await store.archive_service("svc_x", archived=False)
 
 
-async def test_a_check_is_remembered_by_the_stacks_it_was_about(
+async def test_a_check_is_recorded_for_its_stacks_only(
     store: StackStore, database: Database, clock: MovableClock
 ) -> None:
     blog, shop = await synced(store, observed("blog")), await synced(store, observed("shop"))

@@ -42,7 +42,7 @@ def codes(*args: Blocker) -> list[str]:
     return [blocker.code for blocker in args]
 
 
-def test_nothing_is_in_the_way_of_a_service_with_an_update_or_without() -> None:
+def test_an_ordinary_service_has_no_blockers() -> None:
     assert blockers(BEHIND) == ()
     assert blockers(service(runtime=running(NEW))) == ()
 
@@ -60,31 +60,31 @@ def test_nothing_is_in_the_way_of_a_service_with_an_update_or_without() -> None:
         (replace(BEHIND, archived=True), "service_archived"),
     ],
 )
-def test_each_reason_has_its_code_a_sentence_and_a_remedy_where_there_is_one(of: Service, code: str) -> None:
+def test_each_blocker_has_a_code_a_sentence_and_mostly_a_remedy(of: Service, code: str) -> None:
     [blocker] = blockers(of)
     assert blocker.code == code
     assert not blocker.text.endswith(".")
     assert blocker.remedy is None if code == "removed_from_project" else (blocker.remedy or "").endswith(".")
 
 
-def test_the_stack_the_platform_and_the_rules_count_too() -> None:
+def test_the_stack_the_platform_and_rules_can_block_an_update() -> None:
     assert codes(*blockers(BEHIND, archived=True)) == ["stack_archived"]
     assert codes(*blockers(BEHIND, foreign=True)) == ["platform_mismatch"]
     assert codes(*blockers(BEHIND, rules=(RULE,))) == ["ignored"]
 
 
-def test_dockrev_is_known_by_its_container_too() -> None:
+def test_dockrev_is_recognized_by_its_container_too() -> None:
     known = context(OFFERED, own=OwnService(OWN_IMAGE, "c1", "blog", "web"))
     [view] = views_of([stack(BEHIND)], known)
     assert codes(*view.services[0].blockers) == ["own_service"]
 
 
-def test_every_reason_is_told_not_only_the_first() -> None:
+def test_all_blockers_are_listed() -> None:
     told = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
     assert codes(*told) == ["platform_mismatch", "stack_archived", "service_archived", "ignored"]
 
 
-def test_naming_a_service_overrules_what_the_operator_decided_before_and_nothing_else() -> None:
+def test_naming_a_service_overrules_only_earlier_choices_of_the_operator() -> None:
     told = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
     assert codes(*refusals(told, by_name=True, allow_arch_mismatch=False)) == ["platform_mismatch"]
     assert refusals(told, by_name=True, allow_arch_mismatch=True) == ()
@@ -92,6 +92,6 @@ def test_naming_a_service_overrules_what_the_operator_decided_before_and_nothing
     assert refusals(pinned, by_name=True, allow_arch_mismatch=True) == pinned
 
 
-def test_a_selection_leaves_out_whatever_has_a_reason() -> None:
+def test_an_update_of_everything_skips_services_with_blockers() -> None:
     told = blockers(replace(BEHIND, archived=True), rules=(RULE,))
     assert refusals(told, by_name=False, allow_arch_mismatch=True) == told

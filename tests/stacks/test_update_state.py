@@ -75,7 +75,7 @@ OFFERED = index(NEW, amd64=NEW_AMD64, arm64=digest("new arm64"))
         pytest.param(running(OLD), knowledge(tag(NEW, name="1")), False, id="another tag moved"),
     ],
 )
-def test_an_update_waits_when_what_runs_here_would_change(
+def test_an_update_is_waiting_when_the_running_image_would_change(
     runtime: Runtime, known: RegistryFacts, waiting: bool
 ) -> None:
     assert (state_of(service("web", runtime), known).candidate is not None) is waiting
@@ -95,14 +95,14 @@ def test_an_update_waits_when_what_runs_here_would_change(
         (service("", running(OLD)), NotCheckedReason.INVALID),
     ],
 )
-def test_some_services_are_never_asked_about(one: Service, why: NotCheckedReason) -> None:
+def test_checks_skip_some_services(one: Service, why: NotCheckedReason) -> None:
     assert question_of(one) is why
     state = state_of(one, knowledge(tag(NEW)))
     assert state.unchecked is why
     assert state.candidate is None
 
 
-def test_a_service_that_builds_but_runs_a_pulled_image_is_asked_about() -> None:
+def test_a_service_that_builds_but_runs_a_pulled_image_is_checked() -> None:
     pulled = service("web", running(OLD), builds=True)
     assert state_of(pulled, knowledge(tag(NEW))).candidate is not None
 
@@ -114,7 +114,7 @@ def test_the_question_names_the_repository_and_the_tag() -> None:
     assert (ref.repository, tag_name) == ("ghcr.io/acme/web", "1.2")
 
 
-def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
+def test_a_service_without_containers_has_no_candidate() -> None:
     state = state_of(service("web", Runtime()), knowledge(tag(NEW)))
     assert (state.unchecked, state.candidate, state.check_error) == (
         NotCheckedReason.NOTHING_RUNS,
@@ -123,7 +123,7 @@ def test_where_nothing_runs_there_is_nothing_to_compare() -> None:
     )
 
 
-def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
+def test_an_invalid_reference_is_a_failed_check() -> None:
     state = state_of(service("web:${TAG}", running(OLD)), knowledge())
     assert state.unchecked is NotCheckedReason.INVALID
     assert state.check_error is not None
@@ -131,7 +131,7 @@ def test_a_reference_that_cannot_be_read_is_a_failure_of_its_service() -> None:
     assert "web:${TAG}" in state.check_error.message
 
 
-def test_an_unwatched_service_is_no_failure_whatever_its_reference() -> None:
+def test_an_unwatched_service_with_an_invalid_reference_is_no_failure() -> None:
     state = state_of(service("web:${TAG}", running(OLD), watched=False), knowledge())
     assert (state.unchecked, state.check_error) == (NotCheckedReason.NOT_WATCHED, None)
 
@@ -152,7 +152,7 @@ def test_a_reference_without_a_tag_means_latest() -> None:
         (Platform("windows", "amd64"), {"amd64": NEW}, ArchMatch.MISMATCH),
     ],
 )
-def test_a_candidate_says_whether_it_runs_on_this_host(
+def test_a_candidate_has_its_arch_match(
     host: Platform, platforms: dict[str, Digest], match: ArchMatch
 ) -> None:
     known = knowledge(tag(NEW), facts=[index(NEW, **platforms)])
@@ -162,7 +162,7 @@ def test_a_candidate_says_whether_it_runs_on_this_host(
     assert state.counts_as_update is (match is ArchMatch.MATCH)
 
 
-def test_a_candidate_of_an_unknown_image_is_of_unknown_platforms() -> None:
+def test_a_candidate_without_facts_has_an_unknown_arch_match() -> None:
     candidate = state_of(service("web", running(OLD)), knowledge(tag(NEW))).candidate
     assert candidate is not None
     assert (candidate.arch_match, candidate.platforms) == (ArchMatch.UNKNOWN, ())
@@ -188,7 +188,7 @@ def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
         (running(()), NEW),
     ],
 )
-def test_the_digest_shown_is_the_one_that_runs_or_the_registrys_where_that_cannot_be_told(
+def test_the_shown_digest_is_the_running_one_or_else_the_one_of_the_registry(
     runtime: Runtime, shown: Digest | None
 ) -> None:
     assert state_of(service("web", runtime), knowledge(tag(NEW))).digest == shown
@@ -199,7 +199,7 @@ def test_a_pinned_service_shows_its_tag_and_the_digest_that_runs() -> None:
     assert (state.tag, state.digest) == ("1.2", OLD)
 
 
-def test_a_failed_check_keeps_the_candidate_seen_before_and_its_age() -> None:
+def test_a_failed_check_keeps_the_candidate_and_its_age() -> None:
     error = CheckError("registry_timeout", "no answer", NOON + timedelta(hours=1))
     state = state_of(service("web", running(OLD)), knowledge(tag(NEW, error=error)))
     assert state.candidate is not None

@@ -22,7 +22,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield bench
 
 
-async def test_an_update_is_found_and_remembered(bench: Bench) -> None:
+async def test_an_update_is_found_and_stored(bench: Bench) -> None:
     old = bench.registry.push("web", "1", revision="old")
     await bench.stack("blog", bench.runs("web", "web", "1", old))
     new = bench.registry.push("web", "1", revision="new")
@@ -34,7 +34,7 @@ async def test_an_update_is_found_and_remembered(bench: Bench) -> None:
     assert [str(platform) for platform in candidate.platforms] == ["linux/amd64", "linux/arm64"]
 
 
-async def test_what_is_up_to_date_costs_one_head(bench: Bench) -> None:
+async def test_a_current_image_costs_one_head(bench: Bench) -> None:
     digest = bench.registry.push("web", "1")
     await bench.stack("blog", bench.runs("web", "web", "1", digest))
     report = await bench.check()
@@ -43,7 +43,7 @@ async def test_what_is_up_to_date_costs_one_head(bench: Bench) -> None:
     assert bench.registry.counts == {"head": 1}
 
 
-async def test_an_image_that_many_services_share_is_asked_for_once(bench: Bench) -> None:
+async def test_an_image_of_many_services_is_asked_once(bench: Bench) -> None:
     bench.registry.push("web", "1")
     for project in ("a", "b"):
         await bench.stack(project, *(bench.runs(f"web{n}", "web", "1", OLD) for n in range(5)))
@@ -62,7 +62,7 @@ async def test_a_known_update_costs_one_head_and_is_not_new_again(bench: Bench) 
     assert bench.registry.counts == {"head": 1}
 
 
-async def test_a_tag_that_moves_back_to_what_it_was_costs_one_head(bench: Bench) -> None:
+async def test_a_tag_that_moves_back_costs_one_head(bench: Bench) -> None:
     first = bench.registry.push("web", "1", revision="first")
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
     await bench.check()
@@ -77,7 +77,7 @@ async def test_a_tag_that_moves_back_to_what_it_was_costs_one_head(bench: Bench)
     assert (candidate.digest, candidate.arch_match) == (first, ArchMatch.MATCH)
 
 
-async def test_a_move_of_other_platforms_alone_is_no_update_once_the_old_image_is_known(
+async def test_a_change_for_other_platforms_only_is_no_update_when_the_old_index_is_known(
     bench: Bench,
 ) -> None:
     both = index_image("web", ("linux/amd64", "linux/arm64"))
@@ -128,7 +128,7 @@ async def test_a_check_of_one_service_asks_only_for_it(bench: Bench) -> None:
     assert after["blog"] > before["blog"]
 
 
-async def test_a_tag_that_no_service_uses_any_more_is_forgotten(bench: Bench) -> None:
+async def test_a_tag_that_no_service_uses_any_more_is_deleted(bench: Bench) -> None:
     for tag in ("1", "2"):
         bench.registry.push("web", tag)
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
@@ -138,7 +138,7 @@ async def test_a_tag_that_no_service_uses_any_more_is_forgotten(bench: Bench) ->
     assert [tag for _, tag in await bench.images.tags()] == ["2"]
 
 
-async def test_a_failure_belongs_to_its_service_and_keeps_what_was_known(bench: Bench) -> None:
+async def test_a_failure_belongs_to_its_service_and_keeps_the_last_result(bench: Bench) -> None:
     for name in ("good", "bad"):
         bench.registry.push(name, "1")
     await bench.stack("blog", *(bench.runs(name, name, "1", OLD) for name in ("good", "bad", "gone")))
@@ -158,7 +158,7 @@ async def test_a_failure_belongs_to_its_service_and_keeps_what_was_known(bench: 
     assert (await bench.states())["good"].check_error is None
 
 
-async def test_a_check_that_works_again_ends_the_error(bench: Bench) -> None:
+async def test_a_successful_check_removes_the_error(bench: Bench) -> None:
     bench.registry.push("web", "1")
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
     bench.registry.fail("web").status = 500
@@ -169,7 +169,7 @@ async def test_a_check_that_works_again_ends_the_error(bench: Bench) -> None:
     assert (await bench.states())["web"].check_error is None
 
 
-async def test_a_short_silence_is_waited_for_within_the_check(bench: Bench) -> None:
+async def test_a_check_waits_for_a_registry_that_asks_for_a_short_pause(bench: Bench) -> None:
     for name in ("a", "b"):
         bench.registry.push(name, "1")
     await bench.stack("blog", *(bench.runs(name, name, "1", OLD) for name in ("a", "b")))
@@ -183,7 +183,7 @@ async def test_a_short_silence_is_waited_for_within_the_check(bench: Bench) -> N
     assert bench.watcher.steps[-1].answered == 2
 
 
-async def test_a_long_silence_is_reported_as_deferred(bench: Bench) -> None:
+async def test_a_long_pause_is_reported_as_deferred(bench: Bench) -> None:
     for name in ("a", "b"):
         bench.registry.push(name, "1")
     await bench.stack("blog", *(bench.runs(name, name, "1", OLD) for name in ("a", "b")))
@@ -217,7 +217,7 @@ async def test_a_dead_host_does_not_delay_the_others(bench: Bench) -> None:
     assert (len(report.failed), report.with_candidate) == (20, 1)
 
 
-async def test_progress_counts_what_was_started_and_answered(bench: Bench) -> None:
+async def test_progress_counts_started_and_answered_services(bench: Bench) -> None:
     bench.registry.push("web", "1")
     services = [bench.runs(f"web{n}", "web", "1", OLD) for n in range(3)]
     local = observed_service("local", None, builds=True)
@@ -229,12 +229,12 @@ async def test_progress_counts_what_was_started_and_answered(bench: Bench) -> No
     ]
 
 
-async def test_a_check_of_nothing_is_a_check(bench: Bench) -> None:
+async def test_a_check_without_services_succeeds(bench: Bench) -> None:
     report = await bench.check()
     assert (report.checked, report.with_candidate, report.new_versions) == (0, 0, ())
 
 
-async def test_the_list_of_stacks_is_rendered_anew_after_a_check(bench: Bench) -> None:
+async def test_the_revision_of_views_grows_after_a_check(bench: Bench) -> None:
     bench.registry.push("web", "1")
     await bench.stack("blog", bench.runs("web", "web", "1", OLD))
     before = bench.views.revision

@@ -106,7 +106,7 @@ async def checks(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chec
         yield checks
 
 
-async def test_a_check_needs_no_more_than_a_scope(checks: Checks) -> None:
+async def test_a_check_needs_only_a_scope(checks: Checks) -> None:
     job_id = await checks.start({"scope": "all"})
     assert job_id.startswith("chk_")
     job = await checks.ended(job_id)
@@ -114,7 +114,7 @@ async def test_a_check_needs_no_more_than_a_scope(checks: Checks) -> None:
     assert (job.created_by, job.status) == ("anonymous", JobStatus.SUCCESS)
 
 
-async def test_a_check_remembers_who_asked_and_why(checks: Checks) -> None:
+async def test_a_check_records_its_user_and_reason(checks: Checks) -> None:
     stack_id = await checks.bench.stack("asked")
     body = {"scope": "stack", "stackId": stack_id, "reason": "webhook", "more": "is ignored"}
     job = await checks.ended(await checks.start(body, **{"x-forwarded-user": "ann"}))
@@ -162,7 +162,7 @@ async def test_a_check_has_the_documented_summary(checks: Checks) -> None:
     }
 
 
-async def test_new_versions_are_called_what_people_call_them(checks: Checks) -> None:
+async def test_new_versions_have_their_displayed_versions(checks: Checks) -> None:
     bench = checks.bench
     bench.registry.push("named", "latest")
     stack_id = await bench.stack("named", bench.runs("web", "named", "latest", OLD))
@@ -174,7 +174,7 @@ async def test_new_versions_are_called_what_people_call_them(checks: Checks) -> 
     assert (new["currentDisplayTag"], new["candidateDisplayTag"]) == ("1.4.0", "1.5.1")
 
 
-async def test_a_check_tells_its_story_in_its_log_and_its_progress(checks: Checks) -> None:
+async def test_a_check_writes_a_log_and_progress(checks: Checks) -> None:
     bench = checks.bench
     bench.registry.push("web", "1")
     stack_id = await bench.stack("told", bench.runs("web", "web", "1", OLD), bench.runs("x", "none", "1"))
@@ -199,7 +199,7 @@ async def test_a_check_tells_its_story_in_its_log_and_its_progress(checks: Check
     assert job["summary"]["progress"]["phase"] == "done"
 
 
-async def test_a_check_of_one_service_is_about_that_one(checks: Checks) -> None:
+async def test_a_check_of_one_service_asks_only_about_it(checks: Checks) -> None:
     bench = checks.bench
     stack_id = await bench.stack("pair", bench.runs("a", "none", "1"), bench.runs("b", "none", "2"))
     (one, _) = (await bench.stacks.get(stack_id)).services
@@ -207,7 +207,7 @@ async def test_a_check_of_one_service_is_about_that_one(checks: Checks) -> None:
     assert (summary["servicesChecked"], summary["stackIds"]) == (1, [stack_id])
 
 
-async def test_what_a_registry_puts_off_is_in_the_summary(checks: Checks) -> None:
+async def test_deferred_services_are_in_the_summary(checks: Checks) -> None:
     bench = checks.bench
     async with FakeRegistry() as limited:
         limited.push("web", "1")
@@ -243,7 +243,7 @@ async def test_an_engine_that_is_away_does_not_stop_a_check(checks: Checks) -> N
         ({"scope": "service", "serviceId": None}, "serviceId"),
     ],
 )
-async def test_a_scope_asks_for_its_id(checks: Checks, body: dict[str, object], field: str) -> None:
+async def test_a_scope_needs_its_id(checks: Checks, body: dict[str, object], field: str) -> None:
     answer = await checks.post(body)
     error = answer.json()["error"]
     assert (answer.status, error["code"], error["details"]["field"]) == (400, "invalid_argument", field)
@@ -257,7 +257,7 @@ async def test_a_scope_asks_for_its_id(checks: Checks, body: dict[str, object], 
         ({"scope": "service", "serviceId": "svc_x", "stackId": "stk_x"}, "stackId", "stk_x"),
     ],
 )
-async def test_an_id_that_does_not_exist_is_refused_by_name(
+async def test_an_unknown_id_is_refused_with_its_field(
     checks: Checks, body: dict[str, str], field: str, value: str
 ) -> None:
     answer = await checks.post(body)
@@ -285,7 +285,7 @@ async def test_a_field_of_the_wrong_kind_is_named(
     assert answer.json()["error"]["details"]["errors"][0]["field"] == field
 
 
-async def test_only_json_is_taken(checks: Checks) -> None:
+async def test_only_json_is_accepted(checks: Checks) -> None:
     for headers, body in (({"content-type": "text/plain"}, b'{"scope":"all"}'), ({}, b"{"), ({}, b"")):
         sent = {"content-type": "application/json", **headers}
         answer = await ask(checks.app, "POST", "/api/checks", headers=sent, body=body)
@@ -321,7 +321,7 @@ async def test_the_same_check_is_not_started_twice(checks: Checks) -> None:
     assert (await checks.run(body)).status is JobStatus.SUCCESS
 
 
-async def test_a_scheduled_check_gives_way_to_one_of_everything(checks: Checks) -> None:
+async def test_a_scheduled_check_does_not_start_beside_a_check_of_everything(checks: Checks) -> None:
     async with held(checks):
         assert await checks.check_jobs.start_scheduled()
         assert not await checks.check_jobs.start_scheduled()
@@ -330,12 +330,12 @@ async def test_a_scheduled_check_gives_way_to_one_of_everything(checks: Checks) 
     await checks.ended(job.id)
 
 
-async def test_a_start_from_within_checks_its_ids_too(checks: Checks) -> None:
+async def test_start_checks_the_ids(checks: Checks) -> None:
     with pytest.raises(InvalidArgument):
         await checks.check_jobs.start(JobTarget(Scope.SERVICE, service_id="svc_x"), "ann", Reason.UI)
 
 
-async def test_what_was_put_off_is_checked_when_its_time_has_come_and_not_too_often(checks: Checks) -> None:
+async def test_deferred_services_are_checked_when_due_and_not_too_often(checks: Checks) -> None:
     clock = MovableClock(SystemClock().now())
     deferred = DeferredChecks(checks.check_jobs, checks.bench.images, clock)
     await put_off(checks, clock, seconds=60)

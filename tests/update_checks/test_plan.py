@@ -19,7 +19,7 @@ def plan(*selected: Service, every: tuple[Service, ...] = ()) -> CheckPlan:
     return plan_check(selected, (*selected, *every), knowledge(tag(OLD)))
 
 
-def test_services_that_share_an_image_wait_for_one_question() -> None:
+def test_services_that_share_an_image_share_a_question() -> None:
     same = [
         service(ref, running(OLD))
         for ref in ("web", "web:latest", "docker.io/library/web", "index.docker.io/web")
@@ -30,7 +30,7 @@ def test_services_that_share_an_image_wait_for_one_question() -> None:
     assert planned.question.before == tag(OLD)
 
 
-def test_each_tag_and_repository_is_a_question_of_its_own() -> None:
+def test_each_tag_of_each_repository_is_a_question() -> None:
     planned = plan(*(service(ref, running(OLD)) for ref in ("web:1", "web:2", "ghcr.io/library/web:1")))
     assert [one.question.key for one in planned.questions] == [
         (WEB, "1"),
@@ -39,7 +39,7 @@ def test_each_tag_and_repository_is_a_question_of_its_own() -> None:
     ]
 
 
-def test_archived_services_are_asked_about_and_removed_ones_are_not() -> None:
+def test_archived_services_are_checked_and_removed_ones_are_not() -> None:
     archived, removed = service("web", running(OLD), archived=True), service(removed=True)
     planned = plan(archived, removed)
     assert [one.services for one in planned.questions] == [(archived,)]
@@ -47,7 +47,7 @@ def test_archived_services_are_asked_about_and_removed_ones_are_not() -> None:
     assert planned.services == 2
 
 
-def test_a_question_knows_what_runs_in_all_of_the_host_and_not_only_where_it_is_asked_for() -> None:
+def test_a_question_has_the_digests_of_all_services_with_the_same_tag() -> None:
     asked = service("web", running(NEW))
     elsewhere = service("web", running(OLD, (), total=2))
     unrelated = service("web:2", running(OLD))
@@ -80,14 +80,14 @@ def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:
     assert (deferral.registry, deferral.until, deferral.services) == ("quay.io", LIMITED.retry_at, 2)
 
 
-def test_a_reference_that_cannot_be_read_is_a_failure_and_not_skipped() -> None:
+def test_an_invalid_reference_is_a_failure_and_not_skipped() -> None:
     broken = service("web:${TAG}", running(OLD))
     report = report_check(plan(broken), knowledge(), knowledge(), PLATFORMS)
     assert (report.services, report.checked, report.skipped) == (1, 0, 0)
     assert [(one.service, one.error.code) for one in report.failed] == [(broken, "invalid_image_reference")]
 
 
-def test_only_what_this_check_saw_first_is_a_new_version() -> None:
+def test_only_a_candidate_that_no_check_saw_before_is_a_new_version() -> None:
     known, moved = service("known", running(OLD)), service("moved", running(OLD))
     before = knowledge(tag(NEW, repository="docker.io/library/known"))
     after = knowledge(*(tag(NEW, repository=f"docker.io/library/{name}") for name in ("known", "moved")))
@@ -97,13 +97,13 @@ def test_only_what_this_check_saw_first_is_a_new_version() -> None:
     assert (new.service, new.tag, new.current, new.candidate.digest) == (moved, "latest", OLD, NEW)
 
 
-def test_a_candidate_that_moved_on_is_new_again() -> None:
+def test_a_candidate_with_another_digest_is_new_again() -> None:
     one = service("web", running(OLD))
     before, after = knowledge(tag(NEW)), knowledge(tag(digest("newest")))
     assert len(report_check(plan_check([one], [one], before), before, after, PLATFORMS).new_versions) == 1
 
 
-def test_a_tag_that_another_check_forgot_meanwhile_is_no_fault() -> None:
+def test_a_tag_that_another_check_deleted_meanwhile_does_no_harm() -> None:
     one = service("web", running(OLD))
     report = report_check(plan_check([one], [one], knowledge()), knowledge(), knowledge(), PLATFORMS)
     assert (report.checked, report.with_candidate, report.failed) == (1, 0, ())

@@ -52,7 +52,7 @@ async def damaged(database: Database, store: VersionStore, facts: Facts, damage:
 
 
 @pytest.mark.parametrize("damage", SNAPSHOT_DAMAGE)
-async def test_an_unreadable_snapshot_is_left_out_wherever_it_is_read(
+async def test_no_read_returns_an_unreadable_snapshot(
     database: Database, store: VersionStore, facts: Facts, damage: str
 ) -> None:
     await damaged(database, store, facts, damage)
@@ -63,7 +63,7 @@ async def test_an_unreadable_snapshot_is_left_out_wherever_it_is_read(
     assert await store.snapshot(good.key) == good
 
 
-async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
+async def test_an_unreadable_snapshot_is_logged_once_and_overwritten(
     database: Database, store: VersionStore, facts: Facts
 ) -> None:
     await damaged(database, store, facts, "tags = '{not'")
@@ -84,7 +84,7 @@ async def test_an_unreadable_snapshot_is_told_once_and_overwritten(
 @pytest.mark.parametrize(
     "damage", ["children = '{not'", "children = '[1]'", "children = '[\"x\"]'", "seen_at = 'yesterday'"]
 )
-async def test_an_unreadable_fact_is_unknown_and_its_repository_is_not_complete_until_it_is_learned_again(
+async def test_a_repository_with_an_unreadable_fact_is_incomplete_until_the_fact_is_learned_again(
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     seen = facts(v1="old", v2="new")
@@ -122,7 +122,7 @@ async def test_a_fact_with_a_bad_digest_is_kept_and_counts_as_unknown(
 @pytest.mark.parametrize(
     "damage", ["names = '{not'", "names = 'null'", "listed_at = 'yesterday'", "complete_at = 'soon'"]
 )
-async def test_an_unreadable_tag_list_was_never_read(
+async def test_an_unreadable_tag_list_counts_as_never_read(
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     listing = TagListing(WEB, ("v1",), clock.now())
@@ -152,7 +152,7 @@ async def test_an_unreadable_tag_list_was_never_read(
         "attempts = 'few'",
     ],
 )
-async def test_an_unreadable_task_is_left_out_at_the_next_start_and_the_others_are_done(
+async def test_the_next_start_skips_an_unreadable_task_and_runs_the_others(
     database: Database, store: VersionStore, facts: Facts, clock: MovableClock, damage: str
 ) -> None:
     lost, kept = (
@@ -172,7 +172,7 @@ async def test_an_unreadable_task_is_left_out_at_the_next_start_and_the_others_a
     assert len(await tasks.load()) == 2
 
 
-async def test_a_task_whose_moment_was_spoilt_meanwhile_is_whole_once_it_is_saved(
+async def test_saving_a_task_repairs_its_damaged_row(
     database: Database, facts: Facts, clock: MovableClock
 ) -> None:
     task = InferenceTask(
@@ -185,7 +185,7 @@ async def test_a_task_whose_moment_was_spoilt_meanwhile_is_whole_once_it_is_save
     assert await tasks.load() == [task]
 
 
-async def test_a_report_of_retention_that_cannot_be_read_is_none(
+async def test_an_unreadable_retention_run_counts_as_none(
     database: Database, store: VersionStore, clock: MovableClock
 ) -> None:
     run = RetentionRun(clock.now(), 3, 12)
@@ -196,7 +196,7 @@ async def test_a_report_of_retention_that_cannot_be_read_is_none(
     assert await store.last_retention() == run
 
 
-async def test_counts_that_cannot_be_read_are_not_counted(database: Database, clock: MovableClock) -> None:
+async def test_unreadable_request_counts_are_skipped(database: Database, clock: MovableClock) -> None:
     counts, now = SpendStore(database), clock.now()
     before, after = RequestCounter(), RequestCounter()
     for host in ("ghcr.io", "quay.io", "quay.io"):

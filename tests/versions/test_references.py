@@ -31,7 +31,7 @@ def read_as(tag: str) -> Version:
         ("amd64-4.0 4.0.10 stable-4-perl", ""),
     ],
 )
-def test_a_channel_before_the_numbers_does_not_hide_what_they_shorten(tags: str, shorter: str) -> None:
+def test_a_tag_with_a_channel_and_short_numbers_is_no_version(tags: str, shorter: str) -> None:
     assert shortened([read_as(tag) for tag in tags.split()]) == set(shorter.split())
 
 
@@ -45,7 +45,7 @@ def test_a_channel_before_the_numbers_does_not_hide_what_they_shorten(tags: str,
         ("alpine-7.0.5 7.0.5-alpine", ""),
     ],
 )
-def test_a_flavour_with_a_number_stands_behind_a_version(tags: str, expected: str) -> None:
+def test_a_flavour_with_a_number_is_no_version(tags: str, expected: str) -> None:
     assert flavours([read_as(tag) for tag in tags.split()]) == set(expected.split())
 
 
@@ -68,7 +68,7 @@ def test_a_flavour_with_a_number_stands_behind_a_version(tags: str, expected: st
         ("iron-slim", "iron-slim"),
     ],
 )
-def test_the_flavour_of_a_tag_is_what_is_neither_channel_nor_number(tag: str, expected: str) -> None:
+def test_the_flavour_of_a_tag_is_neither_channel_nor_number(tag: str, expected: str) -> None:
     assert flavour(tag) == expected
 
 
@@ -76,7 +76,7 @@ def test_the_flavour_of_a_tag_is_what_is_neither_channel_nor_number(tag: str, ex
     ("tag", "expected"),
     [("beta", "beta"), ("rc-fpm", "rc"), ("1.5-b", None), ("nightly-alpine", "nightly"), ("stable", None)],
 )
-def test_the_prerelease_that_a_tag_asks_for(tag: str, expected: str | None) -> None:
+def test_a_tag_may_ask_for_a_prerelease(tag: str, expected: str | None) -> None:
     assert prerelease_asked_for(tag) == expected
 
 

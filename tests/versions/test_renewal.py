@@ -48,13 +48,13 @@ OLDER, NEWER = listing("a"), listing("b", hours=1)
         (OLDER, listing("b"), listing("b")),
     ],
 )
-def test_a_list_gives_way_to_a_newer_one_only(
+def test_only_a_newer_list_replaces_a_list(
     stored: TagListing | None, read: TagListing | None, newest: TagListing | None
 ) -> None:
     assert newest_listing(stored, read) == newest
 
 
-def test_a_list_says_nothing_of_a_tag_that_was_seen_after_it_was_read() -> None:
+def test_a_tag_that_was_seen_after_the_list_was_read_is_not_missing() -> None:
     facts = known(fact("a", "x"), fact("b", "x"), fact("c", "x", 1))
     assert missing(listing("a"), facts) == {"b"}
 
@@ -69,7 +69,7 @@ def test_a_list_says_nothing_of_a_tag_that_was_seen_after_it_was_read() -> None:
         (("a",), (fact("a", "x", -3),), NOON),
     ],
 )
-def test_a_list_is_complete_when_every_tag_of_it_is_known(
+def test_a_list_is_complete_when_the_digest_of_every_tag_is_known(
     names: tuple[str, ...], facts: tuple[TagFact, ...], complete_at: datetime | None
 ) -> None:
     assert completed(listing(*names), known(*facts)).complete_at == complete_at
@@ -91,13 +91,13 @@ WHOLE = ScanCounts(3, 3, 3)
         (snapshot("lost", scan=FAILED, hours=1), snapshot("lost", scan=FAILED, hours=1)),
     ],
 )
-def test_a_snapshot_of_a_complete_repository_names_every_tag_and_is_as_old_as_its_evidence(
+def test_the_snapshot_of_a_complete_repository_has_all_tags_and_the_age_of_its_oldest_fact(
     before: DigestSnapshot, after: DigestSnapshot
 ) -> None:
     assert renewed(before, NAMES, FACTS) == after
 
 
-async def test_whoever_learns_the_last_tag_renews_every_snapshot(store: VersionStore, facts: Facts) -> None:
+async def test_learning_the_last_tag_renews_every_snapshot(store: VersionStore, facts: Facts) -> None:
     seen = facts(v1="old", v2="new", latest="new")
     names = TagListing(WEB, ("v1", "v2", "latest"), seen[0].seen_at)
     snapshots = [
@@ -113,9 +113,7 @@ async def test_whoever_learns_the_last_tag_renews_every_snapshot(store: VersionS
     assert store.revision > revision
 
 
-async def test_an_older_list_takes_nothing_back(
-    store: VersionStore, facts: Facts, clock: MovableClock
-) -> None:
+async def test_an_older_list_removes_no_tag(store: VersionStore, facts: Facts, clock: MovableClock) -> None:
     """Somebody read the list, somebody else read it anew and found a tag, and then the first one is done."""
     before = TagListing(WEB, ("v1",), clock.now())
     await store.learn(Observation(WEB, facts(v1="old"), listing=before))
@@ -130,7 +128,7 @@ async def test_an_older_list_takes_nothing_back(
     assert [one.tags for one in await store.snapshots()] == [("v2",)]
 
 
-async def test_a_tag_that_was_proved_after_the_list_was_read_outlives_it(
+async def test_a_tag_that_was_seen_after_the_list_was_read_stays(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     names = TagListing(WEB, ("v1",), clock.now())
@@ -142,7 +140,7 @@ async def test_a_tag_that_was_proved_after_the_list_was_read_outlives_it(
     assert [one.tags for one in await store.snapshots()] == [("v2",)]
 
 
-async def test_what_was_seen_earlier_does_not_replace_what_was_seen_since(
+async def test_an_older_fact_does_not_replace_a_newer_one(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     slow = facts(latest="old")

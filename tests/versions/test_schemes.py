@@ -41,16 +41,16 @@ def scheme_of(tag: str, others: str) -> Scheme:
         ("20241013.1", "20241012", Scheme.DATE),
     ],
 )
-def test_the_other_tags_decide(tag: str, others: str, expected: Scheme) -> None:
+def test_the_other_tags_decide_what_a_tag_means(tag: str, others: str, expected: Scheme) -> None:
     assert scheme_of(tag, others) is expected
 
 
-def test_short_and_long_days_are_in_one_order() -> None:
+def test_short_and_long_days_are_comparable() -> None:
     tags = ["240910", "240801", "240701", "20241001", "20240101"]
     assert newest_first(tags) == ["20241001", "240910", "240801", "240701", "20240101"]
 
 
-def test_a_bare_number_behind_a_hyphen_is_a_revision_where_it_is_a_habit() -> None:
+def test_bare_numbers_after_a_hyphen_are_revisions_when_several_tags_have_them() -> None:
     assert newest_first(["1.0.0", "1.0.0-1"]) == ["1.0.0", "1.0.0-1"]
     assert newest_first(["1.0.0", "1.0.0-1", "1.0.0-2", "1.1.0-1"]) == [
         "1.1.0-1",
@@ -75,27 +75,27 @@ def test_a_tag_padded_with_zeros_does_not_split_its_repository(newest: str) -> N
     assert len({version.scheme for version in versions}) == 1
 
 
-def test_a_project_that_went_over_to_years_is_led_by_them() -> None:
+def test_calendar_versions_come_first_in_a_project_that_changed_to_them() -> None:
     tags = ["0.118.5", "0.117.0", "0.99.3", "0.98.0", "2020.12.1", "2021.1.0", "2021.2.3"]
     assert newest_first(tags)[:4] == ["2021.2.3", "2021.1.0", "2020.12.1", "0.118.5"]
 
 
-def test_a_lone_year_does_not_lead() -> None:
+def test_a_single_calendar_version_does_not_come_first() -> None:
     assert newest_first(["1.2.3", "1.1.0", "2020.12.1"]) == ["1.2.3", "1.1.0", "2020.12.1"]
 
 
-def test_a_few_exceptions_refute_nothing() -> None:
+def test_a_few_exceptions_do_not_change_the_scheme() -> None:
     days = [f"202410{day:02}" for day in range(1, 29)]
     assert scheme_of("20241001", " ".join([*days[1:], "20241399"])) is Scheme.DATE
 
 
-def test_nothing_is_learned_from_nothing() -> None:
+def test_an_empty_tag_list_gives_the_default_scheme() -> None:
     assert learn([]).version("1.2.3") == parse_version("1.2.3")
     assert learn(["latest", "edge"]).version("edge") is None
 
 
 @given(st.lists(st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,4}){0,3}(-[0-9]{1,3})?", fullmatch=True), max_size=20))
-def test_what_is_learned_does_not_depend_on_the_order_of_the_tags(tags: list[str]) -> None:
+def test_the_scheme_does_not_depend_on_the_order_of_the_tags(tags: list[str]) -> None:
     learned = learn(tags)
     assert learn(reversed(tags)) == learned
     assert all(learned.version(tag) is not None for tag in tags)

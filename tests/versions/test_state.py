@@ -109,7 +109,7 @@ def test_the_state_of_one_digest(
     assert [lookup.reason.value for lookup in lookups] == enqueued
 
 
-def test_either_digest_of_a_service_can_make_it_pending() -> None:
+def test_one_unknown_digest_makes_a_service_pending() -> None:
     found, lookups = inference_of(image(candidate=NEW), knowledge([snapshot(OLD, DAY)]), NOON)
     assert found == InferenceState(PENDING, "cache_miss", NOON - DAY)
     assert lookups == (Lookup(key(NEW), InferenceReason.CACHE_MISS, ("latest",)),)
@@ -131,11 +131,11 @@ def test_the_newest_snapshot_gives_the_age() -> None:
         replace(image(), checked=False),
     ],
 )
-def test_nothing_is_required_of_versions_and_unknown_digests(image: ServiceImage | None) -> None:
+def test_a_version_tag_or_an_unknown_digest_needs_no_lookup(image: ServiceImage | None) -> None:
     assert inference_of(image, knowledge(), NOON) == (InferenceState(READY, "not_required"), ())
 
 
-def test_a_reason_of_each_kind_has_its_urgency() -> None:
+def test_every_reason_has_an_urgency() -> None:
     ordered = sorted(InferenceReason, key=lambda reason: reason.urgency)
     assert ordered[0] is InferenceReason.FORCE
     assert ordered[-1] is InferenceReason.STARTUP_WARMUP

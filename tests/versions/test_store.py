@@ -26,9 +26,7 @@ from tests.fakes.clock import MovableClock
 from tests.versions.building import AMD64, WEB, Facts, digest
 
 
-async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
-    store: VersionStore, facts: Facts
-) -> None:
+async def test_the_tags_of_a_digest_come_from_facts_and_snapshot(store: VersionStore, facts: Facts) -> None:
     await store.learn(
         Observation(WEB, facts(latest="new", v1="new"), snapshots=[facts.snapshot("new", "1.4.1", "latest")])
     )
@@ -39,7 +37,7 @@ async def test_tags_of_a_digest_are_known_from_facts_and_snapshot_together(
     )
 
 
-async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Facts) -> None:
+async def test_only_the_given_digests_are_loaded(store: VersionStore, facts: Facts) -> None:
     other = "ghcr.io/acme/other"
     await store.learn(
         Observation(WEB, facts(latest="new", old="old"), snapshots=[facts.snapshot("new", "latest")])
@@ -57,14 +55,14 @@ async def test_only_what_was_asked_for_is_loaded(store: VersionStore, facts: Fac
     assert known.tags_of(DigestKey(other, digest("new"), AMD64)) == ()
 
 
-async def test_another_platforms_snapshot_is_not_this_hosts(store: VersionStore, facts: Facts) -> None:
+async def test_a_snapshot_for_another_platform_is_not_used(store: VersionStore, facts: Facts) -> None:
     await store.learn(Observation(WEB, snapshots=[facts.snapshot("new", "1.4.1")]))
     known = await store.known([(WEB, digest("new"))])
     assert known.snapshots.get(DigestKey(WEB, digest("new"), Platform("linux", "arm64"))) is None
     assert known.tags_of(DigestKey(WEB, digest("new"), Platform("linux", "arm64"))) == ()
 
 
-async def test_a_task_is_known_until_it_ends(
+async def test_a_task_is_loaded_until_it_ends(
     store: VersionStore, database: Database, clock: MovableClock
 ) -> None:
     key = DigestKey(WEB, digest("new"), AMD64)
@@ -75,7 +73,7 @@ async def test_a_task_is_known_until_it_ends(
     assert (await store.known([(WEB, key.digest)])).tasks.get(key) is None
 
 
-async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: VersionStore, facts: Facts) -> None:
+async def test_a_moved_tag_is_removed_from_its_former_digest(store: VersionStore, facts: Facts) -> None:
     await store.learn(
         Observation(WEB, facts(latest="old", v1="old"), snapshots=[facts.snapshot("old", "v1", "latest")])
     )
@@ -88,7 +86,7 @@ async def test_a_tag_that_moved_is_taken_from_the_digest_it_named(store: Version
     assert known.tags_of(DigestKey(WEB, digest("new"), AMD64)) == ("latest",)
 
 
-async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts: Facts) -> None:
+async def test_a_tag_that_came_back_is_no_former_tag(store: VersionStore, facts: Facts) -> None:
     await store.learn(Observation(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
     await store.learn(Observation(WEB, facts(latest="new")))
     await store.learn(Observation(WEB, facts(latest="old"), snapshots=[facts.snapshot("old", "latest")]))
@@ -98,7 +96,7 @@ async def test_a_tag_that_came_back_is_no_former_one(store: VersionStore, facts:
     assert (known.tags_of(DigestKey(WEB, digest("old"), AMD64)), old.former) == (("latest",), ())
 
 
-async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
+async def test_a_platform_manifest_keeps_the_tag_of_its_index(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     await store.learn(Observation(WEB, facts(v1="first"), snapshots=[facts.snapshot("child", "v1")]))
@@ -108,7 +106,7 @@ async def test_a_platform_manifest_keeps_the_tag_of_an_index_that_holds_it(
     assert known.tags_of(DigestKey(WEB, digest("child"), AMD64)) == ("v1",)
 
 
-async def test_what_an_index_holds_stays_known_when_its_tag_is_seen_again_without(
+async def test_the_children_of_an_index_stay_when_a_new_fact_lists_none(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     index = TagFact(WEB, "v1", digest("index"), clock.now(), (digest("child"),))
@@ -122,7 +120,7 @@ async def test_what_an_index_holds_stays_known_when_its_tag_is_seen_again_withou
     assert kept.tags == ("v1",)
 
 
-async def test_a_tag_that_the_list_no_longer_holds_is_forgotten(
+async def test_a_tag_that_is_missing_from_the_new_list_is_deleted(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     await store.learn(Observation(WEB, facts(v1="old", v2="new"), snapshots=[facts.snapshot("old", "v1")]))
@@ -131,13 +129,13 @@ async def test_a_tag_that_the_list_no_longer_holds_is_forgotten(
     assert (await store.known([(WEB, digest("old"))])).tags_of(DigestKey(WEB, digest("old"), AMD64)) == ()
 
 
-async def test_a_tag_asked_for_in_vain_is_forgotten(store: VersionStore, facts: Facts) -> None:
+async def test_a_tag_that_the_registry_does_not_find_is_deleted(store: VersionStore, facts: Facts) -> None:
     await store.learn(Observation(WEB, facts(v1="old", v2="new")))
     await store.learn(Observation(WEB, gone=["v1"]))
     assert set(await store.facts(WEB)) == {"v2"}
 
 
-async def test_a_list_is_kept_with_its_age_and_complete_when_every_tag_of_it_is_known(
+async def test_a_list_is_stored_with_its_age_and_is_complete_when_every_tag_is_known(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     assert (await store.listing(WEB), await store.unknown_tags()) == (None, {})
@@ -153,16 +151,14 @@ async def test_a_list_is_kept_with_its_age_and_complete_when_every_tag_of_it_is_
     assert await store.unknown_tags() == {WEB: 0}
 
 
-async def test_thousands_of_tags_are_learned_and_found_again(
-    store: VersionStore, clock: MovableClock
-) -> None:
+async def test_thousands_of_tags_can_be_stored_and_read(store: VersionStore, clock: MovableClock) -> None:
     seen = [TagFact(WEB, f"1.0.{n}", digest(str(n)), clock.now()) for n in range(5_000)]
     await store.learn(Observation(WEB, seen))
     known = await store.known((WEB, fact.digest) for fact in seen)
     assert all(known.tags_of(DigestKey(WEB, fact.digest, AMD64)) == (fact.tag,) for fact in seen)
 
 
-async def test_the_revision_grows_when_a_version_may_have_changed_and_only_then(
+async def test_the_revision_grows_only_when_a_version_may_have_changed(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     findings = Observation(WEB, facts(latest="new"), snapshots=[facts.snapshot("new", "latest")])
@@ -176,7 +172,7 @@ async def test_the_revision_grows_when_a_version_may_have_changed_and_only_then(
     assert store.revision > first
 
 
-async def test_old_snapshots_are_deleted_and_facts_that_serve_none(
+async def test_old_snapshots_and_unused_old_facts_are_deleted(
     store: VersionStore, facts: Facts, clock: MovableClock
 ) -> None:
     other = "ghcr.io/acme/other"

@@ -97,7 +97,7 @@ def test_a_full_semantic_version_is_strict(tag: str) -> None:
         "1.2.٣",
     ],
 )
-def test_nothing_else_is_strict(tag: str) -> None:
+def test_no_other_tag_is_a_strict_version(tag: str) -> None:
     assert not is_strict_semver(tag)
 
 
@@ -112,7 +112,7 @@ latest-debian-12 php8.3-fpm
 
 
 @pytest.mark.parametrize("tag", JUNK.split())
-def test_what_names_no_version_is_none(tag: str) -> None:
+def test_a_tag_that_names_no_version_is_none(tag: str) -> None:
     assert parse_version(tag) is None
 
 
@@ -141,7 +141,7 @@ def test_what_names_no_version_is_none(tag: str) -> None:
         ("b4012", Scheme.BUILD, "", "", (4012,)),
     ],
 )
-def test_a_tag_is_taken_apart(
+def test_a_tag_is_split_into_its_parts(
     tag: str, scheme: Scheme, prefix: str, family: str, numbers: tuple[int, ...]
 ) -> None:
     found = version(tag)
@@ -220,7 +220,7 @@ def test_the_order_within_a_line_is_total(first: str, second: str, third: str) -
 
 
 @given(st.one_of(LIKELY_TAG, ANY_TAG), st.one_of(LIKELY_TAG, ANY_TAG))
-def test_any_two_tags_are_compared_or_refused(first: str, second: str) -> None:
+def test_two_versions_are_ordered_or_not_comparable(first: str, second: str) -> None:
     one, other = parse_version(first), parse_version(second)
     if one is None or other is None:
         return
@@ -232,7 +232,7 @@ def test_any_two_tags_are_compared_or_refused(first: str, second: str) -> None:
 
 
 @given(st.lists(st.one_of(LIKELY_TAG, ANY_TAG), unique=True, max_size=30), st.one_of(LIKELY_TAG, ANY_TAG))
-def test_every_tag_is_kept_and_the_order_of_the_input_does_not_matter(tags: list[str], like: str) -> None:
+def test_sorting_keeps_every_tag_and_ignores_the_input_order(tags: list[str], like: str) -> None:
     turned = sorted(tags, key=lambda tag: tag[::-1])
     assert sorted(newest_first(tags, like)) == sorted(display_order(tags)) == sorted(tags)
     assert newest_first(turned, like) == newest_first(tags, like)
@@ -242,7 +242,7 @@ def test_every_tag_is_kept_and_the_order_of_the_input_does_not_matter(tags: list
 
 
 @given(st.text(max_size=300))
-def test_no_text_is_too_strange(text: str) -> None:
+def test_any_text_can_be_sorted(text: str) -> None:
     parse_version(text)
     is_strict_semver(text)
     assert newest_first([text, "1.2.3"], text)[0] in {text, "1.2.3"}
@@ -252,13 +252,13 @@ def test_no_text_is_too_strange(text: str) -> None:
 @pytest.mark.parametrize(
     "unit", ["1", "1.", "1-", "a-", "a.", "v", "-", "alpine", "2024-", "rc", "0", "9", "f1-"]
 )
-def test_the_longest_tags_are_read_at_once(unit: str) -> None:
+def test_the_longest_tags_are_read_quickly(unit: str) -> None:
     tag = (unit * 128)[:128]
     assert newest_first([tag]) == [tag]
     assert parse_version(unit * 200) is None
 
 
-def test_five_thousand_tags_are_put_in_order() -> None:
+def test_five_thousand_tags_are_sorted() -> None:
     tags = [f"{major}.{minor}.{patch}" for major in range(5) for minor in range(10) for patch in range(50)]
     variants = [f"{tag}-alpine" for tag in tags]
     found = newest_first([*sorted(variants), *sorted(tags)], "stable-alpine")
@@ -273,7 +273,7 @@ def test_a_digest_with_thousands_of_tags_is_resolved() -> None:
     ]
 
 
-def test_other_families_follow_and_single_architectures_come_last() -> None:
+def test_other_families_come_next_and_single_architectures_last() -> None:
     tags = [
         "amd64-9.0.0",
         "1.2.3-alpine",
@@ -290,7 +290,7 @@ def test_other_families_follow_and_single_architectures_come_last() -> None:
     ]
 
 
-def test_shortened_tags_are_those_that_others_begin_with() -> None:
+def test_a_shortened_tag_is_the_beginning_of_a_longer_one() -> None:
     tags = "1 1.27 1.27.2 1.26 1-alpine 1.27.2-alpine 1.27.2-alpine3.20 2.0 2.1-rc1 2.1 4.0.9 4.0.9.2244-ls1"
     versions = [version(tag) for tag in tags.split()]
     assert shortened(versions) == {"1", "1.27", "1-alpine", "4.0.9"}
@@ -359,7 +359,7 @@ def test_the_display_order_is_semantic_versions_then_z_to_a(tags: str, expected:
         ("mainline-perl", "mainline-perl perl 1-perl 1.27-perl 1.27.2-perl", "1.27.2-perl"),
     ],
 )
-def test_the_versions_behind_a_tag(raw_tag: str, tags: str, expected: str) -> None:
+def test_the_version_tags_of_a_digest_are_found(raw_tag: str, tags: str, expected: str) -> None:
     assert resolved(tags.split(), raw_tag) == expected.split()
 
 

@@ -35,7 +35,7 @@ def test_the_table_is_large_and_names_every_tag_once(repository: Repository) -> 
 
 @pytest.mark.parametrize(("repository", "used", "expected"), LINES)
 @pytest.mark.parametrize("seed", range(3))
-def test_the_line_of_the_used_tag_comes_first_newest_first(
+def test_the_line_of_the_used_tag_comes_first_with_the_newest_ahead(
     repository: Repository, used: str, expected: list[str], seed: int
 ) -> None:
     assert set(expected) <= set(repository.all())
@@ -45,13 +45,13 @@ def test_the_line_of_the_used_tag_comes_first_newest_first(
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("seed", range(3))
-def test_the_version_behind_a_digest_is_named(question: Question, seed: int) -> None:
+def test_the_version_of_a_digest_is_found(question: Question, seed: int) -> None:
     tags = shuffled(question.tags.split(), seed)
     assert resolved(tags, question.used) == question.expected.split()
 
 
 @pytest.mark.parametrize("repository", REPOSITORIES, ids=str)
-def test_what_names_no_version_is_told_apart(repository: Repository) -> None:
+def test_tags_that_name_no_version_are_recognized(repository: Repository) -> None:
     scheme = learn(repository.all())
     nameless = set(repository.nameless.split())
     assert {tag for tag in nameless if scheme.version(tag)} == set()
