@@ -1,4 +1,4 @@
-"""Rules in the state a test is about."""
+"""Builds ignore rules for tests."""
 
 from datetime import UTC, datetime, timedelta
 

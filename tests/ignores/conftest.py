@@ -1,4 +1,4 @@
-"""A service to silence."""
+"""A stack whose service has the ignore rules of a test."""
 
 import pytest
 

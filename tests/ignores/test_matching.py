@@ -1,4 +1,4 @@
-"""Which rule silences a candidate."""
+"""Matching rules with the tags and versions of a candidate."""
 
 import pytest
 

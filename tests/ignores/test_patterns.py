@@ -1,4 +1,4 @@
-"""Which regular expressions are taken, what they mean, and that none of them can take long."""
+"""Regular expressions: which ones are accepted, what they mean, and that a search is always fast."""
 
 import re
 import time
@@ -117,7 +117,7 @@ def test_deep_nesting_does_no_harm() -> None:
     ],
 )
 def test_the_time_of_a_search_grows_linearly_with_the_text(pattern: str) -> None:
-    """`re` needs twice the time for each letter more, or with the fourth power of their number."""
+    """With `re`, each further letter would double the time of these, or the time would grow as length^4."""
     search = compiled(pattern).search
     sooner = effort(partial(search, "a" * 11 + "!"))
     for length in (22, 88, 352, 1_408, 5_632, 22_528):
@@ -127,7 +127,7 @@ def test_the_time_of_a_search_grows_linearly_with_the_text(pattern: str) -> None
 
 
 def effort(action: Callable[[], object]) -> int:
-    """Nanoseconds of this thread's processor, the least of some tries."""
+    """The CPU time of this thread in nanoseconds, the least of some tries."""
     tries = []
     for _ in range(7):
         began = time.thread_time_ns()

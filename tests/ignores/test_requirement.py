@@ -1,4 +1,4 @@
-"""Cargo's rules, as its book and the documentation of its parser state them."""
+"""Version requirements follow Cargo's rules, as its book and the documentation of its parser state them."""
 
 import pytest
 

@@ -20,7 +20,7 @@ PATH = "/api/ignores"
 
 
 class Api:
-    """The routes, and the service that the rules are about."""
+    """The routes, and the service that has the rules."""
 
     def __init__(self, store: IgnoreStore, service_id: str) -> None:
         self.app = create_web_app([IgnoreRoutes(store).router], AuthConfig(), "1.0")
@@ -129,7 +129,7 @@ async def test_repeated_groups_are_accepted(api: Api, pattern: str) -> None:
 
 
 async def test_a_rule_of_an_older_release_says_why_it_matches_nothing_and_can_be_deleted(api: Api) -> None:
-    """Once, other expressions were taken."""
+    """Earlier releases accepted other expressions."""
     dead = await api.store.add(api.service_id, MatchKind.REGEX, "a(?!b)", None, enabled=True)
     await api.create()
     sound, broken = (await api.rules())["rules"]

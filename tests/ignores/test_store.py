@@ -1,4 +1,4 @@
-"""Rules in a real database."""
+"""The store of ignore rules, with a real database."""
 
 import pytest
 from sqlalchemy import delete

@@ -1,4 +1,4 @@
-"""Which values a rule may be given."""
+"""Which values a rule may have."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a tag names now: the resolver sends as few requests as possible, and a failure is an answer too."""
+"""The resolver sends as few requests as possible, and returns a failure as an answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection

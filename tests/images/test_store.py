@@ -1,4 +1,4 @@
-"""The store keeps content for ever, and tags until the next answer."""
+"""The store keeps facts for ever, and the state of a tag until the next answer."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,7 +17,7 @@ ONE, OTHER = Digest.of(b"one"), Digest.of(b"other")
 
 
 class Images:
-    """The store with a transaction around each call, as its callers have."""
+    """The store with a transaction around each call."""
 
     def __init__(self, database: Database, store: ImageStore) -> None:
         self.database = database

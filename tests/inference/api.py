@@ -1,4 +1,4 @@
-"""The routes over ASGI, on a real engine of inference."""
+"""The routes over ASGI, with a real queue, worker and registry client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ class Api:
     shutdown: Shutdown = field(default_factory=Shutdown)
 
     async def get(self, path: str) -> Answer:
-        """With what the background work does right after it."""
+        """Sends a request, and then does the background work that it requests."""
         answer = await ask(self.app, "GET", path)
         await self.engine.queue.enqueue_requested()
         await self.full_scan.store_learned()

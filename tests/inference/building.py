@@ -1,4 +1,4 @@
-"""Registries, services that want to know, and all that finds out for them."""
+"""Registries, services and version inference for tests."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ from tests.storage import migrated
 AMD64 = Platform("linux", "amd64")
 WEB = "ghcr.io/acme/web"
 APP = "acme/app"
-"""In the fake registry."""
+"""A repository in the fake registry."""
 
 
 def digest(name: str) -> Digest:
@@ -50,7 +50,7 @@ def need(name: str, reason: InferenceReason = InferenceReason.CACHE_MISS, reposi
 
 
 def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Digest]:
-    """One image for each version, the oldest first; `latest` is the last one."""
+    """Pushes one image for each version, the oldest first. `latest` names the last one."""
     made = [registry.push(path, version) for version in versions]
     registry.retag(path, "latest", made[-1])
     return made
@@ -58,18 +58,18 @@ def release(registry: FakeRegistry, *versions: str, path: str = APP) -> list[Dig
 
 @dataclass
 class Services(ServiceImages):
-    """The images of services that no host runs."""
+    """Service images that a test adds by `run`, without a host."""
 
-    wanted: list[ServiceImage] = field(default_factory=list)
+    images: list[ServiceImage] = field(default_factory=list)
 
     async def all(self) -> Sequence[ServiceImage]:
-        return tuple(self.wanted)
+        return tuple(self.images)
 
     async def of_service(self, service_id: str) -> ServiceImage:
-        found = next((one for one in self.wanted if one.service_id == service_id), None)
-        if found is None:
+        image = next((image for image in self.images if image.service_id == service_id), None)
+        if image is None:
             raise NotFound("service not found")
-        return found
+        return image
 
     def run(
         self,
@@ -81,25 +81,25 @@ class Services(ServiceImages):
         archived: bool = False,
     ) -> ServiceImage:
         parsed = ImageRef.parse(ref)
-        wanted = ServiceImage(
+        image = ServiceImage(
             service_id, parsed, parsed.tag or "", AMD64, current, candidate, labels, archived
         )
-        self.wanted.append(wanted)
-        return wanted
+        self.images.append(image)
+        return image
 
     def lookup(self, key: DigestKey, reason: InferenceReason) -> Lookup:
-        """For all services that need this digest."""
-        found = [
+        """The lookup that serves all services with this digest."""
+        lookups = [
             image.lookup(key.digest, reason)
-            for image in self.wanted
+            for image in self.images
             if image.ref.repository == key.repository and key.digest in image.digests
         ]
-        return reduce(Lookup.merged, found) if found else Lookup(key, reason)
+        return reduce(Lookup.merged, lookups) if lookups else Lookup(key, reason)
 
 
 @dataclass
 class Engine:
-    """Everything of version inference but its routes, over a real database and a real registry client."""
+    """Version inference without its routes, with a real database and a real registry client."""
 
     registry: FakeRegistry
     client: RegistryClient
@@ -118,7 +118,7 @@ class Engine:
     async def open(
         cls, directory: Path, clock: MovableClock, registry: FakeRegistry, services: Services | None = None
     ) -> AsyncIterator[Self]:
-        """Opened again with the same directory it is the next process."""
+        """A second call with the same directory stands for the next process."""
         services = services or Services()
         config = RegistryConfig(directory / "config.json", retry_base_ms=1, retry_max_ms=10)
         patience = Timeouts(connect_seconds=1, total_seconds=1)
@@ -154,12 +154,12 @@ class Engine:
     async def run(
         self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
     ) -> DigestSnapshot:
-        """Has the digest looked into, and returns what is known of it then."""
+        """Runs a lookup of the digest, and returns its snapshot."""
         await self.enqueue(path, content, reason)
         await self.worker.work_once()
-        found = await self.versions.snapshot(self.key(path, content))
-        assert found is not None
-        return found
+        snapshot = await self.versions.snapshot(self.key(path, content))
+        assert snapshot is not None
+        return snapshot
 
     async def enqueue(
         self, path: str, content: Digest, reason: InferenceReason = InferenceReason.CACHE_MISS
@@ -170,12 +170,12 @@ class Engine:
         return self.queue.get(self.key(path, content))
 
     async def checked(self, path: str, tag: str, content: Digest, known: Iterable[ImageFacts] = ()) -> None:
-        """A check saw the tag name this content just now."""
+        """Stores what a check stores when the tag names this content now."""
         state = TagState(self.repository(path), tag, content, self.clock.now())
         async with self.database.write() as connection:
             await self.images.record(connection, [state], known)
 
     @property
     def asked(self) -> int:
-        """Requests to the registry since they were last forgotten."""
+        """The number of requests since the registry's list of requests was cleared."""
         return len(self.registry.requests)

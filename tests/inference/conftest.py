@@ -28,7 +28,7 @@ async def engine(tmp_path: Path, clock: MovableClock, registry: FakeRegistry) ->
 
 @pytest.fixture
 def api(engine: Engine, registry: FakeRegistry) -> Api:
-    """`latest` of the app runs as 1.4.0 and is offered as 1.4.1."""
+    """The service uses `latest`. It runs 1.4.0, and the candidate is 1.4.1."""
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
     patience = ScanTimeouts(list_seconds=0.2, manifest_seconds=0.2, scan_seconds=0.4)

@@ -1,4 +1,4 @@
-"""Whoever read the tags of a repository as a whole: every page tells the same of them afterwards."""
+"""Lookups, full scans and the backfill share what they learn, so every page shows the same versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Pages:
 
 
 def many(registry: FakeRegistry) -> list[Digest]:
-    """More than one look asks about; the oldest version has two spellings."""
+    """More versions than one lookup asks. The oldest version has two spellings."""
     made = release(registry, *(f"1.{minor}.0" for minor in range(60)), path="web")
     registry.retag("web", "v1.0.0", made[0])
     return made

@@ -1,4 +1,4 @@
-"""What goes on when nobody waits, until a repository is known as a whole."""
+"""The backfill learns all tags of a repository while the queue is empty."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tests.inference.building import APP, Engine, digest, release
 
 
 async def complete(engine: Engine, most: int = 100) -> int:
-    """Steps until there is nothing left to do; returns how many."""
+    """Makes steps until nothing is left to do. Returns their number."""
     for done in range(most):
         if not await engine.backfill.step():
             return done
@@ -86,7 +86,7 @@ async def test_unused_repositories_are_not_read(engine: Engine, registry: FakeRe
     made = release(registry, "1.4.0", "1.4.1", "1.4.2")
     engine.services.run(f"{registry.host}/{APP}", made[-1])
     await engine.run(APP, made[-1])
-    engine.services.wanted.clear()
+    engine.services.images.clear()
     engine.clock.advance(60)
     assert await engine.backfill.step() == 0
 

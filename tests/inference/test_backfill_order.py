@@ -1,4 +1,4 @@
-"""Which repository is completed first."""
+"""The order in which the backfill completes repositories."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def image(repository: str, name: str = "x", tag: str = "latest", *, checked: boo
 
 
 def known(**tags: str) -> VersionKnowledge:
-    """Of `r.io/<name>`: the tags of the content `x`."""
+    """The tags of the content `x` in `r.io/<name>`."""
     named = {(f"r.io/{name}", digest("x")): tuple(each.split()) for name, each in tags.items()}
     return VersionKnowledge(named, {}, {})
 
@@ -30,14 +30,16 @@ def known(**tags: str) -> VersionKnowledge:
     ("unknown", "knowledge", "expected"),
     [
         pytest.param({"a": 400, "b": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="the smaller one first"),
-        pytest.param({"a": 3, "b": 400}, known(a="1.4.0"), "b a", id="a version that is missed before size"),
+        pytest.param(
+            {"a": 3, "b": 400}, known(a="1.4.0"), "b a", id="a missing version counts more than the size"
+        ),
         pytest.param(
             {"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a floating tag is no version"
         ),
-        pytest.param({"a": 400, "b": 3}, known(), "b a", id="both miss one: the smaller"),
+        pytest.param({"a": 400, "b": 3}, known(), "b a", id="the smaller one if both miss a version"),
         pytest.param({"a": 0, "b": 3}, known(b="1.4.0"), "b", id="complete"),
         pytest.param({"a": 0, "b": 0}, known(), "", id="all complete"),
-        pytest.param({"a": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="no list yet: one request tells"),
+        pytest.param({"a": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="a repository without a list first"),
         pytest.param({"a": 3, "b": 3}, known(a="1.4.0", b="1.4.0"), "a b", id="by name"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Registries that list tags with their digests: one request names everything."""
+"""Lookups at registries with a bulk API, which lists many tags with their digests."""
 
 from pathlib import Path
 
@@ -108,7 +108,7 @@ async def test_the_only_page_may_end_with_the_tags_of_the_digest(
 
 
 def many_and(bulk: FakeBulk, version: str, *others: str) -> Digest:
-    """Behind four pages of other content, pushed last."""
+    """The digest comes after four pages of other content."""
     for number in range(400):
         bulk.push(APP, f"main-{number}-x")
     content = bulk.push(APP, version)

@@ -1,4 +1,4 @@
-"""Names for what a check has just found, within the time that a check has for them."""
+"""Displayed versions for a check, which waits a short time for them."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The ring of events: numbers, resuming, and what happens to readers that fall behind."""
+"""The event buffer: ids, resuming, and readers that fall behind."""
 
 import asyncio
 from contextlib import aclosing
@@ -12,15 +12,15 @@ from tests.inference.building import need
 
 
 async def read(ring: EventBuffer, after: int, count: int) -> list[tuple[int | None, str]]:
-    """The next events as (id, type)."""
-    found: list[tuple[int | None, str]] = []
+    """Returns the next events as (id, type)."""
+    events_read: list[tuple[int | None, str]] = []
     async with asyncio.timeout(5), aclosing(ring.after(after)) as events:
         async for event in events:
             assert event.event == "version_inference_event"
-            found.append((event.id, orjson.loads(event.data)["type"]))
-            if len(found) == count:
+            events_read.append((event.id, orjson.loads(event.data)["type"]))
+            if len(events_read) == count:
                 break
-    return found
+    return events_read
 
 
 def ring_of(count: int, kept: int = 2_000) -> EventBuffer:

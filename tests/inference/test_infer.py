@@ -1,4 +1,4 @@
-"""The order in which a digest is looked for, without any I/O: questions out, answers in."""
+"""The questions that a lookup asks, in their order, without I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ def fact(tag: str, content: str, seen_at: datetime = NOON) -> TagFact:
 
 @dataclass
 class Oracle:
-    """Answers like a registry that holds `tags`, and remembers what it was asked."""
+    """Answers like a registry with these `tags`, and keeps the questions."""
 
     tags: Mapping[str, str]
     pages: list[list[str]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Oracle:
         return [tag for one in self.asked if isinstance(one, AskHeads) for tag in one.tags]
 
     def run(self, case: LookupInput) -> set[str]:
-        """The tags found to name the digest."""
+        """The tags that the lookup found for the digest."""
         evidence = case.evidence()
         inquiry = infer(case, evidence)
         try:
@@ -141,7 +141,7 @@ def test_known_tags_are_not_asked() -> None:
 
 
 def test_a_moving_tag_does_not_end_the_lookup() -> None:
-    """`16` names the digest, but the list has 16.7: that has to be found."""
+    """`16` names the digest, but the list has 16.7, which the lookup has to find."""
     oracle = Oracle(TWO_PART)
     known = {"16": fact("16", "16.7")}
     assert oracle.run(LookupInput(digest("16.7"), ("16",), facts=known)) == {"16", "16.7"}
@@ -233,7 +233,7 @@ def test_a_label_is_asked_before_everything_that_costs_more() -> None:
 
 
 def test_a_label_that_is_nearly_right_shows_where_to_begin() -> None:
-    """The build says 1.4; its tag is 1.4.7, far from the newest."""
+    """The label is 1.4. The tag is 1.4.7, which is far from the newest."""
     oracle = Oracle(SEMVER)
     assert "1.4.7" in oracle.run(LookupInput(digest("1.4.7"), ("latest",), ("1.4",)))
     assert all(tag.startswith(("1.4", "v1.4")) for tag in oracle.heads())

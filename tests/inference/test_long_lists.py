@@ -1,4 +1,4 @@
-"""A list that is known to be long is read anew only where the next release is not found without it."""
+"""A lookup reads a long list again only if it cannot guess the next release."""
 
 from collections.abc import Mapping
 
@@ -76,7 +76,7 @@ async def test_release_after_release_of_a_large_repository_is_found_without_its_
     for version in (f"1.{LONG_LIST // 50}.0", f"1.{LONG_LIST // 50}.1", "2.0.0"):
         engine.clock.advance(3_600)
         (new,) = release(registry, version)
-        engine.services.wanted.clear()
+        engine.services.images.clear()
         engine.services.run(f"{registry.host}/{APP}", running, new)
         await engine.checked(APP, "latest", new)
         assert version in (await engine.run(APP, new)).tags

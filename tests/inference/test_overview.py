@@ -1,4 +1,4 @@
-"""One row for each repository: which status it takes, in which order, and on which page."""
+"""The rows of the overview: their status, their order and their pages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,13 +95,13 @@ def test_rows_are_ordered_by_status_then_age_then_name() -> None:
 
 
 def test_only_services_that_need_a_version_are_counted() -> None:
-    wanted = ServiceImage("svc_1", ImageRef.parse(WEB), "latest", AMD64, digest("a"))
+    service = ServiceImage("svc_1", ImageRef.parse(WEB), "latest", AMD64, digest("a"))
     services = [
-        wanted,
-        replace(wanted, service_id="svc_2", candidate=digest("b")),
-        replace(wanted, service_id="svc_3", archived=True),
-        replace(wanted, service_id="svc_4", tag="1.4.0"),
-        replace(wanted, service_id="svc_5", current=None),
+        service,
+        replace(service, service_id="svc_2", candidate=digest("b")),
+        replace(service, service_id="svc_3", archived=True),
+        replace(service, service_id="svc_4", tag="1.4.0"),
+        replace(service, service_id="svc_5", current=None),
     ]
     (row,) = rows([], [snapshot()], services, NOON)
     assert row.services == 2

@@ -1,4 +1,4 @@
-"""The queue: order of need, bounds, and what a restart finds."""
+"""The queue: its order, its limits, and restarts."""
 
 import asyncio
 import sqlite3
@@ -38,7 +38,7 @@ async def queue(database: Database, clock: MovableClock) -> TaskQueue:
 
 
 def own(name: str, reason: InferenceReason = MISS) -> Lookup:
-    """In a repository of its own, so that nothing waits for another one."""
+    """A lookup in its own repository, so that it does not wait for another one."""
     return need(name, reason, f"ghcr.io/acme/{name}")
 
 

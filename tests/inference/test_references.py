@@ -1,4 +1,4 @@
-"""What it costs to name the version behind each kind of reference, and how it is named."""
+"""The displayed version of each kind of reference, and the requests that it costs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from dockrev.versions.tags import resolved
 from tests.inference.test_infer import Oracle, digest
 
 Tags = dict[str, str]
-"""Tag to content."""
+"""The content of each tag."""
 
 
 def releases(*versions: str, families: str = "") -> Tags:
-    """`families` are separated by blanks; the one without a name is always there."""
+    """`families` are separated by blanks. The family without a name is always added."""
     return {f"{v}{family}": f"{v}{family}" for v in versions for family in ("", *families.split())}
 
 
 def moving(content: Mapping[str, str], families: str = "") -> Tags:
-    """Tags that name a version, and those of the families that name the same version of theirs."""
+    """Moving tags, each with the version that it names. The families get the same tags for their versions."""
     return {
         f"{tag}{family}" if tag else family[1:]: f"{version}{family}"
         for tag, version in content.items()
@@ -33,7 +33,7 @@ def patches(series: str, count: int) -> list[str]:
 
 
 def based(tags: Tags, base: str) -> Tags:
-    """Every `-alpine` again as `-alpine3.20`."""
+    """Repeats every `-alpine` tag as `-alpine3.20`."""
     return tags | {f"{tag}{base}": content for tag, content in tags.items() if tag.endswith("-alpine")}
 
 
@@ -150,7 +150,7 @@ MSSQL = releases(*(f"2022-CU{n}-ubuntu-22.04" for n in range(1, 17)), "2022-RTM-
     **{"latest": "2022-CU16-ubuntu-22.04", "2022-latest": "2022-CU16-ubuntu-22.04"},
     **{"2019-latest": "2019-CU29-ubuntu-20.04"},
 }
-"""SQL Server: what moves has a number too."""
+"""SQL Server: moving tags have a number too."""
 SONARR_BY_ARCHITECTURE = {
     f"{machine}{tag}": f"{machine}{name}"
     for machine in ("", "amd64-", "arm64v8-")
@@ -169,7 +169,7 @@ VECTOR = releases(*patches("0.41 0.42 0.43", 4), families="-alpine -debian")
 VECTOR |= {"0.43.X-alpine": "0.43.3-alpine", "latest-alpine": "0.43.3-alpine"}
 GRAFANA = releases(*patches("11.0 11.1 11.2 11.3", 6), "11.3.5-security-01", families="-ubuntu")
 GRAFANA |= {"latest": "11.3.5", "latest-ubuntu": "11.3.5-ubuntu"}
-"""A release of which a repaired build has been pushed, and `latest` from before that."""
+"""A release that was built again. `latest` still names the first build."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Reference:
 
 
 def of(repository: str, tags: Tags, expected: str) -> Iterator[Reference]:
-    """A line for each reference: the tag, the version to be shown, and the requests it costs at most."""
+    """Reads a line for each reference: the tag, the version to show, and the maximum of requests."""
     for line in expected.strip().splitlines():
         used, version, requests = line.split()
         yield Reference(repository, tags, used, version, int(requests))
@@ -339,7 +339,7 @@ def test_a_version_tag_names_exactly_the_same_digest(tags: Tags, used: str) -> N
 
 
 def test_an_image_on_an_older_base_is_found_by_its_full_tag() -> None:
-    """17.8-alpine moved on to 3.21; what ran is named by its base alone."""
+    """17.8-alpine moved on to alpine3.21. Only the tag with the base names the image that runs."""
     tags = POSTGRES | {f"{minor}-alpine": f"{minor} on 3.21" for minor in patches("15 16 17", 9)}
     oracle = Oracle(tags)
     assert oracle.run(LookupInput(digest("17.8 on 3.20"), raw_tags=("alpine",))) >= {"17.8-alpine3.20"}

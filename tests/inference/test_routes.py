@@ -1,4 +1,4 @@
-"""The five routes: their answers, their statuses, their rules."""
+"""The five routes of version inference."""
 
 import asyncio
 
@@ -320,7 +320,7 @@ async def test_a_running_task_shows_its_progress(api: Api, registry: FakeRegistr
 
 
 async def event(response: ClientResponse) -> tuple[str, dict[str, object]]:
-    """The next event, as (id, data)."""
+    """Returns the next event as (id, data)."""
     event_id = ""
     async for line in response.content:
         text = line.decode().strip()

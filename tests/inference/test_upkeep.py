@@ -1,4 +1,4 @@
-"""Retention and its report, and what makes digests worth looking into."""
+"""The retention of snapshots, and the lookups that services need."""
 
 import orjson
 
@@ -69,7 +69,7 @@ async def test_only_the_given_services_get_lookups_with_the_candidate_first(
     engine.services.run(f"{registry.host}/{APP}", old, new)
     engine.services.run(f"{registry.host}/acme/other", digest("x"), service_id="svc_other")
     lookups = await needed_lookups(
-        engine.services.wanted[:1], engine.versions, InferenceReason.NEW_VERSION, clock.now()
+        engine.services.images[:1], engine.versions, InferenceReason.NEW_VERSION, clock.now()
     )
     await engine.queue.enqueue(lookups)
     assert [task.key.digest for task in engine.queue.tasks] == [new, old]
@@ -99,7 +99,7 @@ async def test_a_lookup_that_used_up_its_budget_is_repeated_until_every_tag_has_
 async def test_a_platform_manifest_keeps_its_version_when_the_index_is_asked_again(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
-    """A bulk API named the children; a HEAD, which names none, must not take them away."""
+    """The bulk API listed the children. A HEAD, which lists none, must not remove them."""
     (index,) = release(registry, "1.4.0")
     child, repository = digest("child"), engine.repository(APP)
     engine.services.run(f"{registry.host}/{APP}", child)

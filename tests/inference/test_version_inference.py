@@ -1,4 +1,4 @@
-"""All of version inference together: what a start takes up, what reading sets off, what survives."""
+"""Version inference as a whole: starts, reading stacks, and restarts."""
 
 from pathlib import Path
 

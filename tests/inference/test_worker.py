@@ -1,4 +1,4 @@
-"""Finding versions against a registry: what is asked, what is stored, what happens when it fails."""
+"""Lookups against a fake registry: requests, results and failures."""
 
 import asyncio
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.inference.building import AMD64, APP, Engine, digest, release
 
 
-def told(engine: Engine, kind: str) -> list[dict[str, object]]:
+def events_of(engine: Engine, kind: str) -> list[dict[str, object]]:
     return [one for event in engine.events.kept if (one := orjson.loads(event.data))["type"] == kind]
 
 
@@ -116,7 +116,7 @@ async def test_a_version_that_was_pushed_again_a_short_time_ago_is_found(
     new = registry.push(APP, "1.5.1", revision="2")
     registry.retag(APP, "latest", new)
     clock.advance(3600)
-    engine.services.wanted.clear()
+    engine.services.images.clear()
     engine.services.run(f"{registry.host}/{APP}", old, new)
     if checked:
         await engine.checked(APP, "latest", new)
@@ -188,7 +188,7 @@ async def test_a_failed_tag_list_gives_an_all_failed_snapshot(engine: Engine, re
     found = await engine.run(APP, old)
     assert found.all_failed
     assert (found.scan.total, found.scan.considered, found.scan.error) == (0, 0, 1)
-    assert told(engine, "task_finished")[-1]["allFailed"] is True
+    assert events_of(engine, "task_finished")[-1]["allFailed"] is True
 
 
 async def test_failures_of_all_tags_give_an_all_failed_snapshot_whatever_a_check_saw(
@@ -228,7 +228,7 @@ async def test_a_failed_refresh_reports_the_error_and_keeps_the_known_version(
     clock.advance(1)
     registry.faults.status = 500
     assert await engine.run(APP, old, InferenceReason.FORCE) == before
-    finished = told(engine, "task_finished")[-1]
+    finished = events_of(engine, "task_finished")[-1]
     assert finished["status"] == "error"
     assert "HTTP 500" in str(finished["error"])
     assert not engine.queue.tasks
@@ -273,7 +273,7 @@ async def test_a_digest_that_no_service_uses_any_more_is_not_looked_up(
     await engine.enqueue(APP, digest("gone"))
     await engine.worker.work_once()
     assert engine.asked == 0
-    assert told(engine, "task_finished")[-1]["status"] == "error"
+    assert events_of(engine, "task_finished")[-1]["status"] == "error"
 
 
 async def test_two_lookups_in_one_repository_run_one_after_the_other(
@@ -309,9 +309,9 @@ async def test_the_progress_of_a_lookup_has_phases(engine: Engine, registry: Fak
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     await engine.run(APP, old)
-    phases = [document["phase"] for document in told(engine, "task_progress")]
+    phases = [document["phase"] for document in events_of(engine, "task_progress")]
     assert list(dict.fromkeys(phases)) == ["prepare", "listing_tags", "scanning", "persist"]
-    last = [one for one in told(engine, "task_progress") if one["phase"] == "scanning"][-1]
+    last = [one for one in events_of(engine, "task_progress") if one["phase"] == "scanning"][-1]
     assert (last["assignedCurrent"], last["resultCurrent"], last["message"]) == (
         2,
         2,
@@ -323,13 +323,13 @@ async def test_the_progress_of_a_lookup_has_phases(engine: Engine, registry: Fak
 async def test_a_release_minutes_after_the_last_lookup_is_found(
     engine: Engine, registry: FakeRegistry, clock: MovableClock
 ) -> None:
-    """The list of a moment ago cannot hold it."""
+    """The fresh list does not have the new tag yet."""
     _, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", None, new)
     await engine.run(APP, new)
     clock.advance(60)
     (newer,) = release(registry, "1.4.2")
-    engine.services.wanted.clear()
+    engine.services.images.clear()
     engine.services.run(f"{registry.host}/{APP}", new, newer)
     await engine.checked(APP, "latest", newer)
     registry.forget_counts()

@@ -1,4 +1,4 @@
-"""No task is left running when nobody is at it any more, whatever went wrong."""
+"""After any error, no task stays marked as running."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Everything that finds, checks and names, put together as the server does it; only the engine is missing."""
+"""Discovery, checks and version inference, built as the server builds them, but without an engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,10 +27,10 @@ from tests.web.asgi import ask
 
 class _Unwatched:
     def step(self, step: CheckStep) -> None:
-        """Nobody follows."""
+        """Does nothing."""
 
     async def pausing(self, until: object, services: int) -> None:
-        """Nobody follows."""
+        """Does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Whole:
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path, clock: Clock, registry: FakeRegistry) -> AsyncIterator[Self]:
-        """Opened again with the same directory it is the next process, as far as its start goes."""
+        """A second call with the same directory stands for the start of the next process."""
         settings = {"DOCKER_HOST": "unix:///nowhere", "DOCKREV_HOST_PLATFORM": str(AMD64)}
         config = Config.from_env(settings | {"DOCKREV_DOCKER_CONFIG": str(directory / "config.json")})
         config = replace(config, registry=replace(config.registry, retry_base_ms=1, retry_max_ms=10))
@@ -59,14 +59,14 @@ class Whole:
                 work.cancel()
 
     async def wait_done(self) -> None:
-        """Everything that was queued is looked into."""
+        """Waits until the queue has done all its lookups."""
         async with asyncio.timeout(10):
             await self.core.inference.queue.wait_done([task.key for task in self.core.inference.queue.tasks])
 
     async def stack(self, version: str | None = None, /, **digests: Digest) -> str:
-        """Services by name, each of the repository of that name at `latest`. Returns the id of the stack.
+        """Adds a stack with a service `name` for each image `name:latest`. Returns the id of the stack.
 
-        `version` is what the images that run say of themselves.
+        `version`: the version label of the running images.
         """
         seen = {
             name: observed_service(
@@ -77,23 +77,24 @@ class Whole:
         return (await self.core.stacks.sync(observed("blog", **seen))).stack_id
 
     async def services(self) -> dict[str, Service]:
-        """By name."""
-        return {one.name: one for stack in await self.core.stacks.all() for one in stack.services}
+        """The services by name."""
+        stacks = await self.core.stacks.all()
+        return {service.name: service for stack in stacks for service in stack.services}
 
     async def check(self) -> CheckReport:
         return await self.core.checker.check(list((await self.services()).values()), _Unwatched())
 
     async def names(self, patience_seconds: float = 10.0) -> dict[str, tuple[str, str]]:
-        """What runs and what is offered, by the name of the service."""
+        """The displayed versions of current and candidate, by the name of the service."""
         services = await self.services()
-        ids = [one.id for one in services.values()]
-        found = await self.core.inference.display_versions.of(ids, patience_seconds)
-        return {name: found[one.id] for name, one in services.items()}
+        ids = [service.id for service in services.values()]
+        versions = await self.core.inference.display_versions.of(ids, patience_seconds)
+        return {name: versions[service.id] for name, service in services.items()}
 
     async def detail(self, stack_id: str) -> dict[str, Mapping[str, Any]]:
         """The services as the API shows them, by name."""
         shown = await self.get(f"/api/stacks/{stack_id}")
-        return {one["name"]: one for one in shown["stack"]["services"]}
+        return {service["name"]: service for service in shown["stack"]["services"]}
 
     async def get(self, path: str, status: int = 200) -> dict[str, Any]:
         core, inference = self.core, self.core.inference
@@ -113,8 +114,8 @@ class Whole:
         assert answer.status == status
         await inference.queue.enqueue_requested()
         await inference.full_scan.store_learned()
-        found: dict[str, Any] = answer.json()
-        return found
+        document: dict[str, Any] = answer.json()
+        return document
 
     def key(self, repository: str, digest: Digest) -> DigestKey:
         return DigestKey(f"{self.registry.host}/{repository}", digest, AMD64)

@@ -1,4 +1,4 @@
-"""Services and stacks, each in the state a test is about."""
+"""Builds services, stacks and what is known of their images."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ def running(
 ) -> Runtime:
     """All containers run. Each image has one digest, or several, or none of a registry: `()`.
 
-    `version` is what they say of themselves.
+    `version`: their version label.
     """
     known = tuple(
         RunningImage(f"sha256:image-{number}", one if isinstance(one, tuple) else (one,), version)
@@ -96,7 +96,7 @@ def stack(*services: Service, runtime_known: bool = True, archived: bool = False
 
 
 def index(name: Digest, **children: Digest) -> ImageFacts:
-    """`index(NEW, amd64=..., arm_v7=...)`"""
+    """`index(NEW, amd64=..., arm_v7=...)` has the given platform manifests."""
     return ImageFacts(
         name,
         tuple(
@@ -153,12 +153,12 @@ def context(
     rules: Iterable[IgnoreRule] = (),
     own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> Context:
-    """`rules` are those of the service `web`."""
+    """`rules`: the rules of the service `web`."""
     return Context(images, AMD64, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON, own)
 
 
 def observed(project: str = "blog", **services: str | ObservedService) -> ObservedStack:
-    """`observed(web="nginx:1", db=observed_service("db", ...))`"""
+    """`observed(web="nginx:1", db=observed_service("db", ...))` has these two services."""
     found = tuple(
         one if isinstance(one, ObservedService) else observed_service(name, one)
         for name, one in services.items()

@@ -1,4 +1,4 @@
-"""Which version is shown for a service, and what would have to be found out, from what is known."""
+"""The displayed version of a service, and the lookups that it needs."""
 
 from datetime import timedelta
 
@@ -96,15 +96,17 @@ def test_an_unchecked_service_needs_no_lookup(one: Service) -> None:
     ("snapshots", "tasks", "status", "reason", "needed"),
     [
         pytest.param([], [], "pending", "cache_miss", [NEW, OLD], id="nothing is known"),
-        pytest.param([snapshot(OLD, "1.4.0")], [], "pending", "cache_miss", [NEW], id="one is known"),
-        pytest.param([snapshot(OLD, "1.4.0"), snapshot(NEW)], [], "ready", None, [], id="both are known"),
+        pytest.param([snapshot(OLD, "1.4.0")], [], "pending", "cache_miss", [NEW], id="one version is known"),
+        pytest.param(
+            [snapshot(OLD, "1.4.0"), snapshot(NEW)], [], "ready", None, [], id="both versions are known"
+        ),
         pytest.param(
             [snapshot(OLD, "1.4.0", checked_at=LONG_AGO), snapshot(NEW, "1.5.1")],
             [],
             "pending",
             "cache_stale",
             [OLD],
-            id="one is too old",
+            id="one snapshot is too old",
         ),
         pytest.param(
             [snapshot(OLD, "1.4.0"), snapshot(NEW, scan=FAILED)],
@@ -112,7 +114,7 @@ def test_an_unchecked_service_needs_no_lookup(one: Service) -> None:
             "ready",
             "all_failed",
             [],
-            id="one failed just now",
+            id="one lookup failed just now",
         ),
         pytest.param(
             [snapshot(OLD, "1.4.0"), snapshot(NEW, scan=FAILED, checked_at=NOON - timedelta(minutes=10))],
@@ -120,10 +122,15 @@ def test_an_unchecked_service_needs_no_lookup(one: Service) -> None:
             "pending",
             "all_failed",
             [NEW],
-            id="one failed and may be tried again",
+            id="one lookup failed and may be repeated",
         ),
         pytest.param(
-            [], [task(NEW), task(OLD)], "pending", "new_version", [NEW, OLD], id="both wait and go first now"
+            [],
+            [task(NEW), task(OLD)],
+            "pending",
+            "new_version",
+            [NEW, OLD],
+            id="both tasks wait and move ahead",
         ),
         pytest.param(
             [snapshot(OLD, "1.4.0"), snapshot(NEW, "1.5.1")],
@@ -131,7 +138,7 @@ def test_an_unchecked_service_needs_no_lookup(one: Service) -> None:
             "ready",
             None,
             [],
-            id="the operator's order makes nobody wait",
+            id="a lookup of the operator does not make the service pending",
         ),
     ],
 )

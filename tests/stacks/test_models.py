@@ -1,4 +1,4 @@
-"""The state of a stack, from its containers."""
+"""The status of a stack."""
 
 import pytest
 

@@ -32,7 +32,7 @@ from tests.web.asgi import Answer, ask
 
 @dataclass(frozen=True)
 class Api:
-    """The routes and what is behind them."""
+    """The routes and their stores."""
 
     database: Database
     stacks: StackStore
@@ -42,7 +42,7 @@ class Api:
     views: StackViews
     routes: StackRoutes
     wanted: list[Lookup]
-    """What readers of the details would have looked into."""
+    """The lookups that reading stacks requested."""
 
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
         app = create_web_app([self.routes.router], AuthConfig(), "1.0")
@@ -74,7 +74,7 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def blog(api: Api) -> Stack:
-    """`web` runs an old image, `db` was built here."""
+    """`web` runs an old image, and `db` was built on the host."""
     seen = observed(
         web=observed_service("web", "web", running(OLD)),
         db=observed_service("db", None, running(()), builds=True),
@@ -261,7 +261,7 @@ async def test_adding_and_removing_a_rule_takes_effect_at_once(
 async def test_a_rule_that_does_not_match_silences_nothing(
     api: Api, blog: Stack, clock: MovableClock, kind: MatchKind, value: str
 ) -> None:
-    """What runs is no candidate, so its version is never matched."""
+    """The running image is no candidate, so a rule never matches its version."""
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
     known = [snapshot(OLD, "1.4.0", checked_at=clock.now()), snapshot(NEW, "1.5.1", checked_at=clock.now())]
     await api.versions.learn(Observation(WEB, snapshots=known))

@@ -1,4 +1,4 @@
-"""Reading and changing what is decided about a service, over ASGI."""
+"""Reading and changing the settings of a service over ASGI."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,7 @@ class Api:
         return await ask(self.app, "PUT", path, json_body=body, headers=headers)
 
     async def with_url(self, url: object) -> Any:
-        """The stored URL after a PUT that carries this one."""
+        """Returns the stored URL after a PUT with this URL."""
         body = {"autoRollback": True, "backupTargets": NOTHING, "repoUrl": url}
         answer = await self.put(body)
         assert answer.status == 200, answer.body

@@ -1,4 +1,4 @@
-"""Stacks made equal to what was observed, without losing what people decided."""
+"""A sync makes a stack equal to an observation, and keeps the operator's settings."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Why a service cannot be updated, and who may overrule it."""
+"""The blockers of a service, and those that the operator can overrule."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Is an update waiting? Cases of what runs and what the registry offers."""
+"""Whether an update is waiting, for cases of running images and registry facts."""
 
 from datetime import timedelta
 

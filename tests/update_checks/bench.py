@@ -1,4 +1,4 @@
-"""A real checker over a real database and a real registry client, and a registry that tests control."""
+"""A real checker with a real database and a real registry client, and a registry that tests control."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -45,7 +45,7 @@ class CountingDatabase(Database):
 
 @dataclass
 class Recorder:
-    """A watcher that keeps what it saw."""
+    """A watcher that keeps the steps and pauses."""
 
     steps: list[CheckStep] = field(default_factory=list)
     pauses: list[tuple[datetime, int]] = field(default_factory=list)
@@ -109,5 +109,5 @@ class Bench:
         return await self.checker.check(await self.services() if selected is None else selected, self.watcher)
 
     async def states(self) -> dict[str, UpdateState]:
-        """By the name of the service."""
+        """The update states by the name of the service."""
         return {one.service.name: one.state for stack in await self.views.all() for one in stack.services}

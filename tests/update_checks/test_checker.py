@@ -1,4 +1,4 @@
-"""Checks against a registry on loopback: what is asked, what is stored, what goes wrong."""
+"""Checks against a registry on loopback: requests, stored answers and failures."""
 
 import asyncio
 from collections.abc import AsyncIterator

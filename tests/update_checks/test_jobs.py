@@ -38,7 +38,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @dataclass
 class Checks:
-    """Everything behind POST /api/checks. A check looks around first, which a test can hold up or fail."""
+    """Everything behind POST /api/checks. A test can delay the scan before a check, or let it fail."""
 
     bench: Bench
     jobs: Jobs
@@ -46,7 +46,7 @@ class Checks:
     app: FastAPI
     may_look: asyncio.Event = field(default_factory=asyncio.Event)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """By service id: what runs and what is offered, as people call it. Others have no name."""
+    """The displayed versions of current and candidate by service id. Other services have none."""
     engine_error: DockerError | None = None
 
     @classmethod
@@ -59,7 +59,7 @@ class Checks:
             return {}
 
         async def names(service_ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
-            return {one: name for one, name in opened.names.items() if one in service_ids}
+            return {key: names for key, names in opened.names.items() if key in service_ids}
 
         async with Bench.open(directory) as bench:
             jobs = Jobs.of(bench.database, SystemClock())
@@ -294,7 +294,7 @@ async def test_only_json_is_accepted(checks: Checks) -> None:
 
 @asynccontextmanager
 async def held(checks: Checks) -> AsyncIterator[None]:
-    """Checks that start in the block do not get on before its end."""
+    """Checks that start in the block wait for its end."""
     checks.may_look.clear()
     try:
         yield
@@ -338,14 +338,14 @@ async def test_start_checks_the_ids(checks: Checks) -> None:
 async def test_deferred_services_are_checked_when_due_and_not_too_often(checks: Checks) -> None:
     clock = MovableClock(SystemClock().now())
     deferred = DeferredChecks(checks.check_jobs, checks.bench.images, clock)
-    await put_off(checks, clock, seconds=60)
+    await defer_tag(checks, clock, seconds=60)
     assert not await deferred.tick()
     clock.advance(61)
     async with held(checks):
         assert await deferred.tick()
         (job,) = await checks.jobs.store.unfinished()
     await checks.ended(job.id)
-    await put_off(checks, clock, seconds=-1)
+    await defer_tag(checks, clock, seconds=-1)
     assert not await deferred.tick(), "a registry that asks for little is not asked all the time"
     clock.advance(15 * 60)
     assert await deferred.tick()
@@ -353,7 +353,7 @@ async def test_deferred_services_are_checked_when_due_and_not_too_often(checks: 
         await checks.ended(job.id)
 
 
-async def put_off(checks: Checks, clock: MovableClock, seconds: float) -> None:
+async def defer_tag(checks: Checks, clock: MovableClock, seconds: float) -> None:
     later = MovableClock(clock.now())
     later.advance(seconds)
     error = CheckError("registry_rate_limited", "later", clock.now(), later.now())

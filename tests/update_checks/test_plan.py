@@ -1,4 +1,4 @@
-"""What is asked, and what the answers amount to."""
+"""The questions of a check, and the report of its answers."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What was seen of one repository, written shortly."""
+"""Builds facts and snapshots of one repository."""
 
 from dockrev.oci.digest import Digest
 from dockrev.oci.platform import Platform
@@ -14,7 +14,7 @@ def digest(name: str) -> Digest:
 
 
 class Facts:
-    """`facts(latest="new")`: the tag names the content `new`, as seen now."""
+    """`facts(latest="new")` is the fact that `latest` names the content `new` now."""
 
     def __init__(self, clock: MovableClock) -> None:
         self._clock = clock

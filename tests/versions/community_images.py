@@ -1,4 +1,4 @@
-"""Tag lists of home servers' favourites, as their repositories name the tags."""
+"""Tag lists of images that are popular on home servers."""
 
 from typing import Final
 

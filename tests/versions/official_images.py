@@ -1,4 +1,4 @@
-"""Tag lists of Docker's official images, as these repositories name their tags."""
+"""Tag lists of Docker's official images."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Tag lists of larger projects, as their repositories name the tags."""
+"""Tag lists of larger projects."""
 
 from typing import Final
 

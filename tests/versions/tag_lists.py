@@ -1,4 +1,4 @@
-"""The shape of a table: a repository's tags, the order of its lines, what stands behind its digests."""
+"""The shape of a table: the tags of a repository, the order of its lines, and the tags of its digests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Question:
-    """The tags that name one digest, the one that is used, and the versions to show for it."""
+    """The tags that name one digest, the tag that a service uses, and the versions to show for it."""
 
     used: str
     tags: str
@@ -15,7 +15,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Repository:
-    """`lines`: for a used tag, what has to come first, in this order."""
+    """`lines`: by the tag that a service uses, the tags that come first, in this order."""
 
     name: str
     tags: str

@@ -1,4 +1,4 @@
-"""A row that cannot be read: told once, unknown, learned anew; everything else is served."""
+"""A row that cannot be read is logged once and counts as unknown. All other rows are served."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ from tests.versions.building import WEB, Facts, digest
 OTHER = "ghcr.io/acme/other"
 
 
-async def spoil(database: Database, statement: str, **values: str) -> None:
+async def damage_row(database: Database, statement: str, **values: str) -> None:
     async with database.write() as connection:
         done = await connection.execute(text(statement), values)
         assert done.rowcount == 1
@@ -43,10 +43,10 @@ SNAPSHOT_DAMAGE = [
 
 
 async def damaged(database: Database, store: VersionStore, facts: Facts, damage: str) -> None:
-    """`new` and `old` are known, and then the row of `new` is spoilt."""
+    """Stores `new` and `old`, and then damages the row of `new`."""
     snapshots = [facts.snapshot("new", "latest", "1.4.1"), facts.snapshot("old", "1.4.0")]
     await store.learn(Observation(WEB, snapshots=snapshots))
-    await spoil(
+    await damage_row(
         database, f"UPDATE digest_snapshots SET {damage} WHERE digest = :digest", digest=digest("new")
     )
 
@@ -90,7 +90,7 @@ async def test_a_repository_with_an_unreadable_fact_is_incomplete_until_the_fact
     seen = facts(v1="old", v2="new")
     await store.learn(Observation(WEB, seen, listing=TagListing(WEB, ("v1", "v2"), clock.now())))
     await store.learn(Observation(OTHER, facts(OTHER, v1="old")))
-    await spoil(database, f"UPDATE tag_facts SET {damage} WHERE tag = 'v1' AND repository = :of", of=WEB)
+    await damage_row(database, f"UPDATE tag_facts SET {damage} WHERE tag = 'v1' AND repository = :of", of=WEB)
     with capture_logs() as lines:
         known = await store.known([(WEB, digest("old")), (WEB, digest("new")), (OTHER, digest("old"))])
         assert list(await store.facts(WEB)) == ["v2"]
@@ -108,7 +108,7 @@ async def test_a_fact_with_a_bad_digest_is_kept_and_counts_as_unknown(
     await store.learn(
         Observation(WEB, facts(v1="old", v2="new"), listing=TagListing(WEB, ("v1", "v2"), clock.now()))
     )
-    await spoil(database, "UPDATE tag_facts SET digest = 'sha256:xyz' WHERE tag = 'v1'")
+    await damage_row(database, "UPDATE tag_facts SET digest = 'sha256:xyz' WHERE tag = 'v1'")
     assert list(await store.facts(WEB)) == ["v2"]
     listing = await store.learn(Observation(WEB))
     assert listing is not None
@@ -130,7 +130,7 @@ async def test_an_unreadable_tag_list_counts_as_never_read(
     await store.learn(
         Observation(OTHER, facts(OTHER, v1="x"), listing=TagListing(OTHER, ("v1",), clock.now()))
     )
-    await spoil(database, f"UPDATE repository_tags SET {damage} WHERE repository = :of", of=WEB)
+    await damage_row(database, f"UPDATE repository_tags SET {damage} WHERE repository = :of", of=WEB)
     with capture_logs() as lines:
         assert await store.listing(WEB) is None
         assert await store.unknown_tags() == {OTHER: 0}
@@ -161,7 +161,7 @@ async def test_the_next_start_skips_an_unreadable_task_and_runs_the_others(
     )
     tasks = TaskStore(database)
     await tasks.save([lost, kept])
-    await spoil(database, f"UPDATE inference_tasks SET {damage} WHERE digest = :of", of=lost.key.digest)
+    await damage_row(database, f"UPDATE inference_tasks SET {damage} WHERE digest = :of", of=lost.key.digest)
     known = await store.known([(WEB, digest("new")), (WEB, digest("old"))])
     assert list(known.tasks.values()) == [kept]
     with capture_logs() as lines:
@@ -180,7 +180,7 @@ async def test_saving_a_task_repairs_its_damaged_row(
     )
     tasks = TaskStore(database)
     await tasks.save([task])
-    await spoil(database, "UPDATE inference_tasks SET enqueued_at = 'yesterday'")
+    await damage_row(database, "UPDATE inference_tasks SET enqueued_at = 'yesterday'")
     await tasks.save([task])
     assert await tasks.load() == [task]
 
@@ -190,7 +190,7 @@ async def test_an_unreadable_retention_run_counts_as_none(
 ) -> None:
     run = RetentionRun(clock.now(), 3, 12)
     await store.record_retention(run)
-    await spoil(database, "UPDATE retention_runs SET ran_at = 'yesterday'")
+    await damage_row(database, "UPDATE retention_runs SET ran_at = 'yesterday'")
     assert await store.last_retention() is None
     await store.record_retention(run)
     assert await store.last_retention() == run
@@ -202,7 +202,7 @@ async def test_unreadable_request_counts_are_skipped(database: Database, clock: 
     for host in ("ghcr.io", "quay.io", "quay.io"):
         before.add(host, now)
     await counts.save(before)
-    await spoil(database, "UPDATE registry_spend SET hour = 'yesterday' WHERE host = 'ghcr.io'")
+    await damage_row(database, "UPDATE registry_spend SET hour = 'yesterday' WHERE host = 'ghcr.io'")
     with capture_logs() as lines:
         await counts.restore(RequestCounter(), now)
         await counts.restore(after, now)

@@ -1,4 +1,4 @@
-"""What a reference follows, and what it is built for: words before and behind the numbers."""
+"""The words before and after the numbers of a tag: channels, pre-releases and flavours."""
 
 import pytest
 
@@ -14,9 +14,9 @@ from dockrev.versions.tags import (
 
 
 def read_as(tag: str) -> Version:
-    found = parse_version(tag)
-    assert found is not None, tag
-    return found
+    version = parse_version(tag)
+    assert version is not None, tag
+    return version
 
 
 @pytest.mark.parametrize(

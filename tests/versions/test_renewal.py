@@ -1,4 +1,4 @@
-"""What follows for lists and snapshots when more is known of the tags, decided and stored."""
+"""New facts complete tag lists and renew snapshots."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def fact(tag: str, name: str, hours: int = 0, *children: Digest) -> TagFact:
 
 
 def known(*facts: TagFact) -> dict[str, TagFact]:
-    return {one.tag: one for one in facts}
+    return {fact.tag: fact for fact in facts}
 
 
 def listing(*names: str, hours: int = 0) -> TagListing:
@@ -114,7 +114,7 @@ async def test_learning_the_last_tag_renews_every_snapshot(store: VersionStore, 
 
 
 async def test_an_older_list_removes_no_tag(store: VersionStore, facts: Facts, clock: MovableClock) -> None:
-    """Somebody read the list, somebody else read it anew and found a tag, and then the first one is done."""
+    """A slow reader stores its list after a newer list with another tag was stored."""
     before = TagListing(WEB, ("v1",), clock.now())
     await store.learn(Observation(WEB, facts(v1="old"), listing=before))
     clock.advance(60)

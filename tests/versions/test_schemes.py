@@ -1,4 +1,4 @@
-"""What the other tags of a repository tell about an ambiguous one."""
+"""The other tags of a repository decide what an ambiguous tag means."""
 
 import pytest
 from hypothesis import given

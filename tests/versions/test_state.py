@@ -1,4 +1,4 @@
-"""When a service's version is known, when it is being found out, and what has to be enqueued for it."""
+"""The inference state of a service, and the lookups that it needs."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ def snapshot(digest: Digest, age: timedelta, *, failed: bool = False) -> DigestS
 
 
 def given_up(age: timedelta, *tags: str, scan: ScanCounts = ScanCounts(61, 40, 40)) -> DigestSnapshot:  # noqa: B008
-    """The look ended before every tag had answered."""
+    """The lookup ended before every tag had answered."""
     return DigestSnapshot(key(OLD), tags, NOON - age, scan)
 
 

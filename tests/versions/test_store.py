@@ -1,4 +1,4 @@
-"""What is kept of tags and digests, and what follows when a tag moves."""
+"""The store of facts, tag lists and snapshots."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a single tag says, and how tags are put in order."""
+"""Reading, comparing and sorting tags."""
 
 import pytest
 from hypothesis import given

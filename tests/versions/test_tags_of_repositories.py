@@ -1,4 +1,4 @@
-"""Tables of tag lists as they are in the world, with what has to be made of them."""
+"""Tables of real tag lists, with the expected order and versions."""
 
 import random
 

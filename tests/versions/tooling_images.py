@@ -1,4 +1,4 @@
-"""Tag lists of images that are built in many flavours, as their repositories name the tags."""
+"""Tag lists of images that are built in many flavours."""
 
 from typing import Final
 
