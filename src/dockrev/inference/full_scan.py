@@ -96,9 +96,9 @@ class FullScan:
         listing = await self._listing(ref)
         evidence = await self._evidence(ref, digest, listing.names)
         reader = RegistryReader(self._registry, ref, self._images, self._clock)
-        scan = _Scan(evidence, reader, self._patience.manifest_seconds)
+        scan = _Scan(evidence, reader, self._timeouts.manifest_seconds)
         try:
-            async with asyncio.timeout(self._patience.scan_seconds):
+            async with asyncio.timeout(self._timeouts.scan_seconds):
                 await scan.run(listing.names, paged=self._registry.has_bulk_api(ref))
                 await scan.again(began, ref.tag or "latest")
         except TimeoutError:
@@ -119,7 +119,7 @@ class FullScan:
 
     async def _names(self, ref: ImageRef) -> tuple[str, ...]:
         try:
-            async with asyncio.timeout(self._patience.list_seconds):
+            async with asyncio.timeout(self._timeouts.list_seconds):
                 return tuple(await self._registry.tags(ref))
         except TimeoutError as error:
             raise AppError("registry timeout", {"op": "list_tags"}) from error
