@@ -17,7 +17,7 @@ from dockrev.backups.models import Backup, RecordStatus, VerifiedTarget
 from dockrev.backups.plan import RestorePlan, RestorePlanner
 from dockrev.backups.store import BackupStore
 from dockrev.backups.verify import BackupVerification
-from dockrev.cli.follow import Follower
+from dockrev.cli.follow import follow
 from dockrev.cli.operator import operator_name
 from dockrev.cli.server_client import ServerClient, until_ended
 from dockrev.clock import Clock
@@ -31,6 +31,7 @@ from dockrev.errors import BackupError, DatabaseInUse, InvalidArgument, Json, No
 from dockrev.hosts.directory import HostDirectory
 from dockrev.hosts.host import Host
 from dockrev.hosts.local import LOCAL
+from dockrev.jobs.models import Job
 from dockrev.jobs.reservations import Reservations
 from dockrev.stacks.store import StackStore
 from dockrev.web.wire import read_leniently
@@ -41,7 +42,7 @@ _STYLES = {RecordStatus.SUCCESS: "", RecordStatus.RUNNING: "yellow", RecordStatu
 
 @dataclass(frozen=True, slots=True)
 class RestoreOrder:
-    """`names` of volumes and paths; none: all of the backup."""
+    """`names` are the volumes and paths to restore. Without names, everything in the backup is restored."""
 
     backup_id: str
     names: Sequence[str]
@@ -53,7 +54,7 @@ Confirm = Callable[[RestorePlan], None]
 
 @dataclass(frozen=True, slots=True)
 class BackupReader:
-    """Works without a server and beside one."""
+    """Reads backups. It needs no server, and may run while a server uses the database."""
 
     backups: BackupStore
     verification: BackupVerification
@@ -76,7 +77,7 @@ class BackupReader:
 async def restore(
     config: Config, clock: Clock, order: RestoreOrder, confirm: Confirm, out: Console, err: Console
 ) -> None:
-    """Lets the server that uses the database run the job, or runs the job itself when there is none.
+    """Asks the server that uses the database to run the job. Without a server, this process runs the job.
 
     Raises AppError when the data was not restored.
     """
@@ -86,36 +87,35 @@ async def restore(
             restored = await _run_here(config, clock, order, confirm, err)
     except DatabaseInUse:
         restored = await _run_in_server(config, clock, order, confirm, err)
-    for each in restored:
-        line = f"{each.target.target()}: {_extent(each)}, restored and read again"
+    for target in restored:
+        line = f"{target.target.target()}: {_extent(target)}, restored and read again"
         out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _run_here(
     config: Config, clock: Clock, order: RestoreOrder, confirm: Confirm, err: Console
 ) -> Sequence[RestoredTargetOut]:
-    """Finishes first what a crash interrupted."""
+    """Runs the job in this process. Jobs that a crash interrupted are finished first."""
     async with open_read_side(config, clock, config.db_path) as read:
         write = build_write_side(read)
         await write.repair()
         await write.start()
         try:
-            follower = Follower(write, err, "backup restore", quiet=True)
-            await _finish_interrupted(write, follower, err)
+            for job in await write.jobs.unfinished():
+                err.print(f"Finishing the {job.type} {job.id}, which was interrupted")
+                await _follow_quietly(write, job.id, err)
             plan = await _plan(write.backups, write.restore_planner, order)
             confirm(plan)
             job_id = await write.restores.start(
                 plan.backup.id, plan.targets, operator_name(), stop_containers=bool(plan.containers)
             )
-            return _restored_by((await follower.follow(job_id)).summary)
+            return _restored_by((await _follow_quietly(write, job_id, err)).summary)
         finally:
             await write.runner.stop()
 
 
-async def _finish_interrupted(write: WriteSide, follower: Follower, err: Console) -> None:
-    for job in await write.jobs.unfinished():
-        err.print(f"Finishing the {job.type} {job.id}, which was interrupted")
-        await follower.follow(job.id)
+async def _follow_quietly(write: WriteSide, job_id: str, err: Console) -> Job:
+    return await follow(write, job_id, err, "backup restore", quiet=True)
 
 
 async def _run_in_server(
@@ -133,19 +133,19 @@ async def _run_in_server(
         with _progress(err) as progress:
             task = progress.add_task("", total=100)
             async for job in until_ended(server, job_id):
-                shown = job.get("progress") or {}
-                text = escape(str(shown.get("message", "")))
-                progress.update(task, description=text, completed=shown.get("percent", 0))
+                state = job.get("progress") or {}
+                text = escape(str(state.get("message", "")))
+                progress.update(task, description=text, completed=state.get("percent", 0))
     return _restored_by(job["summary"])
 
 
 async def _plan(backups: BackupStore, planner: RestorePlanner, order: RestoreOrder) -> RestorePlan:
     backup = await backups.get(order.backup_id)
-    return await planner.plan(backup.id, _named(backup, order.names))
+    return await planner.plan(backup.id, _targets_named(backup, order.names))
 
 
 def _restored_by(document: Mapping[str, Json]) -> Sequence[RestoredTargetOut]:
-    """Takes the summary of an ended job. Raises BackupError when the job has not restored the data."""
+    """`document` is the summary of an ended job. Raises BackupError when the job did not restore the data."""
     summary = read_leniently(RestoreSummary, document)
     if summary.terminated:
         raise BackupError(f"the {JOB_TYPE} was ended before it changed anything: {summary.terminated.reason}")
@@ -159,8 +159,8 @@ def _require_database(config: Config) -> None:
         raise NotFound(f"there is no database {config.db_path}; set DOCKREV_DB_PATH to the server's")
 
 
-def _named(backup: Backup, names: Sequence[str]) -> tuple[BackupTarget, ...] | None:
-    """None: no names, so all targets."""
+def _targets_named(backup: Backup, names: Sequence[str]) -> tuple[BackupTarget, ...] | None:
+    """None stands for all targets: the operator gave no names."""
     targets = {target.source: target for target in backup.targets}
     for name in names:
         if name not in targets:
@@ -177,16 +177,16 @@ def table_of(backups: Sequence[Backup]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("BACKUP", "PROJECT", "MADE", "SIZE", "STATUS", "HOLDS"):
         table.add_column(column, overflow="fold")
-    for one in backups:
+    for backup in backups:
         cells = (
-            one.id,
-            one.project,
-            f"{one.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
-            "-" if one.size_bytes is None else _size(one.size_bytes),
-            _status(one),
-            ", ".join(target.source for target in one.targets),
+            backup.id,
+            backup.project,
+            f"{backup.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+            "-" if backup.size_bytes is None else _size(backup.size_bytes),
+            _status(backup),
+            ", ".join(target.source for target in backup.targets),
         )
-        style = "dim" if one.deleted_at else _STYLES[one.status]
+        style = "dim" if backup.deleted_at else _STYLES[backup.status]
         table.add_row(*(escape(cell) for cell in cells), style=style)
     return table
 
@@ -199,25 +199,25 @@ def _status(backup: Backup) -> str:
 
 def print_plan(plan: RestorePlan, console: Console) -> None:
     made = f"{plan.backup.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    console.print(f"Everything in here becomes exactly what it was at {made}:", highlight=False)
+    console.print(f"The restore makes these exactly as they were at {made}:", highlight=False)
     for target in plan.targets:
         console.print(f"  {target}", markup=False, highlight=False, soft_wrap=True)
     if plan.containers:
-        console.print("Meanwhile these running containers are stopped, and started again afterwards:")
+        console.print("The restore stops these running containers, and starts them again afterwards:")
         for container in plan.containers:
             console.print(f"  {container.name}", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_verified(verified: Sequence[VerifiedTarget], console: Console) -> None:
-    for one in verified:
-        line = f"{one.target}: {_extent(one)}: sound"
+    for target in verified:
+        line = f"{target.target}: {_extent(target)}: sound"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-        for difference in one.differences or ():
+        for difference in target.differences or ():
             console.print(f"  now: {difference}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _extent(one: VerifiedTarget | RestoredTargetOut) -> str:
-    return f"{counted(one.entries, 'entry', 'entries')}, {_size(one.size_bytes)}"
+def _extent(target: VerifiedTarget | RestoredTargetOut) -> str:
+    return f"{counted(target.entries, 'entry', 'entries')}, {_size(target.size_bytes)}"
 
 
 def _size(size: float) -> str:
@@ -229,7 +229,7 @@ def _size(size: float) -> str:
 
 
 def _progress(console: Console) -> Progress:
-    """Shown only on a terminal; it disappears at its end."""
+    """The bar is shown on a terminal only, and disappears when the job ends."""
     return Progress(
         SpinnerColumn(),
         BarColumn(),

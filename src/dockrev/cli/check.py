@@ -1,4 +1,4 @@
-"""`dockrev check`: one look at the host and its registries, without a server."""
+"""`dockrev check`: scans the host and asks the registries once, without a server."""
 
 import asyncio
 import hashlib
@@ -24,9 +24,9 @@ from dockrev.inference.worker import InferenceWorker
 from dockrev.update_checks.models import CheckStep
 from dockrev.wording import counted
 
-_NAMING_SECONDS = 20.0
-_STEPS_BEYOND_A_LOOK = 25
-"""In each registry, where a version is not found within the budget of one look; a step is a few HEADs."""
+_VERSION_SECONDS = 20.0
+_BACKFILL_STEPS = 25
+"""For each registry, where a lookup used up its budget without finding the version. A step is a few HEADs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +51,25 @@ class Findings:
 
 
 async def check(config: Config, clock: Clock, names: Sequence[str], console: Console) -> Findings:
-    """Raises AppError when the host cannot be looked at, or a name fits nothing."""
-    async with _remembering(config, clock) as read:
+    """Raises AppError when the host cannot be scanned, or when no project or service has a given name."""
+    async with _with_cache(config, clock) as read:
         with progress_on(console) as progress:
             return await _check(read, names, ProgressBar(progress))
 
 
 @asynccontextmanager
-async def _remembering(config: Config, clock: Clock) -> AsyncIterator[ReadSide]:
-    """What an earlier check learned is kept for each engine; a cache that cannot be used is done without."""
+async def _with_cache(config: Config, clock: Clock) -> AsyncIterator[ReadSide]:
+    """Each engine has its own cache file. A temporary file takes its place when the cache cannot be used."""
     engine = hashlib.sha256(config.docker.host.encode()).hexdigest()[:12]
-    with TemporaryDirectory(prefix="dockrev-") as passing:
+    with TemporaryDirectory(prefix="dockrev-") as temporary:
         async with AsyncExitStack() as stack:
             try:
-                kept = config.cache_directory / f"{engine}.sqlite3"
-                read = await stack.enter_async_context(open_read_side(config, clock, kept))
+                cache = config.cache_directory / f"{engine}.sqlite3"
+                read = await stack.enter_async_context(open_read_side(config, clock, cache))
                 await read.database.try_writing()
             except StorageError:
                 read = await stack.enter_async_context(
-                    open_read_side(config, clock, Path(passing) / "check.sqlite3")
+                    open_read_side(config, clock, Path(temporary) / "check.sqlite3")
                 )
             yield read
 
@@ -79,52 +79,49 @@ async def _check(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Fi
     bar.say("asking the registries")
     await read.checker.check(selected.services, bar)
     bar.say("finding out versions")
-    await _name(read, [service.id for service in selected.services])
+    await _find_versions(read, [service.id for service in selected.services])
     rows = rows_of(await read.views.all(), selected.services)
     problems = [
-        Problem(one.project, one.last_error, fatal=one.status is ProjectStatus.INVALID)
-        for one in await read.projects.all()
-        if one.project in selected.projects and one.last_error
+        Problem(project.project, project.last_error, fatal=project.status is ProjectStatus.INVALID)
+        for project in await read.projects.all()
+        if project.project in selected.projects and project.last_error
     ]
     return Findings(tuple(rows), tuple(problems))
 
 
 async def look_for(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Selection:
-    """What of this host is named. Raises InvalidArgument for a name that fits nothing."""
+    """Scans this host and selects the named services. Raises InvalidArgument for an unknown name."""
     bar.say("looking for Compose projects")
     await read.scanners.of(LOCAL).scan()
     projects = await read.projects.all()
-    present = {one.project for one in projects if one.status is not ProjectStatus.MISSING}
+    present = {project.project for project in projects if project.status is not ProjectStatus.MISSING}
     stacks = [stack for stack in await read.stacks.all() if stack.name in present]
     return select(stacks, present, names)
 
 
-async def _name(read: ReadSide, service_ids: Sequence[str]) -> None:
-    """Versions are worth a short wait, and no more: the table is right without them.
-
-    Only the chosen services are looked into, and no more of their repositories than it takes.
-    """
+async def _find_versions(read: ReadSide, service_ids: Sequence[str]) -> None:
+    """Waits a short time for the versions of the chosen services. The table is correct without versions too."""
     inference, images = read.inference, await read.service_images.all()
-    repositories = {one.ref.repository for one in images if one.service_id in service_ids}
+    repositories = {image.ref.repository for image in images if image.service_id in service_ids}
     try:
-        async with asyncio.timeout(_NAMING_SECONDS), _at_work(inference.worker):
-            await inference.display_versions.of(service_ids, _NAMING_SECONDS)
-            await inference.backfill.find(repositories, _STEPS_BEYOND_A_LOOK)
+        async with asyncio.timeout(_VERSION_SECONDS), _running(inference.worker):
+            await inference.display_versions.of(service_ids, _VERSION_SECONDS)
+            await inference.backfill.find(repositories, _BACKFILL_STEPS)
     except TimeoutError:
         return
 
 
 @asynccontextmanager
-async def _at_work(worker: InferenceWorker) -> AsyncIterator[None]:
-    """No task group: what fails meanwhile is told as the error that it is."""
-    working = asyncio.create_task(worker.run())
+async def _running(worker: InferenceWorker) -> AsyncIterator[None]:
+    """A task group would wrap an error of the worker in an ExceptionGroup. This raises the error itself."""
+    task = asyncio.create_task(worker.run())
     try:
         yield
     finally:
-        working.cancel()
-        await asyncio.wait([working])
-    if not working.cancelled():
-        working.result()
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
 
 
 class ProgressBar:
@@ -144,7 +141,7 @@ class ProgressBar:
 
 
 def progress_on(console: Console) -> Progress:
-    """Shown only on a terminal; gone when it is done."""
+    """The bar is shown on a terminal only, and disappears when the work is done."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -1,4 +1,4 @@
-"""`dockrev doctor`: the findings of the self-checks, one line each."""
+"""`dockrev doctor`: prints the findings of the self-checks, one on each line."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +13,7 @@ _COLOURS = {CheckStatus.OK: "green", CheckStatus.WARN: "yellow", CheckStatus.FAI
 
 
 async def print_doctor(config: Config, clock: Clock, console: Console) -> bool:
-    """Prints each finding as soon as it is made. Returns whether no check failed."""
+    """Prints each finding as soon as its check ends. Returns True when no check failed."""
     healthy = True
     async for check_id, finding in doctor(config, clock):
         healthy = healthy and finding.status is not CheckStatus.FAIL

@@ -1,4 +1,4 @@
-"""A job on the terminal while it runs: its progress, its warnings, and ctrl-c."""
+"""Shows a job on the terminal while it runs, and handles ctrl-c."""
 
 import asyncio
 import signal
@@ -13,90 +13,86 @@ from dockrev.composition.write_side import WriteSide
 from dockrev.errors import Conflict
 from dockrev.jobs.models import Job, Level, LogRow, ProgressDocument
 
-_LINES_AT_ONCE = 500
+_LOG_ROWS_PER_READ = 500
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _COLOURS = {Level.WARN: "yellow", Level.ERROR: "red"}
 
 
-class Follower:
-    """On a terminal a progress bar, with warnings above it; elsewhere every line of the job's log.
+async def follow(
+    write: WriteSide, job_id: str, console: Console, command: str, *, quiet: bool = False
+) -> Job:
+    """Shows the job until it ends, and returns the ended job.
 
-    `command` finishes the job when this process leaves it in the middle. `quiet`: warnings only.
+    A terminal gets a progress bar with the warnings above it. Other output gets every line of the job's log.
+    With `quiet`, either gets the warnings only.
+
+    The first ctrl-c cancels the job, which makes the job roll back. The second one leaves the job unfinished:
+    then this raises Conflict, which says that `dockrev <command>` finishes it.
     """
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(_watch(write, job_id, console, quiet=quiet))
+        cancelling: list[asyncio.Task[None]] = []
 
-    def __init__(self, write: WriteSide, console: Console, command: str, *, quiet: bool = False) -> None:
-        self._write = write
-        self._console = console
-        self._command = command
-        self._quiet = quiet
+        def on_signal() -> None:
+            if cancelling:
+                watching.cancel()
+            else:
+                cancelling.append(group.create_task(_cancel(write, job_id, console)))
 
-    async def follow(self, job_id: str) -> Job:
-        """The job when it has ended. The first ctrl-c cancels it, which makes it go back to what was.
+        with _signals_call(on_signal):
+            await asyncio.wait([watching])
+    if watching.cancelled():
+        raise Conflict(f"left in the middle; the next `dockrev {command}` or `dockrev serve` finishes it")
+    return watching.result()
 
-        The second one leaves it as it is: then Conflict says who finishes it.
-        """
-        async with asyncio.TaskGroup() as group:
-            following = group.create_task(self._watch(job_id))
-            asked: list[asyncio.Task[None]] = []
 
-            def interrupted() -> None:
-                if asked:
-                    following.cancel()
-                else:
-                    asked.append(group.create_task(self._cancel(job_id)))
+async def _cancel(write: WriteSide, job_id: str, console: Console) -> None:
+    console.print(
+        "[yellow]Cancelled: the changes made so far are rolled back."
+        " Press ctrl-c again to leave the job unfinished.[/]",
+        soft_wrap=True,
+    )
+    with suppress(Conflict):  # the job has just ended
+        await write.runner.cancel(job_id)
 
-            with _on_interrupt(interrupted):
-                await asyncio.wait([following])
-        if following.cancelled():
-            raise Conflict(
-                f"left in the middle; the next `dockrev {self._command}` or `dockrev serve` finishes it"
-            )
-        return following.result()
 
-    async def _cancel(self, job_id: str) -> None:
-        self._console.print(
-            "[yellow]Cancelled: what was begun is taken back. Once more leaves it in the middle.[/]"
-        )
-        with suppress(Conflict):  # it has just ended
-            await self._write.runner.cancel(job_id)
+async def _watch(write: WriteSide, job_id: str, console: Console, *, quiet: bool) -> Job:
+    last_id = 0
+    with _progress_bar(console) as bar, write.feed.subscribe(job_id) as arriving:
+        task = bar.add_task("", total=100)
+        while True:
+            job = await write.jobs.get(job_id)
+            while rows := await write.jobs.logs_after(last_id, _LOG_ROWS_PER_READ, job_id):
+                last_id = rows[-1].id
+                for row in rows:
+                    _print_log_row(row, console, quiet=quiet)
+            if job.progress:
+                progress = ProgressDocument.model_validate(job.progress)
+                bar.update(task, description=escape(progress.message), completed=progress.percent)
+            if job.status.terminal:
+                return job
+            await arriving.next()
 
-    async def _watch(self, job_id: str) -> Job:
-        last_id = 0
-        with self._bar() as bar, self._write.feed.subscribe(job_id) as arriving:
-            task = bar.add_task("", total=100)
-            while True:
-                job = await self._write.jobs.get(job_id)
-                while rows := await self._write.jobs.logs_after(last_id, _LINES_AT_ONCE, job_id):
-                    last_id = rows[-1].id
-                    for row in rows:
-                        self._tell(row)
-                if job.progress:
-                    progress = ProgressDocument.model_validate(job.progress)
-                    bar.update(task, description=escape(progress.message), completed=progress.percent)
-                if job.status.terminal:
-                    return job
-                await arriving.next()
 
-    def _tell(self, row: LogRow) -> None:
-        if row.level is Level.EVENT or (row.level is Level.INFO and self._console.is_terminal):
-            return
-        if self._quiet and row.level is not Level.WARN:
-            return
-        self._console.print(escape(row.message), style=_COLOURS.get(row.level), soft_wrap=True)
+def _print_log_row(row: LogRow, console: Console, *, quiet: bool) -> None:
+    if row.level is Level.EVENT or (row.level is Level.INFO and console.is_terminal):
+        return
+    if quiet and row.level is not Level.WARN:
+        return
+    console.print(escape(row.message), style=_COLOURS.get(row.level), soft_wrap=True)
 
-    def _bar(self) -> Progress:
-        """Gone when it is done."""
-        columns = (SpinnerColumn(), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-        return Progress(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
-        )
+
+def _progress_bar(console: Console) -> Progress:
+    """The bar is shown on a terminal only, and disappears when the job ends."""
+    columns = (SpinnerColumn(), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
-def _on_interrupt(act: Callable[[], None]) -> Iterator[None]:
+def _signals_call(action: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, act)
+        loop.add_signal_handler(number, action)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What the process logs, and how it looks: colours on a terminal, JSON for machines."""
+"""Configures the log: colours on a terminal, JSON elsewhere."""
 
 import logging
 import sys
@@ -16,16 +16,16 @@ _SHARED: tuple[Processor, ...] = (
 
 
 _ACTION = structlog.stdlib.ExtraAdder(allow=["action"])
-"""The field of our own modules that log without structlog."""
+"""Keeps the `action` of those of our modules that log without structlog."""
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
-"""Without local variables: those may hold passwords and identity headers."""
+"""Tracebacks show no local variables, since those may hold passwords and identity headers."""
 
 
 def configure_logs(config: LogConfig) -> None:
-    """Sends our lines and those of the libraries the same way, to standard error."""
+    """Sends our log lines and those of the libraries to standard error in one format."""
     level = logging.getLevelNamesMapping()[config.level.upper()]
     colours = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
     structlog.configure(

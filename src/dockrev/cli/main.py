@@ -1,4 +1,4 @@
-"""The commands: each reads the configuration, does one thing, and tells errors in a sentence."""
+"""The commands. Each reads the configuration, does one thing, and prints an error as one sentence."""
 
 import asyncio
 import json
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from dockrev.backups.plan import RestorePlan
 
 TROUBLE = 2
-_UNFOLDED = 400
+_WIDTH_WITHOUT_TERMINAL = 400
 
 cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-backup = typer.Typer(help="Data of services as it was before an update.", no_args_is_help=True)
+backup = typer.Typer(help="List, verify and restore the backups made before updates.", no_args_is_help=True)
 cli.add_typer(backup, name="backup")
 _error = Console(stderr=True)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(effective_version(os.environ))  # noqa: TID251 -- as in _config, and of no use elsewhere
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(effective_version(os.environ))  # noqa: TID251 -- works even with a faulty configuration
         raise typer.Exit
 
 
@@ -54,7 +54,7 @@ def dockrev(
         typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
-    """Tells which Docker Compose services have an update waiting."""
+    """Find updates of Docker Compose services, and apply them safely."""
 
 
 @cli.command()
@@ -63,7 +63,7 @@ def serve() -> None:
     stop_is_success()
     from dockrev.app import serve as serve_until_stopped  # noqa: PLC0415 -- other commands start faster without
 
-    with _troubles_told():
+    with _errors_printed():
         config = _config()
         configure_logs(config.log)
         _warn(config)
@@ -78,18 +78,18 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """Look for waiting updates now. Needs no server.
+    """Check the registries for updates now. Needs no server.
 
     Ends with 0 when nothing waits, 1 when updates wait, 2 when some answer is missing.
     """
     from dockrev.cli import check as checking  # noqa: PLC0415 -- heavy imports, needed here only
     from dockrev.cli.table import print_findings  # noqa: PLC0415
 
-    with _troubles_told():
+    with _errors_printed():
         config = _config()
         configure_logs(LogConfig(level="error"))
         end_with_readers()
-        _end_in_order()
+        _end_cleanly_on_signals()
         findings = uvloop.run(checking.check(config, SystemClock(), names or [], _error))
         if as_json:
             typer.echo(json.dumps(findings.as_json(), indent=2))
@@ -105,29 +105,29 @@ def update(
     names: Annotated[
         list[str], typer.Argument(metavar="PROJECT|SERVICE|PROJECT/SERVICE...", show_default=False)
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try everything but the change itself.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Run all checks, but change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Update services now, or leave them exactly as they were. Needs no server, and none may run.
+    """Update services now. A service that cannot be updated is rolled back. No server may be running.
 
-    Ends with 0 when all is up to date, 1 when something was rolled back or failed, 2 when not all could be
-    tried, or when the answer was no.
+    Ends with 0 when all is up to date, 1 when something was rolled back or failed, 2 when not all services
+    could be checked, when an error ended the command, or when you answered no.
     """
     from dockrev.cli import update as updating  # noqa: PLC0415 -- heavy imports, needed here only
 
-    with _troubles_told():
+    with _errors_printed():
         config = _config()
         configure_logs(LogConfig(level="error"))
-        wanted = updating.Wanted(names, dry_run, yes, _ask if sys.stdin.isatty() else None)
-        raise typer.Exit(uvloop.run(updating.update(config, SystemClock(), wanted, _console(), _error)))
+        order = updating.UpdateOrder(names, dry_run, yes, _ask if sys.stdin.isatty() else None)
+        raise typer.Exit(uvloop.run(updating.update(config, SystemClock(), order, _console(), _error)))
 
 
 @cli.command()
 def doctor() -> None:
-    """Explain what is found here: engine, projects, Compose, database, logins, access."""
+    """Check the surroundings of Dockrev: engine, projects, Compose, database, logins, access."""
     from dockrev.cli.doctor import print_doctor  # noqa: PLC0415 -- heavy imports, needed here only
 
-    with _troubles_told():
+    with _errors_printed():
         config = _config()
         configure_logs(LogConfig(level="error"))
         end_with_readers()
@@ -139,7 +139,7 @@ def doctor() -> None:
 def backup_list(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
-    """All backups, newest first, also failed ones and those whose file was deleted when it was old."""
+    """List all backups, newest first. Failed backups, and old ones whose file was deleted, are listed too."""
     from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
 
     async def run(config: Config) -> None:
@@ -181,10 +181,10 @@ def backup_restore(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Restore data as it was; whatever has been written since is lost.
+    """Restore the data of a backup. Everything written since the backup is lost.
 
-    Running containers that use it are stopped meanwhile. A server that runs does it. Ends with 1 when you
-    decide against it.
+    Running containers that use the data are stopped during the restore. If a server is running, the server
+    runs the restore. Ends with 1 when you answer no.
     """
     from dockrev.cli import backup as commands  # noqa: PLC0415 -- heavy imports, needed here only
 
@@ -201,14 +201,14 @@ def backup_restore(
 
 
 def _run_backup_command(run: Callable[[Config], Coroutine[None, None, None]]) -> None:
-    with _troubles_told():
+    with _errors_printed():
         config = _config()
         configure_logs(LogConfig(level="error"))
         uvloop.run(run(config))
 
 
 def _ask(question: str) -> bool:
-    """Ctrl-c and the end of the input are a no."""
+    """Ctrl-c and the end of the input count as no."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return Confirm.ask(escape(question), console=_error, default=False)
@@ -219,25 +219,25 @@ def _ask(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
 
 
-def _end_in_order() -> None:
+def _end_cleanly_on_signals() -> None:
     signal.signal(signal.SIGTERM, _end)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` sets it to be ignored
         signal.signal(signal.SIGHUP, _end)
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """In order, as after ctrl-c, so that temporary files do not outlive an impatient timer."""
+    """Ends the process as ctrl-c does, so that a command that a timer kills removes its temporary files."""
     raise SystemExit(128 + number)
 
 
 def _console() -> Console:
-    """Lines are folded for a terminal only: a file or a pipe gets them whole."""
+    """Lines are folded for a terminal only. A file or a pipe gets each line whole."""
     console = Console()
-    return console if console.is_terminal else Console(width=_UNFOLDED)
+    return console if console.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL)
 
 
 def _config() -> Config:
-    return Config.from_env(os.environ)  # noqa: TID251 -- read once, here, and passed on
+    return Config.from_env(os.environ)  # noqa: TID251 -- the environment is read here, once, and passed on
 
 
 def _warn(config: Config) -> None:
@@ -246,7 +246,7 @@ def _warn(config: Config) -> None:
 
 
 @contextmanager
-def _troubles_told() -> Iterator[None]:
+def _errors_printed() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Who runs the command, for the record."""
+"""The name of the user who runs the command. Jobs record it."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""Which of the named services are to be updated, and what became of them, in words. No I/O."""
+"""Chooses which of the named services to update, and describes the results. No I/O."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdateRequest
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A service that will be updated, and to what."""
+    """A service that will be updated to its candidate."""
 
     stack: str
     service: Service
@@ -29,8 +29,8 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSelection:
-    """`left_out`: sentences for updates that wait and will not be made; `unanswered`: for services of which
-    the registry said nothing.
+    """`left_out` has a sentence for each waiting update that will not be made. `unanswered` has one for each
+    service whose registry gave no answer.
     """
 
     chosen: tuple[Chosen, ...]
@@ -41,27 +41,27 @@ class UpdateSelection:
 def choose(
     stacks: Iterable[StackView], selected: Iterable[Service], names: Collection[str] = ()
 ) -> UpdateSelection:
-    """`names`: as the operator wrote them. `project/service` overrules an archive mark and an ignore rule."""
+    """`names` are as the operator typed them. `project/service` overrules an archive mark and an ignore rule."""
     selected_ids = {service.id for service in selected}
     chosen, left_out, unanswered = [], [], []
     for stack in stacks:
-        for one in stack.services:
-            if one.service.id not in selected_ids:
+        for view in stack.services:
+            if view.service.id not in selected_ids:
                 continue
-            name, candidate = f"{stack.stack.name}/{one.service.name}", one.state.candidate
-            blockers = refusals(one.blockers, by_name=name in names, allow_arch_mismatch=False)
-            if one.state.check_error:
-                unanswered.append(f"{name} is left alone: {one.state.check_error.message}")
+            name, candidate = f"{stack.stack.name}/{view.service.name}", view.state.candidate
+            blockers = refusals(view.blockers, by_name=name in names, allow_arch_mismatch=False)
+            if view.state.check_error:
+                unanswered.append(f"{name} is left alone: {view.state.check_error.message}")
             elif candidate and blockers:
                 left_out.append(f"{name} is left alone: {blockers[0].text}")
             elif candidate:
-                chosen.append(Chosen(stack.stack.name, one.service, candidate))
+                chosen.append(Chosen(stack.stack.name, view.service, candidate))
     return UpdateSelection(tuple(chosen), tuple(left_out), tuple(unanswered))
 
 
 def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
-    """The smallest target that has all of them."""
-    stack_ids = {one.service.stack_id for one in chosen}
+    """The request names the smallest target that contains all chosen services."""
+    stack_ids = {choice.service.stack_id for choice in chosen}
     if len(chosen) == 1:
         target = JobTarget(Scope.SERVICE, chosen[0].service.stack_id, chosen[0].service.id)
     elif len(stack_ids) == 1:
@@ -71,7 +71,8 @@ def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
     return UpdateRequest(
         target=target,
         approved=tuple(
-            ApprovedTarget(one.service.id, one.candidate.tag, one.candidate.digest) for one in chosen
+            ApprovedTarget(choice.service.id, choice.candidate.tag, choice.candidate.digest)
+            for choice in chosen
         ),
         mode=UpdateMode.DRY_RUN if dry_run else UpdateMode.APPLY,
         allow_arch_mismatch=False,
@@ -83,14 +84,14 @@ def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ServiceResult:
-    """How the update of one service ended, as a line of text. `good` also when there was nothing to do."""
+    """How the update of one service ended. `good` is also True when there was nothing to do."""
 
     line: str
     good: bool
 
 
 def outcomes_of(summary: UpdateSummary, projects: Mapping[str, str]) -> list[ServiceResult]:
-    """From the summary of an update job; `projects` by the id of their stack."""
+    """Reads the summary of an update job. `projects` maps the id of a stack to the name of its project."""
     return [
         _result(
             projects.get(stack.stack_id, stack.stack_id), service, dry_run=summary.mode is UpdateMode.DRY_RUN
@@ -124,7 +125,7 @@ def _reason(service: ServiceUpdateResult) -> list[str]:
 
 
 def exit_code(results: Collection[ServiceResult], *, complete: bool) -> int:
-    """0: all is as it should be, 1: something was rolled back or failed, 2: not all could be asked about."""
+    """0: all services are up to date. 1: one was rolled back or failed. 2: a registry gave no answer."""
     if not complete:
         return 2
-    return 0 if all(one.good for one in results) else 1
+    return 0 if all(result.good for result in results) else 1

@@ -1,6 +1,7 @@
-"""Standard output and error when nobody reads them any more, as after `dockrev check | head -1`.
+"""Handles a closed pipe on standard output or error, as after `dockrev check | head -1`.
 
-What only looks ends then, as other programs do; what changes something goes on unheard.
+A command that only reads ends when its reader is gone, as other programs do. A command that changes something
+continues, and its output is discarded.
 """
 
 import io
@@ -14,21 +15,21 @@ if TYPE_CHECKING:
 
 
 def outlive_readers() -> None:
-    """For the whole process, before anything is printed."""
-    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+    """Discards output that nobody reads. Call this before the process prints anything."""
+    sys.stdout, sys.stderr = _wrapped(sys.stdout), _wrapped(sys.stderr)
 
 
 def end_with_readers() -> None:
-    """From now on the process ends with 141, the code that a shell has for SIGPIPE."""
-    _Outliving.ends = True
+    """From now on a closed pipe ends the process with 141, the exit code of a shell for SIGPIPE."""
+    _PipeSafeFile.ends = True
 
 
-def _outliving(stream: TextIO) -> TextIO:
-    """Python itself has None for a stream that is closed at the start."""
+def _wrapped(stream: TextIO) -> TextIO:
+    """Python uses None for a stream that was closed when the process started."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     return io.TextIOWrapper(
-        io.BufferedWriter(_Outliving(stream.fileno(), "w", closefd=False)),
+        io.BufferedWriter(_PipeSafeFile(stream.fileno(), "w", closefd=False)),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
@@ -36,7 +37,7 @@ def _outliving(stream: TextIO) -> TextIO:
     )
 
 
-class _Outliving(io.FileIO):
+class _PipeSafeFile(io.FileIO):
     ends: ClassVar[bool] = False
 
     def write(self, data: "ReadableBuffer", /) -> int:
@@ -49,7 +50,7 @@ class _Outliving(io.FileIO):
         return super().write(data)
 
     def _discard(self) -> None:
-        """Whatever is still to come, the buffered rest at the end of the process included."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.fileno())
-        os.close(nowhere)
+        """Sends all further output to /dev/null, also what the buffer still holds when the process ends."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fileno())
+        os.close(null)

@@ -1,6 +1,6 @@
-"""What other programs chose (names, labels, paths) must not command the terminal."""
+"""Makes texts of other programs (names, labels, paths) safe for a terminal."""
 
 
 def printable(text: str) -> str:
-    """Control and invisible characters as escapes: `\\x1b` instead of what would change the colour."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    """Writes control and invisible characters as escapes: `\\x1b` does not change the colour of the terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,4 +1,4 @@
-"""The lines of a check, as people and scripts read them. No I/O."""
+"""The rows of a check, for people and for scripts. No I/O."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from dockrev.wording import counted
 class RowStatus(StrEnum):
     UPDATE = "update"
     ELSEWHERE = "elsewhere"
-    """Its tag moved, but not for this host's platform."""
+    """The tag names a new image, but not for this host's platform."""
     IGNORED = "ignored"
-    """Its tag moved, and an ignore rule silences that."""
+    """The tag names a new image, and an ignore rule silences it."""
     CURRENT = "current"
     UNCHECKED = "unchecked"
     UNKNOWN = "unknown"
@@ -28,7 +28,7 @@ class RowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`running` and `available` are digests; `available` only when an update waits."""
+    """`available` is None unless the tag names an image that differs from the running one."""
 
     stack: str
     service: str
@@ -61,62 +61,61 @@ class Row:
 
 
 def rows_of(stack_views: Iterable[StackView], selected: Iterable[Service]) -> list[Row]:
-    """The selected services by stack and name; those that left their project are not shown."""
-    wanted = {service.id for service in selected}
-    rows = (
-        _row(stack, one)
+    """The rows are sorted by stack and service. Services that were removed from their project have no row."""
+    selected_ids = {service.id for service in selected}
+    return [
+        _row(stack, view)
         for stack in sorted(stack_views, key=lambda stack: stack.stack.name)
-        for one in stack.services
-        if one.service.id in wanted and not one.service.removed
-    )
-    return list(rows)
+        for view in stack.services
+        if view.service.id in selected_ids and not view.service.removed
+    ]
 
 
-def _row(stack: StackView, one: ServiceView) -> Row:
-    state = one.state
+def _row(stack: StackView, view: ServiceView) -> Row:
+    state = view.state
     candidate = state.candidate
     return Row(
         stack=stack.stack.name,
-        service=one.service.name,
-        image=one.service.image_ref or "(built here)",
+        service=view.service.name,
+        image=view.service.image_ref or "(built here)",
         tag=state.tag,
-        running=state.digest if one.service.runtime.digests else None,
-        running_version=_running_version(one),
+        running=state.digest if view.service.runtime.digests else None,
+        running_version=_running_version(view),
         available=candidate.digest if candidate else None,
-        available_version=one.version.candidate[0] if candidate and one.version.candidate else None,
+        available_version=view.version.candidate[0] if candidate and view.version.candidate else None,
         platforms=tuple(str(platform) for platform in candidate.platforms) if candidate else (),
         host_platform=str(stack.platform),
-        status=_status(one),
-        note=_note(one),
+        status=_status(view),
+        note=_note(view),
     )
 
 
-def _running_version(one: ServiceView) -> str | None:
-    """With a question mark when only the image itself says so."""
-    if not one.service.runtime.digests:
+def _running_version(view: ServiceView) -> str | None:
+    """Ends with a question mark when the version comes from a label of the image and no tag proves it."""
+    if not view.service.runtime.digests:
         return None
-    if one.version.resolved_tag:
-        return one.version.resolved_tag
-    label, tag = one.version.label, one.state.tag
+    if view.version.resolved_tag:
+        return view.version.resolved_tag
+    label, tag = view.version.label, view.state.tag
     return f"{label}?" if label and label != tag and not is_strict_semver(tag) else None
 
 
-def _status(one: ServiceView) -> RowStatus:
-    state = one.state
+def _status(view: ServiceView) -> RowStatus:
+    state = view.state
     if state.check_error:
         return RowStatus.DEFERRED if state.check_error.deferred else RowStatus.FAILED
     if state.unchecked:
         return RowStatus.UNCHECKED
     if state.candidate:
-        if one.ignored_by:
+        if view.ignored_by:
             return RowStatus.IGNORED
         mismatch = state.candidate.arch_match is ArchMatch.MISMATCH
         return RowStatus.ELSEWHERE if mismatch else RowStatus.UPDATE
-    return RowStatus.CURRENT if one.service.runtime.digests else RowStatus.UNKNOWN
+    return RowStatus.CURRENT if view.service.runtime.digests else RowStatus.UNKNOWN
 
 
-def _note(one: ServiceView) -> str:
-    state, runtime = one.state, one.service.runtime
+def _note(view: ServiceView) -> str:
+    state, runtime = view.state, view.service.runtime
     notes = []
     if state.check_error:
         notes.append(state.check_error.message)
@@ -124,13 +123,13 @@ def _note(one: ServiceView) -> str:
         notes.append(state.unchecked.value)
     if state.candidate and state.candidate.arch_match is ArchMatch.MISMATCH:
         notes.append("not offered for this host's platform")
-    if one.ignored_by:
-        rule = one.ignored_by.rule
+    if view.ignored_by:
+        rule = view.ignored_by.rule
         notes.append(f'ignored by the rule {rule.kind} "{rule.value}"')
     if runtime.total and not runtime.running:
         notes.append("stopped")
     elif runtime.total and not runtime.digests and not state.unchecked:
-        notes.append("what runs did not come from this registry")
+        notes.append("the running image did not come from this registry")
     if len(runtime.images) > 1:
         notes.append("containers run different images")
     return "; ".join(notes)
@@ -138,7 +137,7 @@ def _note(one: ServiceView) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about a project that the operator should see. `fatal`: nothing of it could be checked."""
+    """Something about a project that the operator should see. `fatal`: the project could not be checked."""
 
     project: str
     text: str
@@ -155,24 +154,24 @@ class Selection:
 
 
 def select(stacks: Sequence[Stack], projects: Collection[str], names: Sequence[str]) -> Selection:
-    """Services by project, by `project/service` or by service name; all of them without names.
+    """Selects services by project, by `project/service` or by service name. Without names, selects all.
 
-    `projects`: those that are here, also the ones whose files cannot be read and that so have no stack.
-    Raises InvalidArgument for a name that fits nothing.
+    `projects` are the projects on this host. Some have no stack, because their files cannot be read.
+    Raises InvalidArgument for a name that no project and no service has.
     """
-    every = [(stack, service) for stack in stacks for service in stack.services if not service.removed]
+    present = [(stack, service) for stack in stacks for service in stack.services if not service.removed]
     if not names:
-        return Selection([service for _, service in every], frozenset(projects))
-    chosen: dict[str, Service] = {}
-    touched: set[str] = set()
+        return Selection([service for _, service in present], frozenset(projects))
+    selected: dict[str, Service] = {}
+    selected_projects: set[str] = set()
     for name in names:
-        found = [(stack, service) for stack, service in every if name in _names(stack, service)]
-        if not found and name not in projects:
-            known = ", ".join(sorted(projects)) or "none"
-            raise InvalidArgument(f"no project or service is called {name!r} (projects found: {known})")
-        chosen |= {service.id: service for _, service in found}
-        touched |= {stack.name for stack, _ in found} | ({name} & set(projects))
-    return Selection(list(chosen.values()), frozenset(touched))
+        matches = [(stack, service) for stack, service in present if name in _names(stack, service)]
+        if not matches and name not in projects:
+            listed = ", ".join(sorted(projects)) or "none"
+            raise InvalidArgument(f"no project or service is called {name!r} (projects found: {listed})")
+        selected |= {service.id: service for _, service in matches}
+        selected_projects |= {stack.name for stack, _ in matches} | ({name} & set(projects))
+    return Selection(list(selected.values()), frozenset(selected_projects))
 
 
 def _names(stack: Stack, service: Service) -> tuple[str, str, str]:
@@ -180,9 +179,9 @@ def _names(stack: Stack, service: Service) -> tuple[str, str, str]:
 
 
 def exit_code(rows: Iterable[Row], problems: Iterable[Problem] = ()) -> int:
-    """0: nothing waits, 1: updates wait, 2: some answer is missing, so the list may be incomplete."""
+    """0: no update waits. 1: updates wait. 2: an answer is missing, so the list may be incomplete."""
     statuses = {row.status for row in rows}
-    if statuses & {RowStatus.FAILED, RowStatus.DEFERRED} or any(one.fatal for one in problems):
+    if statuses & {RowStatus.FAILED, RowStatus.DEFERRED} or any(problem.fatal for problem in problems):
         return 2
     return 1 if RowStatus.UPDATE in statuses else 0
 
@@ -199,7 +198,7 @@ def summary_of(rows: Sequence[Row], problems: Sequence[Problem] = ()) -> str:
     ):
         if counts[status]:
             parts.append(f"{counts[status]} {words}")
-    unreadable = sum(one.fatal for one in problems)
+    unreadable = sum(problem.fatal for problem in problems)
     if unreadable:
         parts.append(f"{counted(unreadable, 'project')} could not be read")
     return ", ".join(parts)

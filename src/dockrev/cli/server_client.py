@@ -1,4 +1,4 @@
-"""A running server, asked through its own API on this machine."""
+"""Calls the API of a server that runs on this machine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -13,7 +13,7 @@ from dockrev.config.shared import AuthConfig
 from dockrev.errors import Conflict, Json, Unavailable, UpstreamError
 
 _TIMEOUT_SECONDS = 60.0
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- what the server listens on, not this command
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- the server listens there, not this command
 
 
 class ServerClient:
@@ -24,7 +24,7 @@ class ServerClient:
     @classmethod
     @asynccontextmanager
     async def open(cls, config: Config) -> AsyncIterator[Self]:
-        """The command has the server's configuration, so it may use the identity that the server lets in."""
+        """The command shares the server's configuration, so it sends the identity that the server allows."""
         host = _LOOPBACK.get(config.http.host, config.http.host)
         address = f"http://{f'[{host}]' if ':' in host else host}:{config.http.port}"
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
@@ -60,7 +60,7 @@ class ServerClient:
 
 
 async def until_ended(client: ServerClient, job_id: str, seconds: float = 0.5) -> AsyncIterator[Any]:
-    """The job's document again and again; the last one has ended."""
+    """Yields the job's document again and again. The last one is that of the ended job."""
     while True:
         job = (await client.get(f"/api/jobs/{job_id}"))["job"]
         yield job

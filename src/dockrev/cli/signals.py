@@ -1,6 +1,6 @@
-"""SIGINT and SIGTERM while nothing is open yet that would have to be closed.
+"""Handles SIGINT and SIGTERM while the process starts and has nothing open that it would have to close.
 
-Python's own answers would be a traceback and, as process 1 of a container, none at all.
+Python itself would print a traceback for SIGINT, and as process 1 of a container it would ignore SIGTERM.
 """
 
 import os
@@ -14,7 +14,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """With the code that a shell has for the signal."""
+    """SIGINT and SIGTERM end the process with the exit code that a shell uses for the signal."""
     before = {number: signal.signal(number, _end) for number in _STOPPING}
     try:
         yield
@@ -24,7 +24,7 @@ def ending_at_once() -> Iterator[None]:
 
 
 def stop_is_success() -> None:
-    """For a server, which is there to be stopped; until it has handlers of its own."""
+    """A server that is stopped before it has its own signal handlers ends with 0."""
     for number in _STOPPING:
         signal.signal(number, _stop)
 

@@ -1,4 +1,4 @@
-"""Rows as a table on a terminal."""
+"""Prints the rows of a check as a table."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ _COLOURS = {
 }
 
 _NOTHING_AVAILABLE = {RowStatus.CURRENT: "up to date", RowStatus.UNCHECKED: "-"}
-_REASONED = frozenset({RowStatus.FAILED, RowStatus.DEFERRED})
+_WITH_REASON = frozenset({RowStatus.FAILED, RowStatus.DEFERRED})
 _WIDE = 120
 _NARROW_IMAGE = 20
 
@@ -34,13 +34,13 @@ def print_findings(findings: Findings, console: Console) -> None:
 
 
 def print_rows(rows: Sequence[Row], console: Console) -> None:
-    """On a narrow terminal long reasons stand below the table, where they can be read."""
+    """On a narrow terminal the long reasons are printed below the table, where they can be read."""
     narrow = console.width < _WIDE
     if rows:
         console.print(table_of(rows, narrow=narrow))
         console.print()
     for row in rows if narrow else ():
-        if row.status in _REASONED:
+        if row.status in _WITH_REASON:
             line = f"{row.stack}/{row.service}: {row.note}"
             console.print(escape(printable(line)), style=_COLOURS[row.status], highlight=False)
 
@@ -65,13 +65,13 @@ def table_of(rows: Sequence[Row], *, narrow: bool) -> Table:
 def _cells(row: Row, *, narrow: bool) -> list[str]:
     image = row.image[-_NARROW_IMAGE:] if narrow else row.image
     platform = [] if narrow else [_platforms(row)]
-    note = "see below" if narrow and row.status in _REASONED else row.note
+    note = "see below" if narrow and row.status in _WITH_REASON else row.note
     versions = [_version(row.tag, row.running_version, row.running), _available(row)]
     return [row.stack, row.service, image, *versions, *platform, note]
 
 
 def _platforms(row: Row) -> str:
-    """The one that runs here, and how many more there are."""
+    """This host's platform, and the number of other platforms."""
     if row.host_platform not in row.platforms:
         return ", ".join(row.platforms)
     more = len(row.platforms) - 1
@@ -79,7 +79,7 @@ def _platforms(row: Row) -> str:
 
 
 def _version(tag: str, version: str | None, digest: Digest | None) -> str:
-    """The version behind the tag, or the digest where it is not known."""
+    """The tag with its version, or with the digest when the version is not known."""
     if digest is None:
         return "?"
     return f"{tag} ({version})" if version else f"{tag} {digest.short}"
