@@ -1,4 +1,4 @@
-"""`dockrev ARGUMENTS` as a script calls it."""
+"""Runs `dockrev ARGUMENTS` as a script does."""
 
 import asyncio
 import json
@@ -12,11 +12,11 @@ from typing import IO, Any
 from tests.e2e.server_process import environment
 from tests.processes import fork_server
 
-_PATIENCE_SECONDS = 60
+_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     code: int
     out: str
     err: str
@@ -27,13 +27,13 @@ class Said:
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Of `check --json`, by `project/service`."""
+        """The rows of `check --json` by `project/service`."""
         return {f"{row['stack']}/{row['service']}": row for row in self.document["services"]}
 
 
 @dataclass(frozen=True, slots=True)
 class Cli:
-    """Nothing of it may stay in `scratch`, which is its TMPDIR."""
+    """Runs commands in `directory`. `scratch` is their TMPDIR, which they must leave empty."""
 
     directory: Path
     docker_host: str
@@ -56,16 +56,16 @@ class Cli:
             stderr=asyncio.subprocess.PIPE,
         )
 
-    async def run(self, *arguments: str, **settings: str) -> Said:
+    async def run(self, *arguments: str, **settings: str) -> CommandResult:
         with TemporaryFile() as out, TemporaryFile() as err:
             process = fork_server.start(
                 self._env(settings), self.directory, *arguments, stdout=out.fileno(), stderr=err.fileno()
             )
             try:
-                code = await asyncio.to_thread(process.wait, _PATIENCE_SECONDS)
+                code = await asyncio.to_thread(process.wait, _TIMEOUT_SECONDS)
             finally:
                 process.kill()
-            return Said(code, _text(out), _text(err))
+            return CommandResult(code, _text(out), _text(err))
 
     def _env(self, settings: Mapping[str, str]) -> dict[str, str]:
         self.scratch.mkdir(exist_ok=True)
@@ -81,8 +81,8 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-async def outcome(process: asyncio.subprocess.Process) -> Said:
-    async with asyncio.timeout(_PATIENCE_SECONDS):
+async def outcome(process: asyncio.subprocess.Process) -> CommandResult:
+    async with asyncio.timeout(_TIMEOUT_SECONDS):
         out, err = await process.communicate()
     assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
+    return CommandResult(process.returncode, out.decode(), err.decode())

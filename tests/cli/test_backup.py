@@ -1,4 +1,4 @@
-"""`dockrev backup` on a real engine, beside no server at all."""
+"""`dockrev backup` on a real engine, without a server."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ def page(engine: RealEngine, blog: Project, name: str) -> Path:
 
 @asynccontextmanager
 async def database_of(cli: Cli) -> AsyncIterator[Database]:
-    """The one that a server started in the same directory would use."""
+    """Opens the database that a server would use if it started in the same directory."""
     async with Database.open(cli.directory / "data" / "dockrev.sqlite3") as database:
         yield database
 
@@ -78,21 +78,21 @@ async def backed_up(cli: Cli, blog: Project, engine: RealEngine) -> str:
     return result.backup_id
 
 
-async def test_the_list_shows_what_there_is(cli: Cli, backup_id: str, blog: Project) -> None:
+async def test_the_list_shows_every_backup(cli: Cli, backup_id: str, blog: Project) -> None:
     as_table, as_json = await cli.run("backup", "list"), await cli.run("backup", "list", "--json")
 
     assert (as_table.code, as_json.code) == (0, 0)
     row = next(line for line in as_table.out.splitlines() if backup_id in line)
     assert all(text in row for text in (blog.name, "success", volume(blog, "data").source))
-    (one,) = as_json.document
-    assert (one["id"], one["project"], one["status"]) == (backup_id, blog.name, "success")
-    assert {"kind": "docker-volume", "name": volume(blog, "cache").source} in one["targets"]
+    (backup,) = as_json.document
+    assert (backup["id"], backup["project"], backup["status"]) == (backup_id, blog.name, "success")
+    assert {"kind": "docker-volume", "name": volume(blog, "cache").source} in backup["targets"]
 
 
-async def test_without_a_database_nothing_is_made_up(tmp_path: Path) -> None:
-    said = await Cli(tmp_path, "unix:///nowhere/docker.sock").run("backup", "list")
-    assert said.code == 2
-    assert "there is no database" in said.err
+async def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> None:
+    result = await Cli(tmp_path, "unix:///nowhere/docker.sock").run("backup", "list")
+    assert result.code == 2
+    assert "there is no database" in result.err
     assert not (tmp_path / "data").exists()
 
 
@@ -110,49 +110,51 @@ async def test_verify_tells_a_sound_backup_from_a_damaged_one(
     assert f"the archive {archive} " in damaged.err
 
 
-async def test_verify_live_tells_what_has_changed(
+async def test_verify_live_lists_what_has_changed_since_the_backup(
     cli: Cli, backup_id: str, blog: Project, engine: RealEngine
 ) -> None:
     page(engine, blog, "data").write_text("newer")
-    said = await cli.run("backup", "verify", backup_id, "--live")
-    assert said.code == 0
-    assert "now: /page differs in size" in said.out
+    result = await cli.run("backup", "verify", backup_id, "--live")
+    assert result.code == 0
+    assert "now: /page differs in size" in result.out
 
 
-async def test_restore_asks_first_and_does_nothing_without_an_answer(
+async def test_restore_asks_first_and_changes_nothing_without_an_answer(
     cli: Cli, backup_id: str, blog: Project, engine: RealEngine
 ) -> None:
     page(engine, blog, "data").write_text("new")
     (running,) = blog.containers("web")
 
-    said = await cli.run("backup", "restore", backup_id)
+    result = await cli.run("backup", "restore", backup_id)
 
-    assert said.code == 1
-    assert f"volume {volume(blog, 'data').source}" in said.out
-    assert running.name in said.out
+    assert result.code == 1
+    assert f"volume {volume(blog, 'data').source}" in result.out
+    assert running.name in result.out
     assert page(engine, blog, "data").read_text() == "new"
-    assert [one.container_id for one in blog.containers("web")] == [running.container_id]
+    assert [container.container_id for container in blog.containers("web")] == [running.container_id]
 
 
-async def test_restore_brings_everything_back_and_starts_what_it_stopped(
+async def test_restore_restores_all_data_and_starts_the_containers_that_it_stopped(
     cli: Cli, backup_id: str, blog: Project, engine: RealEngine
 ) -> None:
     for name in ("data", "cache"):
         page(engine, blog, name).write_text("new")
-    said = await cli.run("backup", "restore", backup_id, "--yes")
+    result = await cli.run("backup", "restore", backup_id, "--yes")
 
-    assert (said.code, said.err) == (0, "")
-    assert said.out.count("restored and read again") == 2
+    assert (result.code, result.err) == (0, "")
+    assert result.out.count("restored and read again") == 2
     assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "old"]
     assert [one.state for one in blog.containers("web")] == ["running"]
 
 
-async def test_one_target_can_be_chosen(cli: Cli, backup_id: str, blog: Project, engine: RealEngine) -> None:
+async def test_restore_can_be_limited_to_one_target(
+    cli: Cli, backup_id: str, blog: Project, engine: RealEngine
+) -> None:
     for name in ("data", "cache"):
         page(engine, blog, name).write_text("new")
     chosen = volume(blog, "data").source
-    said = await cli.run("backup", "restore", backup_id, "--target", chosen, "--yes")
-    assert said.code == 0
+    result = await cli.run("backup", "restore", backup_id, "--target", chosen, "--yes")
+    assert result.code == 0
     assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "new"]
 
     unknown = await cli.run("backup", "restore", backup_id, "--target", "other", "--yes")
@@ -160,16 +162,16 @@ async def test_one_target_can_be_chosen(cli: Cli, backup_id: str, blog: Project,
     assert "the backup does not hold other; it holds: " in unknown.err
 
 
-async def test_a_backup_that_nobody_knows_is_refused(cli: Cli, backup_id: str) -> None:
+async def test_an_unknown_backup_is_an_error(cli: Cli, backup_id: str) -> None:
     for command in ("verify", "restore"):
-        said = await cli.run("backup", command, f"{backup_id}x")
-        assert (said.code, said.err) == (2, f"dockrev: there is no backup {backup_id}x\n")
+        result = await cli.run("backup", command, f"{backup_id}x")
+        assert (result.code, result.err) == (2, f"dockrev: there is no backup {backup_id}x\n")
 
 
-async def test_a_restore_that_was_killed_is_finished_first(
+async def test_the_next_restore_first_finishes_one_that_was_killed(
     cli: Cli, blog: Project, engine: RealEngine
 ) -> None:
-    """The kill hits while the container stops: after it nothing is running, and nothing is restored."""
+    """The kill hits while the container stops. After it no container runs, and no data is restored yet."""
     slow_to_stop = {**SERVICE, "stop_signal": "SIGWINCH", "stop_grace_period": "2s"}
     blog.configure({"web": slow_to_stop}, volumes={"data": {}, "cache": {}})
     blog.up()
@@ -182,44 +184,46 @@ async def test_a_restore_that_was_killed_is_finished_first(
     process.kill()
     await process.wait()
 
-    said = await cli.run("backup", "restore", backup_id)
+    result = await cli.run("backup", "restore", backup_id)
 
-    assert said.code == 1  # nobody confirms a second restore
-    assert "Finishing the restore job_" in said.err
+    assert result.code == 1  # nobody confirms a second restore
+    assert "Finishing the restore job_" in result.err
     assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "old"]
     assert [one.state for one in blog.containers("web")] == ["running"]
     async with database_of(cli) as database:
         assert await BackupStore(database, SystemClock()).held_containers() == []
         (job,) = await JobStore(database, LogFeed(), SystemClock()).page(JobFilter(), 10, None)
-        await Reservations(database).require_free([one.id for one in await services(database)])
+        await Reservations(database).require_free([service.id for service in await services(database)])
     assert (job.type, job.status) == ("restore", JobStatus.SUCCESS)
 
 
-async def test_an_unfinished_job_of_another_kind_ends_first(
+async def test_a_restore_first_finishes_an_interrupted_job_of_another_kind(
     cli: Cli, backup_id: str, blog: Project, engine: RealEngine
 ) -> None:
-    """What an update that a crash interrupted has reserved is free again when its job has ended."""
+    """The interrupted update has reserved a service. The reservation ends with its job."""
     async with database_of(cli) as database:
         web = (await services(database))[0]
         job = NewJob("job_1", "update", JobTarget(Scope.ALL), "ivan", Reason.UI)
         await JobStore(database, LogFeed(), SystemClock()).start(
-            job, None, in_transaction=lambda one: Reservations(database).reserve(one, "job_1", [web.id])
+            job,
+            None,
+            in_transaction=lambda connection: Reservations(database).reserve(connection, "job_1", [web.id]),
         )
     page(engine, blog, "data").write_text("new")
 
-    said = await cli.run("backup", "restore", backup_id, "--yes")
+    result = await cli.run("backup", "restore", backup_id, "--yes")
 
-    assert said.code == 0, said
-    assert "Finishing the update job_1, which was interrupted" in said.err
+    assert result.code == 0, result
+    assert "Finishing the update job_1, which was interrupted" in result.err
     assert page(engine, blog, "data").read_text() == "old"
 
 
-async def test_a_database_in_use_without_a_server_is_told(
+async def test_restore_fails_when_the_database_is_in_use_but_no_server_answers(
     cli: Cli, backup_id: str, blog: Project, engine: RealEngine
 ) -> None:
     page(engine, blog, "data").write_text("new")
     with only_server(cli.directory / "data" / "dockrev.sqlite3"):
-        said = await cli.run("backup", "restore", backup_id, "--yes", DOCKREV_HTTP_ADDR="127.0.0.1:1")
-    assert said.code == 2
-    assert "another Dockrev uses this database, but no server answers at http://127.0.0.1:1" in said.err
+        result = await cli.run("backup", "restore", backup_id, "--yes", DOCKREV_HTTP_ADDR="127.0.0.1:1")
+    assert result.code == 2
+    assert "another Dockrev uses this database, but no server answers at http://127.0.0.1:1" in result.err
     assert page(engine, blog, "data").read_text() == "new"

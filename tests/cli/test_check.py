@@ -1,4 +1,4 @@
-"""`dockrev check` without any server: what it prints, how it ends, what it leaves behind."""
+"""`dockrev check` without a server: its output, its exit code, and the files that it leaves."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ from tests.testbed.registry import Registry
 
 
 def up_to_date(host: FakeHost, registry: FakeRegistry, repository: str) -> None:
-    """What runs of it was pulled from what the tag names now."""
+    """The running image of `repository` is the image that its tag names now."""
     digest = registry.content(repository).tags["1"]
     name = f"{registry.host}/{repository}"
     host.engine.images[:] = [
@@ -41,23 +41,23 @@ async def test_updates_that_wait_are_shown_and_end_with_1(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
-    said = await cli.run("check")
+    result = await cli.run("check")
     available = fake_registry.content("web").tags["1"]
-    header, *lines = said.out.splitlines()
+    header, *lines = result.out.splitlines()
     assert header.split() == ["STACK", "SERVICE", "IMAGE", "RUNNING", "AVAILABLE", "PLATFORM", "NOTE"]
     assert [line.split()[:2] for line in lines[:3]] == [["blog", "db"], ["blog", "web"], ["shop", "web"]]
     assert "up to date" in lines[0]
     assert f"1 {available.short}" in lines[1]
     assert "linux/amd64 +1" in lines[1]
     assert lines[-1] == "3 services, 2 with an update waiting"
-    assert (said.code, said.err) == (1, "")
+    assert (result.code, result.err) == (1, "")
 
 
-async def test_json_is_for_scripts(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
+async def test_json_has_a_row_for_each_service(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
     deploy_two_projects(host, fake_registry)
-    said = await cli.run("check", "--json")
+    result = await cli.run("check", "--json")
     running = Digest.of(b"blog-web")
-    assert said.rows["blog/web"] == {
+    assert result.rows["blog/web"] == {
         "stack": "blog",
         "service": "web",
         "image": f"{fake_registry.host}/web:1",
@@ -71,18 +71,18 @@ async def test_json_is_for_scripts(cli: Cli, host: FakeHost, fake_registry: Fake
         "status": "update",
         "note": "",
     }
-    assert {name: row["status"] for name, row in said.rows.items()} == {
+    assert {name: row["status"] for name, row in result.rows.items()} == {
         "blog/db": "current",
         "blog/web": "update",
         "shop/web": "update",
     }
-    assert said.document["problems"] == []
-    assert said.document["summary"] == "3 services, 2 with an update waiting"
-    assert (said.code, said.err) == (1, "")
+    assert result.document["problems"] == []
+    assert result.document["summary"] == "3 services, 2 with an update waiting"
+    assert (result.code, result.err) == (1, "")
 
 
 def deploy_behind(host: FakeHost, registry: FakeRegistry, version: str | None = None) -> None:
-    """`latest` runs as 1.4.0 and has become 1.5.1; the image says `version` of itself."""
+    """`latest` was 1.4.0 when the image was pulled, and is 1.5.1 now. `version` is the image's label."""
     old, new = (registry.push("app", tag) for tag in ("1.4.0", "1.5.1"))
     registry.retag("app", "latest", new)
     host.deploy("blog", {"web": f"{registry.host}/app:latest"})
@@ -101,7 +101,7 @@ async def test_floating_tags_are_shown_with_their_versions(
     assert (row["tag"], row["runningVersion"], row["availableVersion"]) == ("latest", "1.4.0", "1.5.1")
 
 
-async def test_what_an_image_says_of_itself_gets_a_question_mark(
+async def test_a_version_that_only_a_label_states_gets_a_question_mark(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_behind(host, fake_registry, "1.3.9")
@@ -111,7 +111,7 @@ async def test_what_an_image_says_of_itself_gets_a_question_mark(
     assert (row["runningVersion"], row["availableVersion"]) == ("1.3.9?", None)
 
 
-async def test_what_an_image_says_of_itself_is_its_version_when_it_is_proved(
+async def test_the_version_of_a_label_has_no_question_mark_when_its_tag_proves_it(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_behind(host, fake_registry, "1.4.0")
@@ -134,81 +134,82 @@ async def test_names_choose_projects_and_services(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry, names: list[str], code: int, services: set[str]
 ) -> None:
     deploy_two_projects(host, fake_registry)
-    said = await cli.run("check", "--json", *names)
-    assert (said.code, set(said.rows)) == (code, services)
-    wanted = {row["image"].partition("/")[2].partition(":")[0] for row in said.rows.values()}
-    assert {request.split("/")[2] for request in fake_registry.requests if "/v2/" in request} - {""} == wanted
+    result = await cli.run("check", "--json", *names)
+    assert (result.code, set(result.rows)) == (code, services)
+    selected = {row["image"].partition("/")[2].partition(":")[0] for row in result.rows.values()}
+    asked = {request.split("/")[2] for request in fake_registry.requests if "/v2/" in request} - {""}
+    assert asked == selected
 
 
 @pytest.mark.parametrize("name", ["nobody", "blog/nobody", "nobody/web"])
-async def test_an_unknown_name_tells_the_known_ones(
+async def test_the_error_for_an_unknown_name_lists_the_projects(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry, name: str
 ) -> None:
     deploy_two_projects(host, fake_registry)
-    said = await cli.run("check", name)
+    result = await cli.run("check", name)
     expected = f"dockrev: no project or service is called '{name}' (projects found: blog, shop)\n"
-    assert (said.code, said.out, said.err) == (2, "", expected)
+    assert (result.code, result.out, result.err) == (2, "", expected)
     assert fake_registry.requests == []
 
 
-async def test_an_answer_that_is_missing_ends_with_2_beside_the_others(
+async def test_a_missing_answer_ends_with_2_and_the_other_rows_are_shown(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
     fake_registry.fail("till").status = 500
-    said = await cli.run("check", "--json")
-    assert said.code == 2
-    assert {name: row["status"] for name, row in said.rows.items()} == {
+    result = await cli.run("check", "--json")
+    assert result.code == 2
+    assert {name: row["status"] for name, row in result.rows.items()} == {
         "blog/db": "current",
         "blog/web": "update",
         "shop/web": "failed",
     }
-    assert "500" in said.rows["shop/web"]["note"]
-    assert said.document["summary"].endswith("1 could not be checked")
+    assert "500" in result.rows["shop/web"]["note"]
+    assert result.document["summary"].endswith("1 could not be checked")
 
 
-async def test_a_limited_registry_is_deferred_and_ends_with_2(
+async def test_a_rate_limited_check_is_deferred_and_ends_with_2(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
     fake_registry.fail("till").status = 429
     fake_registry.limits.retry_after = "3600"
-    said = await cli.run("check", "shop", "--json")
-    assert (said.code, said.rows["shop/web"]["status"]) == (2, "deferred")
+    result = await cli.run("check", "shop", "--json")
+    assert (result.code, result.rows["shop/web"]["status"]) == (2, "deferred")
 
 
-async def test_nothing_at_all_ends_with_0(cli: Cli) -> None:
-    said = await cli.run("check")
-    assert (said.code, said.out, said.err) == (0, "0 services, 0 with an update waiting\n", "")
+async def test_a_host_without_projects_ends_with_0(cli: Cli) -> None:
+    result = await cli.run("check")
+    assert (result.code, result.out, result.err) == (0, "0 services, 0 with an update waiting\n", "")
 
 
-async def test_a_project_that_cannot_be_read_is_a_problem_beside_the_others(
+async def test_a_project_that_cannot_be_read_is_a_problem_and_the_others_are_shown(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
     (host.directory / "shop" / "compose.yaml").unlink()
-    said = await cli.run("check", "--json")
-    assert set(said.rows) == {"blog/db", "blog/web"}
-    (problem,) = said.document["problems"]
+    result = await cli.run("check", "--json")
+    assert set(result.rows) == {"blog/db", "blog/web"}
+    (problem,) = result.document["problems"]
     assert problem.startswith("shop: ")
-    assert said.document["summary"].endswith("1 project could not be read")
-    assert said.code == 2
+    assert result.document["summary"].endswith("1 project could not be read")
+    assert result.code == 2
     shown = await cli.run("check")
     assert shown.err == f"{problem}\n"
 
 
-async def test_a_project_that_cannot_be_read_is_found_by_its_name_with_the_reason(
+async def test_an_unreadable_project_can_be_named_and_its_reason_is_printed(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
     (host.directory / "shop" / "compose.yaml").unlink()
-    said = await cli.run("check", "shop")
-    assert (said.code, said.err.startswith("shop: compose_file_unreadable")) == (2, True)
+    result = await cli.run("check", "shop")
+    assert (result.code, result.err.startswith("shop: compose_file_unreadable")) == (2, True)
     other = await cli.run("check", "blog/db")
     assert (other.code, other.err) == (0, "")
 
 
-async def test_it_leaves_nothing_behind_but_its_cache(
+async def test_a_check_leaves_no_file_but_its_cache(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
@@ -221,7 +222,7 @@ async def test_it_leaves_nothing_behind_but_its_cache(
     assert {str(path).partition("/dockrev")[0] for path in left} == {".cache"}
 
 
-async def test_what_a_check_learned_of_a_digest_is_not_asked_again(
+async def test_the_next_check_reads_the_manifests_from_the_cache(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
@@ -232,19 +233,17 @@ async def test_what_a_check_learned_of_a_digest_is_not_asked_again(
     assert fake_registry.counts["get_manifest"] == first
 
 
-async def test_a_cache_that_cannot_be_used_is_done_without(
-    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
-) -> None:
+async def test_a_check_works_without_its_cache(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
     deploy_two_projects(host, fake_registry)
     (cli.directory / ".cache").write_text("in the way")
-    said = await cli.run("check")
-    assert (said.code, said.err) == (1, "")
+    result = await cli.run("check")
+    assert (result.code, result.err) == (1, "")
 
 
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
-async def test_an_interruption_leaves_nothing_behind_either(
+async def test_an_interrupted_check_leaves_no_temporary_file(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry, sent: signal.Signals, code: int
 ) -> None:
     deploy_two_projects(host, fake_registry)
@@ -256,12 +255,12 @@ async def test_an_interruption_leaves_nothing_behind_either(
 
     await until(requests, bool)
     process.send_signal(sent)
-    said = await outcome(process)
-    assert (said.code, said.out, said.err) == (code, "", "")
+    result = await outcome(process)
+    assert (result.code, result.out, result.err) == (code, "", "")
     assert list(cli.scratch.iterdir()) == []
 
 
-async def test_a_closed_terminal_ends_nothing_that_was_told_to_outlive_it(
+async def test_a_check_under_nohup_survives_a_closed_terminal(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
@@ -280,25 +279,25 @@ async def test_a_closed_terminal_ends_nothing_that_was_told_to_outlive_it(
     assert (await outcome(process)).code == 1
 
 
-async def test_an_engine_that_is_not_there_is_told(tmp_path: Path) -> None:
-    said = await Cli(tmp_path, "unix:///nowhere/docker.sock").run("check")
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("dockrev: There is no Docker socket at /nowhere/docker.sock.")
-    assert len(said.err.splitlines()) == 1
+async def test_a_missing_engine_is_an_error_in_one_line(tmp_path: Path) -> None:
+    result = await Cli(tmp_path, "unix:///nowhere/docker.sock").run("check")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("dockrev: There is no Docker socket at /nowhere/docker.sock.")
+    assert len(result.err.splitlines()) == 1
 
 
-async def test_a_compose_that_is_not_there_still_shows_what_can_be_read(
+async def test_a_check_without_compose_still_shows_the_services_of_the_containers(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy_two_projects(host, fake_registry)
-    said = await cli.run("check", "--json", DOCKREV_COMPOSE_BIN="/nowhere/compose")
-    assert set(said.rows) == {"blog/db", "blog/web", "shop/web"}
-    assert all("/nowhere/compose" in problem for problem in said.document["problems"])
-    assert len(said.document["problems"]) == 2
+    result = await cli.run("check", "--json", DOCKREV_COMPOSE_BIN="/nowhere/compose")
+    assert set(result.rows) == {"blog/db", "blog/web", "shop/web"}
+    assert all("/nowhere/compose" in problem for problem in result.document["problems"])
+    assert len(result.document["problems"]) == 2
 
 
 @pytest.mark.parametrize("version", list(ComposeVersion))
-async def test_it_works_with_either_compose_on_a_real_engine(
+async def test_a_check_works_with_both_versions_of_compose_on_a_real_engine(
     bed: Bed, projects: Projects, registry: Registry, images: Images, tmp_path: Path, version: ComposeVersion
 ) -> None:
     name = registry.push(images.build("web", version="1"), "web:1").name
@@ -307,9 +306,9 @@ async def test_it_works_with_either_compose_on_a_real_engine(
     )
     await asyncio.to_thread(project.up)
     pushed = registry.push(images.build("web", version="2"), "web:1")
-    said = await Cli(tmp_path, bed.engine.host).run(
+    result = await Cli(tmp_path, bed.engine.host).run(
         "check", "--json", project.name, DOCKREV_COMPOSE_BIN=str(version.program)
     )
-    row = said.rows[f"{project.name}/web"]
-    assert (said.code, row["status"], row["available"]) == (1, "update", pushed.digest)
+    row = result.rows[f"{project.name}/web"]
+    assert (result.code, row["status"], row["available"]) == (1, "update", pushed.digest)
     assert row["image"] == name

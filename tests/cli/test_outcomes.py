@@ -1,4 +1,4 @@
-"""What `dockrev update` decides to do and how it tells what it did."""
+"""Which services `dockrev update` chooses, and how it describes the results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -47,20 +47,20 @@ def views(
 
 
 def services_in(stacks: list[StackView]) -> list[Service]:
-    return [one.service for found in stacks for one in found.services]
+    return [view.service for stack_view in stacks for view in stack_view.services]
 
 
-def test_only_what_was_named_and_has_an_update_is_chosen() -> None:
+def test_only_selected_services_with_an_update_are_chosen() -> None:
     stacks = views(stack(outdated("web"), outdated("other"), service(runtime=running(NEW), name="db")))
 
-    selection = choose(stacks, [one for one in services_in(stacks) if one.name != "other"])
+    selection = choose(stacks, [service for service in services_in(stacks) if service.name != "other"])
 
-    (one,) = selection.chosen
-    assert (one.name, one.candidate.digest) == ("blog/web", NEW)
+    (chosen,) = selection.chosen
+    assert (chosen.name, chosen.candidate.digest) == ("blog/web", NEW)
     assert (selection.left_out, selection.unanswered) == ((), ())
 
 
-def test_what_the_registry_did_not_answer_for_is_left_alone_although_an_update_was_seen_before() -> None:
+def test_a_service_without_an_answer_is_left_alone_although_an_earlier_check_found_an_update() -> None:
     stacks = views(stack(outdated()), state=TagState(WEB, "latest", NEW, NOON, ERROR))
 
     selection = choose(stacks, services_in(stacks))
@@ -84,22 +84,23 @@ RULE = IgnoreRule("ign_1", "svc_web", True, MatchKind.EXACT, "latest", None, NOO
 
 
 @pytest.mark.parametrize(
-    ("found", "rules", "why"),
+    ("blog", "rules", "why"),
     [
         (stack(outdated(), archived=True), (), "its stack is archived"),
         (stack(replace(outdated(), archived=True)), (), "it is archived"),
         (stack(outdated()), (RULE,), 'an ignore rule silences latest: exact "latest"'),
     ],
 )
-def test_what_is_archived_or_ignored_is_left_alone_unless_it_is_named(
-    found: Stack, rules: Sequence[IgnoreRule], why: str
+def test_an_archived_or_ignored_service_is_left_alone_unless_project_and_service_are_named(
+    blog: Stack, rules: Sequence[IgnoreRule], why: str
 ) -> None:
-    stacks = views(found, rules=rules)
+    stacks = views(blog, rules=rules)
     names: list[str]
     for names in ([], ["blog"], ["web"]):
         selection = choose(stacks, services_in(stacks), names)
         assert (selection.chosen, selection.left_out) == ((), (f"blog/web is left alone: {why}",))
-    assert [one.name for one in choose(stacks, services_in(stacks), ["blog/web"]).chosen] == ["blog/web"]
+    chosen = choose(stacks, services_in(stacks), ["blog/web"]).chosen
+    assert [service.name for service in chosen] == ["blog/web"]
 
 
 def test_an_image_for_other_platforms_is_left_alone() -> None:
@@ -126,16 +127,18 @@ def other_stack(*services: Service) -> Stack:
         ([stack(outdated()), other_stack(outdated("till", stack_id="stk_shop"))], JobTarget(Scope.ALL)),
     ],
 )
-def test_the_request_is_about_the_smallest_target_that_has_them_all(
+def test_the_request_names_the_smallest_target_that_contains_all_services(
     stacks: list[Stack], target: JobTarget
 ) -> None:
-    found = views(*stacks)
+    stack_views = views(*stacks)
 
-    request = request_for(choose(found, services_in(found)).chosen, dry_run=False)
+    request = request_for(choose(stack_views, services_in(stack_views)).chosen, dry_run=False)
 
     assert request.target == target
-    assert {wish.service_id for wish in request.approved} == {one.id for one in services_in(found)}
-    assert {(wish.tag, wish.digest) for wish in request.approved} == {("latest", NEW)}
+    assert {approved.service_id for approved in request.approved} == {
+        service.id for service in services_in(stack_views)
+    }
+    assert {(approved.tag, approved.digest) for approved in request.approved} == {("latest", NEW)}
     assert (request.mode, request.partial) == (UpdateMode.APPLY, True)
 
 
@@ -172,25 +175,25 @@ def test_each_outcome_is_one_line(outcome: Mapping[str, Json], line: str, good: 
     assert outcomes_of(summary(outcome), {"stk_blog": "blog"}) == [ServiceResult(line, good)]
 
 
-def test_a_dry_run_tells_what_it_would_do() -> None:
-    would = summary(
+def test_a_dry_run_states_how_much_it_would_download() -> None:
+    dry_run = summary(
         {"status": "not_attempted", "reason": "dry run", "bytesToDownload": 12_340_000}, "dry-run"
     )
 
-    (told,) = outcomes_of(would, {"stk_blog": "blog"})
+    (result,) = outcomes_of(dry_run, {"stk_blog": "blog"})
 
-    assert told == ServiceResult("blog/web: would be updated, at most 12.3 MB to download", good=True)
+    assert result == ServiceResult("blog/web: would be updated, at most 12.3 MB to download", good=True)
 
 
-def test_a_dry_run_that_found_an_obstacle_is_not_good() -> None:
-    found = summary({"status": "failed", "reason": "changed since", "step": "preflight"}, "dry-run")
+def test_a_dry_run_that_finds_a_blocker_is_not_good() -> None:
+    dry_run = summary({"status": "failed", "reason": "changed since", "step": "preflight"}, "dry-run")
 
-    assert outcomes_of(found, {}) == [
+    assert outcomes_of(dry_run, {}) == [
         ServiceResult("stk_blog/web: failed: changed since (step preflight)", good=False)
     ]
 
 
-def test_the_exit_code_is_that_of_the_worst() -> None:
+def test_the_worst_result_decides_the_exit_code() -> None:
     good, bad = ServiceResult("", good=True), ServiceResult("", good=False)
 
     assert exit_code([], complete=True) == 0

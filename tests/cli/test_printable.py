@@ -14,5 +14,5 @@ from dockrev.cli.printable import printable
         ("\udcff", "\\udcff"),
     ],
 )
-def test_control_characters_are_shown_and_not_obeyed(text: str, shown: str) -> None:
+def test_control_characters_become_visible_escapes(text: str, shown: str) -> None:
     assert printable(text) == shown

@@ -1,4 +1,4 @@
-"""The lines of a check, and the exit code that sums them up."""
+"""The rows of a check and its exit code."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -33,14 +33,14 @@ LIMITED = CheckError("registry_rate_limited", "later", NOON, NOON + timedelta(ho
 HERE, ELSEWHERE = index(NEW, amd64=NEW), index(NEW, arm64=NEW)
 
 
-def row_of(one: Service, known: RegistryFacts, *versions: DigestSnapshot) -> Row:
-    views = views_of([stack(one)], context(known, *versions))
-    (row,) = rows_of(views, [one])
+def row_of(checked: Service, facts: RegistryFacts, *versions: DigestSnapshot) -> Row:
+    views = views_of([stack(checked)], context(facts, *versions))
+    (row,) = rows_of(views, [checked])
     return row
 
 
 @pytest.mark.parametrize(
-    ("one", "known", "status", "note"),
+    ("checked", "facts", "status", "note"),
     [
         (service(runtime=running(OLD)), knowledge(tag(NEW), facts=[HERE]), RowStatus.UPDATE, ""),
         (service(runtime=running(NEW)), knowledge(tag(NEW)), RowStatus.CURRENT, ""),
@@ -56,7 +56,7 @@ def row_of(one: Service, known: RegistryFacts, *versions: DigestSnapshot) -> Row
             service(runtime=running(())),
             knowledge(tag(NEW)),
             RowStatus.UNKNOWN,
-            "what runs did not come from this registry",
+            "the running image did not come from this registry",
         ),
         (
             service(runtime=running(NEW, OLD, total=2)),
@@ -76,10 +76,10 @@ def row_of(one: Service, known: RegistryFacts, *versions: DigestSnapshot) -> Row
         ),
     ],
 )
-def test_a_row_says_how_a_service_stands_and_why(
-    one: Service, known: RegistryFacts, status: RowStatus, note: str
+def test_a_row_has_the_status_of_a_service_and_a_note_that_explains_it(
+    checked: Service, facts: RegistryFacts, status: RowStatus, note: str
 ) -> None:
-    row = row_of(one, known)
+    row = row_of(checked, facts)
     assert (row.status, row.note) == (status, note)
 
 
@@ -105,7 +105,7 @@ def test_a_row_has_the_documented_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag_name", "label", "known", "running_version", "available_version"),
+    ("tag_name", "label", "snapshots", "running_version", "available_version"),
     [
         ("latest", None, [], None, None),
         ("latest", None, [snapshot(OLD, "1.4.0", "latest"), snapshot(NEW, "1.5.1")], "1.4.0", "1.5.1"),
@@ -117,21 +117,21 @@ def test_a_row_has_the_documented_json() -> None:
         ("1.4.0", "9.9", [], None, None),
     ],
 )
-def test_a_row_has_the_version_behind_its_tag_as_far_as_it_is_known(
+def test_a_row_has_the_known_versions_of_its_tag(
     tag_name: str,
     label: str | None,
-    known: list[DigestSnapshot],
+    snapshots: list[DigestSnapshot],
     running_version: str | None,
     available_version: str | None,
 ) -> None:
-    one = service(f"web:{tag_name}", running(OLD, version=label))
-    row = row_of(one, knowledge(tag(NEW, name=tag_name), facts=[HERE]), *known)
+    checked = service(f"web:{tag_name}", running(OLD, version=label))
+    row = row_of(checked, knowledge(tag(NEW, name=tag_name), facts=[HERE]), *snapshots)
     assert (row.running_version, row.available_version) == (running_version, available_version)
 
 
-def test_a_label_is_no_version_of_something_that_is_not_known_to_run() -> None:
-    one = service(runtime=running((), version="1.4.0"))
-    assert row_of(one, knowledge(tag(NEW))).running_version is None
+def test_a_label_is_not_shown_as_version_when_the_running_digest_is_unknown() -> None:
+    checked = service(runtime=running((), version="1.4.0"))
+    assert row_of(checked, knowledge(tag(NEW))).running_version is None
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_the_table_shows_the_version_or_else_the_digest(
     assert [next(iter(table.columns[place].cells)) for place in (3, 4)] == cells
 
 
-def test_rows_come_by_stack_and_leave_out_what_was_not_selected_or_is_removed() -> None:
+def test_rows_are_sorted_by_stack_and_leave_out_unselected_and_removed_services() -> None:
     b, a = service(name="b"), service(name="a")
     gone, other = service(name="gone", removed=True), service(name="other")
     stacks = [replace(stack(b), name="shop"), replace(stack(a, gone, other), name="blog")]
@@ -165,7 +165,7 @@ PROJECTS = {"blog", "shop", "unreadable"}
 
 
 @pytest.mark.parametrize(
-    ("names", "found", "projects"),
+    ("names", "service_ids", "projects"),
     [
         ((), {"svc_web", "svc_db", "svc_shop"}, PROJECTS),
         (("blog",), {"svc_web", "svc_db"}, {"blog"}),
@@ -176,16 +176,16 @@ PROJECTS = {"blog", "shop", "unreadable"}
     ],
 )
 def test_services_are_chosen_by_project_by_name_or_by_both(
-    names: tuple[str, ...], found: set[str], projects: set[str]
+    names: tuple[str, ...], service_ids: set[str], projects: set[str]
 ) -> None:
     selected = select([BLOG, SHOP], PROJECTS, names)
-    chosen = [one.id for one in selected.services]
-    assert set(chosen) == found
-    assert len(chosen) == len(found)
+    selected_ids = [service.id for service in selected.services]
+    assert set(selected_ids) == service_ids
+    assert len(selected_ids) == len(service_ids)
     assert selected.projects == projects
 
 
-def test_a_name_that_fits_nothing_is_refused_with_what_there_is() -> None:
+def test_the_error_for_an_unknown_name_lists_the_projects() -> None:
     with pytest.raises(InvalidArgument, match=r"'wiki' \(projects found: blog, shop, unreadable\)"):
         select([SHOP, BLOG], PROJECTS, ["web", "wiki"])
 
@@ -207,7 +207,7 @@ def test_a_project_that_cannot_be_read_makes_the_answer_incomplete() -> None:
         ([RowStatus.DEFERRED], 2),
     ],
 )
-def test_the_exit_code_tells_nothing_from_updates_and_both_from_not_knowing(
+def test_the_exit_code_is_0_without_updates_1_with_updates_and_2_without_an_answer(
     statuses: list[RowStatus], code: int
 ) -> None:
     row = row_of(service(runtime=running(NEW)), knowledge(tag(NEW)))

@@ -1,4 +1,4 @@
-"""How `dockrev check` finds versions: within its time, on from where the last run stopped."""
+"""How `dockrev check` finds versions within its time limit, and continues where the last run stopped."""
 
 import sqlite3
 from contextlib import closing
@@ -12,11 +12,11 @@ from tests.fakes.registry import FakeRegistry
 
 
 def deploy(host: FakeHost, registry: FakeRegistry, versions: int) -> None:
-    """`latest` runs as the oldest of so many versions, 1.0.0, and has become the newest."""
-    made = [registry.push("app", f"1.{minor}.0") for minor in range(versions)]
-    registry.retag("app", "latest", made[-1])
+    """The service runs 1.0.0, the oldest of `versions` versions. `latest` names the newest."""
+    digests = [registry.push("app", f"1.{minor}.0") for minor in range(versions)]
+    registry.retag("app", "latest", digests[-1])
     host.deploy("blog", {"web": f"{registry.host}/app:latest"})
-    host.engine.images[-1].repo_digests = (f"{registry.host}/app@{made[0]}",)
+    host.engine.images[-1].repo_digests = (f"{registry.host}/app@{digests[0]}",)
 
 
 def cache_of(cli: Cli) -> Path:
@@ -24,14 +24,14 @@ def cache_of(cli: Cli) -> Path:
     return file
 
 
-def minutes_pass(cli: Cli, minutes: int) -> None:
-    then = timestamp(datetime.now(UTC) - timedelta(minutes=minutes))
+def age_snapshots(cli: Cli, minutes: int) -> None:
+    checked_at = timestamp(datetime.now(UTC) - timedelta(minutes=minutes))
     with closing(sqlite3.connect(cache_of(cli))) as cache, cache:
-        cache.execute("UPDATE digest_snapshots SET checked_at = ?", [then])
+        cache.execute("UPDATE digest_snapshots SET checked_at = ?", [checked_at])
 
 
-def asked(registry: FakeRegistry) -> list[str]:
-    """The versions that were asked about."""
+def requested_versions(registry: FakeRegistry) -> list[str]:
+    """The version tags that got a HEAD request."""
     tags = (line.rpartition("/")[2] for line in registry.requests if line.startswith("HEAD"))
     return [tag for tag in tags if tag != "latest"]
 
@@ -41,51 +41,53 @@ async def running_version(cli: Cli) -> str | None:
     return version
 
 
-async def test_a_version_beyond_the_budget_of_a_look_is_found_by_the_same_run(
+async def test_the_backfill_finds_a_version_that_the_budget_of_a_lookup_does_not_reach(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy(host, fake_registry, 60)
     assert await running_version(cli) == "1.0.0"
-    assert sorted(set(asked(fake_registry))) == sorted(asked(fake_registry)), "none of them twice"
+    assert sorted(set(requested_versions(fake_registry))) == sorted(requested_versions(fake_registry)), (
+        "none of them twice"
+    )
 
 
-async def test_what_was_found_once_is_not_asked_again(
+async def test_the_next_check_does_not_ask_for_a_version_that_is_known(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy(host, fake_registry, 60)
     await cli.run("check")
     for minutes in (0, 11):
-        minutes_pass(cli, minutes)
+        age_snapshots(cli, minutes)
         fake_registry.forget_counts()
         assert await running_version(cli) == "1.0.0"
-        assert (asked(fake_registry), fake_registry.counts["tags"]) == ([], 0)
+        assert (requested_versions(fake_registry), fake_registry.counts["tags"]) == ([], 0)
 
 
-async def test_a_search_that_ran_out_of_its_budget_goes_on_in_the_next_run(
+async def test_the_next_run_continues_a_search_that_used_up_its_budget(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy(host, fake_registry, 200)
     assert await running_version(cli) is None
-    first = asked(fake_registry)
-    assert 100 < len(first) <= 1 + 40 + 100, "the candidate, a look for what runs, and 25 steps"
+    first = requested_versions(fake_registry)
+    assert 100 < len(first) <= 1 + 40 + 100, "the candidate, a lookup for the running digest, and 25 steps"
     fake_registry.forget_counts()
     assert await running_version(cli) == "1.0.0"
-    assert not set(first) & set(asked(fake_registry))
+    assert not set(first) & set(requested_versions(fake_registry))
 
 
-async def test_a_digest_that_no_tag_names_is_given_up_when_every_tag_has_answered(
+async def test_the_search_ends_when_every_tag_was_asked_and_none_names_the_digest(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     deploy(host, fake_registry, 60)
     fake_registry.delete_tag("app", "1.0.0")
     assert await running_version(cli) is None
-    minutes_pass(cli, 11)
+    age_snapshots(cli, 11)
     fake_registry.forget_counts()
     assert await running_version(cli) is None
-    assert (asked(fake_registry), fake_registry.counts["tags"]) == ([], 0)
+    assert (requested_versions(fake_registry), fake_registry.counts["tags"]) == ([], 0)
 
 
-async def test_a_database_that_fails_while_versions_are_found_is_told_in_a_sentence(
+async def test_a_database_that_fails_during_the_search_is_an_error_in_one_line(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     await cli.run("check")
@@ -93,12 +95,14 @@ async def test_a_database_that_fails_while_versions_are_found_is_told_in_a_sente
     with closing(sqlite3.connect(cache_of(cli))) as cache, cache:
         cache.execute("ALTER TABLE inference_tasks RENAME TO elsewhere")
         cache.execute("CREATE VIEW inference_tasks AS SELECT * FROM elsewhere")
-    said = await cli.run("check")
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith(f"dockrev: database {cache_of(cli)}: ")
-    assert len(said.err.splitlines()) == 1
+    result = await cli.run("check")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"dockrev: database {cache_of(cli)}: ")
+    assert len(result.err.splitlines()) == 1
 
 
-async def test_one_service_is_one_service(cli: Cli, host: FakeHost, fake_registry: FakeRegistry) -> None:
+async def test_the_summary_uses_the_singular_for_one_service(
+    cli: Cli, host: FakeHost, fake_registry: FakeRegistry
+) -> None:
     deploy(host, fake_registry, 2)
     assert (await cli.run("check")).out.splitlines()[-1] == "1 service, 1 with an update waiting"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Cli, Said, outcome
+from tests.cli.command import Cli, CommandResult, outcome
 from tests.testbed.engine import Engine, RunningContainer
 from tests.testbed.images import Healthcheck, Image, Images
 from tests.testbed.projects import ComposeVersion, Project, Projects
@@ -35,7 +35,7 @@ class Updating:
     newest: Pushed
     started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
-    async def run(self, *arguments: str, version: ComposeVersion = ComposeVersion.V2) -> Said:
+    async def run(self, *arguments: str, version: ComposeVersion = ComposeVersion.V2) -> CommandResult:
         return await outcome(await self.start(*arguments, version=version))
 
     async def start(
@@ -101,10 +101,10 @@ async def prepare(
 async def test_a_dry_run_says_what_it_would_do_and_changes_nothing(prepare: Prepare) -> None:
     updating = await asyncio.to_thread(prepare)
 
-    said = await updating.run("--dry-run")
+    result = await updating.run("--dry-run")
 
-    assert said.code == 0, said
-    assert said.out.splitlines()[-1].startswith(f"{updating.project.name}/web: would be updated, at most ")
+    assert result.code == 0, result
+    assert result.out.splitlines()[-1].startswith(f"{updating.project.name}/web: would be updated, at most ")
     assert updating.untouched()
 
 
@@ -114,17 +114,17 @@ async def test_a_confirmed_update_installs_what_the_tag_names_and_compose_agrees
 ) -> None:
     updating = await asyncio.to_thread(prepare, version=version)
 
-    said = await updating.run("--yes", version=version)
+    result = await updating.run("--yes", version=version)
     (after,) = updating.project.containers("web")
     again = await updating.run("--yes", version=version)
     await asyncio.to_thread(updating.project.up)
 
-    assert said.code == 0, said
-    assert said.out.splitlines()[-1] == (
+    assert result.code == 0, result
+    assert result.out.splitlines()[-1] == (
         f"{updating.project.name}/web: updated: "
         f"image {updating.old.image_id.short} -> {updating.new.image_id.short}"
     )
-    assert "verify" in said.err, "without a terminal the log is told line by line"
+    assert "verify" in result.err, "without a terminal the log is told line by line"
     assert updating.runs == updating.new.image_id
     assert (again.code, again.out.splitlines()[-1]) == (0, "Nothing to update.")
     assert [one.container_id for one in updating.project.containers("web")] == [after.container_id]
@@ -135,10 +135,10 @@ async def test_an_image_that_does_not_become_healthy_is_rolled_back_and_ends_wit
 ) -> None:
     updating = await asyncio.to_thread(prepare, healthcheck=SICK)
 
-    said = await updating.run("--yes")
+    result = await updating.run("--yes")
 
-    assert said.code == 1, said
-    assert said.out.splitlines()[-1].startswith(f"{updating.project.name}/web: rolled back: ")
+    assert result.code == 1, result
+    assert result.out.splitlines()[-1].startswith(f"{updating.project.name}/web: rolled back: ")
     assert updating.runs == updating.old.image_id
 
 
@@ -176,10 +176,10 @@ async def test_it_asks_first_and_a_no_changes_nothing(prepare: Prepare, answer: 
     async with on_a_terminal(updating) as (process, operator):
         await until_asked(process)
         os.write(operator, answer)
-        said = await outcome(process)
+        result = await outcome(process)
 
-    assert said.code == 2
-    assert said.err.endswith("Nothing was changed.\n")
+    assert result.code == 2
+    assert result.err.endswith("Nothing was changed.\n")
     assert updating.untouched()
 
 
@@ -189,10 +189,10 @@ async def test_ctrl_c_is_a_no_too(prepare: Prepare) -> None:
     async with on_a_terminal(updating) as (process, _):
         await until_asked(process)
         process.send_signal(signal.SIGINT)
-        said = await outcome(process)
+        result = await outcome(process)
 
-    assert said.code == 2
-    assert said.err.endswith("Nothing was changed.\n")
+    assert result.code == 2
+    assert result.err.endswith("Nothing was changed.\n")
     assert updating.untouched()
 
 
@@ -202,9 +202,9 @@ async def test_a_yes_is_enough(prepare: Prepare) -> None:
     async with on_a_terminal(updating) as (process, operator):
         await until_asked(process)
         os.write(operator, b"y\n")
-        said = await outcome(process)
+        result = await outcome(process)
 
-    assert said.code == 0, said
+    assert result.code == 0, result
     assert updating.runs == updating.new.image_id
 
 
@@ -214,10 +214,10 @@ async def test_ctrl_c_in_the_middle_takes_the_update_back(prepare: Prepare) -> N
     await updating.begun()
 
     process.send_signal(signal.SIGINT)
-    said = await outcome(process)
+    result = await outcome(process)
 
-    assert said.code == 1, said
-    assert "Cancelled: what was begun is taken back." in said.err
+    assert result.code == 1, result
+    assert "Cancelled: the changes made so far are rolled back." in result.err
     assert updating.runs == updating.old.image_id
 
 
@@ -232,11 +232,11 @@ async def test_ctrl_c_twice_leaves_it_in_the_middle_and_the_next_one_finishes_it
 
     process.send_signal(signal.SIGINT)
     left = await outcome(process)
-    said = await updating.run()
+    result = await updating.run()
 
     assert left.code == 2, left
     assert "left in the middle; the next `dockrev update` or `dockrev serve` finishes it" in left.err
-    assert f"{updating.project.name}/web: rolled back: " in said.out.splitlines()[0]
+    assert f"{updating.project.name}/web: rolled back: " in result.out.splitlines()[0]
     assert updating.runs == updating.old.image_id
 
 
@@ -248,10 +248,10 @@ async def test_what_was_killed_in_the_middle_is_finished_by_the_next_one(prepare
     await outcome(process)
 
     refused = await updating.run("--dry-run")
-    said = await updating.run()
+    result = await updating.run()
 
     assert (refused.code, refused.out) == (2, "")
     assert "an update was interrupted" in refused.err
-    assert said.err.startswith("Finishing the update job_")
-    assert f"{updating.project.name}/web: rolled back: " in said.out.splitlines()[0]
+    assert result.err.startswith("Finishing the update job_")
+    assert f"{updating.project.name}/web: rolled back: " in result.out.splitlines()[0]
     assert updating.runs == updating.old.image_id

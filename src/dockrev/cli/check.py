@@ -100,7 +100,7 @@ async def look_for(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> 
 
 
 async def _find_versions(read: ReadSide, service_ids: Sequence[str]) -> None:
-    """Waits a short time for the versions of the chosen services. The table is correct without versions too."""
+    """Waits a short time for the versions of the chosen services. The table needs no versions."""
     inference, images = read.inference, await read.service_images.all()
     repositories = {image.ref.repository for image in images if image.service_id in service_ids}
     try:

@@ -41,7 +41,7 @@ class UpdateSelection:
 def choose(
     stacks: Iterable[StackView], selected: Iterable[Service], names: Collection[str] = ()
 ) -> UpdateSelection:
-    """`names` are as the operator typed them. `project/service` overrules an archive mark and an ignore rule."""
+    """`names` are as the operator typed them. `project/service` overrules an archive mark or ignore rule."""
     selected_ids = {service.id for service in selected}
     chosen, left_out, unanswered = [], [], []
     for stack in stacks:

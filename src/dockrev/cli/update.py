@@ -52,7 +52,7 @@ class UpdateOrder:
 
 
 async def update(config: Config, clock: Clock, order: UpdateOrder, out: Console, err: Console) -> int:
-    """Returns the exit code. Raises AppError when nothing could be tried, or when the job was left unfinished.
+    """Returns the exit code. Raises AppError when nothing could be tried, or when a job was left unfinished.
 
     The command first finishes updates and restores that a crash interrupted, whoever started them.
     """

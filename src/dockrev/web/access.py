@@ -10,14 +10,14 @@ from dockrev.web.identity import Principal
 
 class Access(Enum):
     IDENTITY = "identity"
-    """Only a caller that the forward-auth rules let in."""
+    """Only callers with an identity that the forward-auth configuration allows."""
     PUBLIC = "public"
-    """Everybody. The route still learns who the caller is, when the caller is let in."""
+    """Everybody. The route still learns the identity of an allowed caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:
-    """A program that sends a shared secret in `header`. `verify` raises an AppError to refuse it."""
+    """Only a program that sends a shared secret in `header`. `verify` raises an AppError to refuse it."""
 
     header: str
     verify: Callable[[str | None], Awaitable[Principal]]
@@ -25,7 +25,7 @@ class SharedSecret:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A program that signs the raw body and sends the signature in `header`.
+    """Only a program that signs the raw body and sends the signature in `header`.
 
     `verify` raises an AppError to refuse it.
     """

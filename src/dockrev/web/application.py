@@ -1,4 +1,4 @@
-"""The web application, put together from the routers of the features."""
+"""Builds the web application from the routers of the features."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager

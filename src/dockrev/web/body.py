@@ -1,4 +1,4 @@
-"""Request bodies: bounded, and JSON that every part behind can store and echo."""
+"""Reads request bodies: limited in length, and JSON that Dockrev can store and send back."""
 
 import re
 from typing import Any, Final
@@ -15,7 +15,7 @@ _NUL_ESCAPE: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 class BoundedRequest(Request):
     async def body(self) -> bytes:
-        """Raises InvalidArgument as soon as the body is known to be too long."""
+        """Raises InvalidArgument as soon as the Content-Length or the received bytes exceed the limit."""
         if not hasattr(self, "_body"):
             self._refuse_above(int(self.headers.get("content-length", "0")))
             chunks = bytearray()
@@ -42,10 +42,10 @@ def refuse_other_content(request: Request) -> None:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON as RFC 8259 defines it, limited to what can be stored and echoed.
+    """Parses JSON (RFC 8259) that Dockrev can store and send back.
 
-    orjson itself refuses NaN, lone surrogates, broken UTF-8 and deep nesting. NUL becomes U+FFFD, like every
-    character that cannot be decoded in a URL: PostgreSQL stores no NUL in a text, and no path may hold one.
+    orjson itself refuses NaN, lone surrogates, broken UTF-8 and deep nesting. NUL becomes U+FFFD, as does every
+    byte of a URL that cannot be decoded: PostgreSQL stores no NUL in a text, and no path can contain one.
     """
     try:
         return orjson.loads(_NUL_ESCAPE.sub(rb"\1\\ufffd", body))

@@ -1,4 +1,4 @@
-"""The JSON of every failure, as the OpenAPI document shows it."""
+"""The models of the error envelope, which is the JSON of every failure."""
 
 from functools import cache
 from typing import Any, Final
@@ -9,15 +9,15 @@ from dockrev.web.wire import Nullable, Wire
 
 MEANINGS: Final = {
     400: "The request is malformed or breaks a rule",
-    401: "The request carries no identity that is let in",
-    403: "The request comes from a foreign page",
-    404: "There is no such thing",
-    405: "The path does not take this method",
-    409: "Something else that is under way stands against it",
-    422: "Valid, but it cannot be carried out as things are",
-    500: "It went wrong, and the details say how",
-    502: "Something that Dockrev depends on failed",
-    503: "Not available at the moment",
+    401: "The request has no identity that is allowed",
+    403: "The request comes from a page of another site",
+    404: "The resource does not exist",
+    405: "The path does not support this method",
+    409: "The request conflicts with the current state, for example with a running job",
+    422: "The request is valid, but cannot be carried out in the current state",
+    500: "The server failed, and the details give the cause",
+    502: "A service that Dockrev depends on failed",
+    503: "The server is temporarily unavailable",
 }
 
 
@@ -29,7 +29,7 @@ class FieldFault(Wire):
 
 
 class ErrorDetails(Wire):
-    """Which of these are there depends on the code. Routes may declare details of their own."""
+    """The code decides which of these fields are present. A route may declare its own details."""
 
     errors: list[FieldFault] | None = None
     field: str | None = None
@@ -40,7 +40,7 @@ class ErrorDetails(Wire):
 
 
 class AuthDetails(Wire):
-    """Enough for an operator to mend the proxy's configuration; names are masked."""
+    """What an operator needs to correct the configuration of the proxy. Names are masked."""
 
     reason: str
     message: str
@@ -65,8 +65,8 @@ class ErrorEnvelope(Wire):
 
 @cache
 def envelope_of(details: Any) -> type[Wire]:
-    """The envelope with these details, a model or a union of models."""
-    name = getattr(details, "__name__", None) or "Or".join(one.__name__ for one in details.__args__)
+    """The envelope whose `details` are this model or union of models."""
+    name = getattr(details, "__name__", None) or "Or".join(model.__name__ for model in details.__args__)
     if details is ErrorDetails:
         return ErrorEnvelope
     body = create_model(f"{name}Body", __base__=ErrorBody, details=(details, ...))
@@ -74,5 +74,5 @@ def envelope_of(details: Any) -> type[Wire]:
 
 
 def responses(*statuses: int, details: Any = ErrorDetails) -> dict[int | str, dict[str, Any]]:
-    """The errors a route answers on its own; 400, 401 and 403 are declared for it where they can happen."""
+    """Declares the errors that a route itself answers with. The router declares 400, 401 and 403."""
     return {status: {"model": envelope_of(details), "description": MEANINGS[status]} for status in statuses}

@@ -1,4 +1,4 @@
-"""The one place that turns errors into answers: every failure is the same JSON envelope."""
+"""Turns errors into answers. Every failure has the same JSON envelope."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -31,79 +31,82 @@ def envelope(status: int, code: str, message: str, details: Mapping[str, Json] |
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
 
 
-async def _raised(request: Request, error: Exception) -> Response:
-    raised = cast(AppError, error)
-    if raised.status >= 500:
+async def _app_error(request: Request, error: Exception) -> Response:
+    app_error = cast(AppError, error)
+    if app_error.status >= 500:
         log.warning(
-            raised.message,
+            app_error.message,
             action="http.failed",
-            code=raised.code,
+            code=app_error.code,
             method=request.method,
             path=logged_path(request.scope),
-            cause=_cause(raised),
+            cause=_cause(app_error),
         )
-    answer = envelope(raised.status, raised.code, raised.message, raised.details)
-    return _naming_allowed_methods(answer, request) if raised.status == 405 else answer
+    answer = envelope(app_error.status, app_error.code, app_error.message, app_error.details)
+    return _with_allow_header(answer, request) if app_error.status == 405 else answer
 
 
 def _cause(error: BaseException) -> str:
-    """The kinds of errors from what was raised down to its origin, with the system's own words.
+    """Lists the types of the error and of its causes, with the operating system's message where there is one.
 
-    Nothing else of their texts: those of foreign errors may hold addresses and secrets.
+    Other messages are left out, since those of libraries may contain addresses and secrets.
     """
     chain: list[str] = []
     link: BaseException | None = error
     while link is not None:
-        said = f" ({link.strerror})" if isinstance(link, OSError) and link.strerror else ""
-        chain.append(f"{type(link).__name__}{said}")
+        message = f" ({link.strerror})" if isinstance(link, OSError) and link.strerror else ""
+        chain.append(f"{type(link).__name__}{message}")
         link = link.__cause__
     return " from ".join(chain)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _validation_error(_: Request, error: Exception) -> Response:
     invalid_request = invalid_fields(cast(RequestValidationError, error).errors())
     return envelope(400, "invalid_argument", invalid_request.message, invalid_request.details)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    """What the router itself says: no such path, or not by this method."""
-    refusal = cast(HTTPException, error)
-    if refusal.status_code == 404:
+async def _router_error(request: Request, error: Exception) -> Response:
+    """The router raises these for an unknown path and for a method that the path does not support."""
+    router_error = cast(HTTPException, error)
+    if router_error.status_code == 404:
         return envelope(404, "not_found", "no such path")
-    if refusal.status_code == 405:
+    if router_error.status_code == 405:
         answer = envelope(405, "method_not_allowed", "this path does not take that method")
-        return _naming_allowed_methods(answer, request)
-    return envelope(refusal.status_code, "invalid_argument", refusal.detail)
+        return _with_allow_header(answer, request)
+    return envelope(router_error.status_code, "invalid_argument", router_error.detail)
 
 
-def _naming_allowed_methods(answer: Response, request: Request) -> Response:
+def _with_allow_header(answer: Response, request: Request) -> Response:
     answer.headers["allow"] = ", ".join(_allowed_methods(request))
     return answer
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """Of all routes with this path: the router names only the first one's. HEAD goes wherever GET goes.
+    """Collects the methods of all routes with this path, since the router names only those of the first.
 
-    A route whose own status is 405 takes nothing: it is there to explain its refusal.
+    HEAD is allowed wherever GET is. A route whose own status is 405 only explains its refusal, so its method
+    does not count.
     """
     methods: set[str] = set()
     for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE and _takes(route):
+        if not isinstance(route, Route) or _only_refuses(route):
+            continue
+        if route.matches(request.scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
-def _takes(route: Route) -> bool:
-    return not (isinstance(route, APIRoute) and route.status_code == 405)
+def _only_refuses(route: Route) -> bool:
+    return isinstance(route, APIRoute) and route.status_code == 405
 
 
-async def _left(_: Request, __: Exception) -> Response:
-    """The client went away while it sent its body: nobody reads this, and nobody is at fault."""
+async def _client_disconnected(_: Request, __: Exception) -> Response:
+    """The client disconnected while it sent its body, so nobody reads this answer. It is no server error."""
     return envelope(400, "invalid_argument", "the request ended early")
 
 
 async def unexpected(request: Request, error: Exception) -> Response:
-    """A bug. The answer names its kind only: texts of foreign errors may hold addresses and secrets."""
+    """Answers for a bug. It names only the type: messages of libraries may contain addresses and secrets."""
     log.error(
         "A request failed unexpectedly",
         action="http.crashed",
@@ -116,8 +119,8 @@ async def unexpected(request: Request, error: Exception) -> Response:
 
 
 HANDLERS: Mapping[type[Exception], ExceptionHandler] = {
-    AppError: _raised,
-    RequestValidationError: _invalid,
-    HTTPException: _refused,
-    ClientDisconnect: _left,
+    AppError: _app_error,
+    RequestValidationError: _validation_error,
+    HTTPException: _router_error,
+    ClientDisconnect: _client_disconnected,
 }

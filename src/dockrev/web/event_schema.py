@@ -1,4 +1,4 @@
-"""The events of a stream in the OpenAPI document: one union, told apart by `type`."""
+"""Describes the events of a stream in the OpenAPI document, as a union whose members differ in `type`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ _REF = "#/components/schemas/"
 
 @dataclass(frozen=True, slots=True)
 class EventSchema:
-    """`name` is that of the union in the document. Each model has a `type` of its own."""
+    """`name` is the name of the union in the document. Each model has its own `type`."""
 
     name: str
     models: Sequence[type[Wire]]
 
     def schemas(self) -> dict[str, Any]:
-        """The union and every model that it needs, by name."""
+        """The schemas of the union and of every model in it, by name."""
         schema = TypeAdapter(by_type(self.models)).json_schema(
             mode="serialization", ref_template=_REF + "{model}"
         )
         return {**schema.pop("$defs"), self.name: schema}
 
     def stream(self) -> dict[str, Any]:
-        """Of one event on the stream. Its `data` is a JSON text."""
+        """The schema of one event on the stream. Its `data` is a JSON text."""
         data = {
             **_TEXT,
             "contentMediaType": "application/json",

@@ -1,4 +1,4 @@
-"""The guard: a request that its route does not let in, or that another site's page made, ends here."""
+"""Refuses requests that the access of their route does not allow, or that another site's page sent."""
 
 from collections.abc import Iterable
 
@@ -17,16 +17,16 @@ from dockrev.web.router import ApiRoute
 
 
 class Guard:
-    """Puts the principal in `request.state.principal`: None for a stranger on a public route.
+    """Sets `request.state.principal`. It is None for a caller without an identity on a public route.
 
-    The guard runs before routing and parsing, and a path without a route needs an identity too. So a stranger
-    learns neither which routes exist nor what they take.
+    The guard runs before routing and parsing, and a path without a route needs an identity too. So a caller
+    without one learns neither which routes exist nor which parameters they have.
     """
 
     def __init__(self, app: ASGIApp, auth: AuthConfig, routes: Iterable[ApiRoute]) -> None:
         self._app = app
         self._auth = auth
-        self._without_identity = [route for route in routes if route.access is not Access.IDENTITY]
+        self._other_access = [route for route in routes if route.access is not Access.IDENTITY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,7 +36,7 @@ class Guard:
         if isinstance(access, Signature):
             body = await BoundedRequest(scope, receive).body()
             principal: Principal | None = await access.verify(scope["headers"], body)
-            receive = _body_again(body, receive)
+            receive = _replay(body, receive)
         elif isinstance(access, SharedSecret):
             principal = await access.verify(header(scope["headers"], access.header.lower().encode()))
         else:
@@ -47,7 +47,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _access(self, scope: Scope) -> RouteAccess:
-        for route in self._without_identity:
+        for route in self._other_access:
             if scope["method"] in route.methods and route.path_regex.match(scope["path"]):
                 return route.access
         return Access.IDENTITY
@@ -61,22 +61,22 @@ class Guard:
             raise
 
 
-def _body_again(body: bytes, receive: Receive) -> Receive:
-    """The guard has read the body to verify it; the route reads the same body."""
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Gives the route the body that the guard has read to verify its signature."""
     unread = True
 
-    async def receive_again() -> Message:
+    async def receive_replayed() -> Message:
         nonlocal unread
         if not unread:
             return await receive()
         unread = False
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return receive_again
+    return receive_replayed
 
 
 def _refuse_nul(scope: Scope) -> None:
-    """No name holds NUL, and PostgreSQL stores it in no text."""
+    """No name contains NUL, and PostgreSQL cannot store it in a text."""
     if "\x00" in scope["path"]:
         raise invalid("path", "holds a NUL character")
     if b"%00" in scope["query_string"]:

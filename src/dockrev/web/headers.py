@@ -1,16 +1,16 @@
-"""Reading raw ASGI headers without building an object for each request."""
+"""Reads raw ASGI headers without building an object for each request."""
 
 from collections.abc import Sequence
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
-"""As ASGI gives them: names in lower case, one pair for each line."""
+"""The headers of ASGI: names in lower case, and one pair for each line."""
 
 
 def header(headers: RawHeaders, name: bytes) -> str | None:
-    """The trimmed value, or None when it is absent or blank.
+    """The value without surrounding blanks, or None when it is absent or blank.
 
-    Repeated lines are one list (RFC 9110 5.3), so a second identity header beside the proxy's own cannot
-    pass as the only one.
+    Repeated lines are joined to one list (RFC 9110 5.3). So an identity header that a client adds to the
+    proxy's own cannot pass as the only one.
     """
     lines = [value for key, value in headers if key == name]
     if not lines:
@@ -21,7 +21,7 @@ def header(headers: RawHeaders, name: bytes) -> str | None:
 
 
 def _text(value: bytes) -> str:
-    """HTTP leaves the charset open; proxies that send names send UTF-8."""
+    """HTTP does not define the charset. Most proxies send UTF-8, and some send Latin-1."""
     try:
         return value.decode().strip()
     except UnicodeDecodeError:

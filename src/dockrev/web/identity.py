@@ -1,4 +1,4 @@
-"""Who is asking: the identity that a forward-auth proxy vouches for."""
+"""Identifies the caller by the headers of a forward-auth proxy."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -19,7 +19,7 @@ MESSAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request acts for. The name is recorded with every job and change."""
+    """The user that a request acts for. The name is recorded with every job and change."""
 
     name: str
 
@@ -34,7 +34,7 @@ class _Identity:
 
 
 def authorize(headers: RawHeaders, peer: str | None, config: AuthConfig) -> Principal:
-    """Who sends the request. Raises AuthRequired with the reason in its details. Names compare exactly."""
+    """Returns the caller. Raises AuthRequired with the reason in its details. Names are case-sensitive."""
     identity = _identity(headers, config) if is_trusted(peer, config.trusted_proxies) else _Identity()
     if config.allowed_user is not None and identity.user == config.allowed_user:
         return Principal(config.allowed_user)
@@ -76,7 +76,7 @@ def _details(
 
 
 def masked(name: str | None) -> str | None:
-    """Shows enough of a name to recognise a typing error, and too little to learn the name."""
+    """Shows enough of a name to recognise a typing error, but not the name."""
     name = (name or "").strip()
     if not name:
         return None
@@ -98,7 +98,7 @@ async def optional_principal(request: Request) -> Principal | None:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
-"""For routes that need an identity: the caller that the guard let in."""
+"""The caller, for routes that need an identity."""
 
 OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
-"""For public routes that tell more to a caller with an identity; None for a stranger."""
+"""The caller, for public routes that answer more to an allowed caller. None without an identity."""

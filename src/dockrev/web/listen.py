@@ -1,4 +1,4 @@
-"""The listening socket, opened before anything else is started."""
+"""Opens the listening socket, before anything else of the server starts."""
 
 import socket
 
@@ -7,7 +7,7 @@ from dockrev.errors import ConfigError
 
 
 def listen(address: HttpAddress) -> socket.socket:
-    """Raises ConfigError when the address is taken or is none of this machine's."""
+    """Raises ConfigError when the address is in use or does not belong to this machine."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         listening = socket.create_server((address.host, address.port), family=family, backlog=2048)
@@ -15,7 +15,7 @@ def listen(address: HttpAddress) -> socket.socket:
         # Python 3.11 adds the address to the text.
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         raise ConfigError([f"DOCKREV_HTTP_ADDR: cannot listen on {address} ({reason})"]) from error
-    # Connections inherit it. Event loops set it themselves only on sockets that they opened, and without it
-    # an answer in two writes waits 40 ms for the client's acknowledgement of the first.
+    # Connections inherit this option. Event loops set it only on sockets that they opened themselves. Without
+    # it, an answer in two writes waits 40 ms until the client has acknowledged the first write.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

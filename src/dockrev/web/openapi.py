@@ -1,4 +1,4 @@
-"""What the generated OpenAPI document says beyond the routes' own declarations."""
+"""Adds to the generated OpenAPI document what the routes themselves do not declare."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def _security(access: RouteAccess, auth: AuthConfig) -> list[dict[str, list[str]
 
 
 def _declare_scheme(document: dict[str, Any], access: RouteAccess, identity_header: str) -> None:
-    """OpenAPI's closest word for all of these is an API key in a header."""
+    """All of these are declared as an API key in a header, the closest that OpenAPI offers."""
     if access is not Access.PUBLIC:
         header = identity_header if isinstance(access, Access) else access.header
         scheme = {"type": "apiKey", "in": "header", "name": header}
@@ -65,7 +65,7 @@ def _scheme(access: RouteAccess) -> str:
 
 
 def _refusals(method: str, access: RouteAccess) -> list[int]:
-    """What the guard and the parser may answer before a route runs."""
+    """The errors that the guard and the parser may answer with before the route runs."""
     statuses = [400]
     if access is not Access.PUBLIC:
         statuses.append(401)
@@ -75,7 +75,7 @@ def _refusals(method: str, access: RouteAccess) -> list[int]:
 
 
 def _declare(declared: dict[str, Any], method: str, access: RouteAccess) -> None:
-    """FastAPI promises its own 422 for every parsing failure; ours are 400."""
+    """Replaces FastAPI's 422 for invalid input, which our parser answers with 400."""
     if "HTTPValidationError" in str(declared.get("422")):
         del declared["422"]
     for status in _refusals(method, access):

@@ -1,9 +1,10 @@
 """
-Refuses what another site's page makes a browser send.
+Refuses requests that a page of another site makes a browser send.
 
-A browser says where a request comes from in Sec-Fetch-Site, and no page can forge that; older browsers send
-Origin only, which must name the host that was asked. Either is enough to refuse. Requests with neither come
-from programs, which carry no one's session. `docs/decisions/0012-*.md` has the case of proxies.
+A browser states in Sec-Fetch-Site which site a request comes from, and no page can forge that. Older browsers
+send only Origin, which must name the host that the request was sent to. One wrong header is enough to refuse.
+Requests with neither header come from programs, which use nobody's session. `docs/decisions/0012-*.md`
+explains the rules for proxies.
 """
 
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def refuse_cross_site(scope: Scope, trusted_proxies: tuple[Network, ...] | None) -> None:
-    """Raises CrossSiteRefused. `none` is a request that the person made, not a page."""
+    """Raises CrossSiteRefused. In Sec-Fetch-Site, `none` stands for a request by the user and not by a page."""
     if scope["method"] in SAFE_METHODS:
         return
     headers: RawHeaders = scope["headers"]
@@ -39,13 +40,13 @@ def refuse_cross_site(scope: Scope, trusted_proxies: tuple[Network, ...] | None)
 
 
 def _host_was_replaced(scope: Scope, site: str | None, trusted_proxies: tuple[Network, ...] | None) -> bool:
-    """A proxy that is known to stand there kept no name to compare with; the browser's word is left."""
-    known = trusted_proxies is not None and is_trusted(peer_of(scope), trusted_proxies)
-    return known and site == "same-origin" and header(scope["headers"], b"x-forwarded-host") is None
+    """A trusted proxy may replace Host without X-Forwarded-Host. Then only Sec-Fetch-Site can decide."""
+    behind_proxy = trusted_proxies is not None and is_trusted(peer_of(scope), trusted_proxies)
+    return behind_proxy and site == "same-origin" and header(scope["headers"], b"x-forwarded-host") is None
 
 
 def _hosts(headers: RawHeaders, behind_proxy: bool) -> list[str]:
-    """The names this server was asked by: a proxy may have replaced Host and kept the first one aside."""
+    """The host names that the request may have been sent to. A proxy keeps the original in X-Forwarded-Host."""
     hosts = [header(headers, b"host")]
     if behind_proxy and (forwarded := header(headers, b"x-forwarded-host")):
         hosts.append(forwarded.split(",")[0].strip())
@@ -53,7 +54,7 @@ def _hosts(headers: RawHeaders, behind_proxy: bool) -> list[str]:
 
 
 def _is_own_origin(origin: str, hosts: list[str]) -> bool:
-    """`null`, an opaque origin, has no host and so is foreign."""
+    """An opaque origin, `null`, has no host and so is foreign."""
     try:
         parts = urlsplit(origin.lower())
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which peers may speak for somebody else."""
+"""Decides whose forwarded headers are trusted."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -9,13 +9,13 @@ from dockrev.config.shared import Network
 
 
 def peer_of(scope: Scope) -> str | None:
-    """The address at the other end of the socket; None on a Unix socket."""
+    """The address at the other end of the socket. None on a Unix socket."""
     client = scope.get("client")
     return client[0] if client else None
 
 
 def is_trusted(peer: str | None, trusted: tuple[Network, ...] | None) -> bool:
-    """None trusts everybody; a peer without an address is in no network."""
+    """`trusted` None trusts every peer. A peer without an address is in no network."""
     if trusted is None:
         return True
     address = _address(peer)

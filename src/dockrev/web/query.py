@@ -1,4 +1,4 @@
-"""Query parameters: `?page=` without a value is no value."""
+"""Query parameters. A blank value, as in `?page=`, counts as missing."""
 
 from typing import Annotated, Any
 
@@ -8,9 +8,9 @@ _Blank = Annotated[str, StringConstraints(pattern=r"^\s*$")]
 
 
 def blank_means(default: object, otherwise: Any) -> BeforeValidator:
-    """For the annotation of a parameter: `page: Annotated[int, blank_means(1, int)] = 1`.
+    """Annotates a parameter: `page: Annotated[int, blank_means(1, int)] = 1`.
 
-    `otherwise`: the type of a value that is not blank; the served document announces both.
+    `otherwise` is the type of a value that is not blank. The OpenAPI document shows both.
     """
     return BeforeValidator(
         lambda value: default if isinstance(value, str) and not value.strip() else value,

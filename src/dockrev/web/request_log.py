@@ -1,4 +1,4 @@
-"""One line for each request, and an id that ties every other line to it."""
+"""Logs one line for each request, and gives all log lines of a request the same id."""
 
 import itertools
 import re
@@ -14,15 +14,15 @@ from dockrev.web.headers import header
 
 _PROCESS: Final = token_hex(4)
 _COUNT: Final = itertools.count(1)
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class RequestLog:
-    """Takes a proxy's X-Request-Id when it is harmless in a log, and always answers with one."""
+    """Uses the proxy's X-Request-Id when it is safe in a log, or makes an id. Every answer has the id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        # Bound once: an unbound logger configures itself anew for each line, filtered or not.
+        # Bound once, since an unbound logger configures itself again for each line, even one that is filtered.
         self._log = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +40,7 @@ class RequestLog:
             await send(message)
 
         started = time.perf_counter()
-        # Never unbound: each request is a task of its own, and the binding ends with it.
+        # No unbinding needed: each request is its own task, and the binding ends with the task.
         bind_contextvars(request_id=own_id)
         await self._app(scope, receive, send_identified)
         self._log.debug(
@@ -54,11 +54,11 @@ class RequestLog:
 
 
 def logged_path(scope: Scope) -> str:
-    """The query may hold anything, and the decoded path line breaks."""
+    """The path without its query, which may contain secrets, and undecoded, so that it has no line breaks."""
     path: bytes = scope["raw_path"]
     return path.decode("latin-1")
 
 
 def request_id(scope: Scope) -> str:
-    given = header(scope["headers"], b"x-request-id")
-    return given if given and _SANE_ID.fullmatch(given) else f"{_PROCESS}{next(_COUNT):08x}"
+    sent = header(scope["headers"], b"x-request-id")
+    return sent if sent and _VALID_ID.fullmatch(sent) else f"{_PROCESS}{next(_COUNT):08x}"

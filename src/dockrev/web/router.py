@@ -1,4 +1,4 @@
-"""The router of every feature. Its routes declare who may call them; their bodies are bounded and strict."""
+"""The router that every feature uses. Its routes declare who may call them. Their bodies are limited."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,11 +16,11 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class ApiRoute(APIRoute):
-    """Reads a declared JSON body before FastAPI does, which would hide why it cannot be read."""
+    """Reads a JSON body before FastAPI does, because FastAPI hides the reason when a body cannot be read."""
 
     access: RouteAccess
     events: EventSchema | None
-    """What its answer streams, instead of JSON."""
+    """The events that the answer streams. None for a route that answers with JSON."""
     methods: set[str]
 
     def get_route_handler(self) -> Handler:
@@ -55,9 +55,9 @@ class ApiRouter(APIRouter):
         events: EventSchema | None = None,
         **options: Any,
     ) -> None:
-        """`events`: the route answers with a stream of these."""
+        """`events`: the route answers with a stream of these events."""
         if events:
-            options["response_class"] = Response  # that of EventStream would be declared for the errors too
+            options["response_class"] = Response  # EventStream's media type would be declared for errors too
         super().add_api_route(path, endpoint, **options)
         route = self.routes[-1]
         assert isinstance(route, ApiRoute)

@@ -1,4 +1,4 @@
-"""Headers that tell a browser to trust our answers with nothing."""
+"""Adds headers that restrict what a browser may do with our answers."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ DEFAULT_HEADERS: Final = (
     ),
     (b"cache-control", b"no-store"),
 )
-"""A response that brings its own keeps it."""
+"""A response that sets one of these headers itself keeps its own value."""
 
 
 def secured(headers: RawHeaders) -> list[tuple[bytes, bytes]]:

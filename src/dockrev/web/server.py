@@ -1,4 +1,4 @@
-"""uvicorn, told to say goodbye to endless responses before it waits for them."""
+"""Runs uvicorn, and ends event streams before uvicorn waits for open responses at a stop."""
 
 import asyncio
 import signal
@@ -19,17 +19,17 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def cancelled_by_signals() -> Callable[[], None]:
-    """SIGTERM and SIGINT cancel the current task, until what is returned is called: right before serving."""
+    """SIGTERM and SIGINT cancel the current task until the returned function is called, right before serving."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in _STOPPING:
         loop.add_signal_handler(number, task.cancel)
 
-    def no_longer() -> None:
+    def remove_handlers() -> None:
         for number in _STOPPING:
             loop.remove_signal_handler(number)
 
-    return no_longer
+    return remove_handlers
 
 
 class WebServer(uvicorn.Server):
@@ -45,7 +45,7 @@ class WebServer(uvicorn.Server):
                 port=address.port,
                 http=_EnvelopeProtocol,
                 ws="none",
-                # The guard must see the real peer: it judges itself whose forwarded headers count.
+                # The guard must see the real peer, since the guard decides whose forwarded headers count.
                 proxy_headers=False,
                 server_header=False,
                 access_log=False,
@@ -56,7 +56,7 @@ class WebServer(uvicorn.Server):
         self._shutdown = shutdown
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
-        """uvicorn would raise the signal again after serving, and kill the process in its clean-up."""
+        """uvicorn's own handler raises the signal again after serving, which would kill us in our clean-up."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
@@ -67,7 +67,7 @@ class WebServer(uvicorn.Server):
 
 class _EnvelopeProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
-        """What cannot be parsed as HTTP reaches no application, and gets the envelope all the same."""
+        """A request that is not valid HTTP never reaches the application. Its answer has the envelope too."""
         answer = envelope(400, "invalid_argument", msg)
         headers = [*secured(answer.raw_headers), (b"connection", b"close")]
         lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers)]

@@ -9,7 +9,7 @@ _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """`data` is JSON text. Without an id the event is not a point to resume from."""
+    """`data` is JSON text. A client cannot resume from an event without an id."""
 
     event: str
     data: str

@@ -1,10 +1,10 @@
-"""The news that the server is about to stop."""
+"""Announces that the server is about to stop."""
 
 import asyncio
 
 
 class Shutdown:
-    """Told once, before the server waits for open responses; endless responses end when they hear it."""
+    """The server calls `begin` before it waits for open responses. Event streams `wait` for it, and end."""
 
     def __init__(self) -> None:
         self._begun = asyncio.Event()

@@ -1,8 +1,8 @@
 """
-Server-sent events, from a generator of events to the bytes of a stream.
+Streams server-sent events from a generator.
 
-A stream carries no state of its own: each event has the id of its durable row, so a client that lost the
-connection asks again from there, and a stream may end at any time.
+A stream has no state. Each event has the id of its row in the database, so a client that lost the connection
+resumes after the last id it received, and a stream may end at any time.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ _MAX_ID: Final = 2**63 - 1
 
 
 class EventStream(Response):
-    """Streams until the events end, the client leaves, the server stops or the connection has lived its life.
+    """Streams until the events end, the client disconnects, the server stops or `life_seconds` are over.
 
-    When the stream ends first, the generator is cancelled or closed wherever it stands. It must not fail: a
-    feature that cannot go on yields an event that says so, and returns.
+    When the stream ends before its events, the generator is cancelled or closed at any point. The generator
+    must not raise an exception: a feature that cannot continue yields an event that says so, and returns.
     """
 
     media_type = "text/event-stream"
@@ -77,7 +77,7 @@ class EventStream(Response):
                 await self._write(send, event.encode())
 
     async def _keep_alive(self, send: Send) -> None:
-        """Proxies drop connections that stay silent."""
+        """Sends a comment now and then, since proxies close connections without traffic."""
         clock = asyncio.get_running_loop().time
         while True:
             rest = self._sent_at + self._keep_alive_seconds - clock()
@@ -99,7 +99,7 @@ async def _disconnected(receive: Receive) -> None:
 async def resume_after(
     last_event_id: Annotated[
         str | None,
-        Header(description="Sent by browsers when they reconnect; anything unreadable counts as 0."),
+        Header(description="Browsers send this when they reconnect. A value that is not an id counts as 0."),
     ] = None,
     after_id: Annotated[
         int, Query(alias="afterId", description="Negative and blank values count as 0."), blank_means(0, int)
@@ -110,4 +110,4 @@ async def resume_after(
 
 
 ResumeAfter = Annotated[int, Depends(resume_after)]
-"""The id after which a stream starts: the larger of Last-Event-ID and `afterId`, 0 without either."""
+"""The stream starts after this id: the larger of Last-Event-ID and `afterId`, or 0 without both."""

@@ -1,4 +1,4 @@
-"""The JSON that leaves and enters: camelCase outside, snake_case inside."""
+"""The JSON of requests and answers. Its keys are camelCase, and the fields of the models snake_case."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -40,7 +40,7 @@ Timestamp = Annotated[
     PlainSerializer(timestamp, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""RFC 3339 in UTC with six fractional digits on the way out; any moment with an offset on the way in."""
+"""Answers have RFC 3339 in UTC with six fractional digits. Requests may have any time with an offset."""
 
 
 def _number(value: object) -> object:
@@ -50,14 +50,14 @@ def _number(value: object) -> object:
 
 
 SafeInteger = Annotated[int, BeforeValidator(_number), Field(ge=1 - 2**53, le=2**53 - 1)]
-"""A whole number that every JSON reader keeps exact (RFC 8259 6): `1` and `1.0`, not `"1"` or `true`."""
+"""A whole number that every JSON parser reads exactly (RFC 8259 6): `1` and `1.0`, not `"1"` or `true`."""
 
 
 class Wire(BaseModel):
-    """What a route takes or answers.
+    """The model of a request or an answer.
 
-    A field that is None is left out of the answer (`digest: str | None = None`), unless it is `Nullable`.
-    Unknown fields of a request are ignored. Take numbers and switches as SafeInteger and StrictBool:
+    An answer leaves out a field that is None (`digest: str | None = None`), unless the field is `Nullable`.
+    Unknown fields of a request are ignored. Declare numbers as SafeInteger and booleans as StrictBool, since
     plain `int` and `bool` accept "1" and "yes" too.
     """
 
@@ -71,7 +71,7 @@ class Wire(BaseModel):
     )
 
     def document(self) -> dict[str, Any]:
-        """As JSON values, to be stored."""
+        """The model as JSON values, for the database."""
         return self.model_dump(mode="json")
 
     @classmethod
@@ -113,7 +113,7 @@ def _is_none(value: object) -> bool:
 
 
 def _drop_null(schema: JsonSchemaValue) -> None:
-    """An answer leaves the key out; it never says null."""
+    """An answer leaves the key out, and never contains null for it."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1:
         del schema["anyOf"]
@@ -125,7 +125,7 @@ def _drop_null(schema: JsonSchemaValue) -> None:
 
 
 def by_type(models: Sequence[type[Wire]]) -> Any:
-    """The annotation for a value of any of these models, told apart by their `type`."""
+    """The annotation for a union of these models, with `type` as the discriminator."""
     union = reduce(or_, models)
     return Annotated[union, Field(discriminator="type")] if len(models) > 1 else union
 
@@ -136,9 +136,9 @@ def dump(wire: Wire) -> bytes:
 
 
 def read_leniently(model: type[Document], stored: Mapping[str, Any]) -> Document:
-    """Reads what an earlier release stored. A part that does not fit the model is left out.
+    """Reads a document that an earlier release stored. Parts that do not fit the model are left out.
 
-    Raises ValidationError when what is left lacks something that the model requires.
+    Raises ValidationError when the rest lacks a required field.
     """
     document = to_jsonable_python(stored)
     while True:
@@ -152,7 +152,7 @@ def read_leniently(model: type[Document], stored: Mapping[str, Any]) -> Document
 
 
 def _leave_out(document: Any, location: Sequence[int | str]) -> bool:
-    """Deletes the innermost part that is there on this path. Returns whether there was one."""
+    """Deletes the innermost part of this path that exists. Returns False when none exists."""
     holder, key = None, None
     for part in location:
         try:
@@ -167,7 +167,7 @@ def _leave_out(document: Any, location: Sequence[int | str]) -> bool:
 
 
 class WireResponse(Response):
-    """Answers with a Wire model as it is: FastAPI would validate and copy it first."""
+    """Answers with a Wire model directly, because FastAPI would validate and copy the model first."""
 
     media_type = "application/json"
 
@@ -176,6 +176,6 @@ class WireResponse(Response):
 
 
 class Done(Wire):
-    """The answer of a route that has nothing to say but that it did what was asked."""
+    """The answer of a route that only confirms its success."""
 
     ok: bool = True
