@@ -1,4 +1,4 @@
-"""What the adapters of Docker and Compose parse and offer is read somewhere: nothing waits for a use."""
+"""Everything that the adapters of Docker and Compose parse and offer is used by the package."""
 
 import ast
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def trees(*folders: str) -> Iterator[ast.Module]:
 
 
 def offered() -> Iterator[tuple[str, str]]:
-    """The public fields and methods of each class, and the public functions, of the adapters."""
+    """The public functions of the adapters, and the fields and methods of their classes."""
     for tree in trees(*ADAPTERS):
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -35,7 +35,7 @@ def members(node: ast.ClassDef) -> Iterator[str]:
 
 
 def read() -> set[str]:
-    """Names that the package reads: attributes, and imported or called functions."""
+    """The names that the package reads: attributes, and imported or called functions."""
     names = set()
     for tree in trees("."):
         for node in ast.walk(tree):

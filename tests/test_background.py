@@ -1,4 +1,4 @@
-"""Background work goes on whatever happens, and wakes when it is told to."""
+"""Background work continues after errors, and a wakeup ends its pause."""
 
 import asyncio
 
@@ -8,10 +8,10 @@ from dockrev.background import every, running
 from dockrev.errors import Unavailable
 from dockrev.signals import Wakeup, is_set_within
 
-FOR_EVER = 600.0
+VERY_LONG = 600.0
 
 
-async def test_failures_and_crashes_are_logged_and_end_neither_this_work_nor_other_work() -> None:
+async def test_failures_and_crashes_are_logged_and_all_work_continues() -> None:
     calls, enough, other = 0, asyncio.Event(), asyncio.Event()
 
     async def act() -> None:
@@ -27,11 +27,11 @@ async def test_failures_and_crashes_are_logged_and_end_neither_this_work_nor_oth
         other.set()
 
     with capture_logs() as logs:
-        async with asyncio.timeout(10), running(every("one", 0, act), every("other", FOR_EVER, act_once)):
+        async with asyncio.timeout(10), running(every("one", 0, act), every("other", VERY_LONG, act_once)):
             await enough.wait()
             await other.wait()
-    told = [(line["action"], line["work"], line.get("cause")) for line in logs]
-    assert told == [("background.failed", "one", "not yet"), ("background.crashed", "one", None)]
+    lines = [(line["action"], line["work"], line.get("cause")) for line in logs]
+    assert lines == [("background.failed", "one", "not yet"), ("background.crashed", "one", None)]
 
 
 async def test_a_wakeup_ends_the_pause_and_one_during_the_action_is_not_lost() -> None:
@@ -47,11 +47,11 @@ async def test_a_wakeup_ends_the_pause_and_one_during_the_action_is_not_lost() -
         if calls == 3:
             third.set()
 
-    async with asyncio.timeout(10), running(every("work", FOR_EVER, act, wakeup)):
+    async with asyncio.timeout(10), running(every("work", VERY_LONG, act, wakeup)):
         await third.wait()
 
 
-async def test_the_work_is_cancelled_and_ended_when_the_block_ends() -> None:
+async def test_the_work_is_cancelled_when_the_block_ends() -> None:
     began, ended = asyncio.Event(), False
 
     async def hang() -> None:
@@ -67,7 +67,7 @@ async def test_the_work_is_cancelled_and_ended_when_the_block_ends() -> None:
     assert ended
 
 
-def test_watchers_are_woken_until_they_leave() -> None:
+def test_a_wakeup_sets_the_events_of_all_watchers_until_they_leave() -> None:
     wakeup = Wakeup()
     with wakeup.watch() as one, wakeup.watch() as other:
         wakeup.wake()
@@ -80,8 +80,8 @@ def test_watchers_are_woken_until_they_leave() -> None:
     assert not one.is_set()
 
 
-async def test_an_event_is_waited_for_so_long() -> None:
+async def test_waiting_for_an_event_ends_after_its_time_limit() -> None:
     event = asyncio.Event()
     assert not await is_set_within(event, 0.001)
     event.set()
-    assert await is_set_within(event, FOR_EVER)
+    assert await is_set_within(event, VERY_LONG)

@@ -1,4 +1,4 @@
-"""Timestamps sort as time, identifiers as creation."""
+"""Timestamps and identifiers."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -27,24 +27,24 @@ def test_a_timestamp_is_written_in_utc() -> None:
 
 
 @given(MOMENTS)
-def test_a_timestamp_is_read_back_as_the_same_moment(moment: datetime) -> None:
+def test_a_timestamp_is_read_back_as_the_same_time(moment: datetime) -> None:
     assert parse_timestamp(timestamp(moment)) == moment.astimezone(UTC)
 
 
 @given(MOMENTS, MOMENTS)
-def test_the_order_of_timestamps_is_the_order_of_time(one: datetime, other: datetime) -> None:
+def test_timestamps_sort_by_time(one: datetime, other: datetime) -> None:
     assert (timestamp(one) < timestamp(other)) == (one.astimezone(UTC) < other.astimezone(UTC))
 
 
 @pytest.mark.parametrize(
     "text", ["2026-03-20T08:15:30Z", "2026-03-20T10:15:30+02:00", "2026-03-20 08:15:30.0Z"]
 )
-def test_any_rfc_3339_moment_is_understood(text: str) -> None:
+def test_any_rfc_3339_time_can_be_read(text: str) -> None:
     assert parse_timestamp(text) == datetime(2026, 3, 20, 8, 15, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("prefix", IdPrefix)
-def test_an_id_is_its_prefix_and_a_ulid(prefix: IdPrefix) -> None:
+def test_an_id_is_a_prefix_and_a_ulid(prefix: IdPrefix) -> None:
     assert re.fullmatch(rf"{prefix}_[0-9A-HJKMNP-TV-Z]{{26}}", new_id(prefix))
 
 

@@ -1,4 +1,4 @@
-"""The configuration: each variable, what it is without one, and every fault at once."""
+"""The configuration: each variable, its default, and the list of all faults."""
 
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -37,7 +37,7 @@ def test_an_empty_environment_gives_a_usable_configuration(
     assert config.warnings == ()
 
 
-def test_without_variables_the_engine_is_the_local_socket_and_credentials_are_dockers() -> None:
+def test_the_default_engine_is_the_local_socket_and_the_default_credentials_are_dockers() -> None:
     config = Config.from_env({"HOME": "/home/ann"})
     assert config.docker.host == "unix:///var/run/docker.sock"
     assert (config.docker.tls_directory, config.docker.platform, config.docker.compose_bin) == (None,) * 3
@@ -56,7 +56,7 @@ def test_a_blank_value_counts_as_unset() -> None:
     assert Config.from_env(blank | {"HOME": "/h"}) == Config.from_env({"HOME": "/h"})
 
 
-def test_the_version_is_the_packages_unless_the_image_says_otherwise() -> None:
+def test_the_version_is_that_of_the_package_unless_the_image_sets_another() -> None:
     assert Config.from_env({"APP_EFFECTIVE_VERSION": " 9.8.7 "}).version == "9.8.7"
     assert Config.from_env({}).version
 
@@ -70,7 +70,7 @@ def test_the_version_is_the_packages_unless_the_image_says_otherwise() -> None:
         ("localhost:0", HttpAddress("localhost", 0)),
     ],
 )
-def test_it_listens_where_it_is_told(text: str, address: HttpAddress) -> None:
+def test_the_address_to_listen_on_is_read(text: str, address: HttpAddress) -> None:
     assert Config.from_env({"DOCKREV_HTTP_ADDR": text}).http == address
 
 
@@ -130,7 +130,7 @@ def test_every_docker_variable_is_read() -> None:
         "/var/run/docker.sock",
     ],
 )
-def test_a_docker_host_that_is_no_address_is_refused(text: str) -> None:
+def test_a_docker_host_that_is_not_an_address_is_refused(text: str) -> None:
     (problem,) = problems(DOCKER_HOST=text)
     assert problem.startswith("DOCKER_HOST: ")
 
@@ -163,7 +163,7 @@ def test_a_docker_host_is_refused_or_becomes_an_address(text: str) -> None:
     assert {problem.partition(":")[0] for problem in refused} <= {"DOCKER_HOST"}
 
 
-def test_certificates_are_looked_for_beside_dockers_configuration() -> None:
+def test_the_default_directory_of_certificates_is_that_of_dockers_configuration() -> None:
     docker = Config.from_env({"DOCKER_TLS_VERIFY": "1", "HOME": "/home/ann"}).docker
     assert docker.tls_directory == Path("/home/ann/.docker")
 
@@ -186,18 +186,18 @@ def test_compose_inherits_three_variables_and_no_secret() -> None:
         ({}, "/root/.docker/config.json"),
     ],
 )
-def test_our_own_variable_for_credentials_wins_over_dockers(env: dict[str, str], path: str) -> None:
+def test_our_own_variable_for_credentials_overrides_dockers(env: dict[str, str], path: str) -> None:
     assert Config.from_env(env).registry.credentials_file == Path(path)
 
 
 @pytest.mark.parametrize("name", ["DOCKREV_AUTH_FORWARD_HEADER_NAME", "DOCKREV_AUTH_GROUP_HEADER_NAME"])
 @pytest.mark.parametrize("text", ["X User", "X-User:", "X-Benützer", "X-User,X-Other"])
-def test_a_header_must_have_the_name_of_one(name: str, text: str) -> None:
+def test_an_invalid_header_name_is_refused(name: str, text: str) -> None:
     (problem,) = problems(**{name: text})
     assert problem == f"{name}: {text!r} is not the name of a header"
 
 
-def test_a_file_of_logins_that_is_missing_is_a_warning(tmp_path: Path) -> None:
+def test_a_missing_file_of_logins_is_a_warning(tmp_path: Path) -> None:
     (warning,) = Config.from_env({"DOCKREV_DOCKER_CONFIG": str(tmp_path / "none.json")}).warnings
     assert warning.startswith("DOCKREV_DOCKER_CONFIG: there is no file ")
     (tmp_path / "some.json").write_text("{}")
@@ -220,12 +220,12 @@ def test_every_variable_about_identity_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "true", "YES", "y", "On"])
-def test_a_flag_can_be_switched_on_in_many_words(text: str) -> None:
+def test_a_flag_is_on(text: str) -> None:
     assert Config.from_env({"DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": text}).auth.allow_anonymous is True
 
 
 @pytest.mark.parametrize("text", ["0", "false", "NO", "n", "Off"])
-def test_a_flag_can_be_switched_off_in_many_words(text: str) -> None:
+def test_a_flag_is_off(text: str) -> None:
     assert Config.from_env({"DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": text}).auth.allow_anonymous is False
 
 
@@ -235,7 +235,7 @@ def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     assert Config.from_env(env).auth.allowed_user == "ann"
 
 
-def test_a_secret_is_not_taken_from_two_places(tmp_path: Path) -> None:
+def test_a_secret_must_not_be_set_both_directly_and_by_file(tmp_path: Path) -> None:
     (tmp_path / "user").write_text("ann")
     (problem,) = problems(
         DOCKREV_AUTH_ALLOWED_USER="bob", DOCKREV_AUTH_ALLOWED_USER_FILE=str(tmp_path / "user")
@@ -244,26 +244,26 @@ def test_a_secret_is_not_taken_from_two_places(tmp_path: Path) -> None:
     assert "bob" not in problem
 
 
-def test_a_secrets_file_that_is_missing_is_a_fault(tmp_path: Path) -> None:
+def test_a_missing_file_of_a_secret_is_a_fault(tmp_path: Path) -> None:
     (problem,) = problems(DOCKREV_AUTH_ALLOWED_GROUP_FILE=str(tmp_path / "none"))
     assert problem.startswith("DOCKREV_AUTH_ALLOWED_GROUP_FILE: cannot read")
 
 
-def test_an_empty_secrets_file_does_not_let_everybody_in(tmp_path: Path) -> None:
+def test_an_empty_file_of_a_secret_is_a_fault_and_does_not_open_the_access(tmp_path: Path) -> None:
     (tmp_path / "user").write_text(" \n")
     (problem,) = problems(DOCKREV_AUTH_ALLOWED_USER_FILE=str(tmp_path / "user"))
     assert problem.startswith("DOCKREV_AUTH_ALLOWED_USER_FILE: ")
     assert "empty" in problem
 
 
-def test_a_secrets_file_that_is_no_text_is_refused_without_showing_it(tmp_path: Path) -> None:
+def test_a_secret_that_is_not_text_is_refused_without_showing_it(tmp_path: Path) -> None:
     (tmp_path / "user").write_bytes(b"\xffhunter2")
     (problem,) = problems(DOCKREV_AUTH_ALLOWED_USER_FILE=str(tmp_path / "user"))
     assert "not UTF-8" in problem
     assert "0xff" not in problem
 
 
-def test_scans_and_logs_are_read() -> None:
+def test_the_variables_of_scans_and_logs_are_read() -> None:
     config = Config.from_env(
         {
             "DOCKREV_DISCOVERY_INTERVAL_SECONDS": "10",
@@ -279,7 +279,7 @@ def test_scans_and_logs_are_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["9", "-60", "--60", "60s", "6.0", "1e3", "", "9" * 5000])
-def test_a_number_that_is_none_or_too_small_is_refused(text: str) -> None:
+def test_a_value_that_is_not_a_number_or_too_small_is_refused(text: str) -> None:
     env = {"DOCKREV_DISCOVERY_INTERVAL_SECONDS": text or "-"}
     (problem,) = problems(**env)
     assert problem.startswith("DOCKREV_DISCOVERY_INTERVAL_SECONDS: ")
@@ -313,7 +313,7 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
     assert sorted(problem.partition(":")[0] for problem in problems(**faults)) == sorted(faults)
 
 
-def test_a_file_name_beyond_all_limits_is_only_a_missing_file() -> None:
+def test_a_file_name_that_is_too_long_counts_as_a_missing_file() -> None:
     (problem,) = problems(DOCKREV_REGISTRY_CA_FILE="/" + "x" * 5000)
     assert problem.startswith("DOCKREV_REGISTRY_CA_FILE: ")
 
@@ -324,8 +324,8 @@ def test_a_variable_of_an_older_release_is_ignored_with_a_warning(name: str) -> 
     assert warning.startswith(f"{name} is ignored: ")
 
 
-class Asked(dict[str, str]):
-    """An environment that remembers which variables it was asked for."""
+class RecordingEnvironment(dict[str, str]):
+    """Records the names of the variables that are read."""
 
     def __init__(self, **values: str) -> None:
         super().__init__(values)
@@ -336,8 +336,8 @@ class Asked(dict[str, str]):
         return super().get(name, default)
 
 
-def test_the_manual_explains_every_variable_that_is_read_and_no_other() -> None:
-    env = Asked(DOCKER_TLS_VERIFY="1")
+def test_the_manual_explains_exactly_the_variables_that_are_read() -> None:
+    env = RecordingEnvironment(DOCKER_TLS_VERIFY="1")
     Config.from_env(env)
     manual = (Path(__file__).parent.parent / "docs" / "operations.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"\b(?:DOCKREV|DOCKER|APP|XDG)_[A-Z_]+\b", manual))

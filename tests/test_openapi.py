@@ -1,4 +1,4 @@
-"""The served OpenAPI document is true: whatever is sent, the answer is one that the document announces."""
+"""The OpenAPI document is complete: it declares the answer to every request, valid or not."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -36,8 +36,8 @@ CHECKS = [
     negative_data_rejection,
 ]
 EXAMPLES = [15, pytest.param(60, marks=pytest.mark.soak)]
-"""For each operation. A stranger's requests are all refused alike, so few are enough."""
-STRANGERS_EXAMPLES = [2, pytest.param(10, marks=pytest.mark.soak)]
+"""The number of requests for each operation."""
+EXAMPLES_WITHOUT_IDENTITY = [2, pytest.param(10, marks=pytest.mark.soak)]
 SETTINGS = settings(
     derandomize=True,
     database=None,
@@ -52,7 +52,7 @@ BEST = {
     "POST /api/jobs/{job_id}/cancel": 409,
     "POST /api/services/{service_id}/version-inference/refresh": 202,
 }
-"""The best that a request made up without knowing the host gets, where that is not 200."""
+"""The best status that a generated request can get, for operations where that is not 200."""
 PUBLIC = ("/api/health", "/api/version", "/api/ready")
 
 
@@ -62,13 +62,13 @@ Request = Case[Any]
 
 @dataclass(frozen=True, slots=True)
 class Furnished:
-    """A server with something to show, and the ids of what it shows."""
+    """A server with data, and the ids of that data."""
 
     server: ServerProcess
     ids: Mapping[str, str]
-    """By path parameter."""
+    """The ids by path parameter."""
     meaningful: Mapping[str, Mapping[str, Any]]
-    """By operation: the parts of a request that refer to what is there, which no generator guesses."""
+    """Parts of requests that refer to existing data, by operation. A generator cannot guess these."""
 
 
 @pytest.fixture(scope="module")
@@ -110,46 +110,46 @@ async def _furnish(server: ServerProcess) -> Furnished:
 
 @pytest.fixture(scope="module")
 def operations(furnished: Furnished) -> list[Operation]:
-    """All but the event streams, which do not end."""
+    """All operations except the event streams, which do not end."""
     document = schemathesis.openapi.from_url(f"{furnished.server.url}/api/openapi.json")
     return [
         operation
-        for found in document.get_all_operations()
-        if isinstance(found, Ok) and not (operation := found.ok()).path.endswith("/events")
+        for result in document.get_all_operations()
+        if isinstance(result, Ok) and not (operation := result.ok()).path.endswith("/events")
     ]
 
 
 def requests_to(operation: Operation, furnished: Furnished) -> SearchStrategy[Request]:
-    """Well-formed ones, about what exists and what does not, and malformed ones."""
-    named = {name: value for name, value in furnished.ids.items() if f"{{{name}}}" in operation.path}
-    parts: dict[str, Any] = {"path_parameters": named} if named else {}
-    ways = [operation.as_strategy()]
-    if named:
-        ways.append(operation.as_strategy(**parts))
+    """Generates well-formed requests about existing and missing data, and malformed requests."""
+    path_ids = {name: value for name, value in furnished.ids.items() if f"{{{name}}}" in operation.path}
+    parts: dict[str, Any] = {"path_parameters": path_ids} if path_ids else {}
+    strategies = [operation.as_strategy()]
+    if path_ids:
+        strategies.append(operation.as_strategy(**parts))
     if meaningful := furnished.meaningful.get(operation.label):
-        ways.append(operation.as_strategy(**parts, **meaningful))
+        strategies.append(operation.as_strategy(**parts, **meaningful))
     if operation.query or operation.body:
-        ways.append(operation.as_strategy(GenerationMode.NEGATIVE))
-    return one_of(*ways)
+        strategies.append(operation.as_strategy(GenerationMode.NEGATIVE))
+    return one_of(*strategies)
 
 
 def fuzz(operation: Operation, furnished: Furnished, examples: int, url: str | None = None) -> set[int]:
-    """Checks each answer against the document; returns the statuses that were seen."""
+    """Checks each answer against the document. Returns the statuses of the answers."""
     statuses = set()
 
     @settings(SETTINGS, max_examples=examples)
     @given(requests_to(operation, furnished))
-    def answered_as_announced(request: Request) -> None:
+    def check_answer(request: Request) -> None:
         answer = request.call(base_url=url)
         statuses.add(answer.status_code)
         request.validate_response(answer, checks=CHECKS)
 
-    answered_as_announced()
+    check_answer()
     return statuses
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)
-def test_every_answer_is_announced(
+def test_the_document_declares_every_answer(
     furnished: Furnished, operations: list[Operation], subtests: pytest.Subtests, examples: int
 ) -> None:
     for operation in operations:
@@ -158,8 +158,8 @@ def test_every_answer_is_announced(
             assert BEST.get(operation.label, 200) in statuses
 
 
-@pytest.mark.parametrize("examples", STRANGERS_EXAMPLES)
-def test_a_stranger_gets_nothing_but_401(
+@pytest.mark.parametrize("examples", EXAMPLES_WITHOUT_IDENTITY)
+def test_a_caller_without_identity_gets_only_401(
     furnished: Furnished,
     operations: list[Operation],
     tmp_path: Path,
@@ -177,18 +177,18 @@ def test_a_stranger_gets_nothing_but_401(
 @pytest.mark.parametrize(
     "path", ["/api/jobs/events", "/api/jobs/{job_id}/events", "/api/version-inference/events"]
 )
-async def test_event_streams_are_what_the_document_says(furnished: Furnished, path: str) -> None:
+async def test_event_streams_answer_as_the_document_declares(furnished: Furnished, path: str) -> None:
     async with furnished.server.api() as api:
-        announced = (await api.get("/api/openapi.json"))["paths"][path]["get"]["responses"]
+        declared = (await api.get("/api/openapi.json"))["paths"][path]["get"]["responses"]
         stream = path.format(**furnished.ids)
         async with api.session.get(stream) as answer:
-            assert (answer.status, answer.content_type) == (200, *announced["200"]["content"])
+            assert (answer.status, answer.content_type) == (200, *declared["200"]["content"])
             assert await answer.content.readline() == b": keep-alive\n"
         async with api.session.get(f"{stream}?afterId=x") as answer:
-            assert (answer.status, answer.content_type) == (400, *announced["400"]["content"])
+            assert (answer.status, answer.content_type) == (400, *declared["400"]["content"])
 
 
-async def test_the_stream_of_no_job_is_announced_as_such(furnished: Furnished) -> None:
+async def test_the_document_declares_the_404_of_a_missing_jobs_stream(furnished: Furnished) -> None:
     async with furnished.server.api() as api:
         responses = (await api.get("/api/openapi.json"))["paths"]["/api/jobs/{job_id}/events"]["get"][
             "responses"
@@ -197,7 +197,7 @@ async def test_the_stream_of_no_job_is_announced_as_such(furnished: Furnished) -
             assert (answer.status, answer.content_type) == (404, *responses["404"]["content"])
 
 
-async def test_the_list_of_stacks_is_not_sent_twice(furnished: Furnished) -> None:
+async def test_the_document_declares_the_304_of_the_list_of_stacks(furnished: Furnished) -> None:
     async with furnished.server.api() as api:
         document = await api.get("/api/openapi.json")
         async with api.session.get("/api/stacks") as answer:

@@ -1,4 +1,4 @@
-"""The configuration of registries: plain HTTP, mirrors, retries, and the APIs beside them."""
+"""The configuration of registries: plain HTTP, mirrors, retries, and bulk APIs."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def test_an_insecure_registry_may_be_an_address() -> None:
     assert registry.insecure == {"10.0.0.1", "[fd00::1]:5000"}
 
 
-def test_mirrors_are_kept_in_their_order() -> None:
+def test_mirrors_keep_their_order() -> None:
     text = " Docker.io = https://a.example/, http://b.example ; ghcr.io=https://c.example;"
     assert Config.from_env({"DOCKREV_REGISTRY_MIRRORS": text}).registry.mirrors == {
         "docker.io": ("https://a.example", "http://b.example"),
@@ -55,7 +55,7 @@ def test_a_mirror_must_name_a_registry_and_addresses(text: str) -> None:
     assert problem.startswith("DOCKREV_REGISTRY_MIRRORS: ")
 
 
-def test_the_apis_beside_the_registries_can_stand_elsewhere() -> None:
+def test_the_addresses_of_the_bulk_apis_can_be_changed() -> None:
     registry = Config.from_env({}).registry
     assert (registry.docker_hub_api_url, registry.quay_api_url, registry.github_api_url) == (
         "https://hub.docker.com",
@@ -80,12 +80,12 @@ def test_the_apis_beside_the_registries_can_stand_elsewhere() -> None:
     "text",
     ["api.example", "ftp://api.example", "https://", "https://ann:geheim@api.example", "https://a/b?c"],
 )
-def test_an_api_is_named_by_scheme_and_host_alone(text: str) -> None:
+def test_the_address_of_an_api_has_only_a_scheme_and_a_host(text: str) -> None:
     (problem,) = problems(DOCKREV_GITHUB_API_URL=text)
     assert problem.startswith("DOCKREV_GITHUB_API_URL: ")
     assert "geheim" not in problem
 
 
-def test_the_longest_pause_between_retries_is_not_below_the_shortest() -> None:
+def test_the_longest_pause_between_retries_must_not_be_below_the_shortest() -> None:
     (problem,) = problems(DOCKREV_REGISTRY_RETRY_BASE_MS="100", DOCKREV_REGISTRY_RETRY_MAX_MS="99")
     assert problem.startswith("DOCKREV_REGISTRY_RETRY_MAX_MS: ")

@@ -1,4 +1,4 @@
-"""An action is tried again as its policy says."""
+"""An action is retried according to its policy."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def retries(*pauses: float, endless: bool = False) -> RetryPolicy:
 
 
 class Flaky:
-    """Fails so many times, and notes what happens."""
+    """Fails `failures` times, and records its attempts and pauses."""
 
     def __init__(self, failures: int, error: Exception | None = None) -> None:
         self.failures = failures
@@ -34,7 +34,7 @@ async def test_a_success_is_returned_at_once() -> None:
     assert action.paused == []
 
 
-async def test_it_pauses_as_the_policy_says_and_returns_the_first_success() -> None:
+async def test_retries_pause_according_to_the_policy_and_return_the_first_success() -> None:
     action = Flaky(2)
     assert await retry(retries(1, 2, 3), action, pause=action.pause) == "done"
     assert action.paused == [1, 2]
@@ -47,7 +47,7 @@ async def test_the_error_of_the_last_attempt_is_raised() -> None:
     assert (action.attempts, action.paused) == (3, [1, 2])
 
 
-async def test_an_error_that_no_attempt_can_mend_is_raised_at_once() -> None:
+async def test_an_error_that_the_policy_does_not_retry_is_raised_at_once() -> None:
     action = Flaky(9, KeyError("x"))
     with pytest.raises(KeyError):
         await retry(retries(1, 2), action, pause=action.pause)
@@ -60,7 +60,7 @@ async def test_an_endless_policy_repeats_its_last_pause() -> None:
     assert action.paused == [1, 2, 2, 2]
 
 
-async def test_each_failure_before_a_pause_is_reported_and_the_report_may_stop_it() -> None:
+async def test_each_failure_before_a_pause_is_reported_and_the_report_may_stop_the_retries() -> None:
     reported: list[int] = []
 
     async def report(attempt: int, error: Exception) -> None:
@@ -74,5 +74,5 @@ async def test_each_failure_before_a_pause_is_reported_and_the_report_may_stop_i
     assert (reported, action.paused) == ([1, 2], [1])
 
 
-def test_doubling_pauses_stop_growing_at_the_longest() -> None:
+def test_doubling_pauses_grow_up_to_the_longest() -> None:
     assert doubling(1, 5, 4) == (1, 2, 4, 5)

@@ -1,4 +1,4 @@
-"""Rules for the shape of the package. Each test lists all offenders at once."""
+"""Rules for the structure of the package. Each test lists all violations at once."""
 
 import ast
 import re
@@ -29,24 +29,24 @@ def names(paths: Iterable[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
-def test_every_module_has_a_name_that_says_what_it_holds() -> None:
+def test_no_module_has_a_vague_name() -> None:
     assert len(SOURCES) > 50
     vague = [path for path in ALL_FILES if {path.stem, path.parent.name} & VAGUE_NAMES]
-    assert not names(vague), "name each after what it decides or what it speaks to"
+    assert not names(vague), "name each after what it decides or the system it talks to"
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
     long = [path for path in ALL_FILES if len(text_of(path).splitlines()) > MOST_LINES]
-    assert not names(long), "each holds more than one thing"
+    assert not names(long), "split each file by topic"
 
 
 def test_every_module_with_code_begins_with_a_docstring() -> None:
-    bare = [
+    without_docstring = [
         path
         for path in SOURCES
         if (text := text_of(path)).strip() and "migrations" not in path.parts and not text.startswith('"""')
     ]
-    assert not names(bare)
+    assert not names(without_docstring)
 
 
 def test_no_two_modules_define_a_public_class_of_the_same_name() -> None:
@@ -67,7 +67,7 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_the_commands_that_only_read_do_not_load_what_serves() -> None:
+def test_read_only_commands_do_not_import_the_web_framework() -> None:
     program = "import sys, dockrev.cli.check, dockrev.cli.doctor; sys.exit('fastapi' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

@@ -26,13 +26,13 @@ async def test_a_cancellation_waits_until_the_work_is_done() -> None:
     assert done == [True]
 
 
-async def test_what_the_work_gives_and_raises_comes_out() -> None:
-    async def give() -> int:
+async def test_the_result_or_the_error_of_the_work_is_passed_on() -> None:
+    async def succeed() -> int:
         return 7
 
     async def fail() -> None:
         raise ZeroDivisionError
 
-    assert await uncancellable(give()) == 7
+    assert await uncancellable(succeed()) == 7
     with pytest.raises(ZeroDivisionError):
         await uncancellable(fail())

@@ -1,4 +1,4 @@
-"""Numbers with their nouns."""
+"""Numbers and the forms of their nouns."""
 
 import pytest
 

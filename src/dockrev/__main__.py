@@ -10,10 +10,10 @@ from dockrev.cli.signals import ending_at_once
 def main() -> None:
     outlive_readers()
     with ending_at_once():
-        from dockrev.cli.main import TROUBLE, cli  # noqa: PLC0415 -- takes a while, and can be interrupted
+        from dockrev.cli.main import TROUBLE, cli  # noqa: PLC0415 -- slow, so ctrl-c must work during the import
     try:
         cli()
-    except Exception:  # noqa: BLE001 -- the process's top, and Python's own code 1 would mean: updates wait
+    except Exception:  # noqa: BLE001 -- Python's exit code 1 would mean that updates wait
         traceback.print_exc()
         sys.exit(TROUBLE)
 

@@ -1,4 +1,4 @@
-"""The server: everything is built here, once, and stopped in reverse order."""
+"""The server process. It builds all parts once, and stops them in reverse order."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -52,11 +52,11 @@ from dockrev.web.shutdown import Shutdown
 log = structlog.get_logger()
 
 _CLOCK_SECONDS = 20.0
-"""How often schedules look at the clock: machines sleep, and clocks are set."""
+"""How often schedules read the clock. A longer sleep would miss a suspended machine or a changed clock."""
 _JOB_RETENTION_SECONDS = 3600.0
 _BACKUPS_SECONDS = 60.0
 _RESTART_SECONDS = 10.0
-"""Before work that runs without end starts again after a crash."""
+"""The pause before endless background work starts again after a crash."""
 
 
 _NO_HOSTS: Mapping[str, DockerConfig] = {}
@@ -71,44 +71,42 @@ class Dockrev:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looking:
-    """The jobs that only look."""
-
+class _ReadOnlyJobs:
     discovery: DiscoveryJobs
     checks: CheckJobs
     scans: RuntimeScanJobs
     watches: Mapping[str, DiscoveryWatch]
-    """By the id of the host."""
+    """The watch of each host by the host's id."""
 
 
 @asynccontextmanager
 async def open_server(
     config: Config, clock: Clock, other_hosts: Mapping[str, DockerConfig] = _NO_HOSTS
 ) -> AsyncIterator[Dockrev]:
-    """Closes or resumes what an earlier process left unfinished, and keeps the background work going.
+    """Ends or resumes the jobs that an earlier process left unfinished, and runs the background work.
 
-    `other_hosts`: beside the local one, their engines by the id of the host.
+    `other_hosts` has the engines of all hosts but the local one, by the id of the host.
     """
     with only_server(config.db_path):
         async with open_read_side(config, clock, config.db_path, other_hosts) as read:
             write = build_write_side(read)
-            looking = _looking(read, write)
-            await looking.scans.remember()
+            read_only = _read_only_jobs(read, write)
+            await read_only.scans.remember()
             await log_invalid_rules(read.ignores)
             await write.repair()
             await read.inference.load()
             try:
                 await write.start()
-                async with _in_background(read, write, looking):
+                async with _in_background(read, write, read_only):
                     shutdown = Shutdown()
-                    yield Dockrev(_web(read, write, looking, shutdown), shutdown)
+                    yield Dockrev(_web(read, write, read_only, shutdown), shutdown)
             finally:
                 await write.runner.stop()
 
 
-def _looking(read: ReadSide, write: WriteSide) -> _Looking:
+def _read_only_jobs(read: ReadSide, write: WriteSide) -> _ReadOnlyJobs:
     runner, config = write.runner, read.config
-    return _Looking(
+    return _ReadOnlyJobs(
         discovery=DiscoveryJobs(runner, read.scanners, config.discovery.max_actions),
         checks=CheckJobs(
             runner, read.checker, read.stacks, read.scanners, read.inference.display_versions.of
@@ -130,24 +128,24 @@ def _looking(read: ReadSide, write: WriteSide) -> _Looking:
 
 
 @asynccontextmanager
-async def _in_background(read: ReadSide, write: WriteSide, looking: _Looking) -> AsyncIterator[None]:
+async def _in_background(read: ReadSide, write: WriteSide, read_only: _ReadOnlyJobs) -> AsyncIterator[None]:
     scheduled = Schedule(
         "update_check",
         plan=lambda: _check_plan(read),
-        action=looking.checks.start_scheduled,
+        action=read_only.checks.start_scheduled,
         runs=ScheduleRuns(read.database),
         clock=read.clock,
         zone=tzlocal.get_localzone(),
     )
-    deferred = DeferredChecks(looking.checks, read.images, read.clock)
+    deferred = DeferredChecks(read_only.checks, read.images, read.clock)
     async with running(
         *(
             every(f"discovery of {host_id}", _RESTART_SECONDS, watch.run)
-            for host_id, watch in looking.watches.items()
+            for host_id, watch in read_only.watches.items()
         ),
         every("scheduled checks", _CLOCK_SECONDS, scheduled.tick),
         every("deferred checks", _CLOCK_SECONDS, deferred.tick),
-        every("runtime scans", read.config.runtime_scan.interval_seconds, looking.scans.start_scheduled),
+        every("runtime scans", read.config.runtime_scan.interval_seconds, read_only.scans.start_scheduled),
         every("job retention", _JOB_RETENTION_SECONDS, lambda: delete_old_jobs(write.jobs, read.clock)),
         every("held containers", _BACKUPS_SECONDS, write.backup_recovery.release_rest),
         every("old backups", _BACKUPS_SECONDS, write.backup_retention.purge),
@@ -161,16 +159,16 @@ async def _check_plan(read: ReadSide) -> Plan:
     return Plan(schedule.enabled, schedule.cron)
 
 
-def _web(read: ReadSide, write: WriteSide, looking: _Looking, shutdown: Shutdown) -> FastAPI:
+def _web(read: ReadSide, write: WriteSide, read_only: _ReadOnlyJobs, shutdown: Shutdown) -> FastAPI:
     routers: Sequence[ApiRouter] = [
-        MonitoringRoutes(read.config.version, _readiness_checks(read, write, looking)).router,
+        MonitoringRoutes(read.config.version, _readiness_checks(read, write, read_only)).router,
         StackRoutes(read.stacks, read.views, read.inference.queue.request).router,
         IgnoreRoutes(read.ignores).router,
         _inference_routes(read, shutdown).router,
         SettingsRoutes(read.stacks).router,
-        DiscoveryRoutes(read.projects, looking.discovery).router,
-        CheckRoutes(looking.checks).router,
-        RuntimeScanRoutes(looking.scans).router,
+        DiscoveryRoutes(read.projects, read_only.discovery).router,
+        CheckRoutes(read_only.checks).router,
+        RuntimeScanRoutes(read_only.scans).router,
         BackupRoutes(write.backups, write.restores).router,
         UpdateRoutes(write.updates).router,
         JobRoutes(write.jobs, JobStreams(write.jobs, write.feed), write.runner, shutdown).router,
@@ -192,29 +190,29 @@ def _inference_routes(read: ReadSide, shutdown: Shutdown) -> InferenceRoutes:
     )
 
 
-def _readiness_checks(read: ReadSide, write: WriteSide, looking: _Looking) -> Mapping[str, SelfCheck]:
+def _readiness_checks(read: ReadSide, write: WriteSide, read_only: _ReadOnlyJobs) -> Mapping[str, SelfCheck]:
     return {
         "engine": partial(check_engine, read.host.engine, read.config.docker.host),
         "database": partial(check_database, read.database),
         "jobs": partial(check_worker, write.runner.probe),
-        "discovery": partial(check_worker, looking.watches[LOCAL].probe),
+        "discovery": partial(check_worker, read_only.watches[LOCAL].probe),
         **{
             f"discovery of {host_id}": partial(check_worker, watch.probe)
-            for host_id, watch in looking.watches.items()
+            for host_id, watch in read_only.watches.items()
             if host_id != LOCAL
         },
     }
 
 
 async def serve(config: Config, clock: Clock) -> None:
-    """Until SIGTERM or SIGINT; one that comes before it serves cancels it.
+    """Serves until SIGTERM or SIGINT. A signal during the start cancels the start.
 
-    Raises ConfigError or StorageError when it cannot start.
+    Raises ConfigError or StorageError when the server cannot start.
     """
-    serve_signals = cancelled_by_signals()
+    end_cancelling = cancelled_by_signals()
     with listen(config.http) as sock:
         async with open_server(config, clock) as dockrev:
-            serve_signals()
+            end_cancelling()
             log.info("Dockrev is listening", action="server.started", address=str(config.http))
             await WebServer(dockrev.web, config.http, dockrev.shutdown).serve([sock])
             log.info("Dockrev is stopping", action="server.stopping")

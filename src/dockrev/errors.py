@@ -1,5 +1,5 @@
 """
-Every error this project raises on purpose.
+The errors that Dockrev raises on purpose.
 
 * AppError                     code, status, message, details
   - InvalidArgument            400 invalid_argument
@@ -10,18 +10,18 @@ Every error this project raises on purpose.
   - MethodNotAllowed           405 method_not_allowed
     + ManualRegistrationDisabled   405 manual_registration_disabled
   - Conflict                   409 conflict
-    + JobCancelled             never reaches HTTP: a job that was asked to end does so
-  - BackupError                500 backup_failed; an archive is damaged, or did not come back as it was
+    + JobCancelled             never reaches HTTP; ends a job that was cancelled
+  - BackupError                500 backup_failed; an archive is damaged, or restored data differs from it
   - UpstreamError              502 upstream_error; `permanent` says that a retry cannot help
     + RegistryError            the reasons are in `RegistryErrorCode`
     + DockerError              the engine refused, or cannot be reached
-      . DockerNotFound         it knows no such container, image, volume or path
-      . DockerConflict         the state of the thing, or its name, stands against it
+      . DockerNotFound         the container, image, volume or path does not exist
+      . DockerConflict         the state or the name of an object does not allow the request
     + ComposeError             the Compose CLI refused, or cannot be run
-  - Unavailable                503 unavailable; for a moment, while the server starts or stops
+  - Unavailable                503 unavailable; temporary, while the server starts or stops
     + StorageError             503 storage_unavailable
-      . DatabaseInUse          another process of Dockrev works with the database; never reaches HTTP
-* ConfigError                  the environment is wrong; lists every fault; never reaches HTTP
+      . DatabaseInUse          another Dockrev process uses the database; never reaches HTTP
+* ConfigError                  the environment has faults, and this lists all of them; never reaches HTTP
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ Json = JsonScalar | Sequence["Json"] | Mapping[str, "Json"]
 
 
 class AppError(Exception):
-    """An error with a place in the API: `code` and `status` are contract, `message` is for people."""
+    """An error that the API can show. Clients rely on `code` and `status`; `message` is for people."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
@@ -87,7 +87,7 @@ class BackupError(AppError):
 
 
 class UpstreamError(AppError):
-    """Something we depend on failed. `permanent`: asking again will give the same answer."""
+    """A service that Dockrev depends on failed. `permanent`: a retry would fail in the same way."""
 
     code, status = "upstream_error", 502
 
@@ -99,7 +99,7 @@ class UpstreamError(AppError):
 
 
 class RegistryErrorCode(StrEnum):
-    """Why a registry gave no usable answer. Shown to people as `checkError.code`."""
+    """Why a registry gave no usable answer. The API shows this as `checkError.code`."""
 
     UNREACHABLE = "registry_unreachable"
     TIMEOUT = "registry_timeout"
@@ -113,9 +113,9 @@ class RegistryErrorCode(StrEnum):
 
 
 class RegistryError(UpstreamError):
-    """A registry question without an answer.
+    """A registry gave no usable answer.
 
-    `retry_at`: the registry asked for silence until then (429, or a cool-down it started).
+    `retry_at`: the registry must not be asked before this time, after a 429 or during a cool-down.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class DatabaseInUse(StorageError):
 
 
 class ConfigError(Exception):
-    """The environment is unusable. `problems` holds one sentence for each fault."""
+    """The environment has faults. `problems` has one sentence for each fault."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))

@@ -41,7 +41,7 @@ async def test_every_check_is_ok_on_a_sound_host(cli: Cli, host: FakeHost) -> No
     assert by_check["projects"][1] == "2 with containers: blog, shop"
     assert "20.10.24, API 1.41, linux/amd64" in by_check["engine"][1]
     assert by_check["compose"][1].endswith(f"({COMPOSE_V2})")
-    assert by_check["database"][1].endswith("does not exist yet; the server will make it")
+    assert by_check["database"][1].endswith("does not exist yet; the server will create it")
     assert "alice" not in result.out
 
 
@@ -148,7 +148,7 @@ async def test_a_file_of_authorities_is_ok(cli: Cli) -> None:
     make_authority(cli.directory)
     certificates = cli.directory / "ca.pem"
     result = await cli.run("doctor", DOCKREV_REGISTRY_CA_FILE=str(certificates))
-    assert findings(result)["authorities"] == ("ok", f"{certificates}, beside the machine's own")
+    assert findings(result)["authorities"] == ("ok", f"{certificates}, in addition to the machine's own")
 
 
 async def test_a_file_of_authorities_without_certificates_is_a_failure(cli: Cli) -> None:

@@ -1,4 +1,4 @@
-"""What monitoring asks: liveness, version, readiness."""
+"""The routes for monitoring: liveness, version, readiness."""
 
 import asyncio
 import sqlite3
@@ -26,7 +26,7 @@ async def sound() -> Sequence[CheckFinding]:
 
 
 async def broken() -> Sequence[CheckFinding]:
-    raise DockerError("the engine is away")
+    raise DockerError("the engine does not answer")
 
 
 def app_of(checks: Mapping[str, SelfCheck]) -> FastAPI:
@@ -44,7 +44,7 @@ async def test_the_version_is_open_to_everybody() -> None:
     assert (answer.status, answer.json()) == (200, {"version": "1.2.3"})
 
 
-async def test_readiness_names_its_parts_to_those_who_are_let_in() -> None:
+async def test_readiness_lists_its_parts_for_an_allowed_caller() -> None:
     app = app_of({"engine": sound, "jobs": broken})
     answer = await ask(app, "GET", "/api/ready", headers={"x-forwarded-user": "ann"})
     assert answer.status == 503
@@ -52,12 +52,12 @@ async def test_readiness_names_its_parts_to_those_who_are_let_in() -> None:
         "ready": False,
         "parts": [
             {"part": "engine", "ok": True, "detail": "engine 20.10"},
-            {"part": "jobs", "ok": False, "detail": "the engine is away"},
+            {"part": "jobs", "ok": False, "detail": "the engine does not answer"},
         ],
     }
 
 
-async def test_readiness_tells_strangers_only_yes_or_no() -> None:
+async def test_readiness_without_an_identity_is_only_yes_or_no() -> None:
     for check, status, ready in ((sound, 200, True), (broken, 503, False)):
         answer = await ask(app_of({"engine": check}), "GET", "/api/ready")
         assert (answer.status, answer.json()) == (status, {"ready": ready})
@@ -75,7 +75,7 @@ async def test_all_checks_run_at_once() -> None:
     assert [part.detail for part in parts] == ["met", "met"]
 
 
-async def test_a_database_that_is_locked_is_not_ready(database: Database) -> None:
+async def test_a_locked_database_is_not_ready(database: Database) -> None:
     checks = {"database": partial(check_database, database)}
     assert [part.ready for part in await readiness(checks)] == [True]
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:

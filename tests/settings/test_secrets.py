@@ -50,7 +50,7 @@ def text_of_files(database: Database) -> bytes:
     return b"".join(path.read_bytes() for path in database.path.parent.rglob("*") if path.is_file())
 
 
-async def test_a_secret_is_read_back_and_the_database_has_no_trace_of_it(
+async def test_a_secret_can_be_read_back_and_no_file_contains_its_text(
     database: Database, clock: MovableClock
 ) -> None:
     store = settings_store(database, clock)
@@ -66,11 +66,11 @@ async def test_a_secret_is_read_back_and_the_database_has_no_trace_of_it(
     assert PASSWORD not in str(logs)
 
 
-def test_answers_and_representations_show_the_mask() -> None:
+def test_answers_and_representations_contain_the_mask() -> None:
     assert dump(STORED) == b'{"mail":{"enabled":true,"smtpUrl":"******"},"token":"******","retries":3}'
-    for shown in (repr(STORED), str(STORED), f"{STORED.token}", STORED.model_dump_json()):
-        assert "t0ken" not in shown
-        assert PASSWORD not in shown
+    for text in (repr(STORED), str(STORED), f"{STORED.token}", STORED.model_dump_json()):
+        assert "t0ken" not in text
+        assert PASSWORD not in text
 
 
 def test_a_log_record_of_a_section_has_no_secret(caplog: pytest.LogCaptureFixture) -> None:
@@ -88,12 +88,12 @@ def test_a_mask_or_a_blank_keeps_the_secret(sent: str) -> None:
     )
 
 
-def test_a_missing_secret_is_kept_and_null_clears_it() -> None:
+def test_a_missing_secret_is_kept_and_null_deletes_it() -> None:
     after = changed(STORED, {"mail": {"enabled": True}, "token": None})
     assert after == Messages(mail=Mail(enabled=True, smtp_url=Secret(PASSWORD)))
 
 
-def test_another_text_replaces_the_secret_as_it_is() -> None:
+def test_another_text_replaces_the_secret_and_keeps_its_blanks() -> None:
     assert changed(STORED, {"token": " new "}).token == Secret(" new ")
 
 
@@ -120,12 +120,12 @@ def test_a_wrong_field_is_named_and_no_value_is_repeated() -> None:
     assert PASSWORD not in str(invalid.value)
 
 
-def test_a_schema_says_that_it_is_a_password() -> None:
+def test_the_schema_of_a_secret_has_the_format_password() -> None:
     schema = TypeAdapter(Messages).json_schema()
     assert {"type": "string", "format": "password"} in schema["properties"]["token"]["anyOf"]
 
 
-async def test_the_first_secret_makes_a_key_that_only_the_owner_can_read(
+async def test_the_first_secret_creates_a_key_that_only_the_owner_can_read(
     database: Database, clock: MovableClock
 ) -> None:
     store = settings_store(database, clock)
@@ -141,7 +141,9 @@ async def test_the_first_secret_makes_a_key_that_only_the_owner_can_read(
     assert [path for path in database.path.parent.iterdir() if path.name.startswith(".")] == []
 
 
-async def test_a_key_of_the_environment_leaves_no_file(database: Database, clock: MovableClock) -> None:
+async def test_a_key_of_the_environment_is_not_written_to_a_file(
+    database: Database, clock: MovableClock
+) -> None:
     key = Fernet.generate_key()
     await settings_store(database, clock, key).save(STORED, changed_by="ann")
     assert not key_file(database).exists()
@@ -185,6 +187,6 @@ async def test_a_start_without_its_key_is_refused(
         await settings_store(database, clock).check_key()
 
 
-def test_the_settings_do_not_import_the_cryptography() -> None:
+def test_the_server_does_not_import_cryptography_at_its_start() -> None:
     program = "import sys, dockrev.app; sys.exit('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

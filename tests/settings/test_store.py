@@ -1,4 +1,4 @@
-"""Stored settings, and the defaults that apply without them."""
+"""Stored settings, and the defaults."""
 
 import pytest
 from sqlalchemy import select, text
@@ -20,7 +20,7 @@ async def test_without_settings_nothing_is_scheduled(database: Database, clock: 
     )
 
 
-async def test_settings_are_read_back_and_the_newest_counts(database: Database, clock: MovableClock) -> None:
+async def test_the_newest_settings_are_read_back(database: Database, clock: MovableClock) -> None:
     store = settings_store(database, clock)
     for hour in (3, 4):
         schedules = Schedules(update_check=CronSchedule(enabled=True, cron=f"0 {hour} * * *"))
@@ -28,7 +28,7 @@ async def test_settings_are_read_back_and_the_newest_counts(database: Database, 
         assert await store.section(Schedules) == schedules
 
 
-async def test_the_waits_of_updates_have_defaults_and_can_be_chosen(
+async def test_the_wait_times_of_updates_have_defaults_and_can_be_changed(
     database: Database, clock: MovableClock
 ) -> None:
     store = settings_store(database, clock)
@@ -41,7 +41,7 @@ async def test_the_waits_of_updates_have_defaults_and_can_be_chosen(
     )
 
 
-async def test_every_change_records_who_made_it_and_when(database: Database, clock: MovableClock) -> None:
+async def test_every_change_records_its_user_and_its_time(database: Database, clock: MovableClock) -> None:
     store = settings_store(database, clock)
     await store.save(Schedules(), changed_by="ann")
     clock.advance(60)
@@ -51,9 +51,7 @@ async def test_every_change_records_who_made_it_and_when(database: Database, clo
         assert tuple(rows.one()) == ("bob", clock.now())
 
 
-async def test_several_sections_are_saved_together_or_not_at_all(
-    database: Database, clock: MovableClock
-) -> None:
+async def test_several_sections_are_saved_in_one_transaction(database: Database, clock: MovableClock) -> None:
     store = settings_store(database, clock)
     async with database.write() as connection:
         await connection.execute(

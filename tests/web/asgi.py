@@ -1,4 +1,4 @@
-"""Asks an ASGI application in this process, with the scope that uvicorn would build."""
+"""Sends requests to an ASGI application in this process, with the scope that uvicorn would build."""
 
 import json
 from collections.abc import Mapping

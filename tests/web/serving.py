@@ -1,4 +1,4 @@
-"""A real uvicorn on a free loopback port for the length of a test."""
+"""Runs a real uvicorn on a free loopback port during a test."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ async def serving(app: ASGIApp, shutdown: Shutdown | None = None) -> AsyncIterat
     port = listener.getsockname()[1]
     server = WebServer(app, HttpAddress("127.0.0.1", port), shutdown or Shutdown())
     async with asyncio.TaskGroup() as group:
-        # Connections wait in the listener's queue until the server takes them, so nobody has to poll for it.
+        # Connections wait in the listener's queue until the server accepts them, so no test has to poll.
         group.create_task(server.serve(sockets=[listener]))
         try:
             async with ClientSession(f"http://127.0.0.1:{port}") as client:

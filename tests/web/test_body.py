@@ -1,4 +1,4 @@
-"""Whatever arrives as a body, the answer is the route's or an envelope."""
+"""Request bodies of every kind. The answer is that of the route, or an error envelope."""
 
 import json
 from collections.abc import AsyncIterator
@@ -151,24 +151,24 @@ class Reasoned(Wire):
         ([], "body: Input should be an object"),
     ],
 )
-async def test_what_is_expected_is_said_in_the_words_of_the_api(body: object, message: str) -> None:
+async def test_an_error_lists_the_allowed_values_as_the_api_writes_them(body: object, message: str) -> None:
     router = ApiRouter(access=Access.IDENTITY)
 
     @router.post("/api/reasons")
-    async def reasons(given: Reasoned) -> WireResponse:
-        return WireResponse(given)
+    async def reasons(reasoned: Reasoned) -> WireResponse:
+        return WireResponse(reasoned)
 
     answer = await ask(create_web_app([router], AuthConfig(), "1"), "POST", "/api/reasons", json_body=body)
     assert (answer.status, answer.json()["error"]["message"]) == (400, message)
 
 
 @pytest.mark.parametrize("target", ["svc_1", 7, None, ["svc_1"]])
-async def test_a_member_of_a_list_that_is_no_object_is_named(target: object) -> None:
+async def test_the_error_names_the_member_of_a_list_that_is_not_an_object(target: object) -> None:
     answer = await ask(app(), "POST", "/api/updates", json_body={"targets": [target]})
     assert answer.json()["error"]["message"] == "targets[0]: Input should be an object"
 
 
-async def test_what_was_sent_is_not_repeated() -> None:
+async def test_an_error_does_not_repeat_the_values_that_were_sent() -> None:
     answer = await ask(app(), "POST", "/api/updates", json_body={"scope": "hunter2", "count": "hunter2"})
     assert answer.status == 400
     assert b"hunter2" not in answer.body
@@ -185,7 +185,7 @@ async def test_what_was_sent_is_not_repeated() -> None:
     ],
     ids=["umlaut", "whale", "the letters of an escape", "digits", "control characters"],
 )
-async def test_unusual_text_comes_back_as_it_was(name: str, written: str) -> None:
+async def test_unusual_text_comes_back_unchanged(name: str, written: str) -> None:
     answer = await ask(app(), "POST", "/api/updates", json_body={"name": name})
     assert (answer.status, answer.json()["name"]) == (200, written)
 
@@ -210,7 +210,7 @@ async def test_unknown_fields_are_ignored() -> None:
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", ";"]
 )
-async def test_json_must_be_called_json(content_type: str) -> None:
+async def test_a_body_without_the_content_type_of_json_is_refused(content_type: str) -> None:
     headers = {"content-type": content_type}
     answer = await ask(app(), "POST", "/api/updates", body=b"{}", headers=headers)
     assert answer.status == 400
@@ -218,12 +218,12 @@ async def test_json_must_be_called_json(content_type: str) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
-async def test_json_may_be_called_json_in_other_ways(content_type: str) -> None:
+async def test_the_content_type_may_have_capitals_and_parameters(content_type: str) -> None:
     headers = {"content-type": content_type}
     assert (await ask(app(), "POST", "/api/updates", body=b"{}", headers=headers)).status == 200
 
 
-async def test_an_optional_body_may_be_missing_but_not_broken() -> None:
+async def test_an_optional_body_may_be_missing_but_not_malformed() -> None:
     assert (await ask(app(), "POST", "/api/refresh/s")).body == b"s without a body"
     assert (await ask(app(), "POST", "/api/refresh/s", json_body={"serviceId": "t"})).body == b"t"
     assert (await ask(app(), "POST", "/api/refresh/s", body=b"{", headers=JSON)).status == 400
@@ -234,7 +234,7 @@ async def test_a_route_that_takes_no_body_ignores_one(body: bytes) -> None:
     assert (await ask(app(), "POST", "/api/scans", body=body, headers=JSON)).body == b"scanned"
 
 
-async def test_a_raw_body_is_bounded_too() -> None:
+async def test_a_raw_body_is_limited_too() -> None:
     fits = await ask(app(), "PUT", "/api/raw", body=b"x" * MAX_BODY_BYTES)
     assert fits.body == b"1048576 bytes"
     assert (await ask(app(), "PUT", "/api/raw", body=b"x" * (MAX_BODY_BYTES + 1))).status == 400
@@ -256,14 +256,14 @@ async def test_a_raw_body_is_bounded_too() -> None:
         ("/api/refresh/" + "a" * 20_000, 200),
     ],
 )
-async def test_a_strange_url_gets_a_plain_answer(target: str, status: int) -> None:
+async def test_an_unusual_url_gets_an_answer_of_the_api(target: str, status: int) -> None:
     answer = await ask(app(), "POST", target)
     assert answer.status == status
     if status >= 400:
         assert answer.json()["error"]["code"] in {"invalid_argument", "not_found"}
 
 
-async def test_an_endless_body_is_cut_off() -> None:
+async def test_an_endless_body_is_refused_at_the_limit() -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(64):
             yield b" " * 65536
@@ -292,21 +292,21 @@ async def test_nul_becomes_the_replacement_character() -> None:
         (rb'"\\\\u0000\u0000"', "\\\\u0000\ufffd"),
     ],
 )
-def test_an_escaped_backslash_is_no_escape_of_nul(text: bytes, parsed: str) -> None:
+def test_an_escaped_backslash_before_u0000_is_not_an_escape_of_nul(text: bytes, parsed: str) -> None:
     assert parse_json(text) == parsed
 
 
-async def test_nul_is_found_at_every_depth() -> None:
+async def test_nul_is_replaced_at_every_depth() -> None:
     body = b'{"other":' + b"[" * 1000 + b'"\\u0000"' + b"]" * 1000 + b"}"
     assert (await ask(app(), "POST", "/api/updates", body=body, headers=JSON)).status == 200
 
 
 @pytest.mark.parametrize("text", ["[]", '{"a":[1,2.5,null,true,{"b":"ü"}]}', "0", '"\\\\u0000"'])
-def test_a_document_is_parsed_as_it_is(text: str) -> None:
+def test_other_documents_are_parsed_unchanged(text: str) -> None:
     assert parse_json(text.encode()) == json.loads(text)
 
 
-def test_the_reason_is_kept_as_the_cause() -> None:
+def test_the_parser_error_is_the_cause_of_the_refusal() -> None:
     with pytest.raises(InvalidArgument) as refusal:
         parse_json(b"{")
     assert isinstance(refusal.value.__cause__, ValueError)

@@ -29,7 +29,7 @@ RAISED: list[AppError] = [
     NotFound("job not found"),
     ManualRegistrationDisabled("use auto-discovery"),
     Conflict("already running", {"existingJobId": "job_1"}),
-    DockerError("the engine is away"),
+    DockerError("the engine does not answer"),
     StorageError("the disk is full"),
 ]
 
@@ -48,7 +48,7 @@ def raising(error: Exception) -> ASGIApp:
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-async def test_what_a_feature_raises_becomes_the_envelope(error: AppError) -> None:
+async def test_an_error_of_a_feature_becomes_the_envelope(error: AppError) -> None:
     answer = await ask(raising(error), "GET", "/api/things")
     assert answer.status == error.status
     assert answer.headers["content-type"] == "application/json"
@@ -59,12 +59,12 @@ async def test_what_a_feature_raises_becomes_the_envelope(error: AppError) -> No
 
 async def test_an_upstream_failure_is_logged_and_a_refusal_is_not() -> None:
     with capture_logs() as lines:
-        await ask(raising(DockerError("the engine is away")), "GET", "/api/things")
+        await ask(raising(DockerError("the engine does not answer")), "GET", "/api/things")
         await ask(raising(NotFound("job not found")), "GET", "/api/things")
-    assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["the engine is away"]
+    assert [line["event"] for line in lines if line["log_level"] != "debug"] == ["the engine does not answer"]
 
 
-async def test_the_line_of_a_failure_names_the_request_and_the_cause_and_no_secret() -> None:
+async def test_the_log_line_of_a_failure_names_the_request_and_the_cause_but_no_secret() -> None:
     async def endpoint() -> Response:
         try:
             try:
@@ -72,7 +72,7 @@ async def test_the_line_of_a_failure_names_the_request_and_the_cause_and_no_secr
             except OSError as error:
                 raise RuntimeError("postgresql://dockrev:hunter2@db/dockrev") from error
         except RuntimeError as error:
-            raise StorageError("the database is away") from error
+            raise StorageError("the database does not answer") from error
 
     with capture_logs([merge_contextvars]) as lines:
         answer = await ask(
@@ -81,7 +81,7 @@ async def test_the_line_of_a_failure_names_the_request_and_the_cause_and_no_secr
     (line,) = (line for line in lines if line["log_level"] == "warning")
     assert answer.status == 503
     assert line == {
-        "event": "the database is away",
+        "event": "the database does not answer",
         "log_level": "warning",
         "action": "http.failed",
         "code": "storage_unavailable",
@@ -92,7 +92,7 @@ async def test_the_line_of_a_failure_names_the_request_and_the_cause_and_no_secr
     }
 
 
-async def test_a_bug_is_logged_once_with_its_traceback_and_keeps_its_secrets() -> None:
+async def test_a_bug_is_logged_once_with_its_traceback_and_its_answer_has_no_secret() -> None:
     error = KeyError("postgresql://dockrev:hunter2@db/dockrev")
     with capture_logs() as lines:
         answer = await ask(raising(error), "GET", "/api/things")
@@ -104,7 +104,7 @@ async def test_a_bug_is_logged_once_with_its_traceback_and_keeps_its_secrets() -
     assert [line["exc_info"] for line in lines if line["log_level"] == "error"] == [error]
 
 
-async def test_a_group_of_errors_is_one_bug() -> None:
+async def test_an_exception_group_is_answered_as_one_bug() -> None:
     with capture_logs():
         answer = await ask(raising(ExceptionGroup("two", [OSError("a"), OSError("b")])), "GET", "/api/things")
     assert answer.json()["error"]["details"]["cause"].startswith("unexpected ExceptionGroup")
@@ -116,7 +116,7 @@ async def test_an_unknown_path_is_not_found() -> None:
 
 
 @pytest.mark.parametrize("target", ["/", "/api", "/api/", "/docs", "/redoc", "/openapi.json", "/api/things/"])
-async def test_there_is_nothing_beside_the_routes(target: str) -> None:
+async def test_paths_without_a_route_are_not_found(target: str) -> None:
     assert (await ask(raising(NotFound("")), "GET", target)).json()["error"]["code"] == "not_found"
 
 
@@ -139,14 +139,14 @@ def two_methods() -> ASGIApp:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "OPTIONS", "TRACE", "BREW"])
-async def test_a_wrong_method_is_told_all_the_right_ones(method: str) -> None:
+async def test_the_answer_to_a_wrong_method_lists_all_allowed_methods(method: str) -> None:
     answer = await ask(two_methods(), method, "/api/ignores")
     assert answer.status == 405
     assert answer.headers["allow"] == "DELETE, GET, HEAD"
     assert answer.json()["error"]["code"] == "method_not_allowed"
 
 
-async def test_head_is_no_method_of_a_path_without_get() -> None:
+async def test_head_is_not_allowed_on_a_path_without_get() -> None:
     answer = await ask(two_methods(), "HEAD", "/api/scans")
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
@@ -159,7 +159,9 @@ async def test_head_is_no_method_of_a_path_without_get() -> None:
         ("DELETE", "method_not_allowed"),
     ],
 )
-async def test_a_route_that_only_explains_its_refusal_is_not_named_as_allowed(method: str, code: str) -> None:
+async def test_the_method_of_a_route_that_only_refuses_is_not_listed_as_allowed(
+    method: str, code: str
+) -> None:
     router = ApiRouter(access=Access.IDENTITY)
 
     @router.get("/api/stacks")
@@ -219,7 +221,7 @@ async def test_every_answer_carries_the_security_headers_and_an_id() -> None:
         assert headers["x-request-id"]
 
 
-async def test_a_page_may_bring_its_own_policy_and_caching() -> None:
+async def test_an_answer_may_set_its_own_policy_and_caching() -> None:
     async def endpoint() -> Response:
         own = {"content-security-policy": "default-src 'self'", "cache-control": "max-age=60"}
         return Response("page", headers=own)
@@ -230,20 +232,20 @@ async def test_a_page_may_bring_its_own_policy_and_caching() -> None:
     assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("given", ["abc-123", "01JPM8Z6V2Q9Y3K4T5W6X7A8B9", "a" * 64])
-async def test_a_sane_request_id_is_kept(given: str) -> None:
-    answer = await ask(two_methods(), "GET", "/api/ignores", headers={"x-request-id": given})
-    assert answer.headers["x-request-id"] == given
+@pytest.mark.parametrize("sent", ["abc-123", "01JPM8Z6V2Q9Y3K4T5W6X7A8B9", "a" * 64])
+async def test_a_safe_request_id_is_kept(sent: str) -> None:
+    answer = await ask(two_methods(), "GET", "/api/ignores", headers={"x-request-id": sent})
+    assert answer.headers["x-request-id"] == sent
 
 
-@pytest.mark.parametrize("given", ["", "a b", "a\x1b[31m", "a" * 65, "ä", '{"a":1}'])
-async def test_a_strange_request_id_is_replaced(given: str) -> None:
-    answer = await ask(two_methods(), "GET", "/api/ignores", headers={"x-request-id": given})
-    assert answer.headers["x-request-id"] != given
+@pytest.mark.parametrize("sent", ["", "a b", "a\x1b[31m", "a" * 65, "ä", '{"a":1}'])
+async def test_an_unsafe_request_id_is_replaced(sent: str) -> None:
+    answer = await ask(two_methods(), "GET", "/api/ignores", headers={"x-request-id": sent})
+    assert answer.headers["x-request-id"] != sent
     assert len(answer.headers["x-request-id"]) == 16
 
 
-async def test_a_request_is_one_line_without_its_query() -> None:
+async def test_a_request_is_logged_as_one_line_without_its_query() -> None:
     with capture_logs() as lines:
         await ask(two_methods(), "HEAD", "/api/ignores?token=hunter2")
     assert len(lines) == 1
@@ -258,7 +260,7 @@ async def test_a_request_is_one_line_without_its_query() -> None:
     assert "hunter2" not in str(line)
 
 
-async def test_what_a_route_logs_carries_the_request_id() -> None:
+async def test_the_log_lines_of_a_route_have_the_request_id() -> None:
     async def endpoint() -> Response:
         structlog.get_logger().info("inside", action="test.inside")
         return Response("done")

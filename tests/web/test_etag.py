@@ -23,7 +23,7 @@ GZIP = {"accept-encoding": "gzip"}
 
 @dataclass(slots=True)
 class Stacks:
-    """A list with a revision, which counts how often it was read."""
+    """A list with a revision. `reads` counts how often the list was read."""
 
     names: list[str] = field(default_factory=lambda: ["blog"] * 1000)
     revision: int = 1
@@ -64,7 +64,7 @@ async def test_a_client_with_the_current_list_gets_304_and_nothing_is_read() -> 
     assert first.headers["cache-control"] == again.headers["cache-control"] == "no-cache"
 
 
-async def test_a_new_revision_is_sent_whole() -> None:
+async def test_a_new_revision_is_sent_in_full() -> None:
     stacks = Stacks()
     app = listing(stacks)
     first = await ask(app, "GET", PATH, headers=IVAN)
@@ -100,7 +100,7 @@ async def test_if_none_match_is_a_list_and_compares_weakly(shape: str, status: i
     assert answer.status == status
 
 
-async def test_head_has_the_etag_and_takes_the_condition_too() -> None:
+async def test_head_answers_with_the_etag_and_with_304_too() -> None:
     app = listing(Stacks())
     head = await ask(app, "HEAD", PATH, headers=IVAN)
     assert head.status == 200
@@ -108,7 +108,7 @@ async def test_head_has_the_etag_and_takes_the_condition_too() -> None:
     assert (await ask(app, "HEAD", PATH, headers=known)).status == 304
 
 
-async def test_a_failed_read_is_not_remembered() -> None:
+async def test_a_failed_read_is_not_cached() -> None:
     stacks = Stacks(down=True)
     app = listing(stacks)
     assert (await ask(app, "GET", PATH, headers=IVAN)).status == 503
@@ -116,7 +116,7 @@ async def test_a_failed_read_is_not_remembered() -> None:
     assert (await ask(app, "GET", PATH, headers=IVAN)).status == 200
 
 
-async def test_a_stranger_with_the_current_etag_gets_401() -> None:
+async def test_a_caller_without_identity_gets_401_even_with_the_current_etag() -> None:
     app = listing(Stacks())
     etag = (await ask(app, "GET", PATH, headers=IVAN)).headers["etag"]
     assert (await ask(app, "GET", PATH, headers={"if-none-match": etag})).status == 401
@@ -134,13 +134,13 @@ async def test_the_compressed_list_has_the_same_etag_and_the_same_content() -> N
     assert "content-encoding" not in plain.headers
 
 
-async def test_a_real_client_unpacks_what_was_compressed() -> None:
+async def test_a_real_client_reads_the_compressed_answer() -> None:
     async with serving(listing(Stacks())) as served, served.client.get(PATH, headers=IVAN) as response:
         assert response.headers["content-encoding"] == "gzip"
         assert await response.json() == ["blog"] * 1000
 
 
-async def test_the_request_log_sees_every_answer_of_the_list() -> None:
+async def test_every_answer_of_the_list_is_logged() -> None:
     app = listing(Stacks())
     with capture_logs() as lines:
         etag = (await ask(app, "GET", PATH, headers=IVAN)).headers["etag"]

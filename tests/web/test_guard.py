@@ -73,16 +73,16 @@ def guarded(auth: AuthConfig = AUTH) -> ASGIApp:
     return create_web_app([router], auth, "1.2.3")
 
 
-async def test_routes_learn_who_is_asking() -> None:
+async def test_routes_get_the_principal() -> None:
     assert (await ask(guarded(), "GET", "/api/me", headers=IVAN)).body == b"ivan"
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/files/app.js"])
-async def test_public_paths_answer_strangers(path: str) -> None:
+async def test_public_paths_answer_callers_without_identity(path: str) -> None:
     assert (await ask(guarded(), "GET", path)).status == 200
 
 
-async def test_a_public_route_can_tell_a_stranger_from_a_friend() -> None:
+async def test_a_public_route_still_gets_the_principal_of_an_allowed_caller() -> None:
     assert (await ask(guarded(), "GET", "/api/ready")).body == b"a stranger"
     assert (await ask(guarded(), "GET", "/api/ready", headers=IVAN)).body == b"ivan"
 
@@ -110,13 +110,13 @@ async def test_a_public_route_can_tell_a_stranger_from_a_friend() -> None:
         ("OPTIONS", "/api/me", b""),
     ],
 )
-async def test_a_stranger_hears_nothing_but_401(method: str, target: str, body: bytes) -> None:
+async def test_a_caller_without_identity_gets_only_401(method: str, target: str, body: bytes) -> None:
     answer = await ask(guarded(), method, target, body=body, headers={"content-type": "application/json"})
     assert answer.status == 401
     assert answer.json()["error"]["details"]["reason"] == "identity_missing"
 
 
-async def test_a_route_with_a_secret_takes_the_secret_and_nothing_else() -> None:
+async def test_a_route_with_a_shared_secret_accepts_only_the_secret() -> None:
     assert (await ask(guarded(), "POST", "/api/trigger", headers=IVAN)).status == 401
     assert (await ask(guarded(), "POST", "/api/trigger", headers={"x-secret": "wrong"})).status == 401
     answer = await ask(guarded(), "POST", "/api/trigger", headers={"x-secret": "hunter2"}, body=b"{}")
@@ -137,11 +137,11 @@ async def test_a_body_that_is_too_long_is_refused_before_its_signature_is_verifi
     assert answer.status == 400
 
 
-async def test_identity_headers_of_an_untrusted_peer_count_for_nothing() -> None:
+async def test_identity_headers_of_an_untrusted_peer_are_ignored() -> None:
     assert (await ask(guarded(), "GET", "/api/me", headers=IVAN, peer="192.0.2.1")).status == 401
 
 
-async def test_a_friend_on_a_foreign_page_is_refused() -> None:
+async def test_a_request_from_a_foreign_page_is_refused_even_with_an_identity() -> None:
     answer = await ask(
         guarded(),
         "POST",
@@ -152,7 +152,7 @@ async def test_a_friend_on_a_foreign_page_is_refused() -> None:
     assert (answer.status, answer.json()["error"]["code"]) == (403, "cross_site_refused")
 
 
-async def test_identity_is_asked_for_before_the_page() -> None:
+async def test_the_identity_is_checked_before_the_origin() -> None:
     answer = await ask(guarded(), "POST", "/api/orders", headers={"origin": "https://evil.example"})
     assert answer.status == 401
 
@@ -162,14 +162,14 @@ async def test_anonymous_access_has_a_principal_too() -> None:
     assert answer.body == b"anonymous orders 2"
 
 
-async def test_web_sockets_stay_shut() -> None:
+async def test_web_sockets_are_not_accepted() -> None:
     async with serving(guarded(AuthConfig())) as served:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
             await served.client.ws_connect("/api/me")
-    assert refusal.value.status == 200, "an upgrade is ignored, and the request answered as any other"
+    assert refusal.value.status == 200, "the upgrade is ignored, and the request is answered like any other"
 
 
-async def test_the_peer_is_the_socket_and_not_what_a_header_claims() -> None:
+async def test_the_peer_is_the_address_of_the_socket_and_not_that_of_a_header() -> None:
     auth = AuthConfig(allowed_user="ivan", trusted_proxies=(ip_network("10.0.0.0/8"),))
     async with serving(guarded(auth)) as served:
         headers = IVAN | {"x-forwarded-for": "10.0.0.1", "forwarded": "for=10.0.0.1"}

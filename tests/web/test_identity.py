@@ -40,7 +40,7 @@ LET_IN: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
     ("trusted IPv4 proxy on an IPv6 socket", PROXY, [(U, "ivan")], "::ffff:10.1.2.3", "ivan"),
     ("open, name from an untrusted peer", OPEN_PROXY, [(U, "root")], "192.0.2.1", "anonymous"),
     ("open, name from a trusted peer", OPEN_PROXY, [(U, "bob")], "10.0.0.1", "bob"),
-    ("any peer without proxies, even a Unix socket", USER, [(U, "ivan")], None, "ivan"),
+    ("no trusted proxies set, a Unix socket", USER, [(U, "ivan")], None, "ivan"),
     ("other header names", RENAMED, [("x-auth-request-user", "ivan")], "192.0.2.1", "ivan"),
 ]
 
@@ -79,7 +79,7 @@ def raw(lines: Lines) -> list[tuple[bytes, bytes]]:
 @pytest.mark.parametrize(
     ("config", "lines", "peer", "name"), [case[1:] for case in LET_IN], ids=[case[0] for case in LET_IN]
 )
-def test_it_lets_in(config: AuthConfig, lines: Lines, peer: str | None, name: str) -> None:
+def test_a_caller_is_allowed(config: AuthConfig, lines: Lines, peer: str | None, name: str) -> None:
     assert authorize(raw(lines), peer, config).name == name
 
 
@@ -88,14 +88,14 @@ def test_it_lets_in(config: AuthConfig, lines: Lines, peer: str | None, name: st
     [case[1:] for case in TURNED_AWAY],
     ids=[case[0] for case in TURNED_AWAY],
 )
-def test_it_turns_away(config: AuthConfig, lines: Lines, peer: str | None, reason: str) -> None:
+def test_a_caller_is_refused(config: AuthConfig, lines: Lines, peer: str | None, reason: str) -> None:
     with pytest.raises(AuthRequired) as refusal:
         authorize(raw(lines), peer, config)
     assert refusal.value.message == "auth required"
     assert refusal.value.details["reason"] == reason
 
 
-def test_the_details_show_what_was_compared_without_giving_names_away() -> None:
+def test_the_details_show_what_was_compared_with_masked_names() -> None:
     config = AuthConfig(allowed_user="ivanivan")
     with pytest.raises(AuthRequired) as refusal:
         authorize(raw([(U, "bob"), (G, "ops,dev")]), "192.0.2.1", config)
@@ -112,7 +112,7 @@ def test_the_details_show_what_was_compared_without_giving_names_away() -> None:
     }
 
 
-def test_an_untrusted_peer_is_not_told_that_its_headers_were_read() -> None:
+def test_the_details_for_an_untrusted_peer_do_not_contain_its_headers() -> None:
     with pytest.raises(AuthRequired) as refusal:
         authorize(raw([(U, "ivan"), (G, "ops")]), "192.0.2.1", PROXY)
     assert refusal.value.details["currentUser"] is None
@@ -120,7 +120,7 @@ def test_an_untrusted_peer_is_not_told_that_its_headers_were_read() -> None:
 
 
 @pytest.mark.parametrize("encoded", ["jörg".encode(), "jörg".encode("latin-1")], ids=["utf-8", "latin-1"])
-def test_a_name_beyond_ascii_matches_in_either_encoding(encoded: bytes) -> None:
+def test_a_non_ascii_name_matches_in_utf_8_and_in_latin_1(encoded: bytes) -> None:
     config = AuthConfig(allowed_user="jörg")
     assert authorize([(b"x-forwarded-user", encoded)], None, config).name == "jörg"
 
@@ -139,5 +139,5 @@ def test_a_name_beyond_ascii_matches_in_either_encoding(encoded: bytes) -> None:
         ("a-very-long-name", "a-***me"),
     ],
 )
-def test_masking(name: str | None, shown: str | None) -> None:
+def test_a_mask_shows_at_most_the_ends_of_a_name(name: str | None, shown: str | None) -> None:
     assert masked(name) == shown

@@ -83,21 +83,21 @@ def test_every_status_is_declared(path: str, method: str, statuses: set[str]) ->
     assert declared(path, method) == statuses
 
 
-def test_each_route_says_which_credentials_it_takes() -> None:
-    whole = document(AuthConfig(allowed_user="ivan"))
+def test_each_route_declares_its_credentials() -> None:
+    openapi = document(AuthConfig(allowed_user="ivan"))
     security = {
-        path: operation["security"] for path, item in whole["paths"].items() for operation in item.values()
+        path: operation["security"] for path, item in openapi["paths"].items() for operation in item.values()
     }
     assert security["/api/health"] == []
     assert security["/api/checks"] == [{"ForwardAuth": []}]
     assert security["/api/hook"] == [{"X-Secret": []}]
-    assert whole["components"]["securitySchemes"] == {
+    assert openapi["components"]["securitySchemes"] == {
         "ForwardAuth": {"type": "apiKey", "in": "header", "name": "x-forwarded-user"},
         "X-Secret": {"type": "apiKey", "in": "header", "name": "X-Secret"},
     }
 
 
-def test_credentials_are_optional_where_anonymous_access_is_on() -> None:
+def test_credentials_are_optional_when_anonymous_access_is_allowed() -> None:
     assert document()["paths"]["/api/checks"]["post"]["security"] == [{}, {"ForwardAuth": []}]
     assert document()["paths"]["/api/hook"]["post"]["security"] == [{"X-Secret": []}]
 
@@ -114,48 +114,48 @@ def test_every_error_is_the_envelope() -> None:
 
 
 def test_a_stream_is_described_by_its_events() -> None:
-    whole = document()
-    response = whole["paths"]["/api/events"]["get"]["responses"]["200"]
+    openapi = document()
+    response = openapi["paths"]["/api/events"]["get"]["responses"]["200"]
     stream = response["content"]["text/event-stream"]["schema"]
     assert stream["required"] == ["event", "data"]
     assert stream["properties"]["data"]["contentSchema"] == {"$ref": "#/components/schemas/Event"}
-    event = whole["components"]["schemas"]["Event"]
+    event = openapi["components"]["schemas"]["Event"]
     assert event["discriminator"]["propertyName"] == "type"
     assert set(event["discriminator"]["mapping"]) == {"opened", "closed"}
-    assert whole["components"]["schemas"]["Closed"]["required"] == ["type", "reason"]
+    assert openapi["components"]["schemas"]["Closed"]["required"] == ["type", "reason"]
 
 
-def test_the_envelope_is_described_and_the_framework_s_own_is_gone() -> None:
+def test_the_document_has_our_error_envelope_and_not_that_of_the_framework() -> None:
     schemas = document()["components"]["schemas"]
     assert schemas["ErrorBody"]["required"] == ["code", "message", "details"]
     assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
 
 
-def test_every_reference_leads_somewhere() -> None:
-    whole = document()
-    schemas = whole["components"]["schemas"]
+def test_every_reference_has_a_target() -> None:
+    openapi = document()
+    schemas = openapi["components"]["schemas"]
 
     def references(node: object) -> list[str]:
         if isinstance(node, dict):
             own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
-            return own + [found for value in node.values() for found in references(value)]
+            return own + [reference for value in node.values() for reference in references(value)]
         if isinstance(node, list):
-            return [found for value in node for found in references(value)]
+            return [reference for value in node for reference in references(value)]
         return []
 
-    names = {reference.removeprefix("#/components/schemas/") for reference in references(whole)}
+    names = {reference.removeprefix("#/components/schemas/") for reference in references(openapi)}
     assert names <= set(schemas)
     assert "ErrorEnvelope" in names
 
 
-def test_answers_leave_out_and_requests_accept_null() -> None:
+def test_answers_leave_out_null_and_requests_accept_it() -> None:
     schemas = document()["components"]["schemas"]
     assert schemas["Started"]["properties"]["note"]["type"] == "string"
     assert {"type": "null"} in schemas["Started"]["properties"]["previous"]["anyOf"]
     assert {"type": "null"} in schemas["Check"]["properties"]["stackId"]["anyOf"]
 
 
-async def test_the_document_is_served_below_api_and_only_once_built() -> None:
+async def test_the_document_is_served_below_api_and_built_once() -> None:
     app = create_web_app([ApiRouter(access=Access.IDENTITY)], AuthConfig(), "1.2.3")
     answer = await ask(app, "GET", "/api/openapi.json")
     assert answer.json()["info"] == {"title": "Dockrev", "version": "1.2.3"}

@@ -13,14 +13,14 @@ PROXIES = (ip_network("10.0.0.0/8"),)
 ALLOWED: list[tuple[str, str, Headers]] = [
     ("a program", "POST", {}),
     ("own page", "POST", {"sec-fetch-site": "same-origin"}),
-    ("own page, saying so twice", "PUT", {"sec-fetch-site": "same-origin", "origin": "https://dockrev.test"}),
+    ("own page by both headers", "PUT", {"sec-fetch-site": "same-origin", "origin": "https://dockrev.test"}),
     ("typed by a person", "POST", {"sec-fetch-site": "none"}),
     ("foreign page reading", "GET", {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}),
     ("foreign page asking for options", "OPTIONS", {"origin": "https://evil.example"}),
     ("own origin", "POST", {"origin": "http://dockrev.test"}),
-    ("own origin, TLS ended before", "DELETE", {"origin": "https://dockrev.test"}),
+    ("own origin behind a TLS proxy", "DELETE", {"origin": "https://dockrev.test"}),
     ("own origin in capitals", "POST", {"origin": "HTTP://Dockrev.Test"}),
-    ("own origin, its port spelled out", "POST", {"origin": "https://dockrev.test:443"}),
+    ("own origin with its default port", "POST", {"origin": "https://dockrev.test:443"}),
     ("blank origin", "POST", {"origin": " "}),
 ]  # fmt: skip
 
@@ -29,8 +29,8 @@ REFUSED: list[tuple[str, str, Headers]] = [
     ("sibling site", "POST", {"sec-fetch-site": "same-site"}),
     ("unknown relation", "POST", {"sec-fetch-site": "anything"}),
     ("foreign page that claims our origin", "POST", {"sec-fetch-site": "cross-site", "origin": "http://dockrev.test"}),
-    ("foreign origin beside a mark of our own page", "POST", {"sec-fetch-site": "same-origin", "origin": "https://evil.example"}),
-    ("foreign origin, as if typed", "POST", {"sec-fetch-site": "none", "origin": "https://evil.example"}),
+    ("foreign origin with the site of our own page", "POST", {"sec-fetch-site": "same-origin", "origin": "https://evil.example"}),
+    ("foreign origin with the site none", "POST", {"sec-fetch-site": "none", "origin": "https://evil.example"}),
     ("foreign origin", "POST", {"origin": "https://evil.example"}),
     ("foreign origin, PUT", "PUT", {"origin": "https://evil.example"}),
     ("foreign origin, PATCH", "PATCH", {"origin": "https://evil.example"}),
@@ -57,26 +57,26 @@ def scope(method: str, headers: Headers, peer: str = "192.0.2.1") -> Scope:
 
 
 @pytest.mark.parametrize(("method", "headers"), [c[1:] for c in ALLOWED], ids=[c[0] for c in ALLOWED])
-def test_it_lets_pass(method: str, headers: Headers) -> None:
+def test_a_request_is_accepted(method: str, headers: Headers) -> None:
     refuse_cross_site(scope(method, headers), None)
 
 
 @pytest.mark.parametrize(("method", "headers"), [c[1:] for c in REFUSED], ids=[c[0] for c in REFUSED])
-def test_it_refuses(method: str, headers: Headers) -> None:
+def test_a_request_is_refused(method: str, headers: Headers) -> None:
     with pytest.raises(CrossSiteRefused):
         refuse_cross_site(scope(method, headers), None)
 
 
 @pytest.mark.parametrize(
-    ("peer", "proxies", "believed"),
+    ("peer", "proxies", "trusted"),
     [("10.0.0.1", PROXIES, True), ("192.0.2.1", PROXIES, False), ("192.0.2.1", None, True)],
-    ids=["trusted proxy", "stranger", "everybody is trusted"],
+    ids=["trusted proxy", "untrusted peer", "every peer is trusted"],
 )
-def test_the_first_host_counts_when_a_trusted_proxy_kept_it(
-    peer: str, proxies: tuple[Network, ...] | None, believed: bool
+def test_the_first_forwarded_host_of_a_trusted_proxy_is_an_own_host(
+    peer: str, proxies: tuple[Network, ...] | None, trusted: bool
 ) -> None:
     headers = {"origin": "https://d.example", "x-forwarded-host": "d.example, inner.example"}
-    if believed:
+    if trusted:
         refuse_cross_site(scope("POST", headers, peer), proxies)
     else:
         with pytest.raises(CrossSiteRefused):
@@ -86,7 +86,7 @@ def test_the_first_host_counts_when_a_trusted_proxy_kept_it(
 @pytest.mark.parametrize(
     ("peer", "proxies", "allowed"),
     [("10.0.0.1", PROXIES, True), ("192.0.2.1", PROXIES, False), ("10.0.0.1", None, False)],
-    ids=["known proxy", "stranger", "nothing is known of proxies"],
+    ids=["trusted proxy", "untrusted peer", "no proxies are configured"],
 )
 def test_own_page_behind_a_proxy_that_replaces_host(
     peer: str, proxies: tuple[Network, ...] | None, allowed: bool
@@ -107,15 +107,15 @@ def test_own_page_behind_a_proxy_that_replaces_host(
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": ""},
     ],
-    ids=["it kept another host", "typed", "cross-site", "an old browser"],
+    ids=["another forwarded host", "site none", "cross-site", "no site"],
 )
-def test_a_known_proxy_excuses_no_more_than_a_lost_host(more: Headers) -> None:
+def test_a_trusted_proxy_may_only_omit_the_forwarded_host_of_our_own_page(more: Headers) -> None:
     headers = {"sec-fetch-site": "same-origin", "origin": "https://d.example"} | more
     with pytest.raises(CrossSiteRefused):
         refuse_cross_site(scope("POST", headers, "10.0.0.1"), PROXIES)
 
 
-def test_a_port_in_host_belongs_to_the_origin() -> None:
+def test_the_port_of_host_must_match_the_origin() -> None:
     headers = {"host": "localhost:50883", "origin": "http://localhost:50883"}
     refuse_cross_site(scope("POST", headers), None)
     with pytest.raises(CrossSiteRefused):

@@ -44,7 +44,7 @@ async def send_raw(port: int, request: bytes) -> bytes:
         b"GET\x00 / HTTP/1.1\r\n\r\n",
     ],
 )
-async def test_what_is_not_http_gets_the_envelope(request_bytes: bytes) -> None:
+async def test_a_request_that_is_not_valid_http_gets_the_envelope(request_bytes: bytes) -> None:
     async with serving(app()) as served:
         answer = await send_raw(served.port, request_bytes)
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -70,7 +70,7 @@ async def test_the_server_does_not_name_itself() -> None:
         assert "server" not in response.headers
 
 
-async def test_stopping_is_announced_before_the_server_waits() -> None:
+async def test_the_shutdown_is_announced_before_the_server_waits_for_open_responses() -> None:
     shutdown = Shutdown()
     async with serving(app(), shutdown) as served:
         assert not shutdown.begun

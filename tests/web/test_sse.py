@@ -23,7 +23,7 @@ Events = AsyncGenerator[ServerEvent, None]
 
 @dataclass(slots=True)
 class Feed:
-    """Gives what it is told to, then waits, and remembers that it was released."""
+    """Yields `events`, then waits if `waits` is set. Sets `released` when it is closed."""
 
     events: list[ServerEvent] = field(default_factory=list)
     waits: bool = True
@@ -81,7 +81,7 @@ def test_an_event_on_the_wire(event: ServerEvent, text: str) -> None:
     assert event.encode() == text.encode()
 
 
-async def test_a_stream_greets_sends_and_ends_with_its_events() -> None:
+async def test_a_stream_sends_a_comment_and_its_events_and_then_ends() -> None:
     feed = Feed([ServerEvent("a", "1", 1), ServerEvent("b", "2", 2)], waits=False)
     answer = await ask_until_end(streaming(feed.watch, Shutdown()))
     assert answer == b": keep-alive\n\nid: 1\nevent: a\ndata: 1\n\nid: 2\nevent: b\ndata: 2\n\n"
@@ -106,7 +106,7 @@ async def test_the_headers_are_those_of_an_event_stream() -> None:
         response.close()
 
 
-async def test_silence_is_filled_with_comments() -> None:
+async def test_an_idle_stream_sends_comments() -> None:
     app = streaming(Feed([ServerEvent("a", "1")]).watch, Shutdown(), keep_alive_seconds=0.02)
     async with serving(app) as served, served.client.get("/api/events") as response:
         blocks = [await read_block(response) for _ in range(4)]
@@ -114,7 +114,7 @@ async def test_silence_is_filled_with_comments() -> None:
     assert blocks == [b": keep-alive\n\n", b"event: a\ndata: 1\n\n", b": keep-alive\n\n", b": keep-alive\n\n"]
 
 
-async def test_the_feed_is_released_when_the_client_leaves() -> None:
+async def test_the_feed_is_released_when_the_client_disconnects() -> None:
     feed = Feed()
     async with serving(streaming(feed.watch, Shutdown())) as served:
         async with served.client.get("/api/events") as response:
@@ -140,20 +140,20 @@ async def test_a_stopping_server_ends_its_streams_and_stops_at_once() -> None:
     assert loop.time() - started < 3
 
 
-async def test_a_stream_that_opens_during_the_stop_ends_too() -> None:
+async def test_a_stream_that_opens_during_the_shutdown_ends_too() -> None:
     shutdown = Shutdown()
     shutdown.begin()
     assert await ask_until_end(streaming(Feed().watch, shutdown)) == b": keep-alive\n\n"
 
 
-async def test_a_connection_lives_only_so_long() -> None:
+async def test_a_connection_ends_after_its_life_time() -> None:
     feed = Feed([ServerEvent("a", "1", 1)])
     answer = await ask_until_end(streaming(feed.watch, Shutdown(), life_seconds=0.05))
     assert answer == b": keep-alive\n\nid: 1\nevent: a\ndata: 1\n\n"
     assert feed.released.is_set()
 
 
-async def test_a_feed_that_breaks_cuts_the_stream_off(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_of_the_feed_breaks_the_stream_off(caplog: pytest.LogCaptureFixture) -> None:
     async def broken() -> Events:
         yield ServerEvent("a", "1", 1)
         raise OSError("the disk is gone")
@@ -167,7 +167,7 @@ async def test_a_feed_that_breaks_cuts_the_stream_off(caplog: pytest.LogCaptureF
     assert [record.levelname for record in caplog.records if record.levelno >= logging.WARNING] == ["ERROR"]
 
 
-async def test_a_client_too_slow_to_read_does_not_hold_its_feed() -> None:
+async def test_a_slow_client_does_not_keep_its_feed_open_at_a_shutdown() -> None:
     feed, shutdown = Feed([ServerEvent("a", "x" * 100_000)] * 1000), Shutdown()
     async with (
         serving(streaming(feed.watch, shutdown), shutdown) as served,

@@ -39,7 +39,7 @@ def test_keys_are_camel_case_and_none_is_left_out_unless_it_is_nullable() -> Non
     }
 
 
-def test_what_is_there_is_written_at_every_depth() -> None:
+def test_present_values_are_written_at_every_depth() -> None:
     image = Image(image_ref="nginx:1", resolved_tag="1.27.0")
     full = SERVICE.model_copy(update={"candidate": image, "others": (image,), "repo_url": "u"})
     written = json.loads(dump(full))
@@ -59,7 +59,7 @@ def test_a_subclass_leaves_out_what_its_parent_does() -> None:
     assert json.loads(dump(Detail(image_ref="a"))) == {"imageRef": "a"}
 
 
-def test_input_is_taken_in_camel_case_and_unknown_keys_are_ignored() -> None:
+def test_input_has_camel_case_keys_and_unknown_keys_are_ignored() -> None:
     assert Image.model_validate({"imageRef": "a", "colour": 1}) == Image(image_ref="a")
 
 
@@ -84,7 +84,7 @@ def test_timestamps_are_utc_with_six_digits(moment: datetime, text: str) -> None
     assert Checked.model_validate({"checkedAt": text}).checked_at == moment
 
 
-def test_a_moment_without_an_offset_is_no_timestamp() -> None:
+def test_a_time_without_an_offset_is_refused() -> None:
     with pytest.raises(ValidationError):
         Checked.model_validate({"checkedAt": "2026-03-20T08:15:30"})
 
@@ -97,7 +97,7 @@ def test_an_answer_is_json_with_its_length() -> None:
     assert response.headers["content-length"] == "17"
 
 
-def test_the_schema_of_an_answer_knows_no_null_where_none_is_sent() -> None:
+def test_the_schema_of_an_answer_has_null_only_for_nullable_fields() -> None:
     schema = Service.model_json_schema(mode="serialization")
     assert schema["properties"]["candidate"] == {"$ref": "#/$defs/Image"}
     assert {"type": "null"} in schema["properties"]["repoUrl"]["anyOf"]
@@ -109,6 +109,6 @@ def test_the_schema_of_an_answer_knows_no_null_where_none_is_sent() -> None:
     assert "anyOf" not in checked["properties"]["retryAt"]
 
 
-def test_the_schema_of_a_request_still_takes_null() -> None:
+def test_the_schema_of_a_request_accepts_null() -> None:
     schema = Image.model_json_schema(mode="validation")
     assert {"type": "null"} in schema["properties"]["resolvedTag"]["anyOf"]

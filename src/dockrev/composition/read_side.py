@@ -1,4 +1,4 @@
-"""Builds what finds projects, asks registries and names versions, without jobs and web framework."""
+"""Builds the parts that scan hosts, ask registries and find versions, without jobs and web framework."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -59,7 +59,7 @@ class ReadSide:
 async def open_read_side(
     config: Config, clock: Clock, db_path: Path, other_hosts: Mapping[str, DockerConfig] = _NO_HOSTS
 ) -> AsyncIterator[ReadSide]:
-    """Raises StorageError for the database, ConfigError for what the environment names and is not there."""
+    """Raises StorageError for the database, and ConfigError for missing files of the configuration."""
     async with (
         Database.open(db_path) as database,
         _open_hosts({LOCAL: config.docker, **other_hosts}, config, clock) as hosts,
@@ -100,7 +100,7 @@ async def open_read_side(
 async def _open_hosts(
     engines: Mapping[str, DockerConfig], config: Config, clock: Clock
 ) -> AsyncIterator[HostDirectory]:
-    """`engines`: by the id of the host."""
+    """`engines` has the engine of each host by the host's id."""
     own_image = config.updates.own_image
     async with AsyncExitStack() as opened:
         yield HostDirectory(

@@ -1,4 +1,4 @@
-"""Builds what changes things: jobs, updates and backups. Commands that only look do not import it."""
+"""Builds the parts that change something: jobs, updates and backups. Read-only commands do not import it."""
 
 from dataclasses import dataclass
 
@@ -37,12 +37,12 @@ class WriteSide:
     updates: UpdateJobs
 
     async def start(self) -> None:
-        """Resumes or ends what an earlier process left unfinished. Then jobs can start."""
+        """Resumes or ends the jobs that an earlier process left unfinished. After that, jobs can start."""
         await self.runner.start()
         delete_workflow_files(self.database.path)
 
     async def repair(self) -> None:
-        """Before the runner starts: removes what a crash left half done and no unfinished job needs."""
+        """Removes what a crash left and no unfinished job needs. Call this before `start`."""
         await self.backup_recovery.recover()
         await self.updates.repair()
 
@@ -57,7 +57,7 @@ def build_write_side(read: ReadSide) -> WriteSide:
     jobs.on_finished(reservations.job_finished)
     planner = RestorePlanner(backups, reservations, read.hosts, read.stacks)
     environments = {host.id: _environment(read, host, backups) for host in read.hosts}
-    restorers = {host_id: each.backup_restorer for host_id, each in environments.items()}
+    restorers = {host_id: environment.backup_restorer for host_id, environment in environments.items()}
     updates = UpdateJobs(
         runner, jobs, UpdateStore(read.database, read.clock), reservations, environments, retention
     )

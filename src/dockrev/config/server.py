@@ -1,7 +1,7 @@
 """
-The configuration of the server and of the commands: every fault is listed at once.
+The configuration of the server and of the commands.
 
-`docs/operations.md` explains each variable to operators; a test holds that list and this module together.
+`docs/operations.md` explains each variable to operators. A test compares that list with this module.
 """
 
 import os.path
@@ -34,17 +34,17 @@ RETIRED = {
     "DOCKREV_CHECK_CONCURRENCY": "the limit is seven requests at once for each registry",
     "DOCKREV_REGISTRY_PER_HOST_CONCURRENCY": "the limit is seven requests at once for each registry",
 }
-"""Variables of older releases: ignored, and `dockrev doctor` and the log say so."""
+"""Variables of older releases. They are ignored, and `dockrev doctor` and `serve` warn about them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryConfig:
     credentials_file: Path
     insecure: frozenset[str] = frozenset()
-    """`host[:port]` reached by plain HTTP; loopback registries are anyway."""
+    """`host[:port]` of registries that use plain HTTP. Loopback registries always do."""
     ca_file: Path | None = None
     mirrors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Registry host to the base URLs that are asked first, in order."""
+    """The base URLs of the mirrors by registry host. They are asked first, in order."""
     retry_max_attempts: int = 3
     retry_base_ms: int = 250
     retry_max_ms: int = 2000
@@ -66,7 +66,7 @@ class RuntimeScanConfig:
 
 @dataclass(frozen=True, slots=True)
 class UpdateConfig:
-    """`own_image`: the repository of Dockrev's own image. The retries are those of pulling."""
+    """`own_image` is the repository of Dockrev's own image. The retries apply to pulls."""
 
     own_image: str
     retry_max_attempts: int = 3
@@ -80,7 +80,7 @@ class Config:
     http: HttpAddress
     db_path: Path
     secret_key: bytes | None = field(repr=False)
-    """Encrypts the secrets in the database. None: the key in `secret_key_file`."""
+    """The key that encrypts the secrets in the database. None: the key is in `secret_key_file`."""
     docker: DockerConfig
     registry: RegistryConfig
     auth: AuthConfig
@@ -89,7 +89,7 @@ class Config:
     updates: UpdateConfig
     log: LogConfig
     cache_directory: Path
-    """Where `dockrev check` keeps what it learned, in a directory of its own."""
+    """The directory for the cache of `dockrev check`."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -98,7 +98,7 @@ class Config:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Config":
-        """Raises ConfigError naming every fault at once."""
+        """Raises ConfigError, which lists all faults at once."""
         read = Variables(env)
         config = cls(
             version=effective_version(env),
@@ -127,13 +127,13 @@ class Config:
 
 def _registry(read: Variables) -> RegistryConfig:
     directory = Path(read.text("DOCKER_CONFIG") or home_directory(read) / ".docker")
-    named = read.text("DOCKREV_DOCKER_CONFIG")
+    logins = read.text("DOCKREV_DOCKER_CONFIG")
     ca_file = read.text("DOCKREV_REGISTRY_CA_FILE")
     if ca_file and not os.path.isfile(ca_file):  # noqa: PTH113 -- Path.is_file raises for some bad names
         read.problems.append(f"DOCKREV_REGISTRY_CA_FILE: there is no file {ca_file}")
     attempts, base_ms, max_ms = _retries(read, "DOCKREV_REGISTRY_RETRY", base_ms=250, max_ms=2000)
     return RegistryConfig(
-        credentials_file=Path(named) if named else directory / "config.json",
+        credentials_file=Path(logins) if logins else directory / "config.json",
         insecure=read.parsed("DOCKREV_INSECURE_REGISTRIES", _registries, frozenset()),
         ca_file=Path(ca_file) if ca_file else None,
         mirrors=read.parsed("DOCKREV_REGISTRY_MIRRORS", _mirrors, {}),
@@ -147,7 +147,7 @@ def _registry(read: Variables) -> RegistryConfig:
 
 
 def _secret_key(read: Variables) -> bytes | None:
-    """32 bytes in base64 of either alphabet. A fault does not repeat the key."""
+    """Reads 32 bytes in base64, standard or URL-safe. The message of a fault does not repeat the key."""
     text = read.secret("DOCKREV_SECRET_KEY")
     if text is None:
         return None
@@ -174,24 +174,24 @@ def _updates(read: Variables) -> UpdateConfig:
 
 
 def _retries(read: Variables, prefix: str, *, base_ms: int, max_ms: int) -> tuple[int, int, int]:
-    """How many attempts, and the first and the longest pause between them."""
+    """Returns the number of attempts, and the first and the longest pause in milliseconds."""
     attempts = read.integer(f"{prefix}_MAX_ATTEMPTS", 3, minimum=1)
     base = read.integer(f"{prefix}_BASE_MS", base_ms, minimum=1)
-    most = read.integer(f"{prefix}_MAX_MS", max_ms, minimum=1)
-    if most < base:
+    longest = read.integer(f"{prefix}_MAX_MS", max_ms, minimum=1)
+    if longest < base:
         read.problems.append(f"{prefix}_MAX_MS: must not be below {prefix}_BASE_MS")
-    return attempts, base, most
+    return attempts, base, longest
 
 
 def _warnings(read: Variables) -> tuple[str, ...]:
-    """What does no harm now, but is hardly meant so; a file of logins may still come."""
-    found = [f"{name} is ignored: {why}" for name, why in RETIRED.items() if read.text(name)]
+    """Finds probable mistakes. A missing file of logins is no error, since it may appear later."""
+    warnings = [f"{name} is ignored: {why}" for name, why in RETIRED.items() if read.text(name)]
     logins = read.text("DOCKREV_DOCKER_CONFIG")
     if logins and not os.path.isfile(logins):  # noqa: PTH113 -- Path.is_file raises for some bad names
-        found.append(
+        warnings.append(
             f"DOCKREV_DOCKER_CONFIG: there is no file {logins}; registries are asked without a login"
         )
-    return tuple(found)
+    return tuple(warnings)
 
 
 def _registries(text: str) -> frozenset[str]:
@@ -205,14 +205,14 @@ def _mirrors(text: str) -> dict[str, tuple[str, ...]]:
     """`docker.io=https://mirror.example,https://other.example;ghcr.io=http://10.0.0.5:5000`"""
     mirrors = {}
     for entry in filter(None, (part.strip() for part in text.split(";"))):
-        named, equals, urls = entry.partition("=")
-        host = named.strip().lower()
+        registry, equals, urls = entry.partition("=")
+        host = registry.strip().lower()
         bases = tuple(url.rstrip("/") for url in split_list(urls))
         if (
             not equals
             or not host
             or not bases
-            or not all(b.startswith(("http://", "https://")) for b in bases)
+            or not all(base.startswith(("http://", "https://")) for base in bases)
         ):
             raise InvalidArgument(f"{entry!r} is not registry=https://mirror[,https://mirror...]")
         mirrors[host] = bases

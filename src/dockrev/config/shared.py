@@ -1,5 +1,5 @@
 """
-What the configurations of all processes have in common: the engine, the access, the log and the address.
+The parts of the configuration that all processes share: engine, access, log and address.
 
 `docs/operations.md` explains each variable to operators.
 """
@@ -21,7 +21,7 @@ DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 
 
 def effective_version(env: Mapping[str, str]) -> str:
-    """The package's, unless a container image says otherwise."""
+    """The version of the package, unless the container image sets another one."""
     return env.get("APP_EFFECTIVE_VERSION", "").strip() or version("dockrev")
 
 
@@ -42,11 +42,11 @@ class DockerConfig:
     host: str = DEFAULT_DOCKER_HOST
     tls_directory: Path | None = None
     platform: Platform | None = None
-    """Overrides what the engine says of itself."""
+    """Overrides the platform that the engine reports."""
     compose_bin: str | None = None
-    """None: `docker compose` when that plugin answers, else `docker-compose`. `docker`: its plugin."""
+    """None: `docker compose` when that plugin answers, else `docker-compose`. `docker` means its plugin."""
     child_environment: Mapping[str, str] = field(default_factory=dict)
-    """What the Compose CLI inherits. No more: a variable too many would end up in someone's `${VAR}`."""
+    """The only variables that the Compose CLI inherits. Any other could fill a `${VAR}` of a compose file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class AuthConfig:
     allowed_user: str | None = None
     allowed_group: str | None = None
     allow_anonymous: bool = True
-    """Counts only while neither an allowed user nor an allowed group is set."""
+    """Applies only while neither an allowed user nor an allowed group is set."""
     trusted_proxies: tuple[Network, ...] | None = None
-    """Peers whose identity headers are believed; None: any peer."""
+    """The peers whose identity headers are trusted. None: every peer."""
 
     @property
     def has_allow_list(self) -> bool:
@@ -66,7 +66,7 @@ class AuthConfig:
 
     @property
     def admits_anonymous(self) -> bool:
-        """An allow-list, once set, ends anonymous access."""
+        """An allowed user or group ends anonymous access."""
         return self.allow_anonymous and not self.has_allow_list
 
 
@@ -126,26 +126,26 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def _docker_host(text: str) -> str:
-    """A user and password in it mean nothing to an engine: they are left out, and never shown."""
+    """Leaves out a user and password, which an engine does not use. Messages show `***` in their place."""
     shown = re.sub(r"^(.*?//)?.*@", r"\1***@", text, flags=re.DOTALL)
     if text.startswith("unix://"):
         if not text.removeprefix("unix://").startswith("/") or "\0" in text:
-            raise InvalidArgument(f"{shown!r} names no socket by its absolute path")
+            raise InvalidArgument(f"{shown!r} does not contain the absolute path of a socket")
         return text
     if not text.startswith(("tcp://", "http://", "https://")):
         raise InvalidArgument(f"{shown!r} is neither unix://, tcp://, http:// nor https://")
-    found = _DOCKER_URL.fullmatch(text)
-    if found is None or not is_host_port(found["authority"]):
+    match = _DOCKER_URL.fullmatch(text)
+    if match is None or not is_host_port(match["authority"]):
         raise InvalidArgument(f"{shown!r} is not an address like tcp://host:2375")
-    return f"{found['scheme']}://{found['authority']}"
+    return f"{match['scheme']}://{match['authority']}"
 
 
 def is_host_port(text: str) -> bool:
-    """`host`, `host:port`, `[::1]:port`."""
-    found = _HOST_PORT.fullmatch(text)
-    if found is None or int(found["port"] or 1) not in range(1, 65536):
+    """Accepts `host`, `host:port` and `[::1]:port`."""
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or int(match["port"] or 1) not in range(1, 65536):
         return False
-    return _is_ipv6(found["host"][1:-1]) if found["host"].startswith("[") else ".." not in found["host"]
+    return _is_ipv6(match["host"][1:-1]) if match["host"].startswith("[") else ".." not in match["host"]
 
 
 def _is_ipv6(text: str) -> bool:

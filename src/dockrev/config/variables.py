@@ -1,4 +1,4 @@
-"""The variables of the environment, read one by one, with every fault collected."""
+"""Reads environment variables and collects all faults."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"0", "false", "no", "n", "off"
 
 
 class Variables:
-    """Reads variables and collects what is wrong with them; a blank value counts as unset."""
+    """Reads variables. `problems` gets a sentence for each wrong value. A blank value counts as unset."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -23,7 +23,7 @@ class Variables:
         return self._env.get(name, "").strip() or None
 
     def secret(self, name: str) -> str | None:
-        """The variable, or the content of the file that `<name>_FILE` names."""
+        """Returns the variable, or the content of the file that `<name>_FILE` names."""
         value, path = self.text(name), self.text(f"{name}_FILE")
         if value and path:
             self.problems.append(f"{name}: set it or {name}_FILE, not both")
@@ -72,5 +72,5 @@ class Variables:
 
 
 def _cause(error: OSError | UnicodeDecodeError) -> str:
-    """Without the bytes that cannot be decoded: they may be those of a secret."""
+    """Leaves out the bytes that cannot be decoded, since they may be part of a secret."""
     return str(error.strerror) if isinstance(error, OSError) else "not UTF-8 text"

@@ -1,4 +1,4 @@
-"""Does the file of further certificate authorities hold certificates?"""
+"""Checks that the file of additional certificate authorities contains certificates."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,4 +15,4 @@ async def check_authorities(ca_file: Path | None) -> Sequence[CheckFinding]:
         await asyncio.to_thread(tls_context, ca_file)
     except OSError:  # ssl.SSLError is one
         return fail(f"no certificates in {ca_file} (DOCKREV_REGISTRY_CA_FILE)")
-    return ok(f"{ca_file}, beside the machine's own")
+    return ok(f"{ca_file}, in addition to the machine's own")

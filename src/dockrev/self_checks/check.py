@@ -1,4 +1,4 @@
-"""What a self-check is, and how one is run."""
+"""The types of a self-check, and the function that runs one."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """`text` says what was found and, unless the status is `ok`, what to do about it."""
+    """`text` states the finding and, unless the status is `ok`, the remedy."""
 
     status: CheckStatus
     text: str
 
 
 SelfCheck = Callable[[], Awaitable[Sequence[CheckFinding]]]
-"""Empty when there is nothing to check. An AppError counts as one finding with the status `fail`."""
+"""Returns no finding when there is nothing to check. An AppError counts as one finding `fail`."""
 
 
 def ok(text: str) -> Sequence[CheckFinding]:

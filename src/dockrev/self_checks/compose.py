@@ -1,4 +1,4 @@
-"""Can the Compose CLI be run, and is it a current one?"""
+"""Checks that the Compose CLI runs, and warns about Compose V1."""
 
 from collections.abc import Sequence
 
@@ -11,5 +11,7 @@ async def check_compose(config: DockerConfig) -> Sequence[CheckFinding]:
     compose = await Compose.find(config)
     text = f"{compose.version} ({' '.join(compose.command)})"
     if compose.major < 2:
-        return warn(f"{text}: works; Compose V2 reads more of today's files")
+        return warn(
+            f"{text}: Compose V1 works, but cannot read all current compose files; install Compose V2"
+        )
     return ok(text)

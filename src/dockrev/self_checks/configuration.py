@@ -1,4 +1,4 @@
-"""Does the configuration have oddities that do not keep Dockrev from starting?"""
+"""Shows the warnings of the configuration."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Can the database be used? From outside by looking at its file, inside the server by writing to it."""
+"""Checks that the database can be used. The server writes to it; a command only looks at the file."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ async def check_database(database: Database) -> Sequence[CheckFinding]:
 
 
 async def check_database_file(path: Path) -> Sequence[CheckFinding]:
-    """Changes nothing, and does not disturb a server that uses the file."""
+    """Changes nothing and does not disturb a server that uses the file."""
     return await asyncio.to_thread(_check_file, path)
 
 
@@ -25,21 +25,22 @@ def _check_file(path: Path) -> Sequence[CheckFinding]:
         process_id = lock_owner.writer(path)
         if process_id is not None:
             return fail(
-                f"{path}: {_named(process_id)} holds its write lock and does not let go;"
-                " stop it, then try again"
+                f"{path}: {_process_name(process_id)} holds its write lock and does not release it;"
+                " stop that process, then try again"
             )
         schema = migrate.revision(path)
         writable = _is_writable(path)
     if not writable:
         return fail(f"{path} cannot be written by this user")
     if schema is None:
-        return ok(f"{path} does not exist yet; the server will make it")
+        return ok(f"{path} does not exist yet; the server will create it")
     if schema > migrate.HEAD:
         return fail(f"{path} was written by a newer Dockrev (schema {schema}; this release: {migrate.HEAD})")
     return ok(f"{path}, schema {schema}")
 
 
-def _named(process_id: int) -> str:
+def _process_name(process_id: int) -> str:
+    """`process_id` 0 stands for a process that is not visible from this container."""
     if not process_id:
         return "a process outside this container"
     try:
@@ -50,6 +51,6 @@ def _named(process_id: int) -> str:
 
 
 def _is_writable(path: Path) -> bool:
-    """The file, or the nearest directory above it that exists: the server makes the missing directories."""
-    nearest = next(place for place in (path, *path.parents) if place.exists())
+    """Checks the file, or else its nearest existing directory: the server creates missing directories."""
+    nearest = next(ancestor for ancestor in (path, *path.parents) if ancestor.exists())
     return os.access(nearest, os.W_OK) and os.access(nearest if nearest.is_dir() else nearest.parent, os.W_OK)

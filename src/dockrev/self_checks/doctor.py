@@ -1,4 +1,4 @@
-"""The checks of `dockrev doctor`: without a server, and beside one."""
+"""The checks of `dockrev doctor`. They work without a server and while one runs."""
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from dockrev.self_checks.projects import check_projects
 
 
 async def doctor(config: Config, clock: Clock) -> AsyncIterator[tuple[str, CheckFinding]]:
-    """Each finding with the id of its check, as soon as it is made."""
+    """Yields each finding with the id of its check, as soon as the check ends."""
     async with Engine.open(config.docker) as engine:
         for check_id, check in _checks(config, clock, engine):
             for finding in await run_check(check):

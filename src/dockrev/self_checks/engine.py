@@ -1,4 +1,4 @@
-"""Does the Docker engine answer?"""
+"""Checks that the Docker engine answers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Can the file with the registry logins be read? No login is ever shown."""
+"""Checks that the file with the registry logins can be read. The finding never shows a login."""
 
 import asyncio
 from collections.abc import Sequence

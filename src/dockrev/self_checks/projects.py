@@ -1,4 +1,4 @@
-"""Does the engine have containers of Compose projects?"""
+"""Checks that the engine has containers of Compose projects."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ async def check_projects(engine: Engine) -> Sequence[CheckFinding]:
     try:
         projects = projects_in(await engine.observe())
     except DockerError:
-        return ()  # the check of the engine reports this
+        return ()  # the check of the engine reports this fault
     if not projects:
         return warn("no container of a Compose project exists on this engine")
     return ok(f"{len(projects)} with containers: {', '.join(project.name for project in projects)}")

@@ -1,4 +1,4 @@
-"""Readiness: the checks of `GET /api/ready`, run anew for each request."""
+"""Readiness. Each `GET /api/ready` runs the checks again."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

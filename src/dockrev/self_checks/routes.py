@@ -1,4 +1,4 @@
-"""What monitoring asks: liveness, version and readiness."""
+"""The routes for monitoring: liveness, version and readiness."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ class FindingOut(Wire):
 
 
 class ReadyAnswer(Wire):
-    """`parts` only for callers who are let in."""
+    """Only callers with an allowed identity get `parts`."""
 
     ready: bool
     parts: list[FindingOut] | None = None
@@ -31,7 +31,7 @@ class ReadyAnswer(Wire):
 
 class MonitoringRoutes:
     def __init__(self, version: str, checks: Mapping[str, SelfCheck]) -> None:
-        """`checks` decide about readiness; their names are the parts that the answer lists."""
+        """`checks` decide whether the server is ready. Their names are the parts that the answer lists."""
         self._version = version
         self._checks = checks
         self.router = ApiRouter(access=Access.PUBLIC, tags=["system"])
@@ -43,7 +43,7 @@ class MonitoringRoutes:
             self.ready,
             methods=["GET"],
             response_model=ReadyAnswer,
-            responses={503: {"model": ReadyAnswer, "description": "Some part does not work"}},
+            responses={503: {"model": ReadyAnswer, "description": "At least one part does not work"}},
         )
 
     async def health(self) -> Response:

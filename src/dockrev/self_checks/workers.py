@@ -1,4 +1,4 @@
-"""Do the parts that work in the background run? Each one answers for itself."""
+"""Checks that a background worker runs."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -6,5 +6,5 @@ from dockrev.self_checks.check import CheckFinding, ok
 
 
 async def check_worker(probe: Callable[[], Awaitable[str]]) -> Sequence[CheckFinding]:
-    """`probe` says how the part is doing, and raises AppError when it does not run."""
+    """`probe` returns the state of the worker as text, and raises AppError when the worker does not run."""
     return ok(await probe())

@@ -9,19 +9,19 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MASK = "******"
 _MASKS = frozenset({MASK, "\u2022" * 16})
-"""Clients send back what an answer showed; the second is what the user interface of old clients shows."""
+"""Clients send a mask back when a secret has not changed. The second is the mask of an old user interface."""
 
 ENCRYPT, DECRYPT = "encrypt", "decrypt"
-"""Keys of pydantic's context: the store passes the functions that it encrypts and decrypts secrets with."""
+"""Keys of pydantic's context, in which the store passes its functions for encryption and decryption."""
 
 _ENCRYPTED = "encrypted"
 """The key of a secret's document in the database."""
 
 
 class Secret:
-    """A text that is encrypted in the database, and masked in answers, logs and everywhere else.
+    """A text that is encrypted in the database, and masked in answers and logs.
 
-    `reveal` gives the text: call it only where the secret is used.
+    `reveal` returns the text. Call it only where the secret is used.
     """
 
     __slots__ = ("_text",)
@@ -62,7 +62,7 @@ class Secret:
 
 
 def keeps_secret(sent: object) -> bool:
-    """Whether a text in a request stands for the secret that is stored already."""
+    """True when a request sends a blank or a mask, which keeps the stored secret."""
     return isinstance(sent, str) and (not sent.strip() or sent.strip() in _MASKS)
 
 

@@ -1,4 +1,4 @@
-"""A section of the settings, and what a change makes of it."""
+"""A section of the settings, and how a request changes it."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar, get_args
@@ -12,7 +12,7 @@ from dockrev.web.wire import Wire
 
 
 class Section(Wire):
-    """A feature's settings. Every field has a default, which holds until something is stored.
+    """The settings of a feature. Every field has a default, which applies until a value is stored.
 
     A field for a password or token has the type `Secret | None`.
     """
@@ -21,17 +21,17 @@ class Section(Wire):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     section_name: ClassVar[str]
-    """The key in the database, and the name of the section in the API."""
+    """The key of the section in the database and its name in the API."""
 
 
 AnySection = TypeVar("AnySection", bound=Section)
 
 
 def changed(current: AnySection, document: Mapping[str, Any]) -> AnySection:
-    """The section after a request that replaces it.
+    """Returns the section after a request that replaces it.
 
-    A missing field gets its default. A secret is different, since answers show only its mask: it is kept when
-    it is missing, blank or the mask, and null clears it. Raises InvalidArgument naming each wrong field.
+    A missing field gets its default. A secret is different, since answers show only its mask: it stays when
+    it is missing, blank or the mask, and null deletes it. Raises InvalidArgument, which names the wrong fields.
     """
     try:
         return type(current).model_validate(_with_kept_secrets(current, document))

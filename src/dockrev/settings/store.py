@@ -1,4 +1,4 @@
-"""Stores the sections of the settings: the only SQL for this table."""
+"""Stores the sections of the settings. All SQL for this table is here."""
 
 import asyncio
 from datetime import datetime
@@ -28,7 +28,7 @@ settings = Table(
 )
 
 _KEY_CHECK = "secret_key_check"
-"""The row with a known text that is encrypted, from the first secret on: it shows whether a key fits."""
+"""The row with an encrypted known text, which shows whether a key is right. The first secret adds the row."""
 
 _KNOWN_TEXT = "dockrev"
 
@@ -40,15 +40,15 @@ class SettingsStore:
         self._cipher = cipher
 
     async def check_key(self) -> None:
-        """At start. Raises StorageError when the database has secrets and the key does not fit them."""
+        """Call this at the start. Raises StorageError when the key does not fit the stored secrets."""
         token = await self._stored(_KEY_CHECK)
         if token is not None:
             await asyncio.to_thread(self._cipher.decrypt, str(token))
 
     async def section(self, model: type[AnySection]) -> AnySection:
-        """The stored values over the defaults. Unknown stored fields are ignored.
+        """Returns the stored values, and defaults for missing ones. Unknown stored fields are ignored.
 
-        The defaults alone when nothing is stored, or the stored section is invalid.
+        Returns the defaults when nothing is stored or the stored section is invalid.
         """
         try:
             stored = await self._stored(model.section_name)
@@ -57,7 +57,8 @@ class SettingsStore:
             return model.model_validate(stored, context={DECRYPT: self._cipher.decrypt})
         except ValueError as error:  # not JSON, or not valid
             log.error(
-                f"The stored {model.section_name} settings are invalid, so the defaults apply; save again",
+                f"The stored {model.section_name} settings are invalid, so the defaults apply;"
+                " save the settings again",
                 action="settings.invalid",
                 section=model.section_name,
                 fields=_wrong_fields(error),
@@ -65,14 +66,14 @@ class SettingsStore:
             return model()
 
     async def save(self, *sections: Section, changed_by: str) -> None:
-        """Saves all of the sections or, when it raises, none."""
+        """Saves all sections, or none when it raises an exception."""
         now = self._clock.now()
         rows = await asyncio.to_thread(self._rows, sections, now, changed_by)
         async with self._database.write() as connection:
             await upsert(connection, settings, rows)
 
     def _rows(self, sections: tuple[Section, ...], now: datetime, changed_by: str) -> list[dict[str, Any]]:
-        """In a thread: the first secret makes the key file."""
+        """Runs in a thread, since the first secret creates the key file."""
         encrypted = []
 
         def encrypt(text: str) -> str:
@@ -91,13 +92,13 @@ class SettingsStore:
         ]
 
     async def _stored(self, name: str) -> Any:
-        """None when there is no such row. Raises ValueError when it is not JSON."""
+        """Returns None when the row does not exist. Raises ValueError when its value is not JSON."""
         async with self._database.read() as connection:
             return await connection.scalar(select(settings.c.value).where(settings.c.section == name))
 
 
 def _wrong_fields(error: ValueError) -> list[str]:
-    """Without the values, which may be secret."""
+    """Lists the names only, since the values may be secret."""
     if not isinstance(error, ValidationError):
         return []
     return sorted({".".join(str(part) for part in fault["loc"]) for fault in error.errors(include_url=False)})

@@ -44,7 +44,7 @@ def refuse_other_content(request: Request) -> None:
 def parse_json(body: bytes) -> Any:
     """Parses JSON (RFC 8259) that Dockrev can store and send back.
 
-    orjson itself refuses NaN, lone surrogates, broken UTF-8 and deep nesting. NUL becomes U+FFFD, as does every
+    orjson itself refuses NaN, lone surrogates, broken UTF-8 and deep nesting. NUL becomes U+FFFD, as does a
     byte of a URL that cannot be decoded: PostgreSQL stores no NUL in a text, and no path can contain one.
     """
     try:

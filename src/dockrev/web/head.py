@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadAsGet:
-    """The route sees a GET whose client disconnects at once, so that a stream ends. uvicorn drops the body."""
+    """The route sees a GET whose client disconnects at once, so that streams end. uvicorn drops the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

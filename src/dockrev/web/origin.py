@@ -22,7 +22,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def refuse_cross_site(scope: Scope, trusted_proxies: tuple[Network, ...] | None) -> None:
-    """Raises CrossSiteRefused. In Sec-Fetch-Site, `none` stands for a request by the user and not by a page."""
+    """Raises CrossSiteRefused. `none` in Sec-Fetch-Site stands for a request by the user, not by a page."""
     if scope["method"] in SAFE_METHODS:
         return
     headers: RawHeaders = scope["headers"]
@@ -46,7 +46,7 @@ def _host_was_replaced(scope: Scope, site: str | None, trusted_proxies: tuple[Ne
 
 
 def _hosts(headers: RawHeaders, behind_proxy: bool) -> list[str]:
-    """The host names that the request may have been sent to. A proxy keeps the original in X-Forwarded-Host."""
+    """The host names that the client may have used. A proxy keeps the original one in X-Forwarded-Host."""
     hosts = [header(headers, b"host")]
     if behind_proxy and (forwarded := header(headers, b"x-forwarded-host")):
         hosts.append(forwarded.split(",")[0].strip())

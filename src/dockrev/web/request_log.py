@@ -22,7 +22,7 @@ class RequestLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        # Bound once, since an unbound logger configures itself again for each line, even one that is filtered.
+        # Bound once, since an unbound logger configures itself again for each line, even a filtered one.
         self._log = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,7 +19,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def cancelled_by_signals() -> Callable[[], None]:
-    """SIGTERM and SIGINT cancel the current task until the returned function is called, right before serving."""
+    """SIGTERM and SIGINT cancel the current task until the returned function is called, before serving."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     for number in _STOPPING:
@@ -56,7 +56,7 @@ class WebServer(uvicorn.Server):
         self._shutdown = shutdown
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
-        """uvicorn's own handler raises the signal again after serving, which would kill us in our clean-up."""
+        """uvicorn's own handler raises the signal again after serving, which would interrupt our clean-up."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
