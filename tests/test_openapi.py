@@ -90,7 +90,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
 
 async def _furnish(server: ServerProcess) -> Furnished:
     async with server.api() as api:
-        stack = await api.found("blog", 2)
+        stack = await api.discovered("blog", 2)
         job = await api.check()
         assert job["summary"]["servicesFailed"] == 2
         await api.finished((await api.post("/api/discovery/scan"))["jobId"])

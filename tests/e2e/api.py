@@ -1,4 +1,4 @@
-"""The API as a client uses it: documents as they come, waits that observe."""
+"""A client of the API that returns the documents unchanged, and waits by asking again."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ from tests.documents import faults
 Document = Mapping[str, Any]
 Value = TypeVar("Value")
 
-_PATIENCE_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.1
 _OPENAPI: list[Document] = []
 
 
 class Refused(Exception):
-    """An error of the API; `error` is what the envelope holds."""
+    """An error of the API. `error` is the content of the envelope."""
 
     def __init__(self, status: int, error: Document) -> None:
         super().__init__(f"{status}: {error}")
@@ -49,7 +49,7 @@ class Api:
             return await _document(answer)
 
     async def stack(self, name: str) -> Document:
-        """The project's stack with its services, archived or not; empty before it was found."""
+        """The project's stack with its services, also when archived. Empty before discovery has found it."""
         listed = await self.listed(name, "include")
         if listed is None:
             return {}
@@ -57,29 +57,30 @@ class Api:
         return stack
 
     async def services(self, name: str) -> dict[str, Document]:
-        """By name; none while the project is unknown."""
-        return {one["name"]: one for one in (await self.stack(name)).get("services", ())}
+        """The services by name. Empty before discovery has found the project."""
+        return {service["name"]: service for service in (await self.stack(name)).get("services", ())}
 
     async def listed(self, name: str, archived: str = "exclude") -> Document | None:
-        """The stack as the list shows it."""
+        """The stack as the list of stacks shows it."""
         stacks = (await self.get(f"/api/stacks?archived={archived}"))["stacks"]
         return next((stack for stack in stacks if stack["name"] == name), None)
 
     async def project(self, name: str) -> Document:
-        """As discovery shows it; empty before it was found."""
+        """The project as discovery shows it. Empty before discovery has found it."""
         projects = (await self.get("/api/discovery/projects?archived=include"))["projects"]
         return next((project for project in projects if project["project"] == name), {})
 
-    async def found(self, name: str, services: int = 1) -> Document:
-        """The stack, once discovery has it with so many running services."""
+    async def discovered(self, name: str, services: int = 1) -> Document:
+        """Waits until discovery has found the stack with at least `services` services with containers."""
 
         def complete(stack: Document) -> object:
-            return sum(one["containers"]["total"] > 0 for one in stack.get("services", ())) >= services
+            counts = [service["containers"]["total"] for service in stack.get("services", ())]
+            return sum(count > 0 for count in counts) >= services
 
         return await until(lambda: self.stack(name), complete)
 
     async def job(self, job_id: str) -> Document:
-        """Held against the OpenAPI document, as all its events are."""
+        """Reads a job, and checks the job and its events against the OpenAPI document."""
         answer = await self.get(f"/api/jobs/{job_id}")
         document = await self._openapi()
         assert not faults(document, "JobAnswer", answer)
@@ -90,7 +91,7 @@ class Api:
         return job
 
     async def _openapi(self) -> Document:
-        """Of this server; the same for every server of these sources."""
+        """The OpenAPI document. It is read once, since every server of a test run has the same."""
         if not _OPENAPI:
             _OPENAPI.append(await self.get("/api/openapi.json"))
         return _OPENAPI[0]
@@ -100,7 +101,7 @@ class Api:
         return check_id
 
     async def check(self, **body: str) -> Document:
-        """The job, when it has ended."""
+        """Runs a check, and returns its job when it has ended."""
         return await self.finished(await self.start_check(**body))
 
     async def check_project(self, name: str) -> Document:
@@ -108,28 +109,28 @@ class Api:
         return await self.check(scope="stack", stackId=stack["id"])
 
     async def finished(self, job_id: str) -> Document:
-        """Follows the job's stream to its end."""
-        await self.told(job_id)
+        """Follows the job's event stream to its end, and returns the job."""
+        await self.events_of(job_id)
         return await self.job(job_id)
 
-    async def told(self, job_id: str, last_id: int | None = None) -> list[Event]:
-        """All that the job's stream says, after `last_id` as a browser would resume."""
+    async def events_of(self, job_id: str, last_id: int | None = None) -> list[Event]:
+        """Reads the job's event stream to its end. `last_id`: resumes after this event, as a browser does."""
         headers = {} if last_id is None else {"Last-Event-ID": str(last_id)}
         async with (
-            asyncio.timeout(_PATIENCE_SECONDS),
-            self.stream(f"/api/jobs/{job_id}/events", headers) as events,
+            asyncio.timeout(_TIMEOUT_SECONDS),
+            self.stream(f"/api/jobs/{job_id}/events", headers) as stream,
         ):
-            told = [event async for event in events]
+            events = [event async for event in stream]
         document = await self._openapi()
-        for event in told:
+        for event in events:
             assert not faults(document, "JobLine", event.data)
-        return told
+        return events
 
     @asynccontextmanager
     async def stream(
         self, path: str, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events until the server ends the stream; it is open when the block begins."""
+        """The stream is open when the block begins. It yields events until the server ends it."""
         async with self.session.get(path, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
             yield _events(answer)
@@ -152,8 +153,8 @@ async def until(
     true: Callable[[Value], object],
     look_again_seconds: float = _LOOK_AGAIN_SECONDS,
 ) -> Value:
-    """Asks again and again; returns the first answer that the condition is true of."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    """Asks again and again, and returns the first answer for which `true` is true."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while True:
         answer = await ask()
         if true(answer):

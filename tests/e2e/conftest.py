@@ -9,7 +9,7 @@ from tests.fakes.host import FakeHost
 
 @pytest.fixture
 async def server(host: FakeHost, tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """On the host in memory; not started yet."""
+    """A server for the fake host. It is not started yet."""
     server = ServerProcess(tmp_path, host.docker_host)
     yield server
     server.close()

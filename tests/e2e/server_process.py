@@ -1,4 +1,4 @@
-"""Dockrev as operators run it: a process, seen only through its port, its log and its exit code."""
+"""Runs Dockrev as operators do: a process that tests see only by its port, its log and its exit code."""
 
 import asyncio
 import os
@@ -22,21 +22,21 @@ from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.requirements import COMPOSE_V2
 
-_PATIENCE_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.05
 _PORTS = range(20000, 32000)
-"""Below those that the kernel gives to outgoing connections, so nobody takes one between choice and use."""
+"""The kernel gives no such port to an outgoing connection, so it is still free when the server opens it."""
 
 
 class ServerEnded(Exception):
-    """It ended though it was to serve; the message holds the exit code and the log."""
+    """The server ended unexpectedly. The message contains the exit code and the log."""
 
 
 class ServerProcess:
-    """`start` and `kill` it as often as the story needs: the database stays."""
+    """A server that can be started and killed repeatedly. It keeps its database."""
 
     def __init__(self, directory: Path, docker_host: str, **settings: str) -> None:
-        """`settings` are further environment variables; nothing is inherited but PATH."""
+        """`settings` are additional environment variables. The server inherits only PATH."""
         self.directory = directory
         self.db_path = Path(settings.pop("DOCKREV_DB_PATH", directory / "data" / "dockrev.sqlite3"))
         self.port = free_port()
@@ -45,8 +45,8 @@ class ServerProcess:
             "DOCKREV_DB_PATH": str(self.db_path),
             **settings,
         }
-        self.within: tuple[str, ...] = ()
-        """Words before the command, of programs that end by running it."""
+        self.command_prefix: tuple[str, ...] = ()
+        """A command that runs the server's command, such as `unshare`."""
         self._log = directory / "server.log"
         self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
 
@@ -55,25 +55,25 @@ class ServerProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, *, preloaded: bool = True) -> None:
-        """Returns at once; `serving` and `ready` wait.
+        """Starts the process and returns at once. `serving` and `ready` wait for it.
 
-        `preloaded`: as a fork of a process that has imported Dockrev, instead of `python -m dockrev`.
+        `preloaded`: fork a process that has imported Dockrev, instead of running `python -m dockrev`.
         """
         with self._log.open("ab") as output:
-            if preloaded and not self.within:
+            if preloaded and not self.command_prefix:
                 file = output.fileno()
                 self._process = fork_server.start(self.env, self.directory, "serve", stdout=file, stderr=file)
             else:
                 self._process = self._run_python(output.fileno())
 
     async def started(self, *, preloaded: bool = True) -> None:
-        """Returns when everything works."""
+        """Starts the server and returns when it is ready."""
         self.start(preloaded=preloaded)
         await self.ready()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Everything works when the block begins; it is gone after the block, whatever happened in it."""
+        """The server is ready when the block begins, and killed when the block ends."""
         try:
             await self.started()
             yield
@@ -84,7 +84,7 @@ class ServerProcess:
         await self._until_answered("/api/ready")
 
     async def serving(self) -> None:
-        """Returns when it answers at all."""
+        """Returns when the server answers, ready or not."""
         await self._until_answered("/api/health")
 
     @asynccontextmanager
@@ -93,10 +93,10 @@ class ServerProcess:
             yield Api(session)
 
     def kill(self) -> None:
-        """As a power cut would: no handler runs."""
+        """Sends SIGKILL, so that no handler runs, as after a power failure."""
         process = self._require_process()
         process.kill()
-        process.wait(_PATIENCE_SECONDS)
+        process.wait(_TIMEOUT_SECONDS)
 
     @property
     def pid(self) -> int:
@@ -109,25 +109,25 @@ class ServerProcess:
         self.send(signal.SIGTERM)
 
     async def ended(self) -> int:
-        """The exit code, once there is one."""
-        return await asyncio.to_thread(self._require_process().wait, _PATIENCE_SECONDS)
+        """Waits for the end of the process, and returns its exit code."""
+        return await asyncio.to_thread(self._require_process().wait, _TIMEOUT_SECONDS)
 
     async def stop(self) -> int:
         self.terminate()
         return await self.ended()
 
     def close(self) -> None:
-        """Whatever state it is in; for the end of a fixture."""
+        """Kills the server if it runs. For the end of a fixture."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
 
     def logs(self) -> str:
-        """Of all its starts."""
+        """The log of all starts."""
         return self._log.read_text(errors="replace")
 
     def _run_python(self, output: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [*self.within, sys.executable, "-m", "dockrev", "serve"],
+            [*self.command_prefix, sys.executable, "-m", "dockrev", "serve"],
             cwd=self.directory,
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -140,8 +140,8 @@ class ServerProcess:
         return self._process
 
     async def _until_answered(self, path: str) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        seen = "no answer"
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        last_answer = "no answer"
         async with aiohttp.ClientSession(self.url) as session:
             while time.monotonic() < deadline:
                 if (code := self._require_process().poll()) is not None:
@@ -150,16 +150,19 @@ class ServerProcess:
                     async with session.get(path) as answer:
                         if answer.status == 200:
                             return
-                        seen = await answer.text()
+                        last_answer = await answer.text()
                 except aiohttp.ClientConnectionError as error:
-                    seen = str(error)
+                    last_answer = str(error)
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-        raise TimeoutError(f"{path} of the server: {seen}\n{self.logs()}")
+        raise TimeoutError(f"{path} of the server: {last_answer}\n{self.logs()}")
 
 
 @contextmanager
 def ready_server(directory: Path, docker_host: str, **settings: str) -> Iterator[ServerProcess]:
-    """Until the block ends; for fixtures that outlive a test's event loop. Starts on a migrated database."""
+    """The server runs until the block ends. For fixtures that outlive a test's event loop.
+
+    It starts with a migrated database, which is faster.
+    """
     server = ServerProcess(directory, docker_host, **settings)
     migrated(server.db_path)
     try:
@@ -171,13 +174,13 @@ def ready_server(directory: Path, docker_host: str, **settings: str) -> Iterator
 
 @contextmanager
 def server_on_bed(bed: Bed, engine: Engine, directory: Path) -> Iterator[ServerProcess]:
-    """As `ready_server`, and it knows the accounts of the bed's registries."""
+    """As `ready_server`, with the logins of the bed's registries."""
     with ready_server(directory, engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file)) as server:
         yield server
 
 
 def environment(directory: Path, docker_host: str) -> dict[str, str]:
-    """What a command needs to look at that engine, and nothing of the machine's own settings."""
+    """The variables that a command needs for that engine, without the settings of this machine."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(directory),

@@ -1,4 +1,4 @@
-"""A configuration that cannot be used: every fault in a sentence of its own, at once, and exit code 2."""
+"""A faulty configuration: the server prints one line for each fault, and ends with 2."""
 
 import socket
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.e2e.server_process import ServerProcess
 NO_ENGINE = "unix:///nowhere/docker.sock"
 
 
-async def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+async def test_every_fault_has_its_own_line(tmp_path: Path) -> None:
     server = ServerProcess(
         tmp_path,
         "ssh://somewhere",
@@ -41,7 +41,7 @@ async def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     assert not server.db_path.parent.exists()
 
 
-async def test_a_taken_port_is_told(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         server = ServerProcess(tmp_path, NO_ENGINE, DOCKREV_HTTP_ADDR=f"127.0.0.1:{port}")
@@ -52,7 +52,7 @@ async def test_a_taken_port_is_told(tmp_path: Path) -> None:
     )
 
 
-async def test_an_address_of_another_machine_is_told(tmp_path: Path) -> None:
+async def test_an_address_of_another_machine_is_reported(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, NO_ENGINE, DOCKREV_HTTP_ADDR="192.0.2.1:50883")
     server.start()
     assert await server.ended() == 2
@@ -69,7 +69,7 @@ async def test_retired_variables_are_named_and_ignored(tmp_path: Path) -> None:
         server.close()
 
 
-async def test_a_platform_that_is_wanted_wins_over_the_engine_s(tmp_path: Path) -> None:
+async def test_a_configured_platform_overrides_that_of_the_engine(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path, NO_ENGINE, DOCKREV_HOST_PLATFORM="linux/arm64")
     server.start()
     try:

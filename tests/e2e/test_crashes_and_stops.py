@@ -1,4 +1,4 @@
-"""Whatever ends the server, no job stays unfinished and nothing has to be cleaned up by hand."""
+"""After a crash or a stop of the server, every job ends and nobody has to clean up by hand."""
 
 import asyncio
 import sqlite3
@@ -13,12 +13,12 @@ from tests.e2e.server_process import ServerProcess
 from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
 
-NEVER = 600.0
+VERY_LONG = 600.0
 
 
 async def start_check_that_hangs(api: Api, registry: FakeRegistry) -> str:
-    """Returns when the registry has the question and keeps its answer."""
-    registry.fail("app").slow_seconds = NEVER
+    """Starts a check whose registry does not answer. Returns when the check waits for it."""
+    registry.fail("app").slow_seconds = VERY_LONG
     job_id = await api.start_check()
     async with asyncio.timeout(20), api.stream(f"/api/jobs/{job_id}/events") as events:
         async for event in events:
@@ -27,11 +27,11 @@ async def start_check_that_hangs(api: Api, registry: FakeRegistry) -> str:
     raise AssertionError("the check ended")
 
 
-async def deployed(host: FakeHost, registry: FakeRegistry, api: Api) -> None:
+async def deploy(host: FakeHost, registry: FakeRegistry, api: Api) -> None:
     registry.push("app", "1")
     host.deploy("blog", {"web": f"{registry.host}/app:1"})
     await api.post("/api/discovery/scan")
-    await api.found("blog")
+    await api.discovered("blog")
 
 
 def terminated_by(job: Document) -> str | None:
@@ -44,9 +44,9 @@ async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
 ) -> None:
     await server.started()
     async with server.api() as api:
-        await deployed(host, fake_registry, api)
+        await deploy(host, fake_registry, api)
         job_id = await start_check_that_hangs(api, fake_registry)
-        told = (await api.job(job_id))["logsLastId"]
+        last_id = (await api.job(job_id))["logsLastId"]
     server.kill()
 
     fake_registry.heal()
@@ -55,9 +55,9 @@ async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
         job = await api.job(job_id)
         assert (job["status"], terminated_by(job)) == ("failed", "server_restart")
         assert job["finishedAt"] >= job["startedAt"]
-        again = await api.told(job_id, told)
-        assert again[-1].kind == "job_finished"
-        assert again[-1].data["status"] == "failed"
+        events = await api.events_of(job_id, last_id)
+        assert events[-1].kind == "job_finished"
+        assert events[-1].data["status"] == "failed"
 
         new = await api.check()
         web = (await api.services("blog"))["web"]
@@ -66,13 +66,13 @@ async def test_a_check_that_was_killed_ends_as_failed_at_the_next_start(
     assert "Traceback" not in server.logs()
 
 
-async def test_an_upgrade_ends_or_resumes_the_jobs_of_the_release_that_kept_workflows(
+async def test_an_upgrade_ends_or_resumes_the_jobs_of_a_release_with_workflows(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
-    """That release kept a second database file, which held nothing that our own table does not say."""
+    """That release had a second database file. Everything needed from it is in our own table, too."""
     await server.started()
     async with server.api() as api:
-        await deployed(host, fake_registry, api)
+        await deploy(host, fake_registry, api)
         check = await start_check_that_hangs(api, fake_registry)
     server.kill()
     fake_registry.heal()
@@ -104,7 +104,7 @@ async def test_a_second_server_refuses_to_start_and_ends_no_job_of_the_first(
 ) -> None:
     await server.started()
     async with server.api() as api:
-        await deployed(host, fake_registry, api)
+        await deploy(host, fake_registry, api)
         job_id = await start_check_that_hangs(api, fake_registry)
         (tmp_path / "second").mkdir()
         path = server.db_path
@@ -118,17 +118,17 @@ async def test_a_second_server_refuses_to_start_and_ends_no_job_of_the_first(
         assert "Traceback" not in second.logs()
 
         job = await api.finished(job_id)
-        assert terminated_by(job) is None, "it ends by itself, when the registry's time is up"
+        assert terminated_by(job) is None, "the check ends by itself when its request times out"
         fake_registry.heal()
         assert (await api.check())["status"] == "success"
 
 
-async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
+async def test_kills_at_any_time_leave_no_unfinished_job_and_an_intact_database(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     await server.started()
     async with server.api() as api:
-        await deployed(host, fake_registry, api)
+        await deploy(host, fake_registry, api)
     fake_registry.latency_seconds = 0.02
     started = []
     for delay in (0.0, 0.01, 0.04, 0.12):
@@ -149,14 +149,14 @@ async def test_kills_at_any_moment_leave_every_job_ended_and_the_database_whole(
 
 
 @pytest.mark.parametrize("file", ["dockrev.sqlite3", "dockrev.sqlite3-wal"])
-async def test_a_first_start_that_was_killed_is_made_good_by_the_second(
+async def test_the_second_start_completes_a_first_start_that_was_killed(
     server: ServerProcess, file: str
 ) -> None:
-    """Killed as soon as the file is there: in the middle of building the tables, or just after."""
-    made = server.db_path.with_name(file)
+    """The kill comes as soon as the file exists: while the migrations create the tables, or just after."""
+    path = server.db_path.with_name(file)
 
     async def exists() -> bool:
-        return made.exists()
+        return path.exists()
 
     server.start()
     await until(exists, bool, look_again_seconds=0.002)
@@ -166,17 +166,17 @@ async def test_a_first_start_that_was_killed_is_made_good_by_the_second(
         assert (await api.check())["status"] == "success"
 
 
-async def test_a_stop_during_a_check_is_quick_and_says_so(
+async def test_a_stop_during_a_check_is_quick_and_is_the_reason_in_the_job(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     await server.started()
     async with server.api() as api:
-        await deployed(host, fake_registry, api)
+        await deploy(host, fake_registry, api)
         job_id = await start_check_that_hangs(api, fake_registry)
         async with api.stream("/api/jobs/events"), api.stream(f"/api/jobs/{job_id}/events"):
-            asked = time.monotonic()
+            stopping_since = time.monotonic()
             assert await server.stop() == 0
-            assert time.monotonic() - asked < 8
+            assert time.monotonic() - stopping_since < 8
 
     fake_registry.heal()
     await server.started()
@@ -187,22 +187,22 @@ async def test_a_stop_during_a_check_is_quick_and_says_so(
     assert "Traceback" not in server.logs()
 
 
-async def test_a_stop_ends_the_streams_in_good_order(server: ServerProcess) -> None:
+async def test_a_stop_ends_the_event_streams_without_an_error(server: ServerProcess) -> None:
     await server.started()
     async with server.api() as api, api.stream("/api/jobs/events") as events:
         server.terminate()
         async with asyncio.timeout(8):
-            told = [event.kind async for event in events]
-        assert set(told) <= {"job_event"}, "of the scan that starts by itself, and no error"
+            kinds = [event.kind async for event in events]
+        assert set(kinds) <= {"job_event"}, "only events of the first runtime scan, and no error"
         assert await server.ended() == 0
 
 
-async def test_results_outlive_the_process(
+async def test_results_survive_a_restart(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     await server.started()
     async with server.api() as api:
-        await deployed(host, fake_registry, api)
+        await deploy(host, fake_registry, api)
         await api.check()
         before = await api.stack("blog")
     server.kill()

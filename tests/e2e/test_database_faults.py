@@ -1,4 +1,7 @@
-"""A database that cannot be used: a sentence and exit code 2 at start, 503 while serving, well after that."""
+"""A database that cannot be used: one line and exit code 2 at the start, 503 while the server runs.
+
+When the fault is gone, the server works again.
+"""
 
 import asyncio
 import os
@@ -38,13 +41,13 @@ async def server_on_volume(host: FakeHost, tmp_path: Path, volume: Volume) -> As
 
 
 async def refusal(server: ServerProcess) -> str:
-    """What is said by a server that does not start."""
+    """The only line that a server prints when it refuses to start."""
     server.start()
     assert await server.ended() == 2
-    said = server.logs().strip()
-    assert said.startswith("dockrev: ")
-    assert "\n" not in said, said
-    return said
+    output = server.logs().strip()
+    assert output.startswith("dockrev: ")
+    assert "\n" not in output, output
+    return output
 
 
 async def storage_refusal(api: Api, path: str) -> str:
@@ -65,13 +68,13 @@ async def test_a_newer_schema_is_refused(server: ServerProcess) -> None:
     assert server.db_path.read_bytes() == before
 
 
-async def test_a_file_that_is_no_database_is_refused(server: ServerProcess) -> None:
+async def test_a_file_that_is_not_a_database_is_refused(server: ServerProcess) -> None:
     file = server.db_path
     file.parent.mkdir(parents=True)
     file.write_bytes(b"this is a letter to my aunt, not a database. " * 100)
-    said = await refusal(server)
-    assert "not an SQLite database" in said
-    assert file.name in said
+    output = await refusal(server)
+    assert "not an SQLite database" in output
+    assert file.name in output
 
 
 async def test_a_path_below_a_file_is_refused(host: FakeHost, tmp_path: Path) -> None:
@@ -115,7 +118,7 @@ async def test_a_full_disk_is_refused_at_start(server_on_volume: ServerProcess, 
     await server_on_volume.started()
 
 
-async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
+async def test_writes_fail_on_a_full_disk_and_work_again_when_there_is_space(
     server_on_volume: ServerProcess, volume: Volume, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     server = server_on_volume
@@ -123,14 +126,14 @@ async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
     await server.started()
     async with server.api() as api:
-        stack = await api.found("blog")
+        stack = await api.discovered("blog")
         await api.check()
         fake_registry.latency_seconds = 1.0
         running = await api.start_check()
         volume.fill()
 
         async def refused() -> str:
-            """Room that SQLite has taken already serves a few writes more."""
+            """SQLite has some space in reserve, so the first writes may still succeed."""
             try:
                 await api.post(f"/api/stacks/{stack['id']}/archive")
                 await api.post(f"/api/stacks/{stack['id']}/restore")
@@ -138,10 +141,10 @@ async def test_a_disk_that_fills_up_costs_writes_until_there_is_room(
                 return f"{error.status} {error.error}"
             return ""
 
-        said = await until(refused, bool)
-        assert said.startswith("503 ")
-        assert "storage_unavailable" in said
-        assert "the disk is full" in said
+        error = await until(refused, bool)
+        assert error.startswith("503 ")
+        assert "storage_unavailable" in error
+        assert "the disk is full" in error
         await storage_refusal(api, "/api/discovery/scan")
         ready = await api.get("/api/ready")
         assert [
@@ -165,19 +168,18 @@ async def jobs_of(api: Api) -> list[Document]:
     return jobs
 
 
-async def test_a_lock_of_another_program_is_waited_for_then_told(
+async def test_a_write_waits_for_the_lock_of_another_program_and_then_fails(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
     await server.started()
     async with server.api() as api:
-        stack = await api.found("blog")
+        stack = await api.discovered("blog")
         path = f"/api/stacks/{stack['id']}/archive"
         with closing(sqlite3.connect(server.db_path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            said = await storage_refusal(api, path)
-            assert "another program holds its lock" in said
+            assert "another program holds its lock" in await storage_refusal(api, path)
             assert (await api.listed("blog")) is not None
             other.execute("ROLLBACK")
         assert await api.post(path) == {"ok": True}
@@ -191,14 +193,14 @@ async def test_a_lock_of_another_program_is_waited_for_then_told(
     assert "Traceback" not in server.logs()
 
 
-async def test_a_copied_database_serves_elsewhere(
+async def test_a_copied_database_works_in_another_place(
     server: ServerProcess, host: FakeHost, tmp_path: Path, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
     await server.started()
     async with server.api() as api:
-        await api.found("blog")
+        await api.discovered("blog")
         await api.check()
         stack = await api.stack("blog")
     assert await server.stop() == 0
@@ -215,7 +217,7 @@ async def test_a_copied_database_serves_elsewhere(
         moved.close()
 
 
-async def test_damaged_rows_about_versions_cost_nobody_the_others(
+async def test_damaged_rows_about_versions_do_not_affect_other_repositories(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     for repository in ("app", "db"):
@@ -225,7 +227,7 @@ async def test_damaged_rows_about_versions_cost_nobody_the_others(
         host.engine.images[-1].repo_digests = (f"{fake_registry.host}/{repository}@{old}",)
     await server.started()
     async with server.api() as api:
-        await api.found("a-app")
+        await api.discovered("a-app")
         await api.check()
         await until(lambda: versions_of(api), all_known)
         with closing(sqlite3.connect(server.db_path)) as other, other:
@@ -259,20 +261,20 @@ async def test_damaged_rows_about_versions_cost_nobody_the_others(
         )
         assert live["tags"] == ["1.5.1", "latest"]
     assert await server.stop() == 0
-    told = server.logs()
-    assert "Traceback" not in told
+    logs = server.logs()
+    assert "Traceback" not in logs
     for table in ("tag_facts", "repository_tags", "inference_tasks", "digest_snapshots", "registry_spend"):
-        assert table in told
+        assert table in logs
 
 
 async def versions_of(api: Api) -> dict[str, list[str | None]]:
-    """What runs and what is offered, by project."""
-    found = {project: (await api.services(project))["web"] for project in ("a-app", "a-db")}
+    """The running version and that of the candidate, by project."""
+    services = {project: (await api.services(project))["web"] for project in ("a-app", "a-db")}
     return {
         project: [part.get("resolvedTag") for part in (web["image"], web.get("candidate", {}))]
-        for project, web in found.items()
+        for project, web in services.items()
     }
 
 
-def all_known(found: dict[str, list[str | None]]) -> bool:
-    return set(map(tuple, found.values())) == {("1.4.0", "1.5.1")}
+def all_known(versions: dict[str, list[str | None]]) -> bool:
+    return set(map(tuple, versions.values())) == {("1.4.0", "1.5.1")}

@@ -1,4 +1,4 @@
-"""A stop that comes before the server serves: no traceback, a clean exit code, nothing left in the way."""
+"""A stop during the start: the server prints no traceback, ends with 0, and can start again."""
 
 import asyncio
 import signal
@@ -14,11 +14,12 @@ import pytest
 from tests.e2e.api import until
 from tests.e2e.server_process import ServerProcess
 
-Seen = Callable[[ServerProcess], Awaitable[bool]]
+Stage = Callable[[ServerProcess], Awaitable[bool]]
+"""Returns True when the start has reached the stage."""
 
 
 async def takes_signals(server: ServerProcess) -> bool:
-    """Of Python itself only SIGINT is caught."""
+    """Dockrev catches SIGTERM. Python itself catches only SIGINT."""
     status = await asyncio.to_thread(Path(f"/proc/{server.pid}/status").read_text)
     caught = int(status.partition("SigCgt:")[2].split()[0], 16)
     return bool(caught >> (signal.SIGTERM - 1) & 1)
@@ -34,7 +35,7 @@ async def has_a_database(server: ServerProcess) -> bool:
 
 
 async def has_tables(server: ServerProcess) -> bool:
-    """Migrations write the schema's revision in the end."""
+    """The migrations write the revision of the schema when they are done."""
     try:
         with closing(sqlite3.connect(f"{server.db_path.as_uri()}?mode=ro", uri=True)) as database:
             return database.execute("SELECT 1 FROM alembic_version").fetchone() is not None
@@ -43,26 +44,26 @@ async def has_tables(server: ServerProcess) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("seen", [takes_signals, listens, has_a_database, has_tables])
+@pytest.mark.parametrize("stage", [takes_signals, listens, has_a_database, has_tables])
 async def test_the_start_can_be_stopped_at_any_time(
-    server: ServerProcess, seen: Seen, number: signal.Signals
+    server: ServerProcess, stage: Stage, number: signal.Signals
 ) -> None:
-    await stopped(server, seen, number)
-    assert await server.ended() in ({0, 128 + number} if seen is takes_signals else {0})
+    await stop_at(server, stage, number)
+    assert await server.ended() in ({0, 128 + number} if stage is takes_signals else {0})
     assert "Traceback" not in server.logs()
 
 
-async def test_a_stopped_start_is_not_in_the_way_of_the_next_one(server: ServerProcess) -> None:
-    for seen in (has_a_database, listens):
-        await stopped(server, seen, signal.SIGTERM)
+async def test_the_server_starts_after_a_start_that_was_stopped(server: ServerProcess) -> None:
+    for stage in (has_a_database, listens):
+        await stop_at(server, stage, signal.SIGTERM)
         assert await server.ended() == 0
     await server.started(preloaded=False)
     assert await server.stop() == 0
     assert "Traceback" not in server.logs()
 
 
-async def stopped(server: ServerProcess, seen: Seen, number: signal.Signals) -> None:
-    """As soon as its start was seen to come so far. Signals come first, while Python imports the server."""
-    server.start(preloaded=seen is not takes_signals)
-    await until(partial(seen, server), bool, 0.005)
+async def stop_at(server: ServerProcess, stage: Stage, number: signal.Signals) -> None:
+    """Sends the signal when the start has reached `stage`. The first stage is during Python's imports."""
+    server.start(preloaded=stage is not takes_signals)
+    await until(partial(stage, server), bool, 0.005)
     server.send(number)

@@ -1,4 +1,4 @@
-"""An engine that is away, or comes and goes: the server says so, keeps what it knows and recovers alone."""
+"""An engine that is unreachable or restarts: the server reports it, keeps its results and recovers."""
 
 import asyncio
 import time
@@ -31,7 +31,7 @@ async def unready_parts(api: Api) -> dict[str, str]:
     return {part["part"]: part["detail"] for part in document["parts"] if not part["ok"]}
 
 
-async def test_without_a_socket_it_starts_says_so_and_finds_the_engine_later(
+async def test_the_server_starts_without_an_engine_and_finds_it_later(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("app", "1")
@@ -49,19 +49,19 @@ async def test_without_a_socket_it_starts_says_so_and_finds_the_engine_later(
         assert "There is no Docker socket" in job["summary"]["error"]
 
         await host.engine.start()
-        await api.found("blog")
+        await api.discovered("blog")
         await server.ready()
     assert "Traceback" not in server.logs()
 
 
-async def test_results_stay_while_the_engine_is_away(
+async def test_results_stay_while_the_engine_is_unreachable(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("app", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
     await server.started()
     async with server.api() as api:
-        await api.found("blog")
+        await api.discovered("blog")
         await api.check()
         before = await api.stack("blog")
         assert before["status"] == "healthy"
@@ -87,14 +87,14 @@ async def test_results_stay_while_the_engine_is_away(
     assert "Traceback" not in server.logs()
 
 
-async def test_an_engine_that_hangs_hangs_nobody(server: ServerProcess, host: FakeHost) -> None:
+async def test_requests_are_answered_while_the_engine_hangs(server: ServerProcess, host: FakeHost) -> None:
     await server.started()
     host.engine.hanging = True
     async with server.api() as api:
-        asked = time.monotonic()
+        started = time.monotonic()
         assert "no answer within" in (await unready_parts(api))["engine"]
         assert await api.get("/api/stacks") == {"stacks": []}
-        assert time.monotonic() - asked < 8
+        assert time.monotonic() - started < 8
         host.engine.hanging = False
         await server.ready()
 
@@ -103,12 +103,12 @@ async def test_a_server_on_a_hanging_engine_stops_quickly(server: ServerProcess,
     host.engine.hanging = True
     server.start()
     await server.serving()
-    asked = time.monotonic()
+    stopping_since = time.monotonic()
     assert await server.stop() == 0
-    assert time.monotonic() - asked < 8
+    assert time.monotonic() - stopping_since < 8
 
 
-async def test_an_engine_that_crashes_is_found_again(
+async def test_the_server_recovers_after_a_crash_of_the_engine(
     bed: Bed,
     private_engine: Engine,
     private_server: ServerProcess,
@@ -122,7 +122,7 @@ async def test_an_engine_that_crashes_is_found_again(
     await asyncio.to_thread(project.up)
     registry.push(images.build("web", version="2"), "web:1")
     async with private_server.api() as api:
-        await api.found(project.name)
+        await api.discovered(project.name)
         await api.check()
         before = await api.stack(project.name)
 

@@ -1,4 +1,4 @@
-"""Discover, check, update by hand, archive: on a real engine, with the real Compose and real registries."""
+"""Discovery, checks, updates by hand and archiving, with a real engine, Compose and registries."""
 
 import asyncio
 import secrets
@@ -25,20 +25,20 @@ def real_server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 class Shelf:
-    """Images of one registry's namespace: `put` again moves the tag to new content."""
+    """The images of one registry namespace. A second `put` of a name moves the tag to new content."""
 
     def __init__(self, registry: Registry, images: Images) -> None:
         self._registry = registry
         self._images = images
 
     def put(self, name: str, version: str) -> dict[str, object]:
-        """Returns the service that uses it."""
+        """Pushes the image, and returns a service that uses it."""
         title = name.partition(":")[0]
         pushed = self._registry.push(self._images.build(title, version=version), name)
         return {"image": pushed.name, **QUICK_STOP}
 
     def put_index(self, name: str, version: str) -> dict[str, object]:
-        """For two platforms, with attestations as BuildKit adds them."""
+        """Pushes an index for two platforms, with attestations as BuildKit adds them."""
         title = name.partition(":")[0]
         built = [self._images.build(title, version=version, platform=platform) for platform in PLATFORMS]
         pushed = self._registry.push_index(built, name, attestations=True)
@@ -50,26 +50,26 @@ def shelf(registry: Registry, images: Images) -> Shelf:
     return Shelf(registry, images)
 
 
-async def test_projects_come_and_go_without_a_call(
+async def test_discovery_follows_projects_by_itself(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
     project = projects.create("visitor", {"web": shelf.put("web", "1")})
     async with real_server.api() as api:
         assert not await api.project(project.name)
         await asyncio.to_thread(project.up)
-        stack = await api.found(project.name)
+        stack = await api.discovered(project.name)
         assert (stack["status"], stack["compose"]["composeFiles"]) == ("healthy", [str(project.config_file)])
 
         await asyncio.to_thread(project.stop)
         await until(lambda: api.stack(project.name), lambda stack: stack["status"] == "degraded")
 
         await asyncio.to_thread(project.down)
-        gone = await until(lambda: api.project(project.name), lambda found: found["status"] == "missing")
+        gone = await until(lambda: api.project(project.name), lambda project: project["status"] == "missing")
         assert gone["stackId"] == stack["id"]
         assert (await api.services(project.name))["web"]["containers"]["total"] == 0
 
 
-async def test_a_check_finds_what_moved_and_nothing_else(
+async def test_a_check_finds_exactly_the_tags_that_moved(
     real_server: ServerProcess, projects: Projects, shelf: Shelf, bed: Bed, images: Images
 ) -> None:
     namespace = f"t{secrets.token_hex(4)}"
@@ -98,24 +98,24 @@ async def test_a_check_finds_what_moved_and_nothing_else(
     await asyncio.to_thread(tokens.put, "token:1", "2")
 
     async with real_server.api() as api:
-        await api.found(project.name, len(services))
+        await api.discovered(project.name, len(services))
         job = await api.check_project(project.name)
-        found = await api.services(project.name)
+        checked = await api.services(project.name)
         listed = await api.listed(project.name)
 
     outdated = {"floating", "rebuilt", "indexed", "single", "locked", "token", "twice"}
     assert job["status"] == "success"
-    assert {name for name, service in found.items() if "candidate" in service} == outdated
-    assert {name: service["note"] for name, service in found.items() if "note" in service} == {
+    assert {name for name, service in checked.items() if "candidate" in service} == outdated
+    assert {name: service["note"] for name, service in checked.items() if "note" in service} == {
         "ignored": "not watched",
         "local": "local build",
     }
-    assert not [service["checkError"] for service in found.values() if "checkError" in service]
-    assert all(found[name]["candidate"]["archMatch"] == "match" for name in outdated)
-    assert found["indexed"]["candidate"]["arch"] == ["linux/amd64", "linux/arm64"]
-    assert found["single"]["candidate"]["arch"] == ["linux/amd64"]
-    assert found["twice"]["containers"] == {"total": 2, "running": 2, "unhealthy": 0, "mixed": False}
-    assert found["resting"]["checkedAt"] > job["startedAt"]
+    assert not [service["checkError"] for service in checked.values() if "checkError" in service]
+    assert all(checked[name]["candidate"]["archMatch"] == "match" for name in outdated)
+    assert checked["indexed"]["candidate"]["arch"] == ["linux/amd64", "linux/arm64"]
+    assert checked["single"]["candidate"]["arch"] == ["linux/amd64"]
+    assert checked["twice"]["containers"] == {"total": 2, "running": 2, "unhealthy": 0, "mixed": False}
+    assert checked["resting"]["checkedAt"] > job["startedAt"]
     assert listed is not None
     assert (listed["updates"], listed["services"]) == (len(outdated), len(services))
     summary = job["summary"]
@@ -124,7 +124,7 @@ async def test_a_check_finds_what_moved_and_nothing_else(
     assert summary["newVersions"]["count"] == len(outdated)
 
 
-async def test_a_stopped_project_is_checked_as_it_stands(
+async def test_a_stopped_project_is_checked_too(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
     project = projects.create("sleeper", {"web": shelf.put("web:1", "1")})
@@ -132,9 +132,9 @@ async def test_a_stopped_project_is_checked_as_it_stands(
     await asyncio.to_thread(project.stop)
     await asyncio.to_thread(shelf.put, "web:1", "2")
     async with real_server.api() as api:
-        await api.found(project.name)
+        await api.discovered(project.name)
         await until(
-            lambda: api.services(project.name), lambda found: found["web"]["containers"]["running"] == 0
+            lambda: api.services(project.name), lambda services: services["web"]["containers"]["running"] == 0
         )
         await api.check_project(project.name)
         web = (await api.services(project.name))["web"]
@@ -142,45 +142,45 @@ async def test_a_stopped_project_is_checked_as_it_stands(
         assert web["containers"] == {"total": 1, "running": 0, "unhealthy": 0, "mixed": False}
 
 
-async def test_a_check_is_told_as_it_goes_and_can_be_read_again(
+async def test_the_events_of_a_check_are_streamed_and_can_be_resumed(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
     project = projects.create("told", {name: shelf.put(name, "1") for name in ("one", "two", "three")})
     await asyncio.to_thread(project.up)
     async with real_server.api() as api, api.stream("/api/jobs/events") as everything:
-        stack = await api.found(project.name, 3)
+        stack = await api.discovered(project.name, 3)
         job_id = await api.start_check(scope="stack", stackId=stack["id"])
-        told = await api.told(job_id)
-        again = await api.told(job_id, told[-2].id)
+        events = await api.events_of(job_id)
+        resumed = await api.events_of(job_id, events[-2].id)
         async with asyncio.timeout(30):
             async for live in everything:
                 if live.data["jobId"] == job_id and live.data["type"] == "job_finished":
                     break
 
-    assert (told[-1].kind, told[-1].data["status"]) == ("job_finished", "success")
-    assert {"job_log", "job_progress"} <= {event.kind for event in told}
-    done = [event.data for event in told if event.kind == "job_progress"][-1]
+    assert (events[-1].kind, events[-1].data["status"]) == ("job_finished", "success")
+    assert {"job_log", "job_progress"} <= {event.kind for event in events}
+    done = [event.data for event in events if event.kind == "job_progress"][-1]
     assert (done["phase"], done["current"], done["total"], done["percent"]) == ("done", 3, 3, 100)
-    ids = [event.id for event in told if event.id is not None]
+    ids = [event.id for event in events if event.id is not None]
     assert ids == sorted(set(ids))
-    assert again == told[-1:]
-    assert (live.kind, live.id) == ("job_event", told[-1].id)
+    assert resumed == events[-1:]
+    assert (live.kind, live.id) == ("job_event", events[-1].id)
 
 
-async def test_an_update_by_hand_ends_the_candidate_without_a_check(
+async def test_an_update_by_hand_removes_the_candidate_without_a_check(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
     project = projects.create("byhand", {"web": shelf.put("web:1", "1")})
     await asyncio.to_thread(project.up)
     await asyncio.to_thread(shelf.put, "web:1", "2")
     async with real_server.api() as api:
-        await api.found(project.name)
+        await api.discovered(project.name)
         await api.check_project(project.name)
         before = (await api.services(project.name))["web"]
 
         await asyncio.to_thread(project.compose, "pull")
         await asyncio.to_thread(project.up)
-        after = await until(lambda: api.services(project.name), lambda found: "candidate" not in found["web"])
+        after = await until(lambda: api.services(project.name), lambda services: "candidate" not in services["web"])
         listed = await api.listed(project.name)
     assert after["web"]["image"]["digest"] == before["candidate"]["digest"]
     assert after["web"]["checkedAt"] == before["checkedAt"]
@@ -188,7 +188,7 @@ async def test_an_update_by_hand_ends_the_candidate_without_a_check(
     assert listed["updates"] == 0
 
 
-async def test_a_project_that_changes_is_followed(
+async def test_discovery_follows_changes_of_a_project(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
     old, new = shelf.put("web:1", "1"), shelf.put("web:2", "2")
@@ -196,16 +196,16 @@ async def test_a_project_that_changes_is_followed(
     await asyncio.to_thread(project.up)
     await asyncio.to_thread(shelf.put, "web:1", "1b")
     async with real_server.api() as api:
-        await api.found(project.name, 2)
+        await api.discovered(project.name, 2)
         await api.check_project(project.name)
         before = await api.services(project.name)
         assert "candidate" in before["web"]
 
         project.configure({"web": new})
         await asyncio.to_thread(project.compose, "up", "--detach", "--remove-orphans")
-        after = await until(lambda: api.services(project.name), lambda found: found["cache"]["removed"])
+        after = await until(lambda: api.services(project.name), lambda services: services["cache"]["removed"])
         after = await until(
-            lambda: api.services(project.name), lambda found: found["web"]["image"]["ref"] == new["image"]
+            lambda: api.services(project.name), lambda services: services["web"]["image"]["ref"] == new["image"]
         )
         assert after["web"]["id"] == before["web"]["id"]
         assert "candidate" not in after["web"]
@@ -214,20 +214,20 @@ async def test_a_project_that_changes_is_followed(
         assert job["summary"]["servicesWithCandidate"] == 0
 
 
-async def test_what_is_archived_is_out_of_the_way_until_it_is_restored(
+async def test_stacks_services_and_projects_can_be_archived_and_restored(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
     project = projects.create("attic", {"web": shelf.put("web", "1"), "db": shelf.put("db", "1")})
     await asyncio.to_thread(project.up)
     async with real_server.api() as api:
-        stack = await api.found(project.name, 2)
-        await _archive_a_stack_and_back(api, project.name, stack["id"])
-        await _archive_a_service_and_back(api, project.name)
+        stack = await api.discovered(project.name, 2)
+        await _archive_and_restore_stack(api, project.name, stack["id"])
+        await _archive_and_restore_service(api, project.name)
         await asyncio.to_thread(project.down)
-        await _archive_a_missing_project_and_back(api, project.name)
+        await _archive_and_restore_missing_project(api, project.name)
 
 
-async def _archive_a_stack_and_back(api: Api, name: str, stack_id: str) -> None:
+async def _archive_and_restore_stack(api: Api, name: str, stack_id: str) -> None:
     for _ in range(2):
         assert await api.post(f"/api/stacks/{stack_id}/archive") == {"ok": True}
     assert await api.listed(name) is None
@@ -237,7 +237,7 @@ async def _archive_a_stack_and_back(api: Api, name: str, stack_id: str) -> None:
     assert await api.listed(name, "only") is None
 
 
-async def _archive_a_service_and_back(api: Api, name: str) -> None:
+async def _archive_and_restore_service(api: Api, name: str) -> None:
     service_id = (await api.services(name))["db"]["id"]
     assert await api.post(f"/api/services/{service_id}/archive") == {"ok": True}
     listed = await api.listed(name)
@@ -248,16 +248,16 @@ async def _archive_a_service_and_back(api: Api, name: str) -> None:
     assert not (await api.services(name))["db"]["archived"]
 
 
-async def _archive_a_missing_project_and_back(api: Api, name: str) -> None:
-    """One that has containers would be restored by the next scan."""
-    await until(lambda: api.project(name), lambda found: found["status"] == "missing")
+async def _archive_and_restore_missing_project(api: Api, name: str) -> None:
+    """The project is missing, because the next scan would restore a project that has containers."""
+    await until(lambda: api.project(name), lambda project: project["status"] == "missing")
     path = f"/api/discovery/projects/{name}"
     for verb, archived in (("archive", True), ("restore", False)):
         assert await api.post(f"{path}/{verb}") == {"ok": True}
         assert (await api.project(name))["archived"] is archived
 
 
-async def test_a_scan_can_be_asked_for(real_server: ServerProcess, projects: Projects, shelf: Shelf) -> None:
+async def test_a_scan_can_be_requested(real_server: ServerProcess, projects: Projects, shelf: Shelf) -> None:
     project = projects.create("asked", {"web": shelf.put("web", "1")})
     await asyncio.to_thread(project.up)
     async with real_server.api() as api:

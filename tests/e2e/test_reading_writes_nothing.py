@@ -1,4 +1,4 @@
-"""Every GET answers as usual while the database cannot be written."""
+"""Every GET works while the database cannot be written."""
 
 import asyncio
 import sqlite3
@@ -24,15 +24,15 @@ from tests.web.asgi import Answer, ask
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A server in this process with one stack, and the path of every GET about what it shows."""
+    """A server in this process with one stack, and the paths of all GET requests."""
 
     app: ASGIApp
     db_path: Path
     paths: Mapping[str, str]
-    """By the path of the route."""
+    """The paths of the requests by the path of their route."""
 
     async def get_all(self) -> dict[str, Answer]:
-        """A stream is asked by HEAD, which ends it at once."""
+        """Sends HEAD to event streams, which ends them at once."""
         async with asyncio.timeout(20):
             return {
                 route: await ask(self.app, "HEAD" if route.endswith("/events") else "GET", path)
@@ -77,7 +77,7 @@ async def job_ended(app: ASGIApp, job_id: str) -> None:
 
 
 def forget_versions(db_path: Path) -> None:
-    """So that a reader asks for something that would have to be stored."""
+    """Deletes all known versions, so that a reader starts a lookup, which would have to be stored."""
     with closing(sqlite3.connect(db_path)) as database, database:
         for table in ("repository_tags", "tag_facts", "digest_snapshots"):
             database.execute(f"DELETE FROM {table}")
@@ -86,18 +86,18 @@ def forget_versions(db_path: Path) -> None:
 @contextmanager
 def pragma(setting: str, undo: str) -> Iterator[None]:
     """Each connection of this process gets the pragma when it is taken from its pool."""
-    now = setting
+    current = setting
 
     def apply(connection: sqlite3.Connection, *_: object) -> None:
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA {now}")
+        cursor.execute(f"PRAGMA {current}")
         cursor.close()
 
     event.listen(Pool, "checkout", apply)
     try:
         yield
     finally:
-        now = undo
+        current = undo
 
 
 Fault = Callable[[Path], AbstractContextManager[None]]
@@ -111,7 +111,7 @@ def read_only(_: Path) -> Iterator[None]:
 
 @contextmanager
 def full_disk(_: Path) -> Iterator[None]:
-    """No page can be added; SQLite holds the limit at the present size when it is larger."""
+    """No page can be added. When the database is larger than the limit, SQLite uses its size as the limit."""
     with pragma("max_page_count = 1", "max_page_count = 1073741823"):
         yield
 
@@ -124,13 +124,13 @@ def locked(db_path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fault", [read_only, full_disk, locked])
-async def test_every_get_answers_as_usual(reader: Reader, fault: Fault) -> None:
+async def test_every_get_works_while_the_database_cannot_be_written(reader: Reader, fault: Fault) -> None:
     forget_versions(reader.db_path)
     with fault(reader.db_path):
         answers = await reader.get_all()
     statuses = {route: answer.status for route, answer in answers.items()}
-    # Readiness says what is wrong. The probe's write fits on a full disk now and then.
+    # Readiness reports the fault. On a full disk, the write of its check sometimes still succeeds.
     assert statuses.pop("/api/ready") == 503 or fault is full_disk
-    # 202 says that the snapshot is looked for; a full disk may still have room for it.
+    # 202 says that the lookup is pending. On a full disk, the lookup may still have stored its snapshot.
     assert statuses.pop("/api/services/{service_id}/digest-tags-snapshot") in {200, 202}
     assert set(statuses.values()) == {200}

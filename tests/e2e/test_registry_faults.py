@@ -1,4 +1,4 @@
-"""Registries that fail in every way at once: each is an error of its own services, and of no others."""
+"""Registries that fail in different ways at the same time. Each failure affects only its own services."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -48,13 +48,13 @@ FAULTS: Mapping[str, tuple[Callable[[FakeRegistry], None], str]] = {
 
 @pytest.fixture
 async def registries() -> AsyncIterator[dict[str, FakeRegistry]]:
-    """One for each fault, one that stops, and a sound one."""
+    """One registry for each fault, one that stops, and one without a fault."""
     async with AsyncExitStack() as stack:
         names = (*FAULTS, "stopped", "sound")
         yield {name: await stack.enter_async_context(FakeRegistry()) for name in names}
 
 
-async def test_each_fault_is_its_own_service_s_error_and_the_rest_is_checked(
+async def test_each_fault_is_an_error_of_its_own_service_and_the_others_are_checked(
     server: ServerProcess, host: FakeHost, registries: dict[str, FakeRegistry]
 ) -> None:
     for name, registry in registries.items():
@@ -62,13 +62,13 @@ async def test_each_fault_is_its_own_service_s_error_and_the_rest_is_checked(
     host.deploy("fleet", {name: f"{registry.host}/{name}:1" for name, registry in registries.items()})
     await server.started()
     async with server.api() as api:
-        await api.found("fleet", len(registries))
+        await api.discovered("fleet", len(registries))
         first = await api.check()
         before = await api.services("fleet")
-        for name, (break_it, _) in FAULTS.items():
+        for name, (cause_fault, _) in FAULTS.items():
             # New content, so that a manifest has to be fetched too.
             registries[name].push(name, "1", revision="2")
-            break_it(registries[name])
+            cause_fault(registries[name])
         await registries["stopped"].stop()
         registries["sound"].push("sound", "1", revision="2")
         second = await api.check()
@@ -77,7 +77,8 @@ async def test_each_fault_is_its_own_service_s_error_and_the_rest_is_checked(
 
     assert first["summary"]["servicesWithCandidate"] == len(registries)
     expected = {name: code for name, (_, code) in FAULTS.items()} | {"stopped": "registry_unreachable"}
-    assert {name: one["checkError"]["code"] for name, one in after.items() if "checkError" in one} == expected
+    errors = {name: service["checkError"] for name, service in after.items() if "checkError" in service}
+    assert {name: error["code"] for name, error in errors.items()} == expected
     assert second["status"] == "success"
     _assert_counted(second, expected)
     for name in expected:
@@ -96,10 +97,10 @@ def _assert_counted(job: Document, expected: Mapping[str, str]) -> None:
     summary = job["summary"]
     assert summary["servicesChecked"] == len(expected) + 1
     assert (summary["servicesFailed"], summary["servicesDeferred"]) == (len(expected) - 1, 1)
-    failures = {one["serviceName"]: one["code"] for one in summary["failures"]}
+    failures = {failure["serviceName"]: failure["code"] for failure in summary["failures"]}
     assert failures == {name: code for name, code in expected.items() if name != "limited"}
-    assert [one["services"] for one in summary["deferrals"]] == [1]
-    assert [one["serviceName"] for one in summary["newVersions"]["services"]] == ["sound"]
+    assert [deferral["services"] for deferral in summary["deferrals"]] == [1]
+    assert [service["serviceName"] for service in summary["newVersions"]["services"]] == ["sound"]
 
 
 def _assert_deferred(service: Document) -> None:
@@ -108,7 +109,7 @@ def _assert_deferred(service: Document) -> None:
     assert timedelta(seconds=HOURS - 120) < left <= timedelta(seconds=HOURS)
 
 
-async def test_a_registry_that_is_well_again_leaves_no_error_behind(
+async def test_the_error_is_gone_when_the_registry_works_again(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("app", "1")
@@ -116,7 +117,7 @@ async def test_a_registry_that_is_well_again_leaves_no_error_behind(
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
     await server.started()
     async with server.api() as api:
-        await api.found("blog")
+        await api.discovered("blog")
         await api.check()
         failed = (await api.services("blog"))["web"]
         fake_registry.heal()
@@ -127,7 +128,7 @@ async def test_a_registry_that_is_well_again_leaves_no_error_behind(
     assert healed["candidate"]["digest"] == fake_registry.content("app").tags["1"]
 
 
-async def test_a_deferral_outlives_the_server_and_the_registry_is_left_alone(
+async def test_a_deferral_survives_a_restart_and_the_registry_is_not_asked(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("app", "1")
@@ -135,7 +136,7 @@ async def test_a_deferral_outlives_the_server_and_the_registry_is_left_alone(
     host.deploy("blog", {"web": f"{fake_registry.host}/app:1"})
     await server.started()
     async with server.api() as api:
-        await api.found("blog")
+        await api.discovered("blog")
         await api.check()
         before = (await api.services("blog"))["web"]["checkError"]
     assert await server.stop() == 0
@@ -146,7 +147,7 @@ async def test_a_deferral_outlives_the_server_and_the_registry_is_left_alone(
 
 
 async def test_credentials_never_appear_in_answers_or_logs(host: FakeHost, tmp_path: Path) -> None:
-    """Not the right ones, not refused ones, and not those of a mirror's address."""
+    """Neither valid credentials, nor refused ones, nor those in the address of a mirror appear."""
     secret = "hunter2-hunter2"
     async with FakeRegistry("basic", users={"operator": "other"}) as registry:
         registry.push("app", "1")
@@ -166,7 +167,7 @@ async def test_credentials_never_appear_in_answers_or_logs(host: FakeHost, tmp_p
         try:
             await server.ready()
             async with server.api() as api:
-                await api.found("blog")
+                await api.discovered("blog")
                 job = await api.check()
                 web = (await api.services("blog"))["web"]
             assert web["checkError"]["code"] == "registry_unauthorized"

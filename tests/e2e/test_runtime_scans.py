@@ -1,4 +1,4 @@
-"""Runtime scans of a running server: at start by itself, and when it is asked."""
+"""Runtime scans of a running server: at its start and on request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,14 @@ from tests.fakes.registry import FakeRegistry
 
 
 async def first_scan(api: Api) -> Document:
-    """The one that starts by itself, when it has ended."""
-
-    async def scans() -> list[Document]:
-        found: list[Document] = (await api.get("/api/jobs?type=runtime_scan"))["jobs"]
-        return found
-
-    (scan,) = await until(scans, lambda found: found and "finishedAt" in found[0])
+    """Waits for the scan that the server starts by itself."""
+    (scan,) = await until(lambda: scans(api), lambda jobs: jobs and "finishedAt" in jobs[0])
     return scan
+
+
+async def scans(api: Api) -> list[Document]:
+    jobs: list[Document] = (await api.get("/api/jobs?type=runtime_scan"))["jobs"]
+    return jobs
 
 
 async def test_the_server_scans_when_it_starts(server: ServerProcess) -> None:
@@ -30,7 +30,7 @@ async def test_the_server_scans_when_it_starts(server: ServerProcess) -> None:
     assert (scan["createdBy"], scan["reason"]) == ("schedule", "schedule")
 
 
-async def test_a_scan_counts_what_runs_and_what_cannot_be_read(
+async def test_a_scan_counts_running_services_and_unreadable_stacks(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("web", "1")
@@ -40,18 +40,18 @@ async def test_a_scan_counts_what_runs_and_what_cannot_be_read(
 
     async with server.api() as api:
         await first_scan(api)
-        shop = await api.found("shop", 2)
+        shop = await api.discovered("shop", 2)
         (host.directory / "shop" / "compose.yaml").write_text("services: [")
         job_id = (await api.post("/api/runtime-scans", {"scope": "all"}))["jobId"]
         job = await api.finished(job_id)
-        told = await api.told(job_id)
+        events = await api.events_of(job_id)
 
     summary: Mapping[str, Any] = job["summary"]
     assert job["status"] == "success"
     assert (summary["stacksScanned"], summary["stacksWithErrors"]) == (2, 1)
     assert (summary["servicesWithRuntimeDigest"], summary["servicesDrifted"]) == (3, 0)
     assert shop["id"] in summary["stackIds"]
-    assert [event.kind for event in told if event.kind.startswith("runtime_scan")] == [
+    assert [event.kind for event in events if event.kind.startswith("runtime_scan")] == [
         "runtime_scan_started",
         "runtime_scan_finished",
     ]
@@ -59,7 +59,7 @@ async def test_a_scan_counts_what_runs_and_what_cannot_be_read(
     assert warning["msg"].startswith("shop: compose_file_invalid: ")
 
 
-async def test_an_engine_that_is_gone_fails_the_scan_in_a_sentence(
+async def test_a_scan_without_an_engine_fails_with_a_clear_error(
     server: ServerProcess, host: FakeHost
 ) -> None:
     await server.started()
@@ -72,14 +72,14 @@ async def test_an_engine_that_is_gone_fails_the_scan_in_a_sentence(
     assert job["summary"]["error"].startswith("There is no Docker socket at ")
 
 
-async def test_what_was_updated_by_hand_while_no_server_ran_is_looked_up(
+async def test_a_service_that_was_updated_by_hand_while_no_server_ran_is_checked(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     fake_registry.push("web", "1")
     host.deploy("blog", {"web": f"{fake_registry.host}/web:1"})
     await server.started()
     async with server.api() as api:
-        await api.found("blog")
+        await api.discovered("blog")
         await first_scan(api)
         await api.check()
     await server.stop()
@@ -88,14 +88,9 @@ async def test_what_was_updated_by_hand_while_no_server_ran_is_looked_up(
 
     await server.started()
     async with server.api() as api:
-
-        async def scans() -> list[Document]:
-            found: list[Document] = (await api.get("/api/jobs?type=runtime_scan"))["jobs"]
-            return found
-
-        found = await until(scans, lambda found: len(found) == 2 and "finishedAt" in found[0])
+        jobs = await until(lambda: scans(api), lambda jobs: len(jobs) == 2 and "finishedAt" in jobs[0])
         service = (await api.services("blog"))["web"]
 
-    assert found[0]["summary"]["servicesDrifted"] == 1
+    assert jobs[0]["summary"]["servicesDrifted"] == 1
     assert service["image"]["digest"] == newest
     assert "candidate" not in service

@@ -1,4 +1,4 @@
-"""`dockrev update` on a real engine: what it changes, what it leaves, and how it is interrupted."""
+"""`dockrev update` on a real engine: updates, rollbacks, and interruptions."""
 
 import asyncio
 import os
@@ -18,14 +18,14 @@ from tests.testbed.images import Healthcheck, Image, Images
 from tests.testbed.projects import ComposeVersion, Project, Projects
 from tests.testbed.registry import Pushed, Registry
 
-SICK = Healthcheck("false", interval_seconds=1)
+UNHEALTHY = Healthcheck("false", interval_seconds=1)
 SLOW = Healthcheck("false", interval_seconds=600, start_period_seconds=600)
-"""Says nothing for a long time."""
+"""Has no result for a long time."""
 
 
 @dataclass(frozen=True)
 class Updating:
-    """A project with one service, and what its tag was moved to after it came up."""
+    """A project with one service, and the image that its tag names since the project came up."""
 
     cli: Cli
     project: Project
@@ -47,7 +47,7 @@ class Updating:
         return process
 
     async def end(self) -> None:
-        """Whatever a failed test left running."""
+        """Kills the processes that a failed test left running."""
         for process in self.started:
             if process.returncode is None:
                 process.kill()
@@ -60,10 +60,11 @@ class Updating:
         return container.image_id
 
     def untouched(self) -> bool:
-        return [one.container_id for one in self.project.containers("web")] == [self.before.container_id]
+        containers = self.project.containers("web")
+        return [container.container_id for container in containers] == [self.before.container_id]
 
     async def begun(self) -> None:
-        """Returns when the new container is there."""
+        """Returns when the new container exists."""
 
         def is_new(container: RunningContainer) -> bool:
             return container.image_id == self.new.image_id
@@ -78,9 +79,9 @@ Prepare = Callable[..., Updating]
 async def prepare(
     engine: Engine, projects: Projects, registry: Registry, images: Images, tmp_path: Path
 ) -> AsyncIterator[Prepare]:
-    made: list[Updating] = []
+    all_prepared: list[Updating] = []
 
-    def prepared(
+    def create(
         *, healthcheck: Healthcheck | None = None, version: ComposeVersion = ComposeVersion.V2
     ) -> Updating:
         old = images.build("web", version="1", healthcheck=healthcheck and Healthcheck())
@@ -90,15 +91,15 @@ async def prepare(
         project.up()
         (before,) = project.containers("web")
         newest = registry.push(new, "web:1")
-        made.append(Updating(Cli(tmp_path, engine.host), project, before, old, new, newest))
-        return made[-1]
+        all_prepared.append(Updating(Cli(tmp_path, engine.host), project, before, old, new, newest))
+        return all_prepared[-1]
 
-    yield prepared
-    for updating in made:
+    yield create
+    for updating in all_prepared:
         await updating.end()
 
 
-async def test_a_dry_run_says_what_it_would_do_and_changes_nothing(prepare: Prepare) -> None:
+async def test_a_dry_run_prints_what_it_would_do_and_changes_nothing(prepare: Prepare) -> None:
     updating = await asyncio.to_thread(prepare)
 
     result = await updating.run("--dry-run")
@@ -109,7 +110,7 @@ async def test_a_dry_run_says_what_it_would_do_and_changes_nothing(prepare: Prep
 
 
 @pytest.mark.parametrize("version", ComposeVersion)
-async def test_a_confirmed_update_installs_what_the_tag_names_and_compose_agrees(
+async def test_an_update_installs_the_image_of_the_tag_and_compose_up_changes_nothing_after_it(
     prepare: Prepare, version: ComposeVersion
 ) -> None:
     updating = await asyncio.to_thread(prepare, version=version)
@@ -124,16 +125,17 @@ async def test_a_confirmed_update_installs_what_the_tag_names_and_compose_agrees
         f"{updating.project.name}/web: updated: "
         f"image {updating.old.image_id.short} -> {updating.new.image_id.short}"
     )
-    assert "verify" in result.err, "without a terminal the log is told line by line"
+    assert "verify" in result.err, "without a terminal, the command prints every log line"
     assert updating.runs == updating.new.image_id
     assert (again.code, again.out.splitlines()[-1]) == (0, "Nothing to update.")
-    assert [one.container_id for one in updating.project.containers("web")] == [after.container_id]
+    containers = updating.project.containers("web")
+    assert [container.container_id for container in containers] == [after.container_id]
 
 
 async def test_an_image_that_does_not_become_healthy_is_rolled_back_and_ends_with_1(
     prepare: Prepare,
 ) -> None:
-    updating = await asyncio.to_thread(prepare, healthcheck=SICK)
+    updating = await asyncio.to_thread(prepare, healthcheck=UNHEALTHY)
 
     result = await updating.run("--yes")
 
@@ -144,7 +146,7 @@ async def test_an_image_that_does_not_become_healthy_is_rolled_back_and_ends_wit
 
 @asynccontextmanager
 async def on_a_terminal(updating: Updating) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
-    """The command with a terminal to ask on, and the operator's end of that terminal."""
+    """Starts the command with a terminal, and yields it with the operator's end of the terminal."""
     operator, terminal = pty.openpty()
     env = {**os.environ, "DOCKER_HOST": updating.cli.docker_host, "HOME": str(updating.cli.directory)}
     process = await asyncio.create_subprocess_exec(
@@ -170,7 +172,7 @@ async def until_asked(process: asyncio.subprocess.Process) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n"])
-async def test_it_asks_first_and_a_no_changes_nothing(prepare: Prepare, answer: bytes) -> None:
+async def test_the_command_asks_first_and_a_no_changes_nothing(prepare: Prepare, answer: bytes) -> None:
     updating = await asyncio.to_thread(prepare)
 
     async with on_a_terminal(updating) as (process, operator):
@@ -183,7 +185,7 @@ async def test_it_asks_first_and_a_no_changes_nothing(prepare: Prepare, answer: 
     assert updating.untouched()
 
 
-async def test_ctrl_c_is_a_no_too(prepare: Prepare) -> None:
+async def test_ctrl_c_at_the_question_counts_as_no(prepare: Prepare) -> None:
     updating = await asyncio.to_thread(prepare)
 
     async with on_a_terminal(updating) as (process, _):
@@ -196,7 +198,7 @@ async def test_ctrl_c_is_a_no_too(prepare: Prepare) -> None:
     assert updating.untouched()
 
 
-async def test_a_yes_is_enough(prepare: Prepare) -> None:
+async def test_a_yes_at_the_question_starts_the_update(prepare: Prepare) -> None:
     updating = await asyncio.to_thread(prepare)
 
     async with on_a_terminal(updating) as (process, operator):
@@ -208,7 +210,7 @@ async def test_a_yes_is_enough(prepare: Prepare) -> None:
     assert updating.runs == updating.new.image_id
 
 
-async def test_ctrl_c_in_the_middle_takes_the_update_back(prepare: Prepare) -> None:
+async def test_ctrl_c_during_the_update_rolls_it_back(prepare: Prepare) -> None:
     updating = await asyncio.to_thread(prepare, healthcheck=SLOW)
     process = await updating.start("--yes")
     await updating.begun()
@@ -221,7 +223,9 @@ async def test_ctrl_c_in_the_middle_takes_the_update_back(prepare: Prepare) -> N
     assert updating.runs == updating.old.image_id
 
 
-async def test_ctrl_c_twice_leaves_it_in_the_middle_and_the_next_one_finishes_it(prepare: Prepare) -> None:
+async def test_a_second_ctrl_c_leaves_the_update_unfinished_and_the_next_command_finishes_it(
+    prepare: Prepare,
+) -> None:
     updating = await asyncio.to_thread(prepare, healthcheck=SLOW)
     process = await updating.start("--yes")
     await updating.begun()
@@ -240,8 +244,8 @@ async def test_ctrl_c_twice_leaves_it_in_the_middle_and_the_next_one_finishes_it
     assert updating.runs == updating.old.image_id
 
 
-async def test_what_was_killed_in_the_middle_is_finished_by_the_next_one(prepare: Prepare) -> None:
-    updating = await asyncio.to_thread(prepare, healthcheck=SICK)
+async def test_the_next_command_finishes_an_update_that_was_killed(prepare: Prepare) -> None:
+    updating = await asyncio.to_thread(prepare, healthcheck=UNHEALTHY)
     process = await updating.start("--yes")
     await updating.begun()
     process.kill()

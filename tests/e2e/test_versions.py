@@ -1,4 +1,4 @@
-"""Which version runs behind a floating tag, and which one waits: the whole story on a real engine."""
+"""The versions of a floating tag, the running one and the candidate's, on a real engine."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,23 +18,23 @@ from tests.testbed.registry import Registry
 
 
 @pytest.fixture
-async def story(bed: Bed, tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """A server on the real engine; not started yet."""
+async def real_server(bed: Bed, tmp_path: Path) -> AsyncIterator[ServerProcess]:
+    """A server for the real engine. It is not started yet."""
     server = ServerProcess(tmp_path, bed.engine.host, DOCKREV_DOCKER_CONFIG=str(bed.docker_config.file))
     yield server
     server.close()
 
 
 def release(registry: Registry, images: Images, version: str) -> str:
-    """Under its version and as `latest`. Returns the name to run it by."""
+    """Pushes an image with its version and `latest` as tags. Returns its name with `latest`."""
     image = images.build("web", version=version)
     registry.push(image, f"web:{version}")
     return registry.push(image, "web:latest").name
 
 
 @pytest.fixture
-async def behind(projects: Projects, registry: Registry, images: Images) -> Project:
-    """Runs `latest` of 1.4.0, which has become 1.5.1."""
+async def outdated(projects: Projects, registry: Registry, images: Images) -> Project:
+    """The project runs `latest`, which was 1.4.0 at its start and is 1.5.1 now."""
     image = await asyncio.to_thread(release, registry, images, "1.4.0")
     project = projects.create("versions", {"web": {"image": image, "stop_grace_period": "1s"}})
     await asyncio.to_thread(project.up)
@@ -61,29 +61,29 @@ async def web_of(api: Api, project: str) -> Document:
     return (await api.services(project))["web"]
 
 
-async def test_both_versions_are_named_and_a_rule_for_one_of_them_ends_the_wait(
-    story: ServerProcess, behind: Project
+async def test_both_versions_are_found_and_an_ignore_rule_silences_the_candidate(
+    real_server: ServerProcess, outdated: Project
 ) -> None:
-    async with running(story) as api:
-        await api.found(behind.name)
-        job = await api.check_project(behind.name)
+    async with running(real_server) as api:
+        await api.discovered(outdated.name)
+        job = await api.check_project(outdated.name)
         (new,) = job["summary"]["newVersions"]["services"]
         assert (new["currentDisplayTag"], new["candidateDisplayTag"]) == ("1.4.0", "1.5.1")
 
-        web = await until(lambda: web_of(api, behind.name), known)
+        web = await until(lambda: web_of(api, outdated.name), known)
         assert (web["image"]["tag"], web["image"]["resolvedTag"]) == ("latest", "1.4.0")
         assert (web["candidate"]["tag"], web["candidate"]["resolvedTag"]) == ("latest", "1.5.1")
-        await _a_rule_blocks_the_count(api, behind.name, web["id"])
+        await _rule_silences_the_candidate(api, outdated.name, web["id"])
 
 
-async def _a_rule_blocks_the_count(api: Api, project: str, service_id: str) -> None:
+async def _rule_silences_the_candidate(api: Api, project: str, service_id: str) -> None:
     scope = {"type": "service", "serviceId": service_id}
     assert await _updates(api, project) == 1
     created = await api.post("/api/ignores", {"scope": scope, "match": {"kind": "semver", "value": "<1.6"}})
     assert await _updates(api, project) == 0
     assert (await web_of(api, project))["ignore"]["ruleId"] == created["ruleId"]
     rules = (await api.get("/api/ignores"))["rules"]
-    assert [(one["id"], one["match"]["value"]) for one in rules] == [(created["ruleId"], "<1.6")]
+    assert [(rule["id"], rule["match"]["value"]) for rule in rules] == [(created["ruleId"], "<1.6")]
     async with api.session.delete("/api/ignores", json=created) as answer:
         assert await answer.json() == {"deleted": True}
     assert await _updates(api, project) == 1
@@ -98,13 +98,13 @@ async def _updates(api: Api, project: str) -> int:
     return count
 
 
-async def test_an_order_to_look_again_is_followed_from_the_queue_to_the_answer(
-    story: ServerProcess, behind: Project
+async def test_a_refresh_can_be_followed_from_the_queue_to_its_result(
+    real_server: ServerProcess, outdated: Project
 ) -> None:
-    async with running(story) as api:
-        await api.found(behind.name)
-        await api.check_project(behind.name)
-        web = await until(lambda: web_of(api, behind.name), known)
+    async with running(real_server) as api:
+        await api.discovered(outdated.name)
+        await api.check_project(outdated.name)
+        web = await until(lambda: web_of(api, outdated.name), known)
         service, digest = f"/api/services/{web['id']}", web["candidate"]["digest"]
         before = await api.get(f"{service}/digest-tags-snapshot?digest={digest}")
         assert before["tags"] == ["1.5.1", "latest"]
@@ -113,30 +113,30 @@ async def test_an_order_to_look_again_is_followed_from_the_queue_to_the_answer(
             async with api.session.post(
                 f"{service}/version-inference/refresh", json={"digest": digest}
             ) as answer:
-                ordered = await answer.json()
-            assert (answer.status, ordered["status"], ordered["reason"]) == (202, "pending", "force")
-            seen = []
+                refresh = await answer.json()
+            assert (answer.status, refresh["status"], refresh["reason"]) == (202, "pending", "force")
+            received = []
             async for event in events:
                 if event.data.get("digest") == digest:
-                    seen.append(event.data)
-                if seen and seen[-1]["type"] == "task_finished":
+                    received.append(event.data)
+                if received and received[-1]["type"] == "task_finished":
                     break
-        kinds = [one["type"] for one in seen if one["type"] != "task_progress"]
-        assert kinds == ["task_enqueued", "task_started", "task_finished"]
-        assert (seen[-1]["status"], seen[-1]["allFailed"]) == ("success", False)
+        types = [data["type"] for data in received if data["type"] != "task_progress"]
+        assert types == ["task_enqueued", "task_started", "task_finished"]
+        assert (received[-1]["status"], received[-1]["allFailed"]) == ("success", False)
         after = await api.get(f"{service}/digest-tags-snapshot?digest={digest}")
         assert after["checkedAt"] > before["checkedAt"]
         live = await api.get(f"{service}/digest-tags?digest={digest}")
         assert live["tags"] == after["tags"]
-        overview = await api.get(f"/api/version-inference/overview?q={ordered['imageRepo']}")
+        overview = await api.get(f"/api/version-inference/overview?q={refresh['imageRepo']}")
         (row,) = overview["rows"]
-        assert (row["imageRepo"], row["status"]) == (ordered["imageRepo"], "ready")
+        assert (row["imageRepo"], row["status"]) == (refresh["imageRepo"], "ready")
         with pytest.raises(Refused) as refused:
             await api.get(f"{service}/digest-tags-snapshot?digest=sha256:{'0' * 64}")
         assert (refused.value.status, refused.value.error["message"]) == (404, "digest snapshot not found")
 
 
-async def test_a_restart_keeps_every_version_and_asks_nobody(
+async def test_a_restart_keeps_every_version_and_asks_no_registry(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry
 ) -> None:
     old, new = (fake_registry.push("app", tag) for tag in ("1.4.0", "1.5.1"))
@@ -144,28 +144,28 @@ async def test_a_restart_keeps_every_version_and_asks_nobody(
     host.deploy("blog", {"web": f"{fake_registry.host}/app:latest"})
     host.engine.images[-1].repo_digests = (f"{fake_registry.host}/app@{old}",)
     async with running(server) as api:
-        await api.found("blog")
+        await api.discovered("blog")
         await api.check()
         before = await until(lambda: web_of(api, "blog"), known)
         await until(lambda: api.get("/api/version-inference/overview"), idle)
-        spent = await _spent(api)
+        counted = await _counted_requests(api)
     await server.stop()
-    asked = len(fake_registry.requests)
-    assert spent == asked
+    requests = len(fake_registry.requests)
+    assert counted == requests
 
     async with running(server) as api:
-        await api.found("blog")
+        await api.discovered("blog")
         after = await web_of(api, "blog")
         assert after == before
         assert (after["image"]["resolvedTag"], after["candidate"]["resolvedTag"]) == ("1.4.0", "1.5.1")
         overview = await api.get("/api/version-inference/overview")
         assert (overview["worker"]["inFlight"], overview["summary"]["ready"]) == (0, 1)
-        assert await _spent(api) == spent
-    assert len(fake_registry.requests) == asked
+        assert await _counted_requests(api) == counted
+    assert len(fake_registry.requests) == requests
 
 
-async def _spent(api: Api) -> int:
+async def _counted_requests(api: Api) -> int:
     (registry,) = (await api.get("/api/version-inference/overview"))["registries"]
-    spent = registry["requests24h"]
-    assert isinstance(spent, int)
-    return spent
+    count = registry["requests24h"]
+    assert isinstance(count, int)
+    return count

@@ -1,4 +1,4 @@
-"""Small file systems to be filled or made read-only."""
+"""Small file systems that tests fill or make read-only."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ FILLER = "filler"
 
 
 class NoMounts(Exception):
-    """This machine lets nobody mount; the message is what `mount` said."""
+    """This machine does not allow mounts. The message is that of `mount`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,16 @@ class Volume:
     def mounted(cls, directory: Path, megabytes: int = 8) -> Iterator["Volume"]:
         directory.mkdir(parents=True)
         options = f"size={megabytes}m,mode=755"
-        made = _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory))
-        if made.returncode:
-            raise NoMounts(made.stderr.strip())
+        mounted = _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory))
+        if mounted.returncode:
+            raise NoMounts(mounted.stderr.strip())
         try:
             yield cls(directory)
         finally:
             _run("umount", "--lazy", str(directory))
 
     def fill(self) -> None:
-        """Not a byte is left."""
+        """Fills the volume to the last byte."""
         with (self.directory / FILLER).open("ab", buffering=0) as filler:
             for size in (65536, 1):
                 try:

@@ -1,6 +1,6 @@
-"""Starts `dockrev ARGUMENTS` as a fork of a process that has imported Dockrev: in 20 ms instead of 1 s.
+"""Starts `dockrev ARGUMENTS` by forking a process that has imported Dockrev. This takes 20 ms instead of 1 s.
 
-It is a process like any other, with its own environment, directory, output, signals and exit code.
+The fork has its own environment, directory, output, signals and exit code, as any process.
 """
 
 import atexit
@@ -52,7 +52,7 @@ class ForkedProcess:
 def start(
     environment: Mapping[str, str], directory: Path, *arguments: str, stdout: int, stderr: int
 ) -> ForkedProcess:
-    """The arguments are those of `dockrev`; the descriptors stay open here. Its standard input is empty."""
+    """`arguments` are those of `dockrev`. The caller's descriptors stay open. Standard input is empty."""
     status_reader, status_writer = os.pipe()
     request = {"arguments": arguments, "environment": dict(environment), "directory": str(directory)}
     try:
@@ -65,7 +65,7 @@ def start(
 
 @cache
 def _control() -> socket.socket:
-    """One fork server for this process; it ends when the socket closes."""
+    """Starts the one fork server of this process. It ends when the socket closes."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = [sys.executable, "-m", "tests.processes.fork_server_process", str(its.fileno())]
     process = subprocess.Popen(

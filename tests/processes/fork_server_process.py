@@ -26,7 +26,7 @@ from typing import Any, TextIO
 import dockrev
 
 NOT_PRELOADED = ("dockrev.__main__", "dockrev.cli", "dockrev.db.migrations")
-"""What looks at the arguments, the terminal or the environment while it is imported, and scripts."""
+"""Scripts, and modules that read the arguments, the terminal or the environment during their import."""
 LAZILY_IMPORTED = (
     "alembic.command",
     "alembic.config",
@@ -39,14 +39,14 @@ LAZILY_IMPORTED = (
     "uvicorn.protocols.http.httptools_impl",
     "uvloop",
 )
-"""What a running server imports only when it needs it."""
+"""Modules that a running server imports only when it needs them."""
 REQUEST_BYTES = 65536
 MOST_DESCRIPTORS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a child is to be."""
+    """The command of a child, with its environment, directory and output."""
 
     arguments: list[str]
     environment: Mapping[str, str]
@@ -59,7 +59,7 @@ class ForkServer:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._status_pipes: dict[int, int] = {}
-        """Where the exit code of a child is reported, by its process id."""
+        """The pipe for the exit code of each child, by the child's process id."""
         self._wake_up, wake_up_writer = socket.socketpair()
         for end in (self._wake_up, wake_up_writer):
             end.setblocking(False)
@@ -129,9 +129,9 @@ def _preload() -> None:
 
 
 def _become(start: Start) -> None:
-    """Makes a fork what a new process would be."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, descriptor in enumerate((nothing, start.stdout, start.stderr)):
+    """Gives a fork the state of a new process."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    for number, descriptor in enumerate((null, start.stdout, start.stderr)):
         os.dup2(descriptor, number)
     os.closerange(3, MOST_DESCRIPTORS)
     sys.stdin = open(0, encoding=sys.stdin.encoding, errors=sys.stdin.errors, closefd=False)  # noqa: SIM115
@@ -145,7 +145,7 @@ def _become(start: Start) -> None:
 
 
 def _output(number: int, inherited: TextIO) -> TextIO:
-    """Python buffers by the line what goes to a terminal, and standard error always."""
+    """Uses line buffering for a terminal and always for standard error, as Python does."""
     buffer = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
     by_line = number == 2 or os.isatty(number)
     encoding, errors = inherited.encoding, inherited.errors

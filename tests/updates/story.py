@@ -132,7 +132,7 @@ class Deployed:
     async def checked(self, services: int = 1) -> dict[str, Document]:
         """Runs a check. Returns the services by name."""
         async with self.story.api() as api:
-            await api.found(self.project.name, services)
+            await api.discovered(self.project.name, services)
             await api.check_project(self.project.name)
             return await api.services(self.project.name)
 

@@ -97,7 +97,7 @@ async def assert_clean(deployed: Deployed) -> None:
     assert not partial
     async with story.api() as api:
         jobs = [job for job in (await api.get("/api/jobs"))["jobs"] if job["type"] == "update"]
-        told = [event.data for job in jobs for event in await api.told(job["id"])]
+        told = [event.data for job in jobs for event in await api.events_of(job["id"])]
     assert all(job["status"] not in ("running", "queued") for job in jobs)
     assert_every_step_end_is_reported_once([one for one in told if one.get("type") == "update_step"])
 

@@ -39,7 +39,7 @@ def in_container(server: ServerProcess, deployed: Deployed, service: str) -> Non
     """Makes the server believe that it runs in the container, by the mount of the engine's host name file."""
     [container] = deployed.inspect(service)
     name_file = container["HostnamePath"]
-    server.within = ("unshare", "--mount", "sh", "-e", "-c", _AS_IN_A_CONTAINER, "sh", name_file)
+    server.command_prefix = ("unshare", "--mount", "sh", "-e", "-c", _AS_IN_A_CONTAINER, "sh", name_file)
 
 
 def with_its_image(server: ServerProcess, deployed: Deployed, service: str) -> None:

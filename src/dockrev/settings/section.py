@@ -31,7 +31,7 @@ def changed(current: AnySection, document: Mapping[str, Any]) -> AnySection:
     """Returns the section after a request that replaces it.
 
     A missing field gets its default. A secret is different, since answers show only its mask: it stays when
-    it is missing, blank or the mask, and null deletes it. Raises InvalidArgument, which names the wrong fields.
+    it is missing, blank or the mask, and null deletes it. Raises InvalidArgument, which names wrong fields.
     """
     try:
         return type(current).model_validate(_with_kept_secrets(current, document))
