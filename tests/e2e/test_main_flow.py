@@ -180,7 +180,7 @@ async def test_an_update_by_hand_removes_the_candidate_without_a_check(
 
         await asyncio.to_thread(project.compose, "pull")
         await asyncio.to_thread(project.up)
-        after = await until(lambda: api.services(project.name), lambda services: "candidate" not in services["web"])
+        after = await until(lambda: api.services(project.name), lambda now: "candidate" not in now["web"])
         listed = await api.listed(project.name)
     assert after["web"]["image"]["digest"] == before["candidate"]["digest"]
     assert after["web"]["checkedAt"] == before["checkedAt"]
@@ -205,7 +205,7 @@ async def test_discovery_follows_changes_of_a_project(
         await asyncio.to_thread(project.compose, "up", "--detach", "--remove-orphans")
         after = await until(lambda: api.services(project.name), lambda services: services["cache"]["removed"])
         after = await until(
-            lambda: api.services(project.name), lambda services: services["web"]["image"]["ref"] == new["image"]
+            lambda: api.services(project.name), lambda now: now["web"]["image"]["ref"] == new["image"]
         )
         assert after["web"]["id"] == before["web"]["id"]
         assert "candidate" not in after["web"]
