@@ -1,7 +1,7 @@
-"""What Compose says on stderr: warnings worth keeping, and errors without the values they quote.
+"""Reads the warnings and errors that Compose prints on stderr, and masks the values that errors quote.
 
 Compose quotes what it cannot parse: a line of an env file, the value of a variable, a piece of a template.
-Those may be secrets. Names of services, files and options are kept, other quotations are not.
+Such a quotation may be a secret. Only names of services, files and options stay readable.
 """
 
 import re
@@ -26,18 +26,18 @@ _VALUE = re.compile(
     r"|(?<=[a-z]Port: ).*"  # V2
 )
 ESCAPE_HINT = "You may need to escape any $ with another $."
-"""V2 prints the template it could not interpolate on the lines after this one."""
+"""After this sentence V2 prints the template that it could not interpolate."""
 
 
 def warnings_in(stderr: str) -> tuple[str, ...]:
-    """Without duplicates; V2 repeats itself for every file it loads."""
-    found = (warning_in_line(line.strip()) for line in stderr.splitlines())
-    kept = (text[:MAX_LENGTH] for text in found if text and not _NOISE.search(text))
+    """The warnings, each once: V2 repeats a warning for every file that it loads."""
+    warnings = (warning_in_line(line.strip()) for line in stderr.splitlines())
+    kept = (text[:MAX_LENGTH] for text in warnings if text and not _NOISE.search(text))
     return tuple(dict.fromkeys(kept))
 
 
 def error_in(stderr: str) -> str:
-    """Why Compose failed, in one line."""
+    """The reason of a failure, in one line."""
     lines = [line.strip() for line in stderr.partition(ESCAPE_HINT)[0].splitlines()]
     errors = [error_in_line(line) for line in lines if line and warning_in_line(line) is None]
     return " ".join(errors)[:MAX_LENGTH] or "it gave no reason"
@@ -46,13 +46,13 @@ def error_in(stderr: str) -> str:
 def warning_in_line(line: str) -> str | None:
     if _V1_UNDEFINED.match(line):
         return line
-    said = _LOGGED.match(line) or _LEVEL.match(line)
-    if said is None or not said["level"].lower().startswith("warn"):
+    match = _LOGGED.match(line) or _LEVEL.match(line)
+    if match is None or not match["level"].lower().startswith("warn"):
         return None
-    return said["text"].replace('\\"', '"')
+    return match["text"].replace('\\"', '"')
 
 
 def error_in_line(line: str) -> str:
-    said = _LOGGED.match(line) or _LEVEL.match(line)
-    text = said["text"].replace('\\"', '"') if said else line
-    return _NAMED_OR_QUOTED.sub(lambda found: found["named"] or MASK, _VALUE.sub(MASK, text))
+    match = _LOGGED.match(line) or _LEVEL.match(line)
+    text = match["text"].replace('\\"', '"') if match else line
+    return _NAMED_OR_QUOTED.sub(lambda quotation: quotation["named"] or MASK, _VALUE.sub(MASK, text))

@@ -1,4 +1,4 @@
-"""What a service needs of others, in every form that Compose takes."""
+"""The dependencies of a service, in every form that a Compose file may have."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,29 +9,29 @@ NAMESPACES = ("network_mode", "pid", "ipc")
 
 
 def dependencies(body: Mapping[str, Any]) -> tuple[Dependency, ...]:
-    """Each service once; what is written counts more than what is implied, which V2 writes out anyway."""
-    found = {dependency.service: dependency for dependency in _written(body.get("depends_on"))}
+    """Each service once. What `depends_on` says wins over an implied dependency."""
+    by_service = {dependency.service: dependency for dependency in _written(body.get("depends_on"))}
     for service in _implied(body):
-        found.setdefault(service, Dependency(service))
-    return tuple(found.values())
+        by_service.setdefault(service, Dependency(service))
+    return tuple(by_service.values())
 
 
 def _written(depends_on: Any) -> Iterator[Dependency]:
     if isinstance(depends_on, Mapping):
-        for service, how in depends_on.items():
-            yield _dependency(str(service), how if isinstance(how, Mapping) else {})
+        for service, options in depends_on.items():
+            yield _dependency(str(service), options if isinstance(options, Mapping) else {})
     elif isinstance(depends_on, list):
         yield from (Dependency(str(service)) for service in depends_on)
 
 
-def _dependency(service: str, how: Mapping[str, Any]) -> Dependency:
-    condition = how.get("condition")
+def _dependency(service: str, options: Mapping[str, Any]) -> Dependency:
+    condition = options.get("condition")
     return Dependency(
         service=service,
         condition=DependencyCondition(condition)
         if condition in set(DependencyCondition)
         else DependencyCondition.STARTED,
-        restart=how.get("restart") is True,
+        restart=options.get("restart") is True,
     )
 
 
@@ -46,7 +46,7 @@ def _implied(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def volume_sources(body: Mapping[str, Any]) -> Iterator[str]:
-    """Services under `volumes_from`, written `SERVICE[:ro|rw]`; V1 renders `service:SERVICE:rw`."""
+    """The services under `volumes_from`, written `SERVICE[:ro|rw]`; V1 renders `service:SERVICE:rw`."""
     for source in _texts(body.get("volumes_from")):
         first, *more = source.split(":")
         if first == "service" and more and more[0] not in ("ro", "rw"):

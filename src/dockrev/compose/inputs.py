@@ -1,4 +1,4 @@
-"""Which files decide what Compose renders, and whether one of them has changed."""
+"""Finds the files that Compose reads to render a project, and notices when one of them changes."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,11 +12,11 @@ from dockrev.errors import ComposeError
 MAX_INPUTS = 200
 
 Stamps = tuple[tuple[Path, tuple[int, int] | None], ...]
-"""Modification time (ns) and size; None for a file that is not there, for it may appear."""
+"""Modification time (ns) and size of each file; None while the file does not exist."""
 
 
-class NotKnowable(Exception):
-    """The files refer to what a look at the disk cannot find: a variable path, another host, too much."""
+class InputsUnknown(Exception):
+    """The inputs cannot be listed: a path has a variable, a file is on another host, or they are too many."""
 
 
 def stamp(paths: Iterable[Path]) -> Stamps:
@@ -24,30 +24,30 @@ def stamp(paths: Iterable[Path]) -> Stamps:
 
 
 def inputs_named_by(files: ProjectFiles) -> tuple[Path, ...]:
-    """Without what these refer to."""
+    """The files of the project itself, without the files that they refer to."""
     return *files.config_files, *files.env_files, files.directory / ".env"
 
 
 def inputs_of(files: ProjectFiles, sources: tuple[Source, ...]) -> tuple[Path, ...]:
-    """The files of the project and all they refer to, each once. Raises NotKnowable."""
-    found = dict.fromkeys(inputs_named_by(files))
+    """The files of the project and all files that they refer to, each once. Raises InputsUnknown."""
+    inputs = dict.fromkeys(inputs_named_by(files))
     waiting = list(sources)
     while waiting:
         for path in _references(waiting.pop(), files.directory):
-            if path in found:
+            if path in inputs:
                 continue
-            found[path] = None
-            if len(found) > MAX_INPUTS:
-                raise NotKnowable
+            inputs[path] = None
+            if len(inputs) > MAX_INPUTS:
+                raise InputsUnknown
             if _is_file(path):
                 waiting += _source(path)
-    return tuple(found)
+    return tuple(inputs)
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # no permission, or a name that no file system takes
+    except OSError:  # no permission, or an invalid name
         return False
 
 
@@ -63,20 +63,20 @@ def _source(path: Path) -> tuple[Source, ...]:
     try:
         return read_sources(ProjectFiles("", (path,)))
     except ComposeError as error:
-        raise NotKnowable from error
+        raise InputsUnknown from error
 
 
 def _references(source: Source, directory: Path) -> Iterator[Path]:
-    """Relative paths may start at the file or at the project: both places are watched."""
+    """A relative path may start at the file or at the project directory, so this yields both."""
     if not any(word in source.text for word in ("include", "extends", "label_file", "env_file")):
-        return  # parsing YAML is the slow part
+        return  # parsing YAML is slow
     try:
         document = raw.load(source)
     except ComposeError as error:
-        raise NotKnowable from error
+        raise InputsUnknown from error
     for reference in _written_references(document):
         if "$" in reference or ":" in reference:
-            raise NotKnowable
+            raise InputsUnknown
         for start in dict.fromkeys((source.path.parent, directory)):
             yield start / reference
             yield (start / reference).parent / ".env"

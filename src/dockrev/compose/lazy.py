@@ -1,4 +1,4 @@
-"""Compose, found when it is first needed. While it is missing, the files are merged as they are written."""
+"""Finds Compose at its first use. While it is missing, Dockrev merges the files of a project itself."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from dockrev.compose.sources import read_sources
 from dockrev.config.shared import DockerConfig
 from dockrev.errors import ComposeError
 
-log = logging.getLogger(__name__)  # structlog would cost small processes 8 MB
+log = logging.getLogger(__name__)  # structlog would cost a small process 8 MB
 
 _RETRY_INTERVAL = timedelta(minutes=1)
 
@@ -37,7 +37,7 @@ class LazyCompose:
         return compose
 
     async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
-        """As `Compose.effective_config`; without Compose, a warning says how to install it."""
+        """Like `Compose.effective_config`. Without Compose, a warning says how to install it."""
         reader = self._compose or await self._search()
         return await reader.effective_config(files)
 
@@ -62,14 +62,14 @@ class LazyCompose:
 
 
 class RawMerge:
-    """Merges the files of a project without Compose, and again only when one of them has changed."""
+    """Merges the files of a project without Compose. It merges again only when one of them has changed."""
 
     def __init__(self, why: str) -> None:
         self.why = why
         self._merged: dict[str, tuple[ProjectFiles, Stamps, EffectiveConfig]] = {}
 
     async def effective_config(self, files: ProjectFiles) -> EffectiveConfig:
-        """Raises ComposeError as Compose itself would for files that cannot be used."""
+        """Raises ComposeError when the files cannot be used."""
         stamps = await asyncio.to_thread(stamp, files.config_files)
         previous = self._merged.get(files.name)
         if previous and previous[:2] == (files, stamps):

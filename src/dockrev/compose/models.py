@@ -1,4 +1,4 @@
-"""What Compose is asked about, and what it answers."""
+"""The requests to Compose and its answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ _OF_A_SERVICE = "service:"
 
 @dataclass(frozen=True, slots=True)
 class ProjectFiles:
-    """A project as the labels of its containers describe it; all paths are absolute."""
+    """The files of a project, as the labels of its containers name them. All paths are absolute."""
 
     name: str
     config_files: tuple[Path, ...]
     working_directory: Path | None = None
-    """None: the directory of the first file, as Compose itself decides."""
+    """None: the directory of the first file, which is the default of Compose."""
     env_files: tuple[Path, ...] = ()
     """Empty: `.env` in the working directory, if there is one."""
 
@@ -27,10 +27,10 @@ class ProjectFiles:
 
 @dataclass(frozen=True, slots=True)
 class UpOrder:
-    """What `compose up` is asked for: the containers of exactly these services.
+    """A call of `compose up` for exactly these services.
 
-    `scales` keeps numbers of containers that are not in the files; `recreate` makes them anew even where
-    nothing changed.
+    `scales`: numbers of replicas that are not in the files. `recreate`: Compose recreates the containers even
+    if nothing changed.
     """
 
     files: ProjectFiles
@@ -52,15 +52,15 @@ class Dependency:
     service: str
     condition: DependencyCondition = DependencyCondition.STARTED
     restart: bool = False
-    """Compose restarts who depends on it when it makes it anew."""
+    """When Compose recreates `service`, it restarts the dependent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceVolume:
     type: str
-    """`volume`, `bind`, `tmpfs`, or another of Compose's words."""
+    """`volume`, `bind`, `tmpfs`, or another type of the Compose specification."""
     source: str | None
-    """A path, or a volume's name as the engine knows it; None: anonymous."""
+    """A path, or the engine's name of a volume. None: an anonymous volume."""
     target: str
 
 
@@ -75,27 +75,27 @@ class ComposeService:
     pid: str | None = None
     ipc: str | None = None
     volumes_from: frozenset[str] = field(default=frozenset(), compare=False)
-    """Services whose volumes it has; its containers name theirs by id."""
+    """Services whose volumes it mounts. Its containers refer to their containers by id."""
     volumes: tuple[ServiceVolume, ...] = ()
     networks: frozenset[str] | None = field(default=None, compare=False)
-    """By the engine's names; None: not rendered, or another network mode takes their place."""
+    """The engine's names. None: Compose did not render the project, or `network_mode` replaces networks."""
     environment: Mapping[str, str | None] = field(default_factory=dict, compare=False, repr=False)
-    """As rendered, env files included. None: the value of the shell that calls Compose, if it has one."""
+    """As rendered, with env files. A value of None comes from the shell that calls Compose."""
     published: frozenset[str] = field(default=frozenset(), compare=False)
-    """Ports of the host, as rendered; without those that the engine chooses."""
+    """The host ports, as rendered, without those that the engine chooses."""
     file_variables: frozenset[str] = field(default=frozenset(), compare=False)
-    """Whose values are the content of its secrets and configs."""
+    """The variables that hold the content of its secrets and configs."""
     digest: str = field(default="", compare=False)
-    """Of the whole service as rendered, secrets included: equal as long as nothing of it was edited.
+    """A hash of the whole rendered service, secrets included. It changes when anyone edits the service.
 
     Empty when Compose could not render the project.
     """
 
     @property
     def namespace_owners(self) -> frozenset[str]:
-        """The services in whose network, process or IPC namespace it lives.
+        """The services whose network, process or IPC namespace it shares.
 
-        Its containers name theirs by id, so they are made anew together.
+        Its containers refer to theirs by id, so Compose must recreate them together.
         """
         modes = (self.network_mode, self.pid, self.ipc)
         return frozenset(
@@ -109,16 +109,16 @@ class EffectiveConfig:
     warnings: tuple[str, ...] = ()
     """Sentences for the operator: undefined variables, or that Compose could not render the files."""
     rendered: bool = True
-    """By Compose itself; False: merged from the files as they are written."""
+    """True: Compose rendered the files. False: Dockrev merged them as they are written."""
     changed_at: datetime | None = None
-    """The last change of any file that takes part, as far as they can be found; None: not known."""
+    """The last change of any input file that Dockrev could find. None: unknown."""
     unset_variables: frozenset[str] = frozenset()
-    """Those of the services' `file_variables` that nothing sets: Compose can start no container with them."""
+    """The `file_variables` of services that are not set. Compose cannot start containers that need them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """A project as its files are now."""
+    """The current files of a project and their configuration."""
 
     files: ProjectFiles
     config: EffectiveConfig

@@ -1,4 +1,7 @@
-"""Running a child process: output line by line, the whole group gone when nobody waits for it any more."""
+"""Runs a child process and passes on its output line by line.
+
+When the caller is cancelled or the time is over, the module kills the child and all its children.
+"""
 
 import asyncio
 import ctypes
@@ -35,9 +38,9 @@ OnLine = Callable[[Stream, str], None]
 class Command:
     words: tuple[str, ...]
     environment: Mapping[str, str]
-    """All of it but `PWD`: the child inherits nothing that is not named here."""
+    """The whole environment apart from `PWD`. The child inherits nothing else."""
     directory: Path
-    """In `PWD` too, as a shell has it: it may be a symbolic link, and files name it as `${PWD}`."""
+    """Also the value of `PWD`, as in a shell: Compose files may use `${PWD}`, and it may be a symlink."""
     timeout_seconds: float
 
     def __str__(self) -> str:
@@ -47,7 +50,7 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Finished:
     code: int
-    """Negative: the signal that ended it."""
+    """The exit code. Negative: the number of the signal that killed the child."""
     out: str
     err: str
 
@@ -59,7 +62,7 @@ async def collect(command: Command) -> Finished:
 
 
 async def run(command: Command, on_line: OnLine) -> int:
-    """The exit code. Raises ComposeError when the child cannot start, takes too long or talks too much."""
+    """Returns the exit code. Raises ComposeError on a failed start, a timeout and too much output."""
     child = await _start(command)
     finished = False
     try:
@@ -76,7 +79,7 @@ async def run(command: Command, on_line: OnLine) -> int:
 
 
 async def _start(command: Command) -> Process:
-    """Not cancelled half-way: asyncio then waits for ever, and forgets the children of the child."""
+    """Waits for the start even when cancelled: asyncio would hang and leave the child's children running."""
     starting = asyncio.ensure_future(_spawn(command))
     try:
         return await asyncio.shield(starting)
@@ -88,7 +91,7 @@ async def _start(command: Command) -> Process:
 
 
 async def _spawn(command: Command) -> Process:
-    if any("\0" in word for word in command.words):  # where uvloop would cut the word
+    if any("\0" in word for word in command.words):  # uvloop would cut the word there
         raise ComposeError(f"`{command}` cannot be started: it holds a NUL.")
     try:
         return await asyncio.create_subprocess_exec(
@@ -100,14 +103,14 @@ async def _spawn(command: Command) -> Process:
             env={**command.environment, "PWD": str(command.directory)},
             cwd=command.directory,
             start_new_session=True,
-            preexec_fn=_die_with_us,
+            preexec_fn=_die_with_server,
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL in the directory
         raise ComposeError(f"`{command}` cannot be started: {error}") from error
 
 
-def _die_with_us() -> None:
-    """In the child: what a killed server started must not go on beside what the next one starts."""
+def _die_with_server() -> None:
+    """Runs in the child. The kernel kills it with the server, so it cannot disturb the next server."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -129,14 +132,14 @@ async def _read_lines(pipe: asyncio.StreamReader, stream: Stream, on_line: OnLin
             if length > MAX_OUTPUT_LENGTH:
                 raise ComposeError(f"It printed more than {MAX_OUTPUT_LENGTH} bytes and was ended.")
             on_line(stream, line.decode("utf-8", "replace").rstrip("\r\n"))
-    except ValueError as error:  # what asyncio says of a line above its limit
+    except ValueError as error:  # asyncio raises it for a line above its limit
         raise ComposeError(
             f"It printed a line of more than {MAX_LINE_LENGTH} bytes and was ended."
         ) from error
 
 
 async def _kill(child: Process) -> None:
-    """Asks the group to stop, then makes it; a second cancellation only shortens the asking."""
+    """Sends SIGTERM to the group, then SIGKILL. A second cancellation only shortens the wait between them."""
     try:
         await _signal(child, signal.SIGTERM)
     finally:
@@ -148,4 +151,4 @@ async def _signal(child: Process, number: signal.Signals) -> None:
         os.killpg(child.pid, number)
     with suppress(TimeoutError):
         async with asyncio.timeout(_GRACE_SECONDS):
-            await child.communicate()  # what is left in the pipes would keep them open
+            await child.communicate()  # unread output would keep the pipes open

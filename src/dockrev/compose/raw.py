@@ -1,4 +1,4 @@
-"""Compose files as they are written: for when Compose cannot render them, and to see what they refer to."""
+"""Reads Compose files without Compose: to merge them when Compose cannot, and to find their references."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 
 class _TolerantConstructor(SafeConstructor):
-    """Reads Compose's `!reset` as nothing, and `!override` and tags of others as the plain value."""
+    """Reads Compose's `!reset` as null, and `!override` and all other tags as the plain value."""
 
     def construct_tagged(self, tag: str, node: Node) -> Any:
         if tag == "reset":
@@ -33,7 +33,7 @@ _TolerantConstructor.add_multi_constructor("!", _TolerantConstructor.construct_t
 
 
 def load(source: Source) -> Mapping[str, Any]:
-    """Raises ComposeError `compose_file_invalid`. An empty file is an empty mapping, as overrides may be."""
+    """Raises ComposeError `compose_file_invalid`. An empty file, which is valid, is an empty mapping."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _TolerantConstructor
     try:
@@ -48,12 +48,12 @@ def load(source: Source) -> Mapping[str, Any]:
 
 
 def merged(sources: tuple[Source, ...], warning: str) -> EffectiveConfig:
-    """No variables, `extends`, `include` or profiles: only later files over earlier ones, key by key."""
+    """Later files win, key by key. Variables, `extends`, `include` and profiles are ignored."""
     services: dict[str, ComposeService] = {}
     for source in sources:
         for service in _services(source):
             earlier = services.get(service.name)
-            services[service.name] = _over(earlier, service) if earlier else service
+            services[service.name] = _merge(earlier, service) if earlier else service
     if not services:
         raise no_services()
     return EffectiveConfig(tuple(services.values()), (warning,), rendered=False)
@@ -66,26 +66,28 @@ def _services(source: Source) -> tuple[ComposeService, ...]:
         raise invalid(source.path, str(error)) from error
 
 
-def _over(earlier: ComposeService, later: ComposeService) -> ComposeService:
+def _merge(earlier: ComposeService, later: ComposeService) -> ComposeService:
     return replace(
         later,
         image=later.image or earlier.image,
         builds=later.builds or earlier.builds,
         labels={**earlier.labels, **later.labels},
-        depends_on=_by(lambda dependency: dependency.service, earlier.depends_on, later.depends_on),
+        depends_on=_merge_by(lambda item: item.service, earlier.depends_on, later.depends_on),
         network_mode=later.network_mode or earlier.network_mode,
         pid=later.pid or earlier.pid,
         ipc=later.ipc or earlier.ipc,
-        volumes=_by(lambda volume: volume.target, earlier.volumes, later.volumes),
+        volumes=_merge_by(lambda volume: volume.target, earlier.volumes, later.volumes),
     )
 
 
-def _by(key: Callable[[Item], str], earlier: tuple[Item, ...], later: tuple[Item, ...]) -> tuple[Item, ...]:
+def _merge_by(
+    key: Callable[[Item], str], earlier: tuple[Item, ...], later: tuple[Item, ...]
+) -> tuple[Item, ...]:
     return tuple({key(item): item for item in (*earlier, *later)}.values())
 
 
 def _where(error: MarkedYAMLError) -> str:
-    """Without the snippet that the parser would show: the line may hold a secret."""
+    """Leaves out the line itself, which may hold a secret."""
     mark = error.problem_mark or error.context_mark
     line = f"line {mark.line + 1}: " if mark else ""
     return f"{line}{error.problem or error.context or 'not YAML'}"

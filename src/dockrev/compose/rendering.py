@@ -1,4 +1,4 @@
-"""What `compose config` printed, read back."""
+"""Parses the output of `compose config`."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ from dockrev.compose.sources import no_services
 
 
 class _NumbersAsPrinted(SafeConstructor):
-    """V1 prints YAML 1.1, where the texts `1e3` and `0o17` need no quotes; read by 1.2 they were numbers."""
+    """V1 prints YAML 1.1, where the texts `1e3` and `0o17` need no quotes. YAML 1.2 reads them as numbers."""
 
     def as_printed(self, node: ScalarNode) -> str:
         return str(node.value)
@@ -27,25 +27,25 @@ for _number in ("int", "float"):
 
 
 class CannotRender(Exception):
-    """Compose has no answer for this project. Its text says why, for people."""
+    """Compose cannot render this project. The text says why, for the operator."""
 
 
-def parse_rendered(done: Finished, project: str) -> EffectiveConfig:
+def parse_rendered(finished: Finished, project: str) -> EffectiveConfig:
     """Raises CannotRender when Compose failed, ComposeError when the project has no services."""
-    # Wrappers of the CLI exist that lose its exit code, so an empty answer is a failure too.
-    if done.code != 0 or not done.out.strip():
-        raise CannotRender(error_in(done.err))
+    # Some wrappers of the CLI lose its exit code, so empty output is a failure too.
+    if finished.code != 0 or not finished.out.strip():
+        raise CannotRender(error_in(finished.err))
     try:
-        services = rendered_services(_document(done.out), project)
+        services = rendered_services(_document(finished.out), project)
     except (ValueError, YAMLError, RecursionError) as error:
         raise CannotRender(f"it printed something unexpected ({type(error).__name__})") from error
     if not services:
         raise no_services()
-    return EffectiveConfig(services, warnings_in(done.err))
+    return EffectiveConfig(services, warnings_in(finished.err))
 
 
 def _document(text: str) -> Any:
-    """V2 prints JSON, V1 knows only YAML."""
+    """V2 prints JSON, V1 prints YAML."""
     if text.lstrip().startswith("{"):
         return json.loads(text)
     yaml = YAML(typ="safe", pure=True)

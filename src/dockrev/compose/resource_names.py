@@ -1,7 +1,6 @@
-"""Networks and volumes of a project, by the names that the engine knows.
+"""Finds the engine's names of the networks and volumes of a project.
 
-Without a name of its own one is called after project and key (Compose specification, "networks" and
-"volumes").
+A network or volume without `name` is called `PROJECT_KEY` (Compose specification, "networks" and "volumes").
 """
 
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from typing import Any
 
 
 def network_names(service: Mapping[str, Any], declared: Any, project: str) -> frozenset[str] | None:
-    """`declared`: the project's networks as rendered. None: another network mode takes their place."""
+    """`declared`: the rendered top-level `networks`. None: `network_mode` replaces the networks."""
     if service.get("network_mode"):
         return None
     keys = service.get("networks") or ["default"]
@@ -17,9 +16,9 @@ def network_names(service: Mapping[str, Any], declared: Any, project: str) -> fr
 
 
 def resource_name(key: str, declared: Any, project: str) -> str:
-    """`declared`: those of its kind, as rendered."""
-    written = declared.get(key) if isinstance(declared, Mapping) else None
-    resource = written if isinstance(written, Mapping) else {}
+    """`declared`: the rendered top-level `networks` or `volumes`."""
+    entry = declared.get(key) if isinstance(declared, Mapping) else None
+    resource = entry if isinstance(entry, Mapping) else {}
     external = resource.get("external")
-    named = resource.get("name") or (external.get("name") if isinstance(external, Mapping) else None)
-    return str(named or (key if external else f"{project}_{key}"))
+    name = resource.get("name") or (external.get("name") if isinstance(external, Mapping) else None)
+    return str(name or (key if external else f"{project}_{key}"))

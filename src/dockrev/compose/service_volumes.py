@@ -1,4 +1,4 @@
-"""The mounts of a service, written short (`data:/data:ro`) or long."""
+"""The mounts of a service, in the short syntax (`data:/data:ro`) or the long one."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from dockrev.compose.models import ServiceVolume
 
 _PART = re.compile(r"(?:\$\{[^}]*\}|[^:])+")
-"""A colon inside `${NAME:-default}` separates nothing."""
+"""A colon inside `${NAME:-default}` is no separator."""
 
 
 def service_volumes(written: Any) -> tuple[ServiceVolume, ...]:

@@ -1,4 +1,4 @@
-"""Services as they stand in a Compose document, whether Compose rendered it or not."""
+"""Parses the services of a Compose document, rendered by Compose or not."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from dockrev.compose.service_volumes import service_volumes
 
 
 def rendered_services(document: Any, project: str) -> tuple[ComposeService, ...]:
-    """From `compose config`, which writes `$$` for `$`. Raises ValueError for a document of another shape."""
+    """Parses the output of `compose config`, which writes `$$` for `$`. Raises ValueError."""
     services = written_services(document)
     return tuple(
         replace(
@@ -80,22 +80,22 @@ def _environment(written: Any) -> dict[str, str | None]:
 
 
 def _published(written: Any) -> frozenset[str]:
-    """V1 writes ports short where it can: `[ADDRESS:]PUBLISHED:TARGET[/PROTOCOL]`."""
+    """V1 prefers the short syntax: `[ADDRESS:]PUBLISHED:TARGET[/PROTOCOL]`."""
     ports = written if isinstance(written, list) else []
-    found = (
-        _text(one.get("published")) if isinstance(one, Mapping) else _text(one).rpartition(":")[0]
-        for one in ports
+    published = (
+        _text(port.get("published")) if isinstance(port, Mapping) else _text(port).rpartition(":")[0]
+        for port in ports
     )
-    return frozenset(port for one in found if (port := one.rpartition(":")[2]) not in ("", "0"))
+    return frozenset(port for text in published if (port := text.rpartition(":")[2]) not in ("", "0"))
 
 
 def _file_variables(body: Mapping[str, Any], document: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(
         _text(variable)
         for kind in ("secrets", "configs")
-        for used in body.get(kind) or ()
-        if isinstance(used, Mapping)
-        and isinstance(declared := (document.get(kind) or {}).get(used.get("source")), Mapping)
+        for reference in body.get(kind) or ()
+        if isinstance(reference, Mapping)
+        and isinstance(declared := (document.get(kind) or {}).get(reference.get("source")), Mapping)
         and (variable := declared.get("environment"))
     )
 
@@ -106,14 +106,14 @@ def _digest(body: Any) -> str:
 
 
 def _with_text_keys(written: Any) -> Any:
-    """YAML's keys may be of several types at once, which have no order."""
+    """Keys of YAML may have different types, which JSON cannot sort."""
     if isinstance(written, Mapping):
         return {_text(name): _with_text_keys(value) for name, value in written.items()}
     return [_with_text_keys(value) for value in written] if isinstance(written, list) else written
 
 
 def _labels(written: Any) -> dict[str, str]:
-    """A mapping, or a list of `name=value`; both forms are Compose's."""
+    """Compose allows a mapping and a list of `name=value`."""
     if isinstance(written, Mapping):
         return {_text(name): _text(value) for name, value in written.items()}
     if isinstance(written, list):
@@ -123,7 +123,7 @@ def _labels(written: Any) -> dict[str, str]:
 
 
 def _text(scalar: Any) -> str:
-    """YAML's booleans in YAML's words; escapes that encode no character are replaced."""
+    """Writes booleans as YAML does, and replaces lone surrogates."""
     if scalar is None:
         return ""
     text = str(scalar).lower() if isinstance(scalar, bool) else str(scalar)

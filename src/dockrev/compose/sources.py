@@ -1,4 +1,4 @@
-"""The files of a project, read with care: their paths come from labels, and a label can name anything."""
+"""Reads the files of a project. Their paths come from labels, so they may name any file, even a device."""
 
 import os
 import stat
@@ -18,7 +18,7 @@ class Source:
 
 
 def read_sources(files: ProjectFiles) -> tuple[Source, ...]:
-    """Raises ComposeError, ready for people, when a Compose file cannot be read or an env file is no file."""
+    """Raises ComposeError when a Compose file cannot be read or an env file is not a regular file."""
     if not files.config_files:
         raise no_services()
     for path in files.env_files:
@@ -45,7 +45,7 @@ def _fault(reason: str, message: str) -> ComposeError:
 
 def _read(path: Path) -> str:
     try:
-        # Opening a FIFO would wait for a writer for ever.
+        # Without O_NONBLOCK, opening a FIFO would wait forever for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -62,7 +62,7 @@ def _read(path: Path) -> str:
 
 
 def _refuse_devices(path: Path) -> None:
-    """Compose reads env files to their end, which `/dev/zero` has not; a missing one it reports itself."""
+    """Compose reads an env file to its end, and `/dev/zero` has none. It reports a missing file itself."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

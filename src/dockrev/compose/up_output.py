@@ -1,4 +1,4 @@
-"""What `compose up` says, made fit for a log and for an error."""
+"""Turns the output of `compose up` into log lines and an error message, without secrets."""
 
 import re
 from collections import deque
@@ -23,7 +23,7 @@ class UpOutput:
         self._template_follows = False
 
     def take(self, line: str) -> str | None:
-        """The line for a log; None when there is nothing to say, or nothing that may be said."""
+        """Returns the line for the log. None when it is empty or may hold a secret."""
         line = line.strip()
         if not line or self._template_follows:
             return None
@@ -33,17 +33,17 @@ class UpOutput:
         return _masked(warning_in_line(line) or _reason(line))[:MAX_LENGTH]
 
     def failure(self) -> str:
-        """Why it failed: its errors, else the last thing it did."""
-        said = [line for line in self._last if warning_in_line(line) is None]
-        errors = [line for line in said if not _PROGRESS.match(line)] or said[-1:]
+        """The errors that Compose printed; without any, its last line."""
+        lines = [line for line in self._last if warning_in_line(line) is None]
+        errors = [line for line in lines if not _PROGRESS.match(line)] or lines[-1:]
         reasons = dict.fromkeys(_masked(_reason(line, alone=True)) for line in errors)
         return " ".join(reasons)[:MAX_LENGTH] or "it gave no reason"
 
 
 def _reason(line: str, *, alone: bool = False) -> str:
-    """The engine quotes programs, paths and names, which a person needs; Compose quotes values.
+    """Keeps the engine's quotations, which are programs, paths and names. Compose quotes values.
 
-    `alone`: without the container, under whose several names Compose repeats what the engine said.
+    `alone`: leaves out the container. Compose repeats an error of the engine under several of its names.
     """
     engine = _OF_THE_ENGINE.search(line)
     if engine is None:

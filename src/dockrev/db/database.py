@@ -1,4 +1,4 @@
-"""One SQLite file in WAL mode: short transactions, one writer at a time, readers that never wait."""
+"""One SQLite file in WAL mode: one writer at a time, and readers never wait for it."""
 
 import asyncio
 import os.path
@@ -23,7 +23,7 @@ _AFTER_COMMIT = "dockrev.after_commit"
 
 
 class Database:
-    """Hands out transactions. Nothing may await the network inside one."""
+    """Opens transactions. Code must not wait for the network inside one."""
 
     def __init__(
         self, path: Path, reader: AsyncEngine, writer: AsyncEngine, durable_writer: AsyncEngine
@@ -32,14 +32,14 @@ class Database:
         self._reader = reader
         self._writer = writer
         self._durable_writer = durable_writer
-        self._one_writer = asyncio.Lock()
+        self._write_lock = asyncio.Lock()
 
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path, *, busy_timeout_ms: int = _BUSY_TIMEOUT_MS) -> AsyncIterator[Self]:
         """Migrates the file to this release's schema first. Raises StorageError, also for a newer file.
 
-        `busy_timeout_ms`: how long another program's lock is waited for.
+        `busy_timeout_ms`: how long SQLite waits for the lock of another program.
         """
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +55,13 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view of the data."""
+        """A read transaction, which sees one consistent state of the data."""
         with storage_errors(self.path):
             async with self._reader.connect() as connection:
                 yield connection
 
     async def try_writing(self) -> None:
-        """Commits something that changes nothing: the writer's lock alone would not notice a full disk."""
+        """Commits a write that changes nothing. Taking the lock alone would not notice a full disk."""
         async with self.write() as connection:
             await connection.exec_driver_sql("PRAGMA user_version = 0")
 
@@ -69,12 +69,12 @@ class Database:
     async def write(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
         """Commits when the block ends, rolls everything back when it raises.
 
-        What is committed survives the end of the process; if `durable`, also a power cut right after.
+        A commit survives the end of the process. With `durable` it also survives an immediate power cut.
         """
         writer = self._durable_writer if durable else self._writer
         callbacks: list[Callable[[], None]] = []
         with storage_errors(self.path):
-            async with self._one_writer, writer.begin() as connection:
+            async with self._write_lock, writer.begin() as connection:
                 connection.info[_AFTER_COMMIT] = callbacks
                 yield connection
         for callback in callbacks:
@@ -119,7 +119,7 @@ def _prepare(busy_timeout_ms: int, synchronous: str, connection: Any, _record: o
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system say into one sentence with a remedy."""
+    """Turns errors of SQLite and the file system into a StorageError with a remedy."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -147,5 +147,5 @@ _EXPLANATIONS = {
 def _explain(path: Path, text: str) -> str:
     if os.path.isdir(path):  # noqa: PTH112 -- Path.is_dir raises for some bad names
         return "it is a directory; choose another DOCKREV_DB_PATH"
-    low = text.lower()
-    return next((advice for sign, advice in _EXPLANATIONS.items() if sign in low), text)
+    lowered = text.lower()
+    return next((advice for pattern, advice in _EXPLANATIONS.items() if pattern in lowered), text)

@@ -1,4 +1,4 @@
-"""Which process holds the write lock of a database. It takes no lock and does not open the database."""
+"""Finds the process that holds the write lock of a database, without a lock or opening the database."""
 
 import fcntl
 import os
@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_LOOKS = 10
-_SECONDS_BETWEEN_LOOKS = 0.1
+_ATTEMPTS = 10
+_SECONDS_BETWEEN_ATTEMPTS = 0.1
 _FLOCK = struct.Struct("@hhqqi")
 """Linux's `struct flock`: type, whence, start, length, process."""
 
@@ -16,13 +16,13 @@ _FLOCK = struct.Struct("@hhqqi")
 def writer(path: Path) -> int | None:
     """The id of a process that holds the write lock for a whole second; None when there is none.
 
-    0 stands for a process that cannot be seen from here, such as one in another container.
+    0 stands for a process that this one cannot see, such as one in another container.
     """
     process = _writer(path)
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         if process is None:
             return None
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
         process = _writer(path)
     return process
 
@@ -33,20 +33,23 @@ def _writer(path: Path) -> int | None:
 
 
 def _write_locks(path: Path) -> Iterator[tuple[Path, int, int]]:
-    """Where SQLite locks for writing (sqlite.org/fileformat2.html, "Locking-Page"; wal.html, "wal-index")."""
+    """File, start and length of the bytes that SQLite locks to write.
+
+    Source: sqlite.org/fileformat2.html, "Locking-Page", and wal.html, "wal-index".
+    """
     yield path, 0x40000000, 512
     yield path.with_name(f"{path.name}-shm"), 120, 1
 
 
 def _locked(file: Path, start: int, length: int) -> int | None:
-    """Which process holds a write lock on those bytes. Raises OSError when the file cannot be read."""
+    """The id of the process that has a write lock on those bytes. Raises OSError for an unreadable file."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        asked = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
-        kind, _, _, _, process = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+        request = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
+        kind, _, _, _, process = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, request))
     finally:
         os.close(descriptor)
     return None if kind == fcntl.F_UNLCK else max(process, 0)

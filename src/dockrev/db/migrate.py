@@ -1,4 +1,4 @@
-"""Brings a database file to the schema of this release: forward only, all or nothing."""
+"""Migrates a database file to the schema of this release, forward only and all or nothing."""
 
 import sqlite3
 from contextlib import closing
@@ -7,11 +7,11 @@ from pathlib import Path
 from dockrev.errors import StorageError
 
 HEAD = "0009"
-"""The newest revision in `migrations/versions`; a test holds the two together."""
+"""The newest revision in `migrations/versions`. A test compares the two."""
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _SNAPSHOT = Path(__file__).parent / "schema.sql"
-"""What the migrations build, up to the revision that it names; `scripts/write-schema` writes it."""
+"""The schema that the migrations build, and its revision. `scripts/write-schema` writes the file."""
 
 
 def migrate(path: Path) -> None:
@@ -36,13 +36,13 @@ def migrate(path: Path) -> None:
 
 
 def _create(path: Path) -> str | None:
-    """Builds the tables of a new file. Alembic would do so as well, but it takes 13 MB of memory."""
+    """Builds the tables of a new file. Alembic could too, but it needs 13 MB of memory."""
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.executescript(_SNAPSHOT.read_text(encoding="utf-8"))
     except sqlite3.OperationalError:
         if revision(path) is None:
-            raise  # else another process has built them meanwhile
+            raise  # otherwise another process has built them in the meantime
     return revision(path)
 
 

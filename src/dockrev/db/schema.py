@@ -1,4 +1,4 @@
-"""What all tables share: their metadata and the column types of our own."""
+"""The metadata of all tables, and our column types."""
 
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,11 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-"""Every feature's `store.py` adds its own tables here; the migrations must build exactly these."""
+"""The `store.py` of each feature adds its tables. The migrations must build exactly these."""
 
 
 class Moment(TypeDecorator[datetime]):
-    """A moment as fixed-width RFC 3339 text, so that the database sorts it as time."""
+    """A time as RFC 3339 text of fixed width, so that text order is time order."""
 
     impl = String(27)
     cache_ok = True

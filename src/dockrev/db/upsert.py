@@ -1,4 +1,4 @@
-"""INSERT ... ON CONFLICT, which every database here has, and SQLAlchemy only for each dialect by itself."""
+"""INSERT ... ON CONFLICT for every dialect. SQLAlchemy has it only in the module of each dialect."""
 
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
@@ -17,8 +17,8 @@ async def upsert(
 ) -> None:
     """Insert the rows. Where a row with the same primary key exists, overwrite its columns `update`.
 
-    `update`: by default all that are given but the key; none leaves the row that exists as it is.
-    `keep_if_null`: those of them in which a new NULL keeps the old value.
+    `update`: by default all columns of `rows` except the key. An empty collection keeps existing rows as they
+    are. `keep_if_null`: columns in which a new NULL keeps the old value.
     """
     if not rows:
         return
@@ -36,7 +36,7 @@ async def upsert(
         if newest
         else insert.on_conflict_do_nothing(index_elements=keys)
     )
-    if len(rows) == 1:  # so that a value may be an expression
+    if len(rows) == 1:  # `values` allows SQL expressions
         await connection.execute(statement.values(dict(rows[0])))
     else:
         await connection.execute(statement, [dict(row) for row in rows])

@@ -1,1 +1,1 @@
-"""Finding the Compose projects of a host and keeping the stacks true to them."""
+"""Finds the Compose projects of a host and keeps the stacks up to date with them."""

@@ -11,7 +11,7 @@ from dockrev.web.wire import Timestamp, Wire
 
 
 class FilesVariant(Wire):
-    """Files that containers of the project were made from, and which services those containers belong to."""
+    """A list of files that containers of the project were made from, and the services of those containers."""
 
     config_files: list[str]
     services: list[str]
@@ -31,7 +31,7 @@ class ConfigFilesVariants(Wire):
 
 
 class ConfigFilesInvalid(Wire):
-    """The label of a container names no usable files; `raw` is the start of what it says."""
+    """The label of a container names no usable files. `raw` is the start of the label."""
 
     kind: Literal["config_files_invalid"]
     service: str
@@ -59,7 +59,7 @@ class DiscoveryCounts(Wire):
 
 
 class DiscoveryScan(Wire):
-    """`actions` is cut at the configured length."""
+    """`actions` holds at most the configured number of actions."""
 
     started_at: Timestamp
     duration_ms: int

@@ -1,4 +1,4 @@
-"""Discovery jobs: scans that a user asked for, with a log and progress."""
+"""Discovery jobs: scans that a user starts, with a log and progress."""
 
 from pydantic import TypeAdapter
 
@@ -52,14 +52,14 @@ class DiscoveryJobs:
             context.progress(JobProgress("scan", message, done, total, current_target=project))
 
         result = await self._scanners.scan_all(report)
-        for action in self._shown(result):
+        for action in self._first_actions(result):
             if action.kind is not ActionKind.SKIPPED:
                 await context.log(_line(action), _level(action))
         seen = result.projects_seen
         context.progress(JobProgress("done", "discovery finished", seen, seen))
         return JobOutcome(JobStatus.SUCCESS, DiscoverySummary(scan=self._document(result)))
 
-    def _shown(self, result: ScanResult) -> tuple[Action, ...]:
+    def _first_actions(self, result: ScanResult) -> tuple[Action, ...]:
         return result.actions[: self._max_actions]
 
     def _document(self, result: ScanResult) -> DiscoveryScan:
@@ -75,7 +75,7 @@ class DiscoveryJobs:
             started_at=result.started_at,
             duration_ms=result.duration_ms,
             summary=counts,
-            actions=[_action(action) for action in self._shown(result)],
+            actions=[_action(action) for action in self._first_actions(result)],
         )
 
 

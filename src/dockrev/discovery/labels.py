@@ -1,4 +1,4 @@
-"""The labels that operators set for Dockrev on their services: read here and nowhere else."""
+"""The labels that operators set on their services for Dockrev. Only this module reads them."""
 
 from collections.abc import Mapping
 
@@ -8,5 +8,5 @@ _FALSE = {"0", "false", "no", "n", "off"}
 
 
 def watched(labels: Mapping[str, str]) -> bool:
-    """Whether the service is checked and updated: yes, unless its label plainly says no."""
+    """Whether Dockrev checks and updates the service. Only a clear "no" in the label switches it off."""
     return labels.get(WATCH, "").strip().lower() not in _FALSE

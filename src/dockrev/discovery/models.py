@@ -1,4 +1,4 @@
-"""Compose projects as discovery finds and stores them, and the results of scans."""
+"""The Compose projects that discovery finds and stores, and the results of scans."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ from dockrev.stacks.models import ObservedStack
 class ProjectStatus(StrEnum):
     ACTIVE = "active"
     MISSING = "missing"
-    """No container of it is left."""
+    """The project has no container left."""
     INVALID = "invalid"
-    """It has containers, but its Compose files cannot be used."""
+    """The project has containers, but its Compose files cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class DiscoveredProject:
 
 @dataclass(frozen=True, slots=True)
 class ProjectState:
-    """A project that has containers now. A field that is None keeps its stored value, except `last_error`."""
+    """A project that has containers. None in a field keeps the stored value, except in `last_error`."""
 
     project: str
     status: ProjectStatus
@@ -77,7 +77,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """`actions` has one for each project, by name."""
+    """`actions` has one action for each project, sorted by name."""
 
     started_at: datetime
     duration_ms: int

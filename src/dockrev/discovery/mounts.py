@@ -1,4 +1,4 @@
-"""Which directories of the host Dockrev's container has to mount to read a project. No I/O."""
+"""Lists the host directories that Dockrev's container must mount to read a project. No I/O."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +8,13 @@ from dockrev.compose.models import ProjectFiles
 _SHOWN = 5
 
 
-def missing_mounts(files: ProjectFiles, is_there: Callable[[Path], bool]) -> tuple[str, ...]:
-    """Read-only mounts at the same path, as lines for `volumes:` in a Compose file; at most five."""
+def missing_mounts(files: ProjectFiles, exists: Callable[[Path], bool]) -> tuple[str, ...]:
+    """At most five lines for `volumes:` in a Compose file: read-only mounts at the same path."""
     needed = {files.directory, *(path.parent for path in (*files.config_files, *files.env_files))}
-    absent = sorted(directory for directory in needed if _mountable(directory) and not is_there(directory))
-    outermost = [one for one in absent if not any(parent in absent for parent in one.parents)]
+    absent = sorted(directory for directory in needed if _mountable(directory) and not exists(directory))
+    outermost = [
+        directory for directory in absent if not any(parent in absent for parent in directory.parents)
+    ]
     return tuple(f"- {directory}:{directory}:ro" for directory in outermost[:_SHOWN])
 
 

@@ -1,4 +1,4 @@
-"""Reads a Compose project: finds its files, renders them and adds what runs. Pure modules decide."""
+"""Reads a Compose project: finds its files, renders them and adds the state of the containers."""
 
 import asyncio
 from dataclasses import replace
@@ -24,36 +24,37 @@ _SHOWN_ERROR_LENGTH = 4096
 
 
 class ProjectReader:
-    """A project whose files have not changed is read without a child process."""
+    """While the files of a project do not change, reading it starts no child process."""
 
     def __init__(self, compose: LazyCompose) -> None:
         self._compose = compose
         self._orphans: set[tuple[str, str]] = set()
 
     async def read(self, project: ProjectContainers, snapshot: HostSnapshot) -> ReadProject:
-        found = await find_files(project)
-        if isinstance(found, UnusableProject):
-            return replace(found, reason=_shortened(found.reason))
+        files = await find_files(project)
+        if isinstance(files, UnusableProject):
+            return replace(files, reason=_shortened(files.reason))
         try:
-            config = await self._compose.effective_config(found.files)
+            config = await self._compose.effective_config(files.files)
         except ComposeError as error:
-            reason = await asyncio.to_thread(_explain, error, found.files)
-            return UnusableProject(project.name, reason, found.config_files, found.details)
-        self._note_orphans(project, config)
-        stack = _stack(project, snapshot, found.config_files, config)
-        return UsableProject(stack, _warning(found.warning, config), found.details)
+            reason = await asyncio.to_thread(_explain, error, files.files)
+            return UnusableProject(project.name, reason, files.config_files, files.details)
+        self._log_new_orphans(project, config)
+        stack = _stack(project, snapshot, files.config_files, config)
+        return UsableProject(stack, _warning(files.warning, config), files.details)
 
-    def _note_orphans(self, project: ProjectContainers, config: EffectiveConfig) -> None:
+    def _log_new_orphans(self, project: ProjectContainers, config: EffectiveConfig) -> None:
         configured = {service.name for service in config.services}
         orphans = {(project.name, service) for service in project.services if service not in configured}
         for _, service in sorted(orphans - self._orphans):
             log.warning(
-                "Containers of a service that the Compose files do not have",
+                "A service has containers, but the Compose files do not have this service",
                 action="discovery.orphans",
                 project=project.name,
                 service=service,
             )
-        self._orphans = {known for known in self._orphans if known[0] != project.name} | orphans
+        of_others = {orphan for orphan in self._orphans if orphan[0] != project.name}
+        self._orphans = of_others | orphans
 
 
 def _stack(
@@ -75,30 +76,30 @@ def _stack(
     return ObservedStack(project.name, config_files, tuple(map(observed, services)))
 
 
-def _warning(selected: str | None, config: EffectiveConfig) -> str | None:
-    texts = [selected] if selected else []
+def _warning(file_warning: str | None, config: EffectiveConfig) -> str | None:
+    texts = [file_warning] if file_warning else []
     texts += [f"warning: {text}" for text in config.warnings]
     return _shortened("; ".join(texts)) or None
 
 
 def _explain(error: ComposeError, files: ProjectFiles) -> str:
-    """What is wrong, and which mounts to add when Dockrev cannot see whole directories."""
+    """The reason, and the mounts to add when whole directories are missing in Dockrev's container."""
     text = _shortened(error.message)
     if error.details.get("reason") != "compose_file_unreadable":
         return text
-    mounts = missing_mounts(files, _in_sight)
+    mounts = missing_mounts(files, _is_directory)
     return f"{text}; add to Dockrev's volumes:  {'  '.join(mounts)}" if mounts else text
 
 
-def _in_sight(directory: Path) -> bool:
+def _is_directory(directory: Path) -> bool:
     try:
         return directory.is_dir()
-    except OSError:  # no permission, or a name that no file system takes
+    except OSError:  # no permission, or an invalid name
         return False
 
 
 def _shortened(text: str) -> str:
-    """A label can hold a very long path. The message keeps its end, which says what is wrong."""
+    """Cuts the middle out: a label can hold a very long path, and the end of a message says what is wrong."""
     if len(text) <= _SHOWN_ERROR_LENGTH:
         return text
     half = _SHOWN_ERROR_LENGTH // 2

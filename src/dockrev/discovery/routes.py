@@ -1,4 +1,4 @@
-"""Asking for a scan, and the projects that scans found."""
+"""Routes that start a scan, list the discovered projects, and archive or restore one."""
 
 from typing import Annotated
 
@@ -39,7 +39,7 @@ class ProjectListAnswer(Wire):
 
 
 OnHost = Annotated[str, Query(alias="hostId")]
-"""Which host has the project: two hosts may have projects of the same name."""
+"""The host of the project. Two hosts may have projects of the same name."""
 
 
 class DiscoveryRoutes:
@@ -57,7 +57,7 @@ class DiscoveryRoutes:
             responses=errors,
         )
         for verb, endpoint in (("archive", self.archive), ("restore", self.restore)):
-            # A label may hold any name, slashes included.
+            # A project name comes from a label, so it may contain slashes.
             path = f"/api/discovery/projects/{{project:path}}/{verb}"
             add(path, endpoint, methods=["POST"], responses=responses(404, 503))
 
@@ -65,7 +65,8 @@ class DiscoveryRoutes:
         return ScanStarted(job_id=await self._jobs.start(principal.name))
 
     async def list(self, archived: Archived = ArchivedFilter.EXCLUDE) -> Response:
-        shown = [_project_out(one) for one in await self._projects.all() if archived.admits(one.archived)]
+        projects = await self._projects.all()
+        shown = [_project_out(project) for project in projects if archived.admits(project.archived)]
         return WireResponse(ProjectListAnswer(projects=shown))
 
     async def archive(self, project: str, host_id: OnHost = LOCAL) -> Done:

@@ -1,4 +1,4 @@
-"""What runs for a service, from a snapshot of the host. No I/O."""
+"""Computes the runtime state of a service from a snapshot of the host. No I/O."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,14 +11,14 @@ _VERSION = "org.opencontainers.image.version"
 
 
 def runtime_of(replicas: tuple[Container, ...], image_ref: str | None, snapshot: HostSnapshot) -> Runtime:
-    """`replicas` in the order of their numbers; only digests of the reference's own repository count."""
-    running = tuple(one for one in replicas if one.state is ContainerState.RUNNING)
+    """`replicas`: ordered by number. Only digests of the repository of `image_ref` count."""
+    running = tuple(replica for replica in replicas if replica.state is ContainerState.RUNNING)
     repository = _repository(image_ref)
     image_ids = dict.fromkeys(container.image_id for container in running or replicas)
     return Runtime(
         total=len(replicas),
         running=len(running),
-        unhealthy=sum(one.health is Health.UNHEALTHY for one in running),
+        unhealthy=sum(replica.health is Health.UNHEALTHY for replica in running),
         images=tuple(_images(image_ids, repository, snapshot)),
     )
 

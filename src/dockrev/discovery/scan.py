@@ -1,4 +1,4 @@
-"""A scan lists the containers of a host and brings the stored stacks and projects up to date."""
+"""Lists the containers of a host and brings the stored stacks and projects up to date."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -28,12 +28,12 @@ _CLEANING_INTERVAL = timedelta(days=1)
 _CONCURRENT_PROJECTS = 4
 
 Report = Callable[[int, int, str], None]
-"""Called with how many projects are done, how many there are, and the one done last."""
+"""Called with the number of finished projects, the number of all projects, and the last finished one."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastScan:
-    """The newest attempt. `error` is None when it succeeded."""
+    """The latest scan. `error` is None when it succeeded."""
 
     at: datetime
     duration_ms: int
@@ -49,7 +49,7 @@ class Scanner:
         self._stacks = stacks
         self._projects = projects
         self._clock = clock
-        self._alone = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         self._runtime_forgotten = False
         self._cleaned_at: datetime | None = None
         self.last: LastScan | None = None
@@ -61,16 +61,15 @@ class Scanner:
         return self._host.id
 
     async def scan(self, report: Report = lambda _done, _total, _project: None) -> ScanResult:
-        """Raises StorageError or DockerError. After a DockerError its stacks have no known status."""
-        async with self._alone:
+        """Raises StorageError or DockerError. After a DockerError the host's stacks have status unknown."""
+        async with self._one_at_a_time:
             started_at = self._clock.now()
             try:
                 result = await self._scan(started_at, report)
             except AppError as error:
-                lost = isinstance(error, DockerError)
                 self.last = LastScan(started_at, self._since(started_at), error.message)
                 self.wanted.set()
-                if lost:
+                if isinstance(error, DockerError):
                     await self._forget_runtime()
                 raise
             self.last = LastScan(started_at, result.duration_ms, None)
@@ -84,9 +83,9 @@ class Scanner:
         sync = StackSync(self._stacks, self._host.id, stored, snapshot)
         projects = projects_in(snapshot)
         states, actions = await self._visit(projects, sync, report)
-        actions += await self._miss({project.name for project in projects}, sync)
+        actions += await self._mark_missing({project.name for project in projects}, sync)
         await self._projects.sync(self._host.id, states)
-        await self._clean(started_at)
+        await self._delete_old_stacks(started_at)
         actions.sort(key=lambda action: action.project)
         return ScanResult(started_at, self._since(started_at), len(projects), tuple(actions))
 
@@ -113,23 +112,26 @@ class Scanner:
             raise group.exceptions[0] from group
         return states, actions
 
-    async def _miss(self, seen: set[str], sync: StackSync) -> list[Action]:
-        gone = [
-            known
-            for known in await self._projects.all()
-            if known.host_id == self._host.id and known.project not in seen
+    async def _mark_missing(self, seen: set[str], sync: StackSync) -> list[Action]:
+        missing = [
+            project
+            for project in await self._projects.all()
+            if project.host_id == self._host.id and project.project not in seen
         ]
-        for known in gone:
-            await sync.set_missing(known.project)
-        newly = (known for known in gone if known.status is not ProjectStatus.MISSING)
-        return [Action(known.project, ActionKind.MARKED_MISSING, known.stack_id) for known in newly]
+        for project in missing:
+            await sync.set_missing(project.project)
+        return [
+            Action(project.project, ActionKind.MARKED_MISSING, project.stack_id)
+            for project in missing
+            if project.status is not ProjectStatus.MISSING
+        ]
 
     async def _forget_runtime(self) -> None:
         if not self._runtime_forgotten:
             await self._stacks.forget_runtime(self._host.id)
             self._runtime_forgotten = True
 
-    async def _clean(self, now: datetime) -> None:
+    async def _delete_old_stacks(self, now: datetime) -> None:
         if self._cleaned_at is None or now - self._cleaned_at >= _CLEANING_INTERVAL:
             await self._stacks.delete_removed_before(now - REMOVED_KEPT)
             self._cleaned_at = now

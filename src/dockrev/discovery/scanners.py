@@ -1,4 +1,4 @@
-"""Scans of several hosts: each host has a scanner of its own."""
+"""Scans several hosts. Each host has its own scanner."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from dockrev.errors import UpstreamError
 
 @dataclass(frozen=True, slots=True)
 class HostScans:
-    """What scans of several hosts found. `failures`: by the id of a host, why its scan failed."""
+    """The results of scans of several hosts. `failures`: the error of each failed host, by host id."""
 
     results: tuple[ScanResult, ...]
     failures: Mapping[str, UpstreamError]
@@ -37,20 +37,20 @@ class Scanners:
         return self._scanners[host_id]
 
     async def scan(self, host_ids: Iterable[str] | None = None) -> HostScans:
-        """Scans these hosts at the same time; None: all. A host that does not answer stops no other.
+        """Scans these hosts at the same time. None: all hosts. A host that fails does not stop the others.
 
         Raises StorageError.
         """
-        chosen = self._scanners if host_ids is None else self._scanners.keys() & set(host_ids)
-        scans = await asyncio.gather(*(_scan(self._scanners[host_id]) for host_id in chosen))
-        found = dict(zip(chosen, scans, strict=True))
+        chosen_ids = self._scanners if host_ids is None else self._scanners.keys() & set(host_ids)
+        scans = await asyncio.gather(*(_scan(self._scanners[host_id]) for host_id in chosen_ids))
+        by_host = dict(zip(chosen_ids, scans, strict=True))
         return HostScans(
             tuple(scan for scan in scans if isinstance(scan, ScanResult)),
-            {host_id: scan for host_id, scan in found.items() if isinstance(scan, UpstreamError)},
+            {host_id: scan for host_id, scan in by_host.items() if isinstance(scan, UpstreamError)},
         )
 
     async def scan_all(self, report: Report) -> ScanResult:
-        """One host after the other, with their results as one. Raises the failure of any host."""
+        """Scans one host after the other and merges the results. Raises the error of any host."""
         results = [await scanner.scan(report) for scanner in self]
         return ScanResult(
             started_at=results[0].started_at,

@@ -1,4 +1,4 @@
-"""Discovered Compose projects: the only SQL for this table."""
+"""The table of discovered Compose projects: the only SQL for it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class ProjectStore:
         self._clock = clock
 
     async def all(self) -> list[DiscoveredProject]:
-        """Of every host, sorted by name."""
+        """The projects of all hosts, sorted by name."""
         query = select(discovered_projects).order_by(
             discovered_projects.c.project, discovered_projects.c.host_id
         )
@@ -46,9 +46,9 @@ class ProjectStore:
             return [_project(row) for row in await connection.execute(query)]
 
     async def sync(self, host_id: str, states: Sequence[ProjectState]) -> None:
-        """Stores one finished scan of the host: all other projects of it are missing.
+        """Stores a finished scan of the host. All other projects of the host become missing.
 
-        A project that is active is not archived any more.
+        An active project leaves the archive.
         """
         now, on_host = self._clock.now(), discovered_projects.c.host_id == host_id
         async with self._database.write() as connection:
@@ -63,21 +63,21 @@ class ProjectStore:
                 update=("status", "stack_id", "config_files", "last_seen_at", "last_scan_at", "last_error"),
                 keep_if_null=("stack_id", "config_files"),
             )
-            active = [one.project for one in states if one.status is ProjectStatus.ACTIVE]
-            again = on_host, discovered_projects.c.project.in_(active), discovered_projects.c.archived
-            await connection.execute(update(discovered_projects).where(*again).values(_NOT_ARCHIVED))
+            active = [state.project for state in states if state.status is ProjectStatus.ACTIVE]
+            archived = on_host, discovered_projects.c.project.in_(active), discovered_projects.c.archived
+            await connection.execute(update(discovered_projects).where(*archived).values(_NOT_ARCHIVED))
 
     async def archive(self, host_id: str, project: str, *, archived: bool) -> None:
-        """Raises NotFound. Archiving twice keeps the first moment."""
-        known = and_(discovered_projects.c.host_id == host_id, discovered_projects.c.project == project)
+        """Raises NotFound. A second archiving keeps the time of the first."""
+        is_project = and_(discovered_projects.c.host_id == host_id, discovered_projects.c.project == project)
         flags = {"archived": True, "archived_at": self._clock.now(), "archived_reason": _ARCHIVED_BY_USER}
         async with self._database.write() as connection:
-            found = await connection.scalar(select(discovered_projects.c.archived).where(known))
-            if found is None:
+            stored = await connection.scalar(select(discovered_projects.c.archived).where(is_project))
+            if stored is None:
                 raise NotFound("project not found")
-            if found != archived:
+            if stored != archived:
                 values = flags if archived else _NOT_ARCHIVED
-                await connection.execute(update(discovered_projects).where(known).values(values))
+                await connection.execute(update(discovered_projects).where(is_project).values(values))
 
 
 _NOT_ARCHIVED: dict[str, object] = {"archived": False, "archived_at": None, "archived_reason": None}

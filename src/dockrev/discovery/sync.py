@@ -25,10 +25,10 @@ class StackSync:
             case UsableProject():
                 return await self._sync(read)
             case UnusableProject():
-                return await self._keep(project, read)
+                return await self._update_runtime(project, read)
 
     async def set_missing(self, project: str) -> None:
-        """The stack stays, with nothing running."""
+        """Keeps the stack and records that nothing of it runs."""
         if stack := self.stored.get(project):
             await self._set_runtimes(stack, {})
 
@@ -45,8 +45,8 @@ class StackSync:
                 kind = ActionKind.CREATED if synced.created else ActionKind.UPDATED
         return Action(name, kind, stack_id, read.warning, read.details)
 
-    async def _keep(self, project: ProjectContainers, read: UnusableProject) -> Action:
-        """The services stay as they were last understood; only what runs is taken over."""
+    async def _update_runtime(self, project: ProjectContainers, read: UnusableProject) -> Action:
+        """Keeps the stored services and updates only their runtime state."""
         stack = self.stored.get(project.name)
         if stack:
             replicas = project.services
@@ -67,13 +67,20 @@ class StackSync:
 
 
 def as_observed(stack: Stack) -> ObservedStack | None:
-    """What a scan has to find so that nothing of the stack changes; None when every scan changes it."""
+    """The observation that would change nothing in the stack. None when every observation changes it."""
     if not stack.runtime_known:
         return None
     services = (
-        ObservedService(one.name, one.image_ref, one.builds, one.watched, one.runtime, one.config_digest)
-        for one in stack.services
-        if not one.removed
+        ObservedService(
+            name=service.name,
+            image_ref=service.image_ref,
+            builds=service.builds,
+            watched=service.watched,
+            runtime=service.runtime,
+            config_digest=service.config_digest,
+        )
+        for service in stack.services
+        if not service.removed
     )
     ordered = tuple(sorted(services, key=lambda service: service.name))
     return ObservedStack(stack.name, stack.compose_files, ordered, stack.host_id)

@@ -1,4 +1,4 @@
-"""Scans a host at start, after events of its engine, and in intervals."""
+"""Scans a host at the start, after events of its engine, and at intervals."""
 
 import asyncio
 from contextlib import aclosing
@@ -15,27 +15,31 @@ from dockrev.signals import is_set_within
 
 log = structlog.get_logger()
 
-_REFUSALS_TO_TELL = 3
-"""An engine that starts or stops refuses once or twice before a scan fails too."""
+_REFUSALS_TO_LOG = 3
+"""An engine that starts or stops refuses the stream once or twice before a scan fails too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     trusting_seconds: float = 600.0
-    """Between scans while the engine's events are heard."""
+    """The time between two scans while Dockrev receives the engine's events."""
     quiet_seconds: float = 0.3
+    """A scan starts when no event has come for this long."""
     busy_seconds: float = 2.0
-    """At least, between the starts of two scans, however many events there are."""
+    """The least time between the starts of two scans, however many events come."""
     max_busy_seconds: float = 10.0
     retry_pauses: tuple[float, ...] = doubling(1.0, 30.0, 6)
-    """After failures in a row; the last one repeats."""
+    """The pauses after failures in a row. The last one repeats."""
 
     @property
     def retries(self) -> RetryPolicy:
         return RetryPolicy(self.retry_pauses, lambda error: isinstance(error, AppError), endless=True)
 
     def busy_after(self, scan_seconds: float) -> float:
-        """A container that crashes in a loop may keep us and the engine busy for a fifth of the time only."""
+        """The least time between two scan starts, so that scans take a fifth of the time at most.
+
+        A container that crashes in a loop causes events without end.
+        """
         return max(self.busy_seconds, min(5 * scan_seconds, self.max_busy_seconds))
 
 
@@ -43,30 +47,30 @@ _USUAL = Pace()
 
 
 class DiscoveryWatch:
-    """A failure does not end it. It is logged once, and once more when it is over."""
+    """Goes on after failures. It logs the start and the end of a row of failures."""
 
     def __init__(
         self, engine: Engine, scanner: Scanner, interval_seconds: float, pace: Pace = _USUAL
     ) -> None:
-        """`interval_seconds`: between scans while events cannot be heard."""
+        """`interval_seconds`: the time between two scans while the engine sends no events."""
         self._engine = engine
         self._scanner = scanner
         self._interval_seconds = interval_seconds
         self._pace = pace
-        self._heard = scanner.wanted
+        self._scan_needed = scanner.wanted
         self._engine_answers = asyncio.Event()
         self._listening_since: float | None = None
         self._refusals = 0
         self._failure: type[Exception] | None = None
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until it is cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._scan_when_due())
 
     async def probe(self) -> str:
-        """For readiness. Raises Unavailable while the newest scan did not succeed."""
+        """The readiness check. Raises Unavailable when the latest scan failed or none has finished."""
         last = self._scanner.last
         if last is None:
             raise Unavailable("the first scan is not finished yet")
@@ -80,9 +84,9 @@ class DiscoveryWatch:
             await self._until_due(started)
 
     async def _scan(self) -> float:
-        """Returns when the scan started."""
+        """Returns the time at which the scan started."""
         started = _now()
-        self._heard.clear()
+        self._scan_needed.clear()
         result = await self._scanner.scan()
         if self._failure is not None:
             log.info("Discovery works again", action="discovery.recovered")
@@ -97,41 +101,47 @@ class DiscoveryWatch:
         return started
 
     async def _scan_failed(self, _attempt: int, error: Exception) -> None:
-        """An engine that comes up fails in several ways, one after the other: that is one outage."""
+        """Logs an error when the type of the failure changes."""
         if self._failure is not type(error):
             log.error("Discovery scan failed", action="discovery.failed", cause=str(error))
         self._failure = type(error)
 
     async def _until_due(self, started: float) -> None:
         took = _now() - started
-        if not await is_set_within(self._heard, started + self._seconds_until_fallback(started) - _now()):
+        fallback = started + self._seconds_until_fallback(started)
+        if not await is_set_within(self._scan_needed, fallback - _now()):
             return
         latest = _now() + self._pace.busy_seconds
         while _now() < latest and await self._another_event():
             pass
-        # That the engine may be gone is looked into soon, however long scans take.
+        # The engine may be gone, so the next scan comes soon, however long scans take.
         lost = self._listening_since is None
         busy = self._pace.busy_seconds if lost else self._pace.busy_after(took)
         await asyncio.sleep(started + busy - _now())
 
     async def _another_event(self) -> bool:
-        """False when none comes before things are quiet."""
-        self._heard.clear()
-        return await is_set_within(self._heard, self._pace.quiet_seconds)
+        """False when no event comes within `quiet_seconds`."""
+        self._scan_needed.clear()
+        return await is_set_within(self._scan_needed, self._pace.quiet_seconds)
 
     def _seconds_until_fallback(self, started: float) -> float:
-        """A stream older than an interval was open when the scan at `started` looked: nothing was missed."""
+        """Longer when the stream had been open for an interval at `started`: then no event was missed."""
         since = self._listening_since
         trusted = since is not None and started - since >= self._interval_seconds
         return max(self._pace.trusting_seconds, self._interval_seconds) if trusted else self._interval_seconds
 
     async def _listen(self) -> None:
         while True:
-            await retry(self._pace.retries, self._hear, on_failure=self._refused, pause=self._wait_for_engine)
-            self._lost()
+            await retry(
+                self._pace.retries,
+                self._follow_events,
+                on_failure=self._stream_refused,
+                pause=self._wait_for_engine,
+            )
+            self._stream_lost()
             await self._wait_for_engine(self._pace.retry_pauses[0])
 
-    async def _hear(self) -> None:
+    async def _follow_events(self) -> None:
         """Returns when a stream of events has ended. Raises DockerError when none could be opened."""
         self._engine_answers.clear()
         self._listening_since = since = _now()
@@ -144,7 +154,7 @@ class DiscoveryWatch:
                         change=event.action.value,
                         project=event.project,
                     )
-                    self._heard.set()
+                    self._scan_needed.set()
         except DockerError:
             if _now() - since < self._pace.retry_pauses[0]:
                 raise
@@ -152,24 +162,24 @@ class DiscoveryWatch:
             self._listening_since = None
 
     async def _wait_for_engine(self, seconds: float) -> None:
-        """So long, or until a scan has found that the engine answers."""
+        """Waits this long, or until a scan shows that the engine answers."""
         await is_set_within(self._engine_answers, seconds)
 
-    def _lost(self) -> None:
-        """The engine is gone, or only the stream is: a scan will tell."""
+    def _stream_lost(self) -> None:
+        """Asks for a scan: it shows whether the engine or only the stream is gone."""
         self._refusals = 0
-        self._heard.set()
+        self._scan_needed.set()
 
-    async def _refused(self, _attempt: int, error: Exception) -> None:
-        """The first time, a scan tells whether the engine answers at all. While scans fail, they say so."""
+    async def _stream_refused(self, _attempt: int, error: Exception) -> None:
+        """Asks for a scan at the first refusal and logs the third, unless failing scans already log it."""
         if self._failure is not None:
             return
         self._refusals += 1
         if self._refusals == 1:
-            self._heard.set()
-        if self._refusals == _REFUSALS_TO_TELL:
+            self._scan_needed.set()
+        if self._refusals == _REFUSALS_TO_LOG:
             log.warning(
-                "The engine's events cannot be followed; changes are seen by scans in intervals only",
+                "Dockrev cannot follow the engine's events; it sees changes only by scans at intervals",
                 action="discovery.deaf",
                 cause=str(error),
                 interval_seconds=self._interval_seconds,

@@ -17,7 +17,7 @@ _PORT, _TLS_PORT = 2375, 2376
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
     url: str
-    """For HTTP."""
+    """The base URL of HTTP requests; with a socket its host means nothing."""
     socket: Path | None
     tls_directory: Path | None
 
@@ -33,7 +33,7 @@ class EngineAddress:
         return cls(str(url).rstrip("/"), None, tls)
 
     def connector(self) -> aiohttp.BaseConnector:
-        """Raises DockerError when the files for TLS are unusable."""
+        """Raises DockerError when the TLS files cannot be used."""
         if self.socket is not None:
             return aiohttp.UnixConnector(str(self.socket))
         if self.tls_directory is None:
@@ -49,7 +49,7 @@ def _tls(directory: Path) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(directory / "ca.pem"))
         if (directory / "cert.pem").exists():
             context.load_cert_chain(str(directory / "cert.pem"), str(directory / "key.pem"))
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # ssl.SSLError is an OSError
         raise DockerError(
             f"The TLS files for the Docker engine in {directory} cannot be used ({error.strerror or error})."
             " DOCKER_CERT_PATH must hold ca.pem, cert.pem and key.pem, readable for this user.",

@@ -1,6 +1,7 @@
-"""Files in and out of containers as tar streams (Engine API, "ContainerArchive", "PutContainerArchive").
+"""Copies files out of and into containers as tar streams.
 
-They see what the container sees, volumes and binds included, whether it runs or not.
+The engine reads and writes what the container sees, volumes and bind mounts included. The container may be
+stopped (Engine API, "ContainerArchive", "PutContainerArchive").
 """
 
 import asyncio
@@ -16,11 +17,11 @@ from dockrev.errors import AppError, DockerError
 _IDLE_SECONDS = 120.0
 _STAT = "X-Docker-Container-Path-Stat"
 _GO_SYMLINK = 1 << 27
-"""A bit of Go's `os.FileMode`."""
+"""The symlink bit of Go's `os.FileMode`."""
 
 
 class Archives:
-    """Silence of `idle_seconds` ends an exchange; its length does not."""
+    """An exchange fails when no byte moves for `idle_seconds`. It may take any time as a whole."""
 
     def __init__(self, engine: Engine, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._engine = engine
@@ -30,25 +31,26 @@ class Archives:
         """The tar archive of a file or tree. Names in it start with the last part of `path`.
 
         A symlink at `path` itself is archived as one; `PATH/.` follows it, and names then start with `./`.
-        Raises DockerNotFound when there is no such container or path. `aclosing` ends it early.
+        Raises DockerNotFound when there is no such container or path. Use `aclosing` to stop early.
         """
-        asking = self._engine.exchange(
+        exchange = self._engine.exchange(
             "GET", _path(container_id), {"path": path}, idle_seconds=self._idle_seconds
         )
-        async with asking as response:
+        async with exchange as response:
             async for chunk in response.content.iter_any():
                 yield chunk
 
     async def put(self, container_id: str, path: str, tar: AsyncIterable[bytes]) -> None:
-        """Unpacks into an existing directory, owners, modes and times as archived.
+        """Unpacks `tar` into an existing directory and keeps the archived owners, modes and times.
 
-        It removes nothing, but an entry replaces what is in its place, a file even a whole directory.
+        The engine removes no other files. An entry replaces what has its name: a file replaces even a whole
+        directory.
 
-        An AppError, OSError or ValueError of `tar` comes out as it is; what was unpacked until then stays.
-        `tar` is left to the caller to close.
+        When `tar` raises an AppError, OSError or ValueError, this method raises it unchanged, and the files
+        unpacked until then stay. The caller closes `tar`.
         """
         source = _Source(tar)
-        asking = self._engine.exchange(
+        exchange = self._engine.exchange(
             "PUT",
             _path(container_id),
             {"path": path},
@@ -57,27 +59,27 @@ class Archives:
             idle_seconds=self._idle_seconds,
         )
         try:
-            async with asking as response:
+            async with exchange as response:
                 await response.read()
         except DockerError:
             if source.failure is not None:
                 raise source.failure from None
             raise
         finally:
-            await source.rest()
+            await source.wait_until_unused()
 
     async def is_symlink(self, container_id: str, path: str) -> bool:
         """Raises DockerNotFound when there is no such container or path."""
-        asking = self._engine.exchange(
+        exchange = self._engine.exchange(
             "GET", _path(container_id), {"path": path}, idle_seconds=self._idle_seconds
         )
-        async with asking as response:  # the body is left unread; HEAD would refuse without a reason
-            described = json.loads(base64.b64decode(response.headers[_STAT]))
-            return bool(int(described["mode"]) & _GO_SYMLINK)
+        async with exchange as response:  # not HEAD: a refused HEAD gives no reason
+            stat = json.loads(base64.b64decode(response.headers[_STAT]))
+            return bool(int(stat["mode"]) & _GO_SYMLINK)
 
 
 class _Source:
-    """Remembers why a stream broke, which the HTTP client would tell as a failure of the connection."""
+    """Remembers why a stream broke: the HTTP client reports it only as a failed connection."""
 
     def __init__(self, chunks: AsyncIterable[bytes]) -> None:
         self._chunks = aiter(chunks)
@@ -95,8 +97,8 @@ class _Source:
                 self.failure = error
                 raise
 
-    async def rest(self) -> None:
-        """Returns when nobody reads it any more; the HTTP client does not wait for what it cancels."""
+    async def wait_until_unused(self) -> None:
+        """The HTTP client cancels its reading without waiting for the end of it."""
         async with self._reading:
             pass
 

@@ -1,6 +1,6 @@
-"""The containers of an engine: listed, inspected, started, stopped and removed (Engine API, "Container").
+"""Lists, inspects, starts, stops and removes the containers of an engine (Engine API, "Container").
 
-Helper containers, which give access to the data of a volume, are made here too.
+It also creates helper containers, which give access to the data of a volume.
 """
 
 import json
@@ -18,9 +18,9 @@ from dockrev.docker.snapshot import Container, ContainerState
 from dockrev.errors import DockerConflict, DockerError, DockerNotFound, Json
 
 HELPER = "dockrev.helper"
-"""The label of our helper containers. After a crash they are found by it."""
+"""The label of our helper containers. After a crash Dockrev finds and removes them by it."""
 
-_WORKING_SECONDS = 120.0
+_COMMAND_SECONDS = 120.0
 """How long an engine on a slow disk may take to start, kill or remove a container."""
 
 _PAUSED = frozenset({ContainerState.PAUSED})
@@ -41,9 +41,9 @@ class HelperMount:
 
 
 class Containers:
-    """A container is named by its id or its name; where there is none, DockerNotFound is raised.
+    """Methods take the id or the name of a container. They raise DockerNotFound when it does not exist.
 
-    Each command succeeds also when the container is already in the state that it asks for.
+    A command succeeds when the container is already in the requested state.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -53,11 +53,11 @@ class Containers:
         return await self._engine.ask(f"containers/{quote(container_id)}/json", ContainerDetail.parse)
 
     async def running(self) -> tuple[Container, ...]:
-        """Those that run or are paused, of every project, sorted by name. One request."""
+        """All running and paused containers of the engine, sorted by name. One request."""
         return await self._engine.ask("containers/json", _parse)
 
     async def all(self) -> tuple[Container, ...]:
-        """Stopped ones too, of every project, sorted by name. One request."""
+        """All containers of the engine, stopped ones included, sorted by name. One request."""
         return await self._engine.ask("containers/json", _parse, {"all": "1"})
 
     async def of_service(self, project: str, service: str) -> tuple[ContainerDetail, ...]:
@@ -76,15 +76,15 @@ class Containers:
         await self._order(container_id, "start")
 
     async def stop(self, container_id: str, grace_seconds: float | None = None) -> None:
-        """After the grace period the engine kills it. None: the container's own grace period."""
+        """The engine kills the container after the grace period. None: the container's own grace period."""
         await self._order_to_stop(container_id, "stop", grace_seconds)
 
     async def restart(self, container_id: str) -> None:
-        """With the container's own grace period."""
+        """Uses the container's own grace period."""
         await self._order_to_stop(container_id, "restart")
 
     async def disable_restart(self, container_id: str) -> None:
-        """From now on the engine does not start it by itself, for example after its own restart."""
+        """The engine no longer starts the container by itself, for example after a restart of the engine."""
         await self.update(container_id, {"RestartPolicy": {"Name": "no"}})
 
     async def update(self, container_id: str, settings: Mapping[str, Json]) -> None:
@@ -93,32 +93,32 @@ class Containers:
             "POST",
             f"containers/{quote(container_id)}/update",
             document=settings,
-            timeout_seconds=_WORKING_SECONDS,
+            timeout_seconds=_COMMAND_SECONDS,
         )
 
     async def pause(self, container_id: str) -> None:
-        await self._unless(container_id, "pause", _PAUSED)
+        await self._order_unless(container_id, "pause", _PAUSED)
 
     async def unpause(self, container_id: str) -> None:
-        await self._unless(container_id, "unpause", frozenset(ContainerState) - _PAUSED)
+        await self._order_unless(container_id, "unpause", frozenset(ContainerState) - _PAUSED)
 
     async def remove(
         self, container_id: str, *, force: bool = False, anonymous_volumes: bool = False
     ) -> None:
-        """`force` kills it first. A container that is gone or being removed is fine. Named volumes stay."""
-        query = {name: "1" for name, wanted in (("force", force), ("v", anonymous_volumes)) if wanted}
+        """`force` kills the container first. Succeeds when it is already gone. Named volumes stay."""
+        query = {name: "1" for name, is_set in (("force", force), ("v", anonymous_volumes)) if is_set}
         try:
             await self._engine.order(
-                "DELETE", f"containers/{quote(container_id)}", query, timeout_seconds=_WORKING_SECONDS
+                "DELETE", f"containers/{quote(container_id)}", query, timeout_seconds=_COMMAND_SECONDS
             )
         except DockerNotFound:
             return
         except DockerConflict as error:
             if "already in progress" not in error.message:
                 raise
-            # Another client removes it, or an earlier request of ours that was cut off.
+            # Another client, or an earlier request of ours that was cut off, is removing it.
             with suppress(DockerNotFound):
-                await self.wait(container_id, _WORKING_SECONDS, until="removed")
+                await self.wait(container_id, _COMMAND_SECONDS, until="removed")
 
     async def rename(self, container_id: str, name: str) -> None:
         """Raises DockerConflict when another container has the name."""
@@ -137,10 +137,10 @@ class Containers:
     async def create_helper(
         self, image_id: str, mounts: Sequence[HelperMount], command: Sequence[str] = ()
     ) -> str:
-        """Creates a container that has the mounts, and returns its id. It is not started.
+        """Creates a container with these mounts, does not start it, and returns its id.
 
-        Files can be copied in and out while it is stopped. Without a command it cannot be started; with one,
-        the image has to contain that program. It has no network, and an empty volume stays empty.
+        The engine copies files in and out of a stopped container. It can be started only with a command, and
+        the image must contain that program. The helper has no network. An empty volume stays empty.
         """
         answer = await self._engine.order(
             "POST",
@@ -154,42 +154,45 @@ class Containers:
                 "Healthcheck": {"Test": ["NONE"]},
                 "HostConfig": {"NetworkMode": "none", "Mounts": [_mount(mount) for mount in mounts]},
             },
-            timeout_seconds=_WORKING_SECONDS,
+            timeout_seconds=_COMMAND_SECONDS,
         )
         return str(answer["Id"])
 
     async def remove_helper(self, container_id: str) -> None:
-        """Together with the anonymous volumes that its image declares."""
+        """Also removes the anonymous volumes that its image declares."""
         await self.remove(container_id, force=True, anonymous_volumes=True)
 
     async def helpers(self) -> tuple[ContainerDetail, ...]:
         return await self.with_labels(f"{HELPER}=true")
 
     async def _details(self, query: Mapping[str, str] | None = None) -> list[ContainerDetail]:
-        found = []
+        details = []
         for container_id in await self._engine.ask("containers/json", _ids, query):
-            with suppress(DockerNotFound):  # removed since it was listed
-                found.append(await self.inspect(container_id))
-        return found
+            with suppress(DockerNotFound):  # removed after it was listed
+                details.append(await self.inspect(container_id))
+        return details
 
-    async def _unless(self, container_id: str, verb: str, wanted: frozenset[ContainerState]) -> None:
-        """Engines refuse a command whose state is reached already, each release with another status."""
+    async def _order_unless(self, container_id: str, verb: str, done: frozenset[ContainerState]) -> None:
+        """Sends the command, and ignores a refusal when the container is in one of the states `done`.
+
+        Engines refuse a command whose state is already reached. The status differs between releases.
+        """
         try:
             await self._order(container_id, verb)
         except DockerNotFound:
             raise
         except DockerError:
-            if (await self.inspect(container_id)).state not in wanted:
+            if (await self.inspect(container_id)).state not in done:
                 raise
 
     async def _order_to_stop(self, container_id: str, verb: str, grace_seconds: float | None = None) -> None:
         if grace_seconds is None:
             grace_seconds = (await self.inspect(container_id)).stop_timeout_seconds
-        timeout = _WORKING_SECONDS + max(grace_seconds, 0)
+        timeout = _COMMAND_SECONDS + max(grace_seconds, 0)
         await self._order(container_id, verb, t=str(int(grace_seconds)), timeout_seconds=timeout)
 
     async def _order(
-        self, container_id: str, verb: str, *, timeout_seconds: float = _WORKING_SECONDS, **params: str
+        self, container_id: str, verb: str, *, timeout_seconds: float = _COMMAND_SECONDS, **params: str
     ) -> None:
         path = f"containers/{quote(container_id)}/{verb}"
         await self._engine.order("POST", path, params, timeout_seconds=timeout_seconds)
@@ -212,5 +215,5 @@ def _mount(mount: HelperMount) -> dict[str, Any]:
         "ReadOnly": mount.read_only,
     }
     if mount.type is MountType.VOLUME:
-        document["VolumeOptions"] = {"NoCopy": True}  # else the engine copies the image's files into it
+        document["VolumeOptions"] = {"NoCopy": True}  # otherwise the engine copies the image's files in
     return document

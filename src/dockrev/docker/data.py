@@ -1,4 +1,4 @@
-"""Data of services that outlives their containers: volumes, and directories of the engine's host. No I/O."""
+"""The data of services that outlives their containers: volumes and directories of the host. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ def target_of(mount: Mount) -> BackupTarget | None:
     return None
 
 
-def overlap(one: BackupTarget, other: BackupTarget) -> bool:
-    """Whether they share files. A directory holds those below it."""
-    return holds(one, other) or holds(other, one)
+def overlap(target: BackupTarget, other: BackupTarget) -> bool:
+    """Whether the two targets share files. A directory contains the directories below it."""
+    return holds(target, other) or holds(other, target)
 
 
 def holds(target: BackupTarget, other: BackupTarget) -> bool:

@@ -10,10 +10,10 @@ from dockrev.docker.labels import clean_text
 
 
 async def free_bytes(engine: Engine) -> int | None:
-    """Bytes for ordinary users, without the reserve of root. None when this process cannot know.
+    """Bytes that ordinary users may fill; the reserve of root does not count. None when it is unknown.
 
-    No engine tells it. It is visible only when the engine runs on this machine and its directory has the same
-    path for this process; inside a container this takes a mount.
+    The Engine API does not report it. This process can see it only when the engine runs on this machine and
+    its data directory has the same path here. In a container that takes a mount.
     """
     if engine.address.socket is None:
         return None
@@ -28,7 +28,7 @@ def _root(document: Any) -> str:
 def _free(directory: str) -> int | None:
     try:
         if not Path(directory, "image").is_dir() and not Path(directory, "containerd").is_dir():
-            return None  # a directory of the same name, but not an engine's
+            return None  # a directory with the same path that belongs to no engine
         status = os.statvfs(directory)
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""The Docker Engine, asked over its API."""
+"""The client of the Docker Engine API."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from dockrev.errors import DockerConflict, DockerError, DockerNotFound, Json
 from dockrev.oci.platform import Platform
 
 OLDEST_API, NEWEST_API = (1, 24), (1, 51)
-"""Newer engines still answer the newest version known here."""
+"""Engines that are newer still speak the newest version in this range."""
 
 Answer = TypeVar("Answer")
 
@@ -30,7 +30,7 @@ _COMPOSE_EVENTS = {"filters": json.dumps(FILTERS)}
 
 
 class Engine:
-    """Every failure is a DockerError whose message says what to do. Nothing is retried here."""
+    """Every failure is a DockerError whose message says what to do. The client does not retry."""
 
     def __init__(self, config: DockerConfig, timeout_seconds: float) -> None:
         self._address = EngineAddress.of(config)
@@ -45,7 +45,7 @@ class Engine:
     @classmethod
     @asynccontextmanager
     async def open(cls, config: DockerConfig, timeout_seconds: float = 10.0) -> AsyncIterator[Self]:
-        """Makes no request: a missing engine shows at the first question, and may come back."""
+        """Sends no request. The first request shows that an engine is missing; a later one may find it."""
         engine = cls(config, timeout_seconds)
         try:
             yield engine
@@ -64,14 +64,14 @@ class Engine:
             )
 
     async def observe(self) -> HostSnapshot:
-        """Two calls, whatever the number of containers."""
+        """Two requests, whatever the number of containers."""
         with self._explained():
             containers = await self._ask("containers/json", _COMPOSE_CONTAINERS)
             images = await self._ask("images/json")
             return HostSnapshot.from_lists(containers, images)
 
     async def events(self) -> AsyncGenerator[ContainerEvent, None]:
-        """What happens to Compose containers from now on; ends only by DockerError or by the caller."""
+        """Yields the events of Compose containers from now on. Raises DockerError when the stream ends."""
         with self._explained():
             async with asyncio.timeout(self._timeout_seconds):
                 client = await self._negotiated()
@@ -86,7 +86,7 @@ class Engine:
     async def ask(
         self, path: str, parse: Callable[[Any], Answer], params: Mapping[str, str] | None = None
     ) -> Answer:
-        """What `parse` makes of the answer to a GET; that it cannot is a failure of the engine."""
+        """Returns `parse(answer)` of a GET. Raises DockerError also when `parse` rejects the answer."""
         with self._explained():
             return parse(await self._ask(path, params))
 
@@ -99,7 +99,7 @@ class Engine:
         *,
         timeout_seconds: float | None = None,
     ) -> Any:
-        """Something that changes the host. The answer's JSON; None when it is empty."""
+        """Sends a request that changes the host. Returns the JSON of the answer, or None when it is empty."""
         limit = timeout_seconds or self._timeout_seconds
         data = None if document is None else json.dumps(document)
         with self._explained(limit):
@@ -120,9 +120,9 @@ class Engine:
         headers: Mapping[str, str] | None = None,
         idle_seconds: float,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer to be read piece by piece, however long it is; only silence ends it.
+        """Sends a request whose answer the caller reads in chunks. It fails after `idle_seconds` of silence.
 
-        What goes wrong inside the block is taken for a failure of the engine.
+        Exceptions of HTTP and of parsing inside the block become DockerErrors.
         """
         timeout = aiohttp.ClientTimeout(sock_connect=self._timeout_seconds, sock_read=idle_seconds)
         with self._explained(idle_seconds):
@@ -132,8 +132,8 @@ class Engine:
                     method,
                     client._canonicalize_url(path),
                     params=params,
-                    data=None if data is None else _Postponing(silence, idle_seconds, data),
-                    # The engine would spend time on compressing a stream that stays on this machine.
+                    data=None if data is None else _ExtendTimeout(silence, idle_seconds, data),
+                    # Compression would cost the engine time, for a stream that stays on this machine.
                     headers={"Accept-Encoding": "identity", **(headers or {})},
                     timeout=timeout,
                 )
@@ -146,7 +146,7 @@ class Engine:
         platform = Platform.of(clean_text(version["Os"]), clean_text(version["Arch"]))
         if platform.architecture != "arm":
             return platform
-        # Only the machine name tells armv6l from armv7l, and images differ in it.
+        # Images differ for armv6l and armv7l, and only the machine name says which it is.
         info = await self._ask("info")
         return Platform.of(platform.os, clean_text(info["Architecture"]))
 
@@ -186,31 +186,34 @@ class Engine:
         except FOREIGN as error:
             failure = explain(error, self._address, timeout_seconds or self._timeout_seconds)
             if self._client is not None and not isinstance(failure, DockerNotFound | DockerConflict):
-                self._client.api_version = _UNKNOWN_API  # what comes back may be another release
+                self._client.api_version = _UNKNOWN_API  # after a restart it may be another release
             raise failure from error
 
 
 async def _json(
     client: aiodocker.Docker, path: str, params: Mapping[str, str] | None = None, *, versioned: bool = True
 ) -> Any:
-    # aiodocker's own decoding fails for the whole list when one label is not UTF-8.
+    # aiodocker's decoding fails for the whole list when one label is not UTF-8.
     async with await client._do_query(path, "GET", params=params, versioned_api=versioned) as response:
         body = await response.read()
     return json.loads(body.decode("utf-8", "replace"))
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> aiodocker.DockerError:
-    """An engine that refuses in the middle of an upload reads no further; the rest would wait for ever."""
+    """Reads the refusal and closes the connection.
+
+    An engine that refuses an upload stops reading, and the rest of the upload would wait forever.
+    """
     transport = response.connection.transport if response.connection else None
     body = await response.read()
     if transport is not None:
-        with suppress(AttributeError):  # asyncio's lost transports have forgotten their loop
+        with suppress(AttributeError):  # a lost transport of asyncio has no event loop any more
             transport.abort()
     return aiodocker.DockerError(response.status, body.decode("utf-8", "replace"))
 
 
-class _Postponing:
-    """An engine that takes another chunk is not silent."""
+class _ExtendTimeout:
+    """Passes the chunks of an upload on. Each chunk that the engine takes starts the idle timeout again."""
 
     def __init__(self, silence: asyncio.Timeout, seconds: float, chunks: AsyncIterable[bytes]) -> None:
         self._silence = silence

@@ -1,4 +1,4 @@
-"""What an engine reports about its containers as it happens (Engine API, "SystemEvents")."""
+"""The live events of an engine's containers (Engine API, "SystemEvents")."""
 
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
@@ -38,7 +38,7 @@ class ContainerEvent:
 
 
 def parse_event(message: Any) -> ContainerEvent | None:
-    """None for an event of another kind; ValueError, TypeError or KeyError when this is no event."""
+    """None for an event of another kind. Raises ValueError, TypeError or KeyError when it is not an event."""
     action = str(message["Action"]).partition(":")[0]
     if message["Type"] != "container" or action not in set(EventAction):
         return None
@@ -47,7 +47,7 @@ def parse_event(message: Any) -> ContainerEvent | None:
 
 
 async def parse_stream(chunks: AsyncIterable[bytes]) -> AsyncIterator[ContainerEvent]:
-    """One JSON object a line. The engine puts all labels into each event, so a line has no usual size."""
+    """Reads one JSON object per line. A line can be long: each event holds all labels of its container."""
     pending = b""
     async for chunk in chunks:
         *lines, pending = (pending + chunk).split(b"\n")

@@ -1,4 +1,4 @@
-"""Every way in which an engine gives no usable answer, told so that a person knows what to do."""
+"""Turns every failure to get a usable answer from an engine into a DockerError with a remedy."""
 
 import json
 import ssl
@@ -15,7 +15,7 @@ FOREIGN = (aiodocker.DockerError, aiohttp.ClientError, OSError, *_UNREADABLE)
 """What aiodocker, aiohttp and the parsing of an answer raise. TimeoutError and ssl.SSLError are OSErrors."""
 
 _KINDS: Mapping[int, type[DockerError]] = {404: DockerNotFound, 409: DockerConflict}
-_NEVER_CONNECTED = 900  # aiodocker's own status
+_NEVER_CONNECTED = 900  # a status of aiodocker, not of HTTP
 
 
 def explain(error: BaseException, address: EngineAddress, timeout_seconds: float) -> DockerError:
@@ -28,14 +28,14 @@ def explain(error: BaseException, address: EngineAddress, timeout_seconds: float
             f"The Docker engine at {address} did not answer within {timeout_seconds:g} seconds."
             " It may be overloaded or hanging; look at its log."
         )
-    if isinstance(error, ssl.SSLError):  # aiohttp's own are both, and must not be taken for a connector's
+    if isinstance(error, ssl.SSLError):  # first: aiohttp's TLS errors are ClientConnectorErrors too
         return _tls(error, address)
     if isinstance(error, aiohttp.ClientConnectorError):
         return _unreachable(error.os_error, address)
     if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
         return _died(error, address)
     return DockerError(
-        f"What answers at {address} does not speak like a Docker engine ({type(error).__name__})."
+        f"The program at {address} does not speak like a Docker engine ({type(error).__name__})."
         " Check DOCKER_HOST, and the proxy in between if there is one."
     )
 
@@ -48,7 +48,7 @@ def _refused(error: aiodocker.DockerError, address: EngineAddress) -> DockerErro
             " and /events, and for updates POST, PUT and DELETE for /containers, /images and /volumes."
         )
     elif "HTTPS server" in error.message:
-        hint = " It wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
+        hint = " It requires TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH."
     reason = message_in(error.message)
     kind = _KINDS.get(error.status, DockerError)
     return kind(
@@ -58,7 +58,7 @@ def _refused(error: aiodocker.DockerError, address: EngineAddress) -> DockerErro
 
 
 def message_in(body: str) -> str:
-    """aiodocker unwraps `{"message": ...}` only when the content type names no character set."""
+    """Unwraps `{"message": ...}`; aiodocker does so only when the content type names no character set."""
     try:
         message = json.loads(body)["message"]
     except (ValueError, LookupError, TypeError):
@@ -99,7 +99,7 @@ def _tls(error: ssl.SSLError, address: EngineAddress) -> DockerError:
 
 
 def _died(error: BaseException, address: EngineAddress) -> DockerError:
-    # With TLS 1.3 a server refuses a certificate only after the handshake, by hanging up.
+    # With TLS 1.3 a server that rejects a certificate closes the connection after the handshake.
     tls = " Or it does not accept cert.pem in DOCKER_CERT_PATH." if address.tls_directory else ""
     return DockerError(
         f"The Docker engine at {address} broke off in the middle of an answer ({type(error).__name__})."

@@ -1,4 +1,4 @@
-"""The images of an engine: inspected, pulled by digest, tagged and untagged (Engine API, "Image")."""
+"""Inspects, pulls by digest, tags and untags the images of an engine (Engine API, "Image")."""
 
 import json
 from collections.abc import Callable
@@ -18,21 +18,21 @@ from dockrev.oci.platform import Platform
 from dockrev.oci.ref import ImageRef
 
 ROLLBACK_REPOSITORY = "dockrev/rollback"
-"""An image that a rollback may need keeps a tag of this repository, so that no prune removes it."""
+"""A kept image has a tag in this repository, so that no prune removes it before a rollback needs it."""
 
 _REMOVAL_SECONDS = 120.0
 _IDLE_SECONDS = 120.0
 
 
 class Images:
-    """A pull ends when the engine says nothing for `idle_seconds`, however long it takes as a whole."""
+    """A pull fails when the engine says nothing for `idle_seconds`. It may take any time as a whole."""
 
     def __init__(self, engine: Engine, idle_seconds: float = _IDLE_SECONDS) -> None:
         self._engine = engine
         self._idle_seconds = idle_seconds
 
     async def inspect(self, reference: str) -> ImageDetail:
-        """By id, tag or `repository@digest`. Raises DockerNotFound."""
+        """`reference`: an id, a tag or `repository@digest`. Raises DockerNotFound."""
         return await self._engine.ask(f"{_path(reference)}/json", ImageDetail.parse)
 
     async def find_id(self, reference: str) -> str | None:
@@ -49,10 +49,10 @@ class Images:
         *,
         platform: Platform | None = None,
     ) -> str:
-        """Pulls by digest, sets no tag, and returns the image's id once the engine knows it by the digest.
+        """Pulls by digest, sets no tag, and returns the image's id. Raises DockerError.
 
-        `platform` chooses an image of an index; None: the engine's own platform. Cancelling ends the engine's
-        work, unless another client waits for the same image.
+        `platform` chooses an image of an index. None: the engine's own platform. When the caller cancels, the
+        engine stops the pull, unless another client waits for the same image.
         """
         if ref.digest is None:
             raise ValueError(f"{ref} names no digest")
@@ -60,18 +60,18 @@ class Images:
         params = {"fromImage": name, **({"platform": str(platform)} if platform else {})}
         headers = {"X-Registry-Auth": login.header()} if login else {}
         try:
-            asking = self._engine.exchange(
+            exchange = self._engine.exchange(
                 "POST", "images/create", params, headers=headers, idle_seconds=self._idle_seconds
             )
-            async with asking as response:
-                failed = await follow(response, on_progress)
+            async with exchange as response:
+                engine_error = await follow(response, on_progress)
         except DockerError as error:
-            known = known_failure(name, error.message)
-            if known is None:
+            explained = known_failure(name, error.message)
+            if explained is None:
                 raise
-            raise known from error
-        if failed is not None:
-            raise pull_failure(name, failed)
+            raise explained from error
+        if engine_error is not None:
+            raise pull_failure(name, engine_error)
         image = await self.inspect(name)
         if ref.digest not in image.digests_of(ref.repository):
             raise DockerError(
@@ -85,7 +85,7 @@ class Images:
         await self._engine.order("POST", f"images/{quote(image_id)}/tag", {"repo": repository, "tag": tag})
 
     async def untag(self, reference: str) -> None:
-        """Like `docker rmi REFERENCE`: with its last name the image goes too. An unknown name is fine.
+        """Like `docker rmi REFERENCE`: the image is deleted with its last name. An unknown name is ignored.
 
         Raises DockerConflict when it is the last name of an image that a container uses.
         """
@@ -93,7 +93,7 @@ class Images:
             await self._engine.order("DELETE", _path(reference), timeout_seconds=_REMOVAL_SECONDS)
 
     async def rollback_tags(self) -> tuple[str, ...]:
-        """`dockrev/rollback:...` of all images, sorted."""
+        """All tags of the form `dockrev/rollback:...`, sorted."""
         query = {"filters": json.dumps({"reference": [f"{ROLLBACK_REPOSITORY}:*"]})}
         return await self._engine.ask("images/json", _rollback_tags, query)
 

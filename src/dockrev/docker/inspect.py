@@ -1,4 +1,4 @@
-"""What an engine tells of one container or image (Engine API, "ContainerInspect", "ImageInspect"). No I/O."""
+"""Parses the details of one container or image (Engine API, "ContainerInspect", "ImageInspect"). No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Healthcheck:
-    """The timing in force: the engine's defaults stand where neither image nor Compose file says anything."""
+    """The timing in force, with the engine's defaults where neither image nor Compose file sets it."""
 
     start_period_seconds: float
     interval_seconds: float
@@ -25,7 +25,7 @@ class Healthcheck:
 
     @classmethod
     def parse(cls, document: Any) -> Self | None:
-        """None when there is none, or when it was switched off (`NONE`)."""
+        """None when there is no health check, or when it is switched off (`NONE`)."""
         test = (document or {}).get("Test") or ()
         if not test or test[0] == "NONE":
             return None
@@ -43,26 +43,26 @@ class ContainerDetail(ComposeLabelled):
     name: str
     image_id: str
     image: str
-    """As configured."""
+    """The reference in its configuration."""
     state: ContainerState
     health: Health | None
-    """None: it has no health check."""
+    """None: the container has no health check."""
     restart_count: int
     started_at: datetime | None
-    """None: never started."""
+    """None: the container never started."""
     exit_code: int
-    """Of the last run; 0 while it runs."""
+    """The exit code of the last run; 0 while the container runs."""
     stop_timeout_seconds: float
     healthcheck: Healthcheck | None
     labels: Mapping[str, str]
     mounts: tuple[Mount, ...]
     networks: frozenset[str]
     document: Mapping[str, Any] = field(repr=False)
-    """All that the engine said, secrets in its environment included."""
+    """The whole answer of the engine, including secrets in the environment."""
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Raises ValueError, TypeError or KeyError when this is no container."""
+        """Raises ValueError, TypeError or KeyError when it is not a container."""
         state, config = document["State"], document["Config"]
         return cls(
             id=str(document["Id"]),
@@ -90,7 +90,7 @@ class ContainerDetail(ComposeLabelled):
 
     @property
     def namespace_owners(self) -> frozenset[str]:
-        """Containers, by id or name, in whose namespaces it lives; it cannot start without them."""
+        """The containers whose namespaces it shares, by id or name. It cannot start without them."""
         host = self.document.get("HostConfig") or {}
         modes = (str(host.get(name)) for name in ("NetworkMode", "PidMode", "IpcMode"))
         return frozenset(mode.partition(":")[2] for mode in modes if mode.startswith("container:"))
@@ -101,9 +101,9 @@ class ImageConfig:
     """What an image gives to its containers."""
 
     env: tuple[str, ...]
-    """`NAME=value`, in the image's order."""
+    """`NAME=value`, in the order of the image."""
     volumes: frozenset[str]
-    """Paths of the anonymous volumes that it declares."""
+    """The paths of the anonymous volumes that the image declares."""
     document: Mapping[str, Any] = field(repr=False)
 
     @classmethod
@@ -126,7 +126,7 @@ class ImageDetail:
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Raises ValueError, TypeError or KeyError when this is no image."""
+        """Raises ValueError, TypeError or KeyError when it is not an image."""
         return cls(
             id=str(document["Id"]),
             repo_digests=LocalImage.from_list(document).repo_digests,

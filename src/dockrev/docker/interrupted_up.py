@@ -1,8 +1,8 @@
-"""Repairs what a Compose leaves behind that was killed while it recreated a container.
+"""Repairs the containers of a service after Compose was killed while it recreated one of them.
 
-During a recreation two containers are the same replica, and one of them has twelve hexadecimal digits in
-front of its name. V2 gives this prefix to the new container until the old one is removed. V1 gives it to the
-old one until the new one runs. A later `compose up` may keep such a name for ever.
+While Compose recreates a container, two containers are the same replica, and one of them has twelve
+hexadecimal digits in front of its name. V2 gives this prefix to the new container until the old one is
+removed. V1 gives it to the old one until the new one runs. A later `compose up` may never rename it.
 """
 
 import re
@@ -18,16 +18,16 @@ _ENDED = frozenset({ContainerState.CREATED, ContainerState.EXITED, ContainerStat
 
 
 async def repair(containers: Containers, project: str, service: str) -> tuple[str, ...]:
-    """Leaves one container per replica, under its own name; one that never started is removed.
+    """Leaves one container per replica, under its own name, and removes one that never started.
 
-    Volumes stay. Returns sentences for the log. Do not call it while a Compose works on the project.
+    Volumes stay. Returns sentences for the log. Do not call it while Compose works on the project.
     """
     replicas = await containers.of_service(project, service)
-    done: list[str] = []
+    sentences: list[str] = []
     for container in replicas:
         if (name := _own_name(container)) is not None:
-            done += await _repair(containers, container, name, _with_name(name, replicas))
-    return tuple(done)
+            sentences += await _repair(containers, container, name, _with_name(name, replicas))
+    return tuple(sentences)
 
 
 async def _repair(
@@ -46,18 +46,18 @@ async def _repair(
 
 async def _rename(containers: Containers, container: ContainerDetail, name: str) -> str:
     await containers.rename(container.id, name)
-    return f"Container {container.name} is {name} again."
+    return f"Container {container.name} has its name {name} again."
 
 
 async def _remove(containers: Containers, container: ContainerDetail) -> str:
     await containers.remove(container.id)
-    return f"Container {container.name} ({container.id[:12]}), left half made by Compose, was removed."
+    return f"Container {container.name} ({container.id[:12]}), which Compose did not finish, was removed."
 
 
 def _own_name(container: ContainerDetail) -> str | None:
     """The name without the prefix; None when it has no prefix.
 
-    A project may be called `0123456789ab`, so twelve digits in front of a name prove nothing by themselves.
+    A project may be called `0123456789ab`, so twelve digits in front of a name alone prove nothing.
     """
     match = _PREFIXED.fullmatch(container.name)
     if match is None or not (_REPLACES in container.labels or container.id.startswith(match["digits"])):

@@ -1,4 +1,4 @@
-"""What a container has mounted, as lists and inspections tell it alike. No I/O."""
+"""The mounts of a container. Lists and inspections have the same shape for them. No I/O."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,9 +9,9 @@ class Mount:
     type: str
     """`bind`, `volume`, `tmpfs`, or a word of a newer engine."""
     name: str | None
-    """The volume's; anonymous volumes have 64 hexadecimal digits."""
+    """The name of the volume. An anonymous volume has 64 hexadecimal digits."""
     source: str
-    """On the engine's host."""
+    """A path on the engine's host."""
     destination: str
     read_write: bool
 

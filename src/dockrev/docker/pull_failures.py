@@ -1,4 +1,4 @@
-"""Why an engine could not pull an image, told so that a person knows what to do."""
+"""Turns the reasons why an engine could not pull an image into DockerErrors with a remedy."""
 
 import re
 
@@ -11,17 +11,17 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (
         re.compile(r"no space left on device|disk quota exceeded"),
         True,
-        "The engine's disk is full: there is no room for {name}. Make some and try again.",
+        "The engine's disk is full: there is no room for {name}. Free some space and try again.",
     ),
     (
         re.compile(r"no matching manifest for|does not match the specified platform"),
         True,
-        "{name} holds no image for the platform of this engine ({said}).",
+        "{name} has no image for the platform of this engine ({said}).",
     ),
     (
         re.compile(r"toomanyrequests|too many requests|rate limit", re.IGNORECASE),
         False,
-        "The registry limits how often images are pulled, and {name} is above that: {said}. Wait, or log in.",
+        "The registry limits how often images are pulled, and the limit is reached for {name}: {said}. Wait, or log in.",
     ),
     (
         re.compile(
@@ -44,8 +44,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (
         re.compile(r"x509:|tls: |certificate"),
         True,
-        "The engine does not accept the certificate of the registry of {name}: {said}. Its authority"
-        " belongs into the engine's /etc/docker/certs.d.",
+        "The engine does not accept the certificate of the registry of {name}: {said}. Put the certificate of"
+        " its authority into the engine's /etc/docker/certs.d.",
     ),
     (
         re.compile(
@@ -56,7 +56,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
         "The engine cannot reach the registry of {name}: {said}.",
     ),
 )
-"""What engines and registries say, whether a retry is pointless, and what to say instead; first match."""
+"""A pattern in the engine's message, whether a retry is pointless, and our sentence. The first match wins."""
 
 
 def pull_failure(name: str, said: str) -> DockerError:
@@ -71,6 +71,6 @@ def known_failure(name: str, said: str) -> DockerError | None:
 
 
 def _clean(said: str) -> str:
-    """Addresses without what may be secret in them: users, passwords, signed queries."""
+    """Removes what may be secret in URLs: users, passwords, signed queries."""
     text = _SECRET_PARTS.sub(lambda found: f"{found['scheme']}{found['rest']}", said.strip())
     return text[:_MAX_LENGTH].rstrip(".")

@@ -1,4 +1,4 @@
-"""How far a pull is, from what the engine says of its layers. No I/O."""
+"""Computes the progress of a pull from the engine's messages about its layers. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """Nothing in it ever goes back. Layers that were here already are no bytes."""
+    """The numbers never decrease. Layers that the engine already has do not count."""
 
     bytes_done: int = 0
-    """Fetched, of the compressed layers."""
+    """Bytes of compressed layers that the engine has fetched."""
     bytes_total: int = 0
-    """Of the layers whose size is known: the engine tells a size when it begins to fetch the layer."""
+    """The size of all layers whose size is known. The engine sends it when it starts to fetch the layer."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Layer:
 
 
 class LayerProgress:
-    """Takes the messages of a pull in their order; unknown ones change nothing."""
+    """Takes the messages of a pull in order and ignores unknown ones."""
 
     def __init__(self) -> None:
         self._layers: dict[str, _Layer] = {}
@@ -37,7 +37,7 @@ class LayerProgress:
         if status == "Downloading":
             self._downloading(layer, detail)
             return
-        if status == "Extracting" and not detail.get("units"):  # which counts seconds, with containerd
+        if status == "Extracting" and not detail.get("units"):  # with units, containerd counts seconds
             layer.size = max(layer.size, int(detail.get("total") or 0))
         if status in _FETCHED:
             layer.fetched = layer.size
@@ -50,7 +50,7 @@ class LayerProgress:
         )
 
     def _downloading(self, layer: _Layer, detail: Mapping[str, Any]) -> None:
-        """After a broken connection the engine may begin again."""
+        """Keeps the highest numbers: after a broken connection the engine may start the layer again."""
         layer.size = max(layer.size, int(detail.get("total") or 0))
         layer.fetched = max(layer.fetched, min(int(detail.get("current") or 0), layer.size))
 

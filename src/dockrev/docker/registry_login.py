@@ -1,4 +1,4 @@
-"""The login that an engine shows to a registry (Engine API, "Authentication")."""
+"""The login that the engine sends to a registry during a pull (Engine API, "Authentication")."""
 
 import base64
 import json
@@ -22,5 +22,5 @@ class RegistryLogin:
             "identitytoken": self.identity_token,
             "serveraddress": self.server,
         }
-        given = {name: value for name, value in login.items() if value}
-        return base64.urlsafe_b64encode(json.dumps(given).encode()).decode()
+        fields = {name: value for name, value in login.items() if value}
+        return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()

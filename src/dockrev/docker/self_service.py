@@ -16,9 +16,9 @@ from dockrev.oci.ref import is_of
 
 @dataclass(frozen=True, slots=True)
 class OwnService:
-    """Known by its image, and by the container that this process runs in, if that is one of the engine's.
+    """Recognises Dockrev by its image, and by the container of this process if this engine runs it.
 
-    `image`: the repository of Dockrev's image. `project` and `service`: what Compose calls that container.
+    `image`: the repository of Dockrev's image. `project` and `service`: the Compose labels of that container.
     """
 
     image: str
@@ -31,14 +31,16 @@ class OwnService:
             return True
         return (project, service) == (self.project, self.service)
 
-    def is_container(self, one: Container | ContainerDetail) -> bool:
-        if one.id == self.container_id or is_of(one.image, self.image):
+    def is_container(self, container: Container | ContainerDetail) -> bool:
+        if container.id == self.container_id or is_of(container.image, self.image):
             return True
-        return self.service is not None and (one.project, one.service) == (self.project, self.service)
+        if self.service is None:
+            return False
+        return (container.project, container.service) == (self.project, self.service)
 
 
 async def find_own_service(engine: Engine, containers: Containers, image: str, traces: Traces) -> OwnService:
-    """Asks the engine only when this process has traces of a container. Raises DockerError."""
+    """Asks the engine only when `traces` say that this process runs in a container. Raises DockerError."""
     container = await _own_container(engine, containers, traces)
     if container is None:
         return OwnService(image)
@@ -46,7 +48,7 @@ async def find_own_service(engine: Engine, containers: Containers, image: str, t
 
 
 async def _own_container(engine: Engine, containers: Containers, traces: Traces) -> ContainerDetail | None:
-    """None: it is no container of this engine, or nothing tells which one it is."""
+    """None when this process does not run on this engine, or when its container cannot be identified."""
     if (own_id := traces.container_id) is not None:
         return await _inspected(containers, own_id)
     if (network_id := traces.network_id) is None:
@@ -60,8 +62,10 @@ async def _own_container(engine: Engine, containers: Containers, traces: Traces)
 
 
 def _with_layer(layer: str | None, candidates: Sequence[ContainerDetail]) -> ContainerDetail | None:
-    """Containers that share a network have the same names and addresses, but each has its own layer."""
-    matches = [one for one in candidates if layer is not None and _writable_layer(one) == layer]
+    """Containers that share a network differ only in their writable layer."""
+    matches = [
+        container for container in candidates if layer is not None and _writable_layer(container) == layer
+    ]
     return matches[0] if len(matches) == 1 else None
 
 
@@ -77,7 +81,7 @@ def traces_of_this_process() -> Traces:
 
 
 def _text(path: str) -> str:
-    """Empty where there is no such file."""
+    """Empty when the file cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -85,14 +89,14 @@ def _text(path: str) -> str:
 
 
 def _guests(answer: Any, owner: ContainerDetail) -> tuple[str, ...]:
-    """Running containers in the network of the owner."""
+    """The ids of running containers that use the network of the owner."""
     modes = {f"container:{owner.id}", f"container:{owner.name}"}
     return tuple(
         str(entry["Id"]) for entry in answer if (entry.get("HostConfig") or {}).get("NetworkMode") in modes
     )
 
 
-def _writable_layer(one: ContainerDetail) -> str | None:
-    driver = one.document.get("GraphDriver") or {}
+def _writable_layer(container: ContainerDetail) -> str | None:
+    driver = container.document.get("GraphDriver") or {}
     layer = (driver.get("Data") or {}).get("UpperDir")
     return layer if isinstance(layer, str) else None

@@ -1,4 +1,4 @@
-"""What an engine's lists say about a host (Engine API, "ContainerList" and "ImageList"). No I/O."""
+"""Parses an engine's lists of containers and images (Engine API, "ContainerList", "ImageList"). No I/O."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ class ContainerState(StrEnum):
     EXITED = "exited"
     DEAD = "dead"
     UNKNOWN = "unknown"
-    """A word of an engine newer than this module, or of another engine."""
+    """The engine is newer than this module, or is not Docker's."""
 
     @classmethod
     def parse(cls, text: str) -> "ContainerState":
@@ -34,7 +34,7 @@ class ContainerState(StrEnum):
 
     @property
     def is_up(self) -> bool:
-        """Started and not stopped, though it may be paused or between two runs."""
+        """The container is started and not stopped. It may be paused or about to restart."""
         return self in (ContainerState.RUNNING, ContainerState.PAUSED, ContainerState.RESTARTING)
 
 
@@ -45,16 +45,16 @@ class Health(StrEnum):
 
     @classmethod
     def in_status(cls, status: str) -> "Health | None":
-        """`Up 3 seconds (health: starting)`: the list of containers tells health in prose only."""
-        found = _HEALTH.search(status)
-        return cls(found[1]) if found else None
+        """The list of containers has health only in its status text, `Up 3 seconds (health: starting)`."""
+        match = _HEALTH.search(status)
+        return cls(match[1]) if match else None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineDescription:
     version: str
     api_version: str
-    """The version spoken with it: the newest that both sides know."""
+    """The API version in use: the newest that both sides know."""
     name: str
     platform: Platform
 
@@ -65,7 +65,7 @@ class Container(ComposeLabelled):
     name: str
     image_id: str
     image: str
-    """As configured; but an image id once its tag has moved to another image."""
+    """The configured reference; an image id after its tag has moved to another image."""
     state: ContainerState
     health: Health | None
     labels: Mapping[str, str]
@@ -74,7 +74,7 @@ class Container(ComposeLabelled):
 
     @classmethod
     def from_list(cls, entry: Any) -> Self:
-        """Raises ValueError, TypeError or KeyError when this is no container."""
+        """Raises ValueError, TypeError or KeyError when it is not a container."""
         labels = parse_labels(entry.get("Labels"))
         return cls(
             id=str(entry["Id"]),
@@ -111,7 +111,7 @@ class LocalImage:
 @dataclass(frozen=True, slots=True)
 class HostSnapshot:
     containers: tuple[Container, ...]
-    """All with a Compose project label, running or not, one-off ones too."""
+    """All containers with a Compose project label, including stopped and one-off containers."""
     images: Mapping[str, LocalImage]
 
     @classmethod
@@ -123,12 +123,12 @@ class HostSnapshot:
         )
 
     def projects(self) -> Mapping[str, tuple[Container, ...]]:
-        """Every project that has any container; a blank project label names none."""
+        """The containers of each project. Containers with a blank project label are left out."""
         return _grouped((container.project, container) for container in self.containers)
 
 
 def by_service(containers: Iterable[Container]) -> Mapping[str, tuple[Container, ...]]:
-    """The containers that are the state of a service: without one-off ones, in the order of their numbers."""
+    """The replicas of each service, ordered by number. One-off containers are left out."""
     replicas = (container for container in containers if not container.oneoff)
     ordered = sorted(replicas, key=lambda container: (container.number or 0, container.name))
     return _grouped((container.service, container) for container in ordered)
@@ -143,7 +143,7 @@ def _grouped(pairs: Iterable[tuple[str | None, Container]]) -> dict[str, tuple[C
 
 
 def _name(entry: Any) -> str:
-    """Links give a container further names, with a second slash (`/web/db`)."""
+    """Ignores names from links, which have a second slash (`/web/db`)."""
     names = [clean_text(name).removeprefix("/") for name in entry.get("Names") or ()]
     own = [name for name in names if name and "/" not in name]
     return own[0] if own else str(entry["Id"])[:12]
@@ -154,6 +154,6 @@ def _repo_digests(entries: Iterable[object]) -> Iterator[tuple[str, Digest]]:
         try:
             ref = ImageRef.parse(clean_text(entry))
         except InvalidArgument:
-            continue  # `<none>@<none>`, and names that only an engine of its own kind gives
+            continue  # `<none>@<none>`, and names of engines other than Docker's
         if ref.digest is not None:
             yield ref.repository, ref.digest

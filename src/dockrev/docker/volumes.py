@@ -16,7 +16,7 @@ class Volume:
     name: str
     driver: str
     mountpoint: str
-    """On the engine's host; empty for drivers that tell none."""
+    """A path on the engine's host; empty when the driver reports none."""
     options: Mapping[str, str]
 
     @classmethod

@@ -1,1 +1,1 @@
-"""Docker hosts: an engine, the Compose that works with it, and what Dockrev knows of both."""
+"""Docker hosts: an engine, its Compose CLI, and the table of hosts."""

@@ -21,16 +21,16 @@ class HostDirectory:
         return self._hosts[LOCAL]
 
     def get(self, host_id: str) -> Host:
-        """Raises NotFound for a host that this process does not work with, for example one of the past."""
+        """Raises NotFound for a host that is not configured, for example one that was removed."""
         host = self._hosts.get(host_id)
         if host is None:
             raise NotFound(f"the host {host_id} is not configured")
         return host
 
     async def platform(self, host_id: str) -> Platform:
-        """For readers: stacks of a host that is not configured any more are shown with the local platform."""
+        """For display. Stacks of a host that is no longer configured get the local platform."""
         return await self._hosts.get(host_id, self.local).platform()
 
     async def likely_own_service(self, host_id: str) -> OwnService:
-        """For readers, as `platform`."""
+        """For display. A host that is no longer configured gets the local own service."""
         return await self._hosts.get(host_id, self.local).likely_own_service()

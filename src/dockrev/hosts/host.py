@@ -1,4 +1,4 @@
-"""One Docker host: everything that Dockrev reads and changes there goes through this object."""
+"""One Docker host. Dockrev reads and changes everything on the host through this object."""
 
 import asyncio
 import platform
@@ -19,12 +19,12 @@ from dockrev.docker.volumes import Volumes
 from dockrev.errors import DockerError
 from dockrev.oci.platform import Platform
 
-_PATIENCE_SECONDS = 2.0
-"""A reader does not wait as long as a hanging engine is given."""
+_DISPLAY_TIMEOUT_SECONDS = 2.0
+"""Requests that only display data wait less for a hanging engine than jobs do."""
 
 
 class Host:
-    """Replacing a service stands on it, in processes too that have no database: no ORM, no web framework."""
+    """The replacement engine uses it, also in processes without a database: no ORM, no web framework here."""
 
     def __init__(
         self,
@@ -36,9 +36,10 @@ class Host:
         traces: Traces,
         platform: Platform | None = None,
     ) -> None:
-        """`own_image`: the repository of Dockrev's own image. `traces`: of the container this process is in.
+        """`own_image`: the repository of Dockrev's own image.
 
-        `platform`: stands for what the engine says of itself.
+        `traces`: what the kernel says about the container of this process. `platform`: used instead of the
+        engine's own platform.
         """
         self.id = host_id
         self.engine = engine
@@ -57,7 +58,7 @@ class Host:
     async def open(
         cls, host_id: str, config: DockerConfig, clock: Clock, *, own_image: str
     ) -> AsyncIterator[Self]:
-        """Makes no request: an engine or a Compose that is missing shows at the first use."""
+        """Sends no request: a missing engine or Compose fails at its first use."""
         async with Engine.open(config) as engine:
             yield cls(
                 host_id,
@@ -69,19 +70,19 @@ class Host:
             )
 
     async def platform(self) -> Platform:
-        """The platform whose images run here. Before the engine has answered once, that of this process."""
+        """The platform of the engine. Until the engine has answered once: the platform of this process."""
         if self._platform is None:
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with asyncio.timeout(_DISPLAY_TIMEOUT_SECONDS):
                     self._platform = (await self.engine.describe()).platform
             except (DockerError, TimeoutError):
                 return Platform.of("linux", platform.machine())
         return self._platform
 
     async def own_service(self) -> OwnService:
-        """Dockrev itself on this host. Asks the engine once, and only when this process is in a container.
+        """Finds Dockrev itself on this host. Asks the engine once, and only from inside a container.
 
-        Raises DockerError when it is not known yet and the engine does not answer.
+        Raises DockerError when the engine does not answer the first time.
         """
         if self._own_service is None:
             self._own_service = await find_own_service(
@@ -90,9 +91,9 @@ class Host:
         return self._own_service
 
     async def likely_own_service(self) -> OwnService:
-        """For readers: while the engine does not answer, Dockrev is recognised by its image alone."""
+        """For display. While the engine does not answer, Dockrev is recognised by its image alone."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_DISPLAY_TIMEOUT_SECONDS):
                 return await self.own_service()
         except (DockerError, TimeoutError):
             return OwnService(self._own_image)

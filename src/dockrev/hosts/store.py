@@ -1,4 +1,4 @@
-"""The hosts on record, which stacks and backups refer to: the only SQL for this table."""
+"""The table of hosts, which stacks and backups refer to: the only SQL for this table."""
 
 from collections.abc import Iterable
 
@@ -16,18 +16,19 @@ hosts = Table(
     Column("kind", String, nullable=False),
     Column("address", String),
 )
-"""`kind`: `local`, whose engine this process reaches itself, or `agent`. `address`: of an agent."""
+"""`kind`: `local` (this process reaches the engine directly) or `agent`. `address`: the agent's."""
 
 
 class HostStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_missing(self, wanted: Iterable[Host]) -> None:
-        """Writes only when a host is new."""
+    async def add_missing(self, configured: Iterable[Host]) -> None:
+        """Adds the hosts that have no row yet. It writes only when there are any."""
         async with self._database.read() as connection:
-            known = set(await connection.scalars(select(hosts.c.id)))
-        rows = [{"id": host.id, "name": host.id, "kind": "local"} for host in wanted if host.id not in known]
+            stored_ids = set(await connection.scalars(select(hosts.c.id)))
+        new_hosts = [host for host in configured if host.id not in stored_ids]
+        rows = [{"id": host.id, "name": host.id, "kind": "local"} for host in new_hosts]
         if rows:
             async with self._database.write() as connection:
                 await connection.execute(insert(hosts), rows)

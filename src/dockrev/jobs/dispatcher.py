@@ -17,7 +17,7 @@ import structlog
 log = structlog.get_logger()
 
 Body = Callable[[str, asyncio.Event], Awaitable[None]]
-"""Gets the id of the job, and an event that is set when somebody cancels the job."""
+"""Gets the id of the job, and an event that is set when a user cancels the job."""
 
 
 class Dispatcher:

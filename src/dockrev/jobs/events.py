@@ -12,7 +12,7 @@ from dockrev.web.wire import Nullable, Timestamp, Wire
 
 
 class JobEvent(Wire):
-    """Something that happened in a job. Features derive their own. The store adds `jobId` and `ts`."""
+    """An event of a job. Features derive their own. The store adds `jobId` and `ts`."""
 
     type: str
 
@@ -76,5 +76,5 @@ def stamp(event: JobEvent, job_id: str, at: datetime) -> dict[str, Any]:
 
 @cache
 def stamped(event: EventModel) -> type[Wire]:
-    """The model of what `stamp` makes."""
+    """The model of the document that `stamp` returns."""
     return create_model(event.__name__, __base__=(event, _Stamp), __doc__=event.__doc__)

@@ -1,4 +1,4 @@
-"""Log lines on their way to live readers: one process, no polling of the database."""
+"""Passes log lines to live readers in this process, so that they need not poll the database."""
 
 import asyncio
 from collections import defaultdict, deque

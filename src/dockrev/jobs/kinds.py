@@ -18,7 +18,7 @@ class JobKind:
     handler: Handler
     summary: SummaryModel
     events: tuple[EventModel, ...] = ()
-    """Those of this kind alone. Every job has progress and an end."""
+    """The events of this kind only. Every job also has progress events and an end event."""
     resumes: bool = False
     """A restart runs the handler again from its start; the handler finds out how far the job came.
 

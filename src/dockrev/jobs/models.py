@@ -1,4 +1,4 @@
-"""What a job is, whatever it does."""
+"""The models of jobs of every kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class Level(StrEnum):
 
 
 class Termination(StrEnum):
-    """Why a job was ended by something else than its own work."""
+    """The reason why something other than its own work ended a job."""
 
     SERVER_RESTART = "server_restart"
     SERVER_SHUTDOWN = "server_shutdown"
@@ -118,7 +118,7 @@ class ProgressDocument(Wire):
 
 
 class Terminated(Wire):
-    """The job was ended by something else than its own work."""
+    """Something other than its own work ended the job."""
 
     reason: Termination
     at: Timestamp

@@ -35,7 +35,7 @@ def _is_storage_error(error: Exception) -> bool:
 
 
 _UNTIL_STORED = RetryPolicy(pauses=(5.0,), retries=_is_storage_error, endless=True)
-"""What cannot be stored (a full disk, a locked file) is tried again until it can."""
+"""After a full disk or a locked file the runner tries to store again, without end."""
 
 
 class JobRunner:

@@ -1,4 +1,4 @@
-"""When each schedule ran last: so a missed run is noticed, and runs once."""
+"""Stores when each schedule last ran, so that a missed run is noticed and made up for once."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class ScheduleRuns:
             await upsert(connection, schedule_ticks, [{"schedule": schedule, "last_at": moment}])
 
     async def claim(self, schedule: str, last: datetime, now: datetime) -> bool:
-        """Whether the run is the caller's. Of all who saw the same last run, one gets it."""
+        """Whether the caller may run. Of all callers that saw the same last run, only one may."""
         unclaimed = schedule_ticks.c.schedule == schedule, schedule_ticks.c.last_at == last
         async with self._database.write() as connection:
             claimed = await connection.execute(update(schedule_ticks).where(*unclaimed).values(last_at=now))

@@ -1,4 +1,4 @@
-"""Job log lines as server-sent events: what was stored first, then what happens."""
+"""Job log lines as server-sent events: first the stored lines, then the live ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""The tables of jobs and their log lines, and what their rows mean."""
+"""The tables of jobs and their log lines, and how their rows become models."""
 
 from datetime import datetime
 from typing import Any

@@ -65,7 +65,7 @@ class JobAnswer(Wire):
 
 
 class JobRunning(Wire):
-    """The details of a 409: an unfinished job stands against the new one."""
+    """The details of a 409: an unfinished job conflicts with the new one."""
 
     existing_job_id: str
 
@@ -77,7 +77,7 @@ class JobEnded(Wire):
 
 
 class JobDocuments:
-    """What is answered about jobs of these kinds, and the models of it in the OpenAPI document."""
+    """Builds the API answers about jobs of these kinds, and their models in the OpenAPI document."""
 
     def __init__(self, kinds: Sequence[JobKind]) -> None:
         self._summaries: Mapping[str, type[JobSummary]] = {kind.type: kind.summary for kind in kinds}

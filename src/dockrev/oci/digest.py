@@ -1,6 +1,6 @@
 """Content digests: `<algorithm>:<hex>` (OCI image spec, descriptor.md, "Digests").
 
-Only algorithms that the specification registers and engines compute: what cannot be computed proves nothing.
+Dockrev accepts only registered algorithms that engines compute. It cannot verify any other digest.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ _GRAMMAR: Final = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _DIGITS: Final = {"sha256": 64, "sha512": 128}
 _REGISTERED: Final = {name: re.compile(rf"{name}:[a-f0-9]{{{count}}}") for name, count in _DIGITS.items()}
 FORMS: Final = " or ".join(f"{name}:<{count} hex digits>" for name, count in _DIGITS.items())
-"""For those who are told that theirs is none."""
+"""The valid forms, for error messages."""
 
 
 class Digest(str):
@@ -23,7 +23,7 @@ class Digest(str):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises InvalidArgument for anything that is no digest, a sha256 of the wrong length included."""
+        """Raises InvalidArgument for any other text, such as a sha256 of the wrong length."""
         registered = _REGISTERED.get(text.partition(":")[0])
         if not registered or not registered.fullmatch(text):
             raise InvalidArgument(f"not a digest: {text[:100]!r}; a digest is {FORMS}")
@@ -44,5 +44,5 @@ class Digest(str):
 
 
 def is_foreign(text: str) -> bool:
-    """A digest in form, by an algorithm that is not known here."""
+    """Whether the text has the form of a digest, but an algorithm that Dockrev does not support."""
     return _GRAMMAR.fullmatch(text) is not None and text.partition(":")[0] not in _REGISTERED

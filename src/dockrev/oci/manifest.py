@@ -1,4 +1,4 @@
-"""What a manifest body says, without fetching anything (OCI image spec: image-index.md, manifest.md)."""
+"""Parses manifests and image indexes (OCI image spec: image-index.md, manifest.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST))
-"""Always sent, in this order: without it registries convert or hide multi-platform images."""
+"""Send it with every request: without it registries convert or hide multi-platform images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,15 @@ class Index(MultiPlatform):
 
 @dataclass(frozen=True, slots=True)
 class ImageManifest:
-    """A single-platform image. Which platform, only the blob at `config` can tell."""
+    """A single-platform image. Only the blob at `config` says which platform."""
 
     config: Digest
     download_bytes: int = 0
-    """What pulling it transfers when nothing of it is here yet."""
+    """The bytes that a pull transfers when the engine has none of the layers."""
 
 
 def parse_manifest(body: bytes) -> Index | ImageManifest:
-    """Raises InvalidArgument when the body is no manifest of a kind an engine can run."""
+    """Raises InvalidArgument when the body is not the manifest or index of an image."""
     document = _mapping(body)
     media_type = document.get("mediaType")
     if _is_index(media_type) or isinstance(document.get("manifests"), list):
@@ -70,7 +70,7 @@ def parse_manifest(body: bytes) -> Index | ImageManifest:
 
 
 def parse_config_platform(body: bytes) -> Platform:
-    """The platform an image config declares (OCI image spec, config.md)."""
+    """The platform that an image config declares (OCI image spec, config.md). Raises InvalidArgument."""
     document = _mapping(body)
     os, architecture = document.get("os"), document.get("architecture")
     if not isinstance(os, str) or not isinstance(architecture, str) or not os or not architecture:

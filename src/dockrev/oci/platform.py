@@ -27,7 +27,7 @@ class Platform:
 
     @classmethod
     def of(cls, os: str, architecture: str, variant: str | None = None) -> Self:
-        """Normalises the names kernels and older tools use; `arm64/v8` is plain `arm64`."""
+        """Normalises the names that kernels and older tools use. `arm64/v8` becomes `arm64`."""
         name, implied = _ARCHITECTURES.get(architecture.lower(), (architecture.lower(), None))
         variant = variant or implied
         if name == "arm64" and variant == "v8":
@@ -43,11 +43,11 @@ class Platform:
 
     @property
     def known(self) -> bool:
-        """BuildKit lists attestations as `unknown/unknown`: those are no platform."""
+        """False for `unknown/unknown`, which BuildKit gives to attestations."""
         return self.os != "unknown" and self.architecture != "unknown"
 
     def same_machine(self, other: "Platform") -> bool:
-        """Equal but for the variant, which indexes often leave out."""
+        """Equal apart from the variant, which indexes often leave out."""
         return (self.os, self.architecture) == (other.os, other.architecture)
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ Offer = TypeVar("Offer")
 
 
 def choose(host: Platform, offers: Iterable[tuple[Platform, Offer]]) -> Offer | None:
-    """What an engine on `host` would run: the exact platform, else the only one for this machine."""
+    """The offer that an engine on `host` would run: the exact platform, else the only one for its machine."""
     offers = list(offers)
     for platform, offer in offers:
         if platform == host:

@@ -1,4 +1,4 @@
-"""Image references, parsed once into the one normal form everything else trusts."""
+"""Parses image references into their normal form, which all other code expects."""
 
 import re
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ _MAX_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """`registry/path:tag@digest` with nothing left implicit (distribution's reference grammar).
+    """`registry/path:tag@digest` with registry and tag filled in (distribution's reference grammar).
 
     `tag` is None only for a reference that names a digest and no tag.
     """
@@ -37,7 +37,7 @@ class ImageRef:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises InvalidArgument with a reason a person can act on."""
+        """Raises InvalidArgument, whose message says what is wrong with the reference."""
         if _IMAGE_ID.fullmatch(text):
             raise InvalidArgument(f"{text[:19]}... is the id of a local image and names no registry image")
         name, at, digest_text = text.partition("@")
@@ -52,12 +52,12 @@ class ImageRef:
 
     @property
     def repository(self) -> str:
-        """`registry/path`: the key under which digests and tags are known."""
+        """`registry/path`: the key of digests and tags in the database."""
         return f"{self.registry}/{self.path}"
 
     @property
     def pinned(self) -> bool:
-        """The reference names exact content, so no tag movement can change what it means."""
+        """The reference names a digest, so a moving tag cannot change what it means."""
         return self.digest is not None
 
     def at(self, digest: Digest) -> Self:
@@ -70,7 +70,7 @@ class ImageRef:
 
 
 def is_of(image_ref: str, repository: str) -> bool:
-    """Does it name an image of this repository, both as people write them?"""
+    """Whether `image_ref` names an image of `repository`. Compares the text as it is, not the normal form."""
     return image_ref == repository or image_ref.startswith((f"{repository}:", f"{repository}@"))
 
 
@@ -80,10 +80,10 @@ def is_tag(text: str) -> bool:
 
 def _split_registry(name: str, text: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
-    named_host = bool(slash) and (
+    has_host = bool(slash) and (
         "." in first or ":" in first or first == "localhost" or first.lower() != first
     )
-    registry, path = (first, rest) if named_host else (DOCKER_HUB, name)
+    registry, path = (first, rest) if has_host else (DOCKER_HUB, name)
     host = _HOST.fullmatch(registry)
     if not host or int(host[1] or 0) > _MAX_PORT:
         raise InvalidArgument(f"image reference {text[:300]!r} names no valid registry host")

@@ -1,4 +1,4 @@
-"""What the labels of containers say about their Compose project. No I/O."""
+"""Reads the labels that describe the Compose project of a container. No I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -45,33 +45,34 @@ class UnusableProject:
 
 def projects_in(snapshot: HostSnapshot) -> tuple[ProjectContainers, ...]:
     """Sorted by name. A project that has only one-off containers is left out."""
-    lasting = (
+    projects = (
         ProjectContainers(name, tuple(container for container in containers if not container.oneoff))
         for name, containers in snapshot.projects().items()
     )
-    return tuple(sorted((one for one in lasting if one.containers), key=lambda project: project.name))
+    lasting = (project for project in projects if project.containers)
+    return tuple(sorted(lasting, key=lambda project: project.name))
 
 
 def variants_in(project: ProjectContainers) -> tuple[Variant, ...] | UnusableProject:
-    """The lists of files that its containers were made from, each with the services that have it.
+    """The distinct lists of files that containers were made from, each with the services that use it.
 
-    Containers that are up decide. Stopped ones may be older, so they count only when no container is up.
+    Stopped containers may be older, so they count only when no container is up.
     """
     labelled = [container for container in project.containers if CONFIG_FILES in container.labels]
     if not labelled:
         return UnusableProject(project.name, "config_files_missing")
-    reporting: dict[tuple[str, ...], set[str]] = {}
-    for container in [one for one in labelled if one.state.is_up] or labelled:
+    services_by_files: dict[tuple[str, ...], set[str]] = {}
+    for container in [container for container in labelled if container.state.is_up] or labelled:
         files = _config_files(container)
         service = container.service or NAMELESS_SERVICE
         if fault := _fault_in(files):
             return UnusableProject(project.name, fault, details=_invalid_label(container, service))
-        reporting.setdefault(files, set()).add(service)
-    return tuple(Variant(files, frozenset(services)) for files, services in reporting.items())
+        services_by_files.setdefault(files, set()).add(service)
+    return tuple(Variant(files, frozenset(services)) for files, services in services_by_files.items())
 
 
 def project_files(project: ProjectContainers, config_files: tuple[str, ...]) -> ProjectFiles:
-    """How Compose was last called for this project, from the newest container's labels; absolute paths."""
+    """The files of the last Compose call for this project, from the labels of the newest container."""
     newest = sorted(project.containers, key=lambda container: container.created_at, reverse=True)
     directories = _absolute(container.labels.get(WORKING_DIRECTORY, "").strip() for container in newest)
     return ProjectFiles(
@@ -94,10 +95,10 @@ def _config_files(container: Container) -> tuple[str, ...]:
 
 
 def _called_from(container: Container, files: tuple[str, ...]) -> PurePosixPath | None:
-    """The directory in which Compose V1 was called.
+    """The working directory of the Compose V1 call.
 
-    V1 labels a container with the paths as they were typed, and with the directory of the first file. None
-    for other writers of labels, whose relative paths mean nothing, and when the two labels contradict.
+    V1 labels a container with the paths as the user typed them, and with the directory of the first file.
+    None when Compose V1 did not write the labels, or when the two labels contradict each other.
     """
     directory = PurePosixPath(container.labels.get(WORKING_DIRECTORY, ""))
     typed = PurePosixPath(files[0]).parent if files else PurePosixPath("/")

@@ -1,4 +1,4 @@
-"""What an override file holds that only some containers of a project were made from."""
+"""Classifies an override file from which only some containers of a project were made."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from dockrev.projects.variants import ImageOnly, Override, Unreadable, Unsafe
 
 
 def read_override(path: str) -> Override:
-    """Blocking; never raises."""
+    """Reads the disk, so call it in a thread. It never raises."""
     try:
         (source,) = read_sources(ProjectFiles("", (Path(path),)))
         return classify(raw.load(source))

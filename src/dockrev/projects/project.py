@@ -1,4 +1,4 @@
-"""A Compose project at this moment: read, rendered and brought up by whoever is about to change it."""
+"""Reads, renders and starts a Compose project, for callers that are about to change it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,29 +13,29 @@ OnLine = Callable[[str], Awaitable[None]]
 
 
 class ComposeProject:
-    """Every call reads the labels and the files anew; nothing comes from the database."""
+    """Each call reads the labels and the files again. It uses nothing from the database."""
 
     def __init__(self, host: Host, name: str) -> None:
         self._host = host
         self._name = name
 
     async def read(self) -> ProjectView:
-        """Raises NotFound when it has no container, ComposeError with the reason when it is unusable.
+        """Raises NotFound when the project has no container, ComposeError when it is unusable.
 
-        A configuration that Compose itself did not render is unusable here: what Compose would make of the
-        files may differ from what Dockrev has read in them.
+        A configuration that Compose did not render is unusable here: Compose may read the files differently
+        than Dockrev.
         """
         snapshot = await self._host.engine.observe()
         projects = {project.name: project for project in projects_in(snapshot)}
         if self._name not in projects:
             raise NotFound(f"the project {self._name} has no container")
-        found = await find_files(projects[self._name])
-        if isinstance(found, UnusableProject):
-            raise ComposeError(f"the project {self._name} cannot be used: {found.reason}", permanent=True)
-        return await self.render(found.files)
+        result = await find_files(projects[self._name])
+        if isinstance(result, UnusableProject):
+            raise ComposeError(f"the project {self._name} cannot be used: {result.reason}", permanent=True)
+        return await self.render(result.files)
 
     async def render(self, files: ProjectFiles) -> ProjectView:
-        """`files` may be older than the labels are now. Raises ComposeError like `read`."""
+        """`files` may be older than the labels. Raises ComposeError like `read`."""
         config = await self._host.compose.effective_config(files)
         if not config.rendered:
             why = "; ".join(config.warnings)
@@ -64,7 +64,7 @@ class ComposeProject:
             group.create_task(_pass_on(lines, on_line))
             try:
                 await compose.up(order, lines.put_nowait)
-            except ComposeError as error:  # raised inside the group it would drop the lines that explain it
+            except ComposeError as error:  # a raise in here would cancel the task that passes on the lines
                 failure = error
             lines.put_nowait(None)
         if failure is not None:

@@ -1,4 +1,4 @@
-"""Chooses the Compose files of a project whose containers do not agree. No I/O.
+"""Chooses the Compose files of a project whose containers name different ones. No I/O.
 
 Containers that were recreated with an additional override file have a longer list in their labels than the
 others. The longest list is right when the additional files only set images. An override file that is gone
@@ -34,7 +34,7 @@ class ImageOnly:
 
 @dataclass(frozen=True, slots=True)
 class Unsafe:
-    """The override file does more than setting images, or cannot be understood."""
+    """The override file sets more than images, or cannot be parsed."""
 
     reason: str
 
@@ -71,7 +71,7 @@ def extra_files(variants: Sequence[Variant]) -> tuple[str, ...]:
 
 
 def select(variants: Sequence[Variant], overrides: Mapping[str, Override]) -> FileSelection:
-    """`overrides` holds every one of `extra_files(variants)`."""
+    """`overrides` has an entry for each of `extra_files(variants)`."""
     if len(variants) == 1:
         return FileSelection(None, variants[0].config_files)
     superset = _superset(variants)
@@ -91,7 +91,7 @@ def select(variants: Sequence[Variant], overrides: Mapping[str, Override]) -> Fi
 
 
 def details(variants: Sequence[Variant], selection: FileSelection) -> Mapping[str, Json]:
-    """Nothing when there was nothing to choose."""
+    """The document for the API. Empty when there was nothing to choose."""
     if selection.mode is None:
         return {}
     return {
@@ -135,11 +135,11 @@ def _without_superset(variants: Sequence[Variant], overrides: Mapping[str, Overr
 
 def _superset(variants: Sequence[Variant]) -> Variant | None:
     candidates = [
-        one
-        for one in variants
-        if all(_is_subsequence(other.config_files, one.config_files) for other in variants)
+        variant
+        for variant in variants
+        if all(_is_subsequence(other.config_files, variant.config_files) for other in variants)
     ]
-    return min(candidates, key=lambda one: (-len(one.config_files), one.config_files), default=None)
+    return min(candidates, key=_longest_first, default=None)
 
 
 def _is_subsequence(short: Sequence[str], long: Sequence[str]) -> bool:
@@ -153,6 +153,10 @@ def _in_all(path: str, variants: Sequence[Variant]) -> bool:
 
 def _by_length(variant: Variant) -> tuple[int, tuple[str, ...]]:
     return len(variant.config_files), variant.config_files
+
+
+def _longest_first(variant: Variant) -> tuple[int, tuple[str, ...]]:
+    return -len(variant.config_files), variant.config_files
 
 
 def _conflict(mode: SelectionMode, why: str) -> FileSelection:

@@ -1,1 +1,1 @@
-"""Runtime scans: which services run another image than before, and what registries say of it."""
+"""Runtime scans: find the services whose image changed, and ask the registries about their new images."""

@@ -34,9 +34,9 @@ class RunningVersion(Wire):
 
 
 class RuntimeScanDrift(JobEvent):
-    """A service runs other content than before.
+    """A service runs another image than before.
 
-    `changed` is false when only a replica changed that does not stand for the service.
+    `changed` is false when only a replica changed whose digest the API does not show.
     """
 
     type: Literal["runtime_scan_service"] = "runtime_scan_service"

@@ -1,4 +1,4 @@
-"""Which services run another image than at the last scan. No I/O."""
+"""Finds the services that run another image than at the last scan. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dockrev.stacks.views import ServiceView, StackView
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a service ran. `shown`: the digest that the API shows, that of one replica."""
+    """The digests of a service at a scan. `shown`: the digest that the API shows, which is one replica's."""
 
     digests: frozenset[Digest]
     shown: Digest | None
@@ -33,24 +33,24 @@ class Drift:
         return self.before != self.now
 
 
-def running_digest(one: ServiceView) -> Digest | None:
-    """None without a container, or when the image that runs came from no registry."""
-    return one.state.digest if one.service.runtime.digests else None
+def running_digest(view: ServiceView) -> Digest | None:
+    """None when the service has no container, or when its image came from no registry."""
+    return view.state.digest if view.service.runtime.digests else None
 
 
 def seen_in(stacks: Iterable[StackView]) -> Mapping[str, Seen]:
-    """By the id of the service."""
-    services = (one for stack in stacks for one in stack.services)
-    return {one.service.id: Seen(one.service.runtime.digests, running_digest(one)) for one in services}
+    """The digests by service id."""
+    views = (view for stack in stacks for view in stack.services)
+    return {view.service.id: Seen(view.service.runtime.digests, running_digest(view)) for view in views}
 
 
 def drifted(before: Mapping[str, Seen], now: Iterable[StackView]) -> tuple[Drift, ...]:
-    """Services that run other content than before. A service that is new has not changed."""
-    services = (one for stack in now for one in stack.services)
+    """The services that run another image than before. New services do not count."""
+    views = (view for stack in now for view in stack.services)
     return tuple(
-        Drift(one.service, one.state.tag, before[one.service.id].shown, running_digest(one), one.version)
-        for one in services
-        if one.service.id in before and _differs(before[one.service.id], one.service)
+        Drift(view.service, view.state.tag, before[view.service.id].shown, running_digest(view), view.version)
+        for view in views
+        if view.service.id in before and _differs(before[view.service.id], view.service)
     )
 
 

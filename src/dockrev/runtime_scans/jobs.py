@@ -39,9 +39,10 @@ JOB_TYPE = "runtime_scan"
 
 
 class RuntimeScanJobs:
-    """Compares with the scan before, whoever brought a change to the record in between.
+    """Compares the running images with those of the previous runtime scan.
 
-    A service that somebody updated by hand may run what its tag was not known to name yet.
+    The job also reports a change that discovery has stored in the meantime. It asks the registries about
+    changed services, because no check may have seen their new image yet.
     """
 
     def __init__(
@@ -72,11 +73,11 @@ class RuntimeScanJobs:
         )
 
     async def remember(self) -> None:
-        """Call it before the first scan: the next runtime scan compares with what is stored now."""
+        """Call it before the first scan. The next runtime scan compares with the state that is stored now."""
         self._seen.update(seen_in(await self._views.all()))
 
     async def start(self, target: JobTarget, created_by: str, reason: Reason) -> str:
-        """Raises Conflict while the same scan runs, InvalidArgument for an id that does not exist."""
+        """Raises Conflict while a scan of the same target runs, InvalidArgument for an unknown id."""
         await require_known(self._stacks, target)
         host_id = await host_of(self._stacks, target) or LOCAL
         job = NewJob(new_id(IdPrefix.JOB), JOB_TYPE, target, created_by, reason, host_id=host_id)
@@ -95,10 +96,10 @@ class RuntimeScanJobs:
 
     async def _run(self, context: JobContext) -> JobOutcome:
         target = context.job.target
-        host_id = await host_of(self._stacks, target)
-        host_ids = [host_id] if host_id else [host.id for host in self._hosts]
-        platforms = [str(await self._hosts.platform(one)) for one in host_ids]
-        host = ", ".join(dict.fromkeys(platforms))
+        target_host = await host_of(self._stacks, target)
+        host_ids = [target_host] if target_host else [host.id for host in self._hosts]
+        platforms = [str(await self._hosts.platform(host_id)) for host_id in host_ids]
+        host_platform = ", ".join(dict.fromkeys(platforms))
         await context.log("runtime scan started")
         await context.event(
             RuntimeScanStarted(
@@ -106,11 +107,11 @@ class RuntimeScanJobs:
                 stack_id=target.stack_id,
                 service_id=target.service_id,
                 reason=context.job.reason,
-                host_platform=host,
+                host_platform=host_platform,
             )
         )
         try:
-            summary = await self._scan(context, host_ids, host)
+            summary = await self._scan(context, host_ids, host_platform)
         except UpstreamError as error:
             failed = RuntimeScanSummary(error=error.message)
             await context.event(RuntimeScanFinished(status="failed", summary=failed))
@@ -118,59 +119,61 @@ class RuntimeScanJobs:
         await context.event(RuntimeScanFinished(summary=summary))
         return JobOutcome(JobStatus.SUCCESS, summary)
 
-    async def _scan(self, context: JobContext, host_ids: Collection[str], host: str) -> RuntimeScanSummary:
+    async def _scan(
+        self, context: JobContext, host_ids: Collection[str], host_platform: str
+    ) -> RuntimeScanSummary:
         context.progress(JobProgress("prepare", "asking the Docker engine", 0, 0))
         scans = await self._scanners.scan(host_ids)
         scans.raise_if_all_failed()
         for host_id, failure in scans.failures.items():
             await context.log(f"the host {host_id} was not scanned: {failure.message}", Level.WARN)
         problems = scans.problems
-        chosen = {service.id for service in await services_of(self._stacks, context.job.target)}
-        after = [stack for stack in await self._views.all() if _has(stack, chosen)]
-        drifts = [one for one in drifted(self._seen, after) if one.service.id in chosen]
-        complaints = await self._checker.refresh([one.service for one in drifts]) if drifts else ()
-        self._seen.update({key: seen for key, seen in seen_in(after).items() if key in chosen})
-        await _tell(context, after, drifts, problems, complaints)
+        target_ids = {service.id for service in await services_of(self._stacks, context.job.target)}
+        after = [stack for stack in await self._views.all() if _has_any(stack, target_ids)]
+        drifts = [drift for drift in drifted(self._seen, after) if drift.service.id in target_ids]
+        check_errors = await self._checker.refresh([drift.service for drift in drifts]) if drifts else ()
+        self._seen.update({key: seen for key, seen in seen_in(after).items() if key in target_ids})
+        await _report(context, after, drifts, problems, check_errors)
         return RuntimeScanSummary(
-            host_platform=host,
+            host_platform=host_platform,
             scope=context.job.target.scope,
             stack_ids=sorted(stack.stack.id for stack in after),
             stacks_scanned=len(after),
             stacks_with_errors=sum(stack.stack.id in problems for stack in after),
-            services_with_runtime_digest=_running(after, chosen),
+            services_with_runtime_digest=_count_running(after, target_ids),
             services_drifted=len(drifts),
-            services_updated=sum(one.changed for one in drifts),
+            services_updated=sum(drift.changed for drift in drifts),
         )
 
 
-def _has(stack: StackView, chosen: Collection[str]) -> bool:
-    return any(one.service.id in chosen for one in stack.services)
+def _has_any(stack: StackView, service_ids: Collection[str]) -> bool:
+    return any(view.service.id in service_ids for view in stack.services)
 
 
-def _running(stacks: Sequence[StackView], chosen: Collection[str]) -> int:
-    services = (one for stack in stacks for one in stack.services if one.service.id in chosen)
-    return sum(running_digest(one) is not None for one in services)
+def _count_running(stacks: Sequence[StackView], service_ids: Collection[str]) -> int:
+    views = (view for stack in stacks for view in stack.services if view.service.id in service_ids)
+    return sum(running_digest(view) is not None for view in views)
 
 
-async def _tell(
+async def _report(
     context: JobContext,
     stacks: Sequence[StackView],
     drifts: Sequence[Drift],
     problems: Mapping[str, str],
-    complaints: Sequence[str],
+    check_errors: Sequence[str],
 ) -> None:
-    """Logs what was found, stack by stack, and the totals."""
+    """Logs the changes of each stack, and the totals."""
     for number, stack in enumerate(stacks, 1):
-        if trouble := problems.get(stack.stack.id):
-            await context.log(f"{stack.stack.name}: {trouble}", Level.WARN)
+        if problem := problems.get(stack.stack.id):
+            await context.log(f"{stack.stack.name}: {problem}", Level.WARN)
         for drift in drifts:
             if drift.service.stack_id == stack.stack.id:
-                await _tell_drift(context, drift)
+                await _report_drift(context, drift)
         message = f"scanning stacks ({number}/{len(stacks)})"
         context.progress(JobProgress("scanning", message, number, len(stacks), current_target=stack.stack.id))
-    for complaint in complaints:
-        await context.log(complaint, Level.WARN)
-    updated = sum(one.changed for one in drifts)
+    for error in check_errors:
+        await context.log(error, Level.WARN)
+    updated = sum(drift.changed for drift in drifts)
     await context.log(
         f"runtime scan finished: stacksScanned={len(stacks)} servicesDrifted={len(drifts)} "
         f"servicesUpdated={updated}"
@@ -178,7 +181,7 @@ async def _tell(
     context.progress(JobProgress("done", "runtime scan finished", len(stacks), len(stacks)))
 
 
-async def _tell_drift(context: JobContext, drift: Drift) -> None:
+async def _report_drift(context: JobContext, drift: Drift) -> None:
     service, version = drift.service, drift.version
     await context.log(f"{service.name} runs {drift.now} now, before {drift.before or 'nothing known'}")
     await context.event(

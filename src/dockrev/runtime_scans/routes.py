@@ -1,4 +1,4 @@
-"""Starting a runtime scan."""
+"""The route that starts a runtime scan."""
 
 from typing import Literal
 
