@@ -1,4 +1,4 @@
-"""A certificate authority for one test: signs a server's and a client's certificate with openssl."""
+"""Creates a certificate authority with openssl, which signs a server and a client certificate."""
 
 import ssl
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def make_authority(directory: Path) -> None:
-    """ca.pem, cert.pem and key.pem, as DOCKER_CERT_PATH wants them, and server.pem for 127.0.0.1."""
+    """Writes ca.pem, cert.pem and key.pem for DOCKER_CERT_PATH, and server.pem for 127.0.0.1."""
     directory.mkdir(parents=True, exist_ok=True)
     _openssl(directory, "req", "-x509", *_new_key("ca-key.pem"), "-subj", "/CN=ca", "-out", "ca.pem")
     _sign(directory, "server", "subjectAltName=IP:127.0.0.1")
@@ -15,7 +15,7 @@ def make_authority(directory: Path) -> None:
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
-    """Accepts only clients that the authority signed."""
+    """Accepts only clients whose certificate the authority signed."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(directory / "ca.pem"))
     context.load_cert_chain(str(directory / "server.pem"), str(directory / "server-key.pem"))
     context.verify_mode = ssl.CERT_REQUIRED

@@ -22,6 +22,6 @@ async def client(fake: FakeEngine) -> AsyncIterator[Engine]:
 
 @pytest.fixture
 async def real(engine: RealEngine) -> AsyncIterator[Engine]:
-    """The client of the testbed's engine."""
+    """A client of the testbed's engine."""
     async with Engine.open(DockerConfig(host=engine.host), timeout_seconds=60) as client:
         yield client

@@ -22,13 +22,13 @@ TLS = Path("/certificates")
         ("https://ops:s3cret@proxy:2375", None, "https://proxy:2375"),
     ],
 )
-def test_docker_host_becomes_an_address(host: str, tls: Path | None, url: str) -> None:
+def test_docker_host_is_parsed_into_an_address(host: str, tls: Path | None, url: str) -> None:
     address = EngineAddress.of(DockerConfig(host=host, tls_directory=tls))
 
     assert (address.url, str(address), address.socket) == (url, url, None)
 
 
-def test_a_socket_is_named_by_its_path() -> None:
+def test_a_socket_address_is_shown_as_its_path() -> None:
     address = EngineAddress.of(DockerConfig(host="unix:///run/docker.sock", tls_directory=TLS))
 
     assert str(address) == "/run/docker.sock"

@@ -1,4 +1,4 @@
-"""Files in and out of containers: silence and breaking off, with an engine in memory."""
+"""Copies files in and out of containers of an engine in memory that hangs or breaks off."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ def header(**document: object) -> str:
 @pytest.mark.parametrize(
     ("go_mode", "symlink"), [(0o644, False), (1 << 31 | 0o700, False), (1 << 27 | 0o777, True)]
 )
-async def test_a_mode_of_go_tells_a_symlink(
+async def test_the_file_mode_of_the_engine_tells_whether_a_path_is_a_symlink(
     fake: FakeEngine, client: Engine, go_mode: int, symlink: bool
 ) -> None:
     async def answer(_: web.Request) -> web.Response:
@@ -35,7 +35,7 @@ async def test_a_mode_of_go_tells_a_symlink(
     assert await Archives(client).is_symlink("c1", "/data") is symlink
 
 
-async def piece_then_silence(left: asyncio.Event, request: web.Request) -> web.StreamResponse:
+async def chunk_then_silence(left: asyncio.Event, request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
     try:
@@ -46,9 +46,9 @@ async def piece_then_silence(left: asyncio.Event, request: web.Request) -> web.S
     return response
 
 
-async def test_silence_ends_reading(fake: FakeEngine, client: Engine) -> None:
+async def test_a_download_fails_when_the_engine_is_silent(fake: FakeEngine, client: Engine) -> None:
     left = asyncio.Event()
-    fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
+    fake.handlers[f"GET {ARCHIVE}"] = lambda request: chunk_then_silence(left, request)
 
     async with aclosing(Archives(client, idle_seconds=0.2).get("c1", "/data")) as pieces:
         assert await anext(pieces) == b"piece"
@@ -56,9 +56,9 @@ async def test_silence_ends_reading(fake: FakeEngine, client: Engine) -> None:
             await anext(pieces)
 
 
-async def test_reading_may_stop_early(fake: FakeEngine, client: Engine) -> None:
+async def test_the_caller_may_stop_a_download_early(fake: FakeEngine, client: Engine) -> None:
     left = asyncio.Event()
-    fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
+    fake.handlers[f"GET {ARCHIVE}"] = lambda request: chunk_then_silence(left, request)
 
     async with aclosing(Archives(client).get("c1", "/data")) as pieces:
         assert await anext(pieces) == b"piece"
@@ -66,9 +66,11 @@ async def test_reading_may_stop_early(fake: FakeEngine, client: Engine) -> None:
         await left.wait()
 
 
-async def test_the_own_failure_of_who_reads_is_not_the_engines(fake: FakeEngine, client: Engine) -> None:
+async def test_an_error_of_the_caller_is_not_reported_as_an_engine_failure(
+    fake: FakeEngine, client: Engine
+) -> None:
     left = asyncio.Event()
-    fake.handlers[f"GET {ARCHIVE}"] = lambda request: piece_then_silence(left, request)
+    fake.handlers[f"GET {ARCHIVE}"] = lambda request: chunk_then_silence(left, request)
 
     async def full_disk() -> None:
         async with aclosing(Archives(client).get("c1", "/data")) as pieces:
@@ -79,7 +81,7 @@ async def test_the_own_failure_of_who_reads_is_not_the_engines(fake: FakeEngine,
         await full_disk()
 
 
-async def test_an_archive_that_breaks_off_is_a_failure(fake: FakeEngine, client: Engine) -> None:
+async def test_a_download_that_breaks_off_is_a_failure(fake: FakeEngine, client: Engine) -> None:
     async def cut(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -95,7 +97,7 @@ async def test_an_archive_that_breaks_off_is_a_failure(fake: FakeEngine, client:
             pass
 
 
-async def test_it_asks_for_no_compression(fake: FakeEngine, client: Engine) -> None:
+async def test_a_download_asks_for_no_compression(fake: FakeEngine, client: Engine) -> None:
     asked = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -109,7 +111,7 @@ async def test_it_asks_for_no_compression(fake: FakeEngine, client: Engine) -> N
 
 
 class Upload:
-    """What arrived at the engine."""
+    """Records the uploads that arrive at the engine."""
 
     def __init__(self, engine: FakeEngine, status: int = 200) -> None:
         self.content = b""
@@ -132,7 +134,7 @@ async def chunks(*content: bytes, then: BaseException | None = None) -> AsyncIte
         raise then
 
 
-async def test_what_is_put_arrives(fake: FakeEngine, client: Engine) -> None:
+async def test_an_upload_arrives_whole(fake: FakeEngine, client: Engine) -> None:
     upload = Upload(fake)
 
     await Archives(client).put("c1", "/data", chunks(b"one", b"two"))
@@ -144,7 +146,7 @@ async def test_what_is_put_arrives(fake: FakeEngine, client: Engine) -> None:
     "failure",
     [OSError(5, "Input/output error"), StorageError("the archive is cut"), ValueError("no archive")],
 )
-async def test_a_failure_of_the_source_comes_out_as_it_is(
+async def test_an_error_of_the_source_is_raised_unchanged(
     fake: FakeEngine, client: Engine, failure: Exception
 ) -> None:
     Upload(fake)
@@ -155,22 +157,22 @@ async def test_a_failure_of_the_source_comes_out_as_it_is(
     assert failed.value is failure
 
 
-async def test_a_refusal_is_told(fake: FakeEngine, client: Engine) -> None:
+async def test_a_refused_upload_raises_the_reason(fake: FakeEngine, client: Engine) -> None:
     Upload(fake, status=500)
 
     with pytest.raises(DockerError, match="no space left on device"):
         await Archives(client).put("c1", "/data", chunks(b"one"))
 
 
-async def test_a_refusal_in_the_middle_is_told(fake: FakeEngine, client: Engine) -> None:
-    """The engine may answer, and hang up, before it has read everything."""
+async def test_an_upload_refused_in_the_middle_raises_the_reason(fake: FakeEngine, client: Engine) -> None:
+    """The engine may answer and close the connection before it has read everything."""
     Upload(fake, status=500)
 
     with pytest.raises(DockerError):
         await Archives(client).put("c1", "/data", chunks(*[b"x" * 65536] * 500))
 
 
-async def test_an_engine_that_takes_nothing_more_is_given_up(fake: FakeEngine, client: Engine) -> None:
+async def test_an_upload_fails_when_the_engine_stops_reading(fake: FakeEngine, client: Engine) -> None:
     async def stuck(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         return web.Response()
@@ -181,8 +183,8 @@ async def test_an_engine_that_takes_nothing_more_is_given_up(fake: FakeEngine, c
         await Archives(client, idle_seconds=0.3).put("c1", "/data", chunks(*[b"x" * 65536] * 500))
 
 
-async def test_slow_is_not_silent(fake: FakeEngine, client: Engine) -> None:
-    """Each chunk comes soon enough, all of them together do not."""
+async def test_a_slow_upload_is_not_ended(fake: FakeEngine, client: Engine) -> None:
+    """Each chunk comes in time. All of them together take longer than `idle_seconds`."""
     upload = Upload(fake)
 
     async def slowly() -> AsyncIterator[bytes]:
@@ -195,8 +197,8 @@ async def test_slow_is_not_silent(fake: FakeEngine, client: Engine) -> None:
     assert upload.content == b"xxxxx"
 
 
-async def test_the_source_may_be_closed_at_once(fake: FakeEngine, client: Engine) -> None:
-    """Although the engine refused while a chunk was being waited for."""
+async def test_the_source_can_be_closed_right_after_a_refusal(fake: FakeEngine, client: Engine) -> None:
+    """The engine refuses while the client waits for a chunk of the source."""
     Upload(fake, status=500)
 
     async def endless() -> AsyncGenerator[bytes, None]:
@@ -210,7 +212,7 @@ async def test_the_source_may_be_closed_at_once(fake: FakeEngine, client: Engine
     await source.aclose()
 
 
-async def test_a_container_that_is_gone_is_told(client: Engine) -> None:
+async def test_a_missing_container_raises_not_found(client: Engine) -> None:
     archives = Archives(client)
     for asking in (archives.is_symlink("gone", "/"), archives.put("gone", "/", chunks(b""))):
         with pytest.raises(DockerNotFound):

@@ -1,4 +1,4 @@
-"""Trees in and out of containers of a real engine: nothing of them may change on the way."""
+"""Copies file trees in and out of containers of a real engine. Nothing in them may change on the way."""
 
 import posixpath
 import tarfile
@@ -20,7 +20,7 @@ Entry = tuple[str, bytes, int, int, int, int, str, bytes]
 
 
 def nasty_tree() -> bytes:
-    """Owners that no account has, special modes, links, odd names, times before and after."""
+    """Owners without an account, special modes, links, odd names, old and future times."""
     buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         add(archive, "closed", mode=0o000, uid=1000, gid=2000, content=b"secret")
@@ -56,7 +56,7 @@ def add(
 
 
 def entries(content: bytes, *, below: str = "") -> dict[str, Entry]:
-    """By name; of a link it does not count which of its names comes first."""
+    """The entries by name. The order of the names of a hard link does not matter."""
     found = {}
     with tarfile.open(fileobj=BytesIO(content)) as archive:
         for one in archive:
@@ -99,7 +99,7 @@ def volume(engine: RealEngine) -> Iterator[str]:
 
 
 class Helper:
-    """A container with the volume at /data that is there from the beginning to the end of the block."""
+    """A container with the volume at /data. It exists until the end of the block."""
 
     def __init__(self, real: Engine, image_id: str, volume: str, command: tuple[str, ...] = ()) -> None:
         self._containers = Containers(real)
@@ -119,10 +119,10 @@ class Helper:
 STAY = ("/bin/sleep", "600")
 
 
-async def test_a_tree_comes_back_as_it_was_put(
+async def test_a_tree_comes_back_unchanged(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
-    """Put into a container that never ran; read from it, from one that runs and from one that was stopped."""
+    """Copies into a container that never ran, and out of it, a running one and a stopped one."""
     tree = nasty_tree()
     async with Helper(real, image_id, volume) as idle, Helper(real, image_id, volume, STAY) as running:
         await archives.put(idle, "/data", chunks(tree))
@@ -146,7 +146,7 @@ async def test_hard_links_stay_links(real: Engine, archives: Archives, image_id:
         assert [one.linkname for one in archive if one.islnk()] == ["./big"]
 
 
-async def test_the_names_begin_with_the_last_part_of_the_path(
+async def test_names_in_an_archive_start_with_the_last_part_of_the_path(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
@@ -158,7 +158,7 @@ async def test_the_names_begin_with_the_last_part_of_the_path(
     assert list(entries(one)) == ["setuid"]
 
 
-async def test_putting_replaces_what_is_in_its_place_and_removes_nothing(
+async def test_an_upload_replaces_entries_of_the_same_name_and_removes_nothing_else(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
@@ -176,7 +176,7 @@ async def test_putting_replaces_what_is_in_its_place_and_removes_nothing(
     assert {"setuid", "big", "link"} <= set(found)
 
 
-async def test_a_symlink_is_told_from_a_file(
+async def test_is_symlink_tells_symlinks_from_files(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
@@ -190,7 +190,9 @@ async def test_a_symlink_is_told_from_a_file(
     assert found == {"setuid": False, "shared": False, "link": True}
 
 
-async def test_a_missing_path_is_told(real: Engine, archives: Archives, image_id: str, volume: str) -> None:
+async def test_a_missing_path_raises_not_found(
+    real: Engine, archives: Archives, image_id: str, volume: str
+) -> None:
     async with Helper(real, image_id, volume) as helper:
         with pytest.raises(DockerNotFound):
             await read(archives, helper, "/nothing-here")
@@ -198,7 +200,7 @@ async def test_a_missing_path_is_told(real: Engine, archives: Archives, image_id
             await archives.put(helper, "/nothing-here", chunks(nasty_tree()))
 
 
-async def test_a_full_disk_is_told(
+async def test_a_full_disk_raises_the_reason(
     real: Engine, engine: RealEngine, archives: Archives, image_id: str
 ) -> None:
     content = BytesIO()
@@ -211,7 +213,7 @@ async def test_a_full_disk_is_told(
                 await archives.put(helper, "/data", chunks(content.getvalue()))
 
 
-async def test_an_archive_that_is_cut_is_refused(
+async def test_a_truncated_archive_is_refused(
     real: Engine, archives: Archives, image_id: str, volume: str
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
@@ -219,7 +221,7 @@ async def test_an_archive_that_is_cut_is_refused(
             await archives.put(helper, "/data", chunks(nasty_tree()[:1_000_000]))
 
 
-async def test_nothing_is_written_through_a_link_out_of_the_container(
+async def test_an_upload_does_not_write_through_a_link_out_of_the_container(
     real: Engine, archives: Archives, image_id: str, volume: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside")

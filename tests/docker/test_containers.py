@@ -1,4 +1,4 @@
-"""Orders to containers, against an engine in memory that refuses as real ones rarely do."""
+"""Commands to containers of an engine in memory, with refusals that are rare with real engines."""
 
 import pytest
 from aiohttp import web
@@ -18,8 +18,10 @@ def refuse(fake: FakeEngine, message: str) -> None:
     fake.handlers[f"DELETE {CONTAINER}"] = removal
 
 
-@pytest.mark.parametrize("status", [200, 404], ids=["removed meanwhile", "gone before it was asked"])
-async def test_a_removal_under_way_is_waited_for(fake: FakeEngine, client: Engine, status: int) -> None:
+@pytest.mark.parametrize("status", [200, 404], ids=["removed while we wait", "removed before we ask"])
+async def test_remove_waits_for_a_removal_that_is_already_in_progress(
+    fake: FakeEngine, client: Engine, status: int
+) -> None:
     waited: list[str] = []
 
     async def wait(request: web.Request) -> web.Response:
@@ -35,7 +37,7 @@ async def test_a_removal_under_way_is_waited_for(fake: FakeEngine, client: Engin
     assert waited == ["removed"]
 
 
-async def test_any_other_conflict_is_told(fake: FakeEngine, client: Engine) -> None:
+async def test_remove_raises_any_other_conflict(fake: FakeEngine, client: Engine) -> None:
     refuse(fake, "You cannot remove a running container c1")
 
     with pytest.raises(DockerConflict, match="running container"):

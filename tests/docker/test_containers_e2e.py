@@ -1,4 +1,4 @@
-"""Containers, tags and volumes of a real engine, changed and looked at."""
+"""Changes and inspects containers, tags and volumes of a real engine."""
 
 import asyncio
 import secrets
@@ -27,7 +27,7 @@ def containers(real: Engine) -> Containers:
 
 @pytest.fixture
 def blog(projects: Projects, registry: Registry, images: Images) -> Project:
-    """A service that runs, with a volume."""
+    """A running service with a volume."""
     pushed = registry.push(images.build("web"), "web:1.0")
     project = projects.create(
         "blog", {"web": {"image": pushed.name, "volumes": ["data:/data"]}}, volumes={"data": {}}
@@ -47,7 +47,7 @@ async def state_of(real: Engine, container_id: str) -> ContainerState:
 
 
 @pytest.mark.parametrize("version", ComposeVersion)
-async def test_a_service_is_seen_in_full(
+async def test_a_service_is_inspected_with_all_details(
     real: Engine, projects: Projects, registry: Registry, images: Images, version: ComposeVersion
 ) -> None:
     check = Healthcheck(interval_seconds=0.5, start_period_seconds=2)
@@ -79,8 +79,10 @@ async def test_a_service_is_seen_in_full(
     assert image.digests_of(pushed.ref.repository) == (pushed.digest,)
 
 
-async def test_a_container_goes_through_its_life(real: Engine, containers: Containers, blog: Project) -> None:
-    """Twice each: what is so already is fine."""
+async def test_each_command_changes_the_state_and_may_be_repeated(
+    real: Engine, containers: Containers, blog: Project
+) -> None:
+    """Sends each command twice: the second one finds the state reached and succeeds."""
     (web,) = blog.containers("web")
     for order, expected in (
         (containers.pause, ContainerState.PAUSED),
@@ -93,14 +95,14 @@ async def test_a_container_goes_through_its_life(real: Engine, containers: Conta
         assert await state_of(real, web.container_id) is expected
 
 
-async def test_waiting_tells_the_exit_code(engine: RealEngine, containers: Containers, blog: Project) -> None:
+async def test_wait_returns_the_exit_code(engine: RealEngine, containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
     await asyncio.to_thread(engine.api.call, "POST", f"/containers/{web.container_id}/kill")
 
     assert await containers.wait(web.container_id, timeout_seconds=10) == 137
 
 
-async def test_what_is_not_running_cannot_be_paused(containers: Containers, blog: Project) -> None:
+async def test_a_stopped_container_cannot_be_paused(containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
     await containers.stop(web.container_id, grace_seconds=5)
 
@@ -108,20 +110,20 @@ async def test_what_is_not_running_cannot_be_paused(containers: Containers, blog
         await containers.pause(web.container_id)
 
 
-async def test_waiting_has_an_end(containers: Containers, blog: Project) -> None:
+async def test_wait_times_out(containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
 
     with pytest.raises(DockerError, match=r"within 0\.2 seconds"):
         await containers.wait(web.container_id, timeout_seconds=0.2)
 
 
-async def test_orders_to_a_container_that_is_gone_are_refused(containers: Containers) -> None:
+async def test_commands_to_a_missing_container_raise_not_found(containers: Containers) -> None:
     for order in (containers.start, containers.stop, containers.pause, containers.unpause):
         with pytest.raises(DockerNotFound):
             await order("gone")
 
 
-async def test_removing_leaves_the_volumes(real: Engine, containers: Containers, blog: Project) -> None:
+async def test_remove_keeps_the_volumes(real: Engine, containers: Containers, blog: Project) -> None:
     (web,) = blog.containers("web")
     with pytest.raises(DockerConflict, match="running container"):
         await containers.remove(web.container_id)
@@ -133,10 +135,10 @@ async def test_removing_leaves_the_volumes(real: Engine, containers: Containers,
     assert await Volumes(real).find(f"{blog.name}_data") is not None
 
 
-async def test_a_helper_sees_a_volume_and_is_found_again(
+async def test_a_helper_reads_a_volume_and_is_found_by_its_label(
     real: Engine, engine: RealEngine, images: Images, volume: str
 ) -> None:
-    """Of an image with a volume and a health check of its own, and files where the volume is mounted."""
+    """The image has a volume and a health check, and files where the helper mounts the volume."""
     image = images.build("web", volumes=("/cache",), files={"data/own": b"x"}, healthcheck=Healthcheck())
     image_id = engine.load(image, f"local/{secrets.token_hex(4)}:1")
     containers = Containers(real)
@@ -157,14 +159,14 @@ async def test_a_helper_sees_a_volume_and_is_found_again(
 
 
 def volume_names(engine: RealEngine) -> set[str]:
-    """The anonymous ones; other tests' named volumes come and go."""
+    """Only anonymous volumes, because other tests create and remove named ones."""
     names = {
         one["Name"] for one in engine.api.get("/volumes", {"filters": {"dangling": ["true"]}})["Volumes"]
     }
     return {name for name in names if len(name) == 64}
 
 
-async def test_a_helper_may_have_read_only_binds(
+async def test_a_helper_may_have_read_only_bind_mounts(
     real: Engine, engine: RealEngine, images: Images, blog: Project
 ) -> None:
     blog.write("conf/app.ini", "a=b")
@@ -182,7 +184,7 @@ async def test_a_helper_may_have_read_only_binds(
     assert (blog.directory / "conf/app.ini").read_text() == "a=b"
 
 
-async def test_a_tag_protects_an_image_and_is_taken_away(
+async def test_a_tag_keeps_an_image_until_it_is_removed(
     real: Engine, engine: RealEngine, images: Images
 ) -> None:
     local = EngineImages(real)
@@ -220,7 +222,7 @@ async def test_an_image_in_use_keeps_its_last_name(
     assert await EngineImages(real).find_id(name) is not None
 
 
-async def test_what_is_not_there_cannot_be_tagged(real: Engine) -> None:
+async def test_a_missing_image_cannot_be_tagged(real: Engine) -> None:
     with pytest.raises(DockerNotFound):
         await EngineImages(real).tag(f"sha256:{'f' * 64}", "local/none", "1")
 
@@ -237,5 +239,5 @@ async def test_a_volume_is_found_with_its_driver_and_options(real: Engine, engin
 
 
 @pytest.mark.parametrize("reference", ["no/such:1", f"no/such@sha256:{'f' * 64}"])
-async def test_a_name_that_nothing_has_names_nothing(real: Engine, reference: str) -> None:
+async def test_an_unknown_reference_finds_no_image(real: Engine, reference: str) -> None:
     assert await EngineImages(real).find_id(reference) is None

@@ -1,4 +1,4 @@
-"""The engine's client against an engine in memory."""
+"""The Engine client against an engine in memory."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -54,7 +54,7 @@ async def test_the_configured_platform_wins(fake: FakeEngine) -> None:
     ("machine", "platform"),
     [("armv7l", Platform("linux", "arm", "v7")), ("armv6l", Platform("linux", "arm", "v6"))],
 )
-async def test_the_variant_of_a_small_arm_machine_is_asked_for(
+async def test_the_client_asks_for_the_variant_of_a_32_bit_arm_machine(
     fake: FakeEngine, client: Engine, machine: str, platform: Platform
 ) -> None:
     fake.version["Arch"], fake.machine = "arm", machine
@@ -62,7 +62,7 @@ async def test_the_variant_of_a_small_arm_machine_is_asked_for(
     assert (await client.describe()).platform == platform
 
 
-async def test_a_host_is_observed_in_two_calls(fake: FakeEngine, client: Engine) -> None:
+async def test_observe_sends_two_requests(fake: FakeEngine, client: Engine) -> None:
     fake.images = [FakeImage("sha256:i1", ("nginx:1.27",), (f"nginx@{DIGEST}",), {"made": "here"})]
     fake.containers = [web(number) for number in range(1, 101)]
     await client.describe()
@@ -77,7 +77,7 @@ async def test_a_host_is_observed_in_two_calls(fake: FakeEngine, client: Engine)
     assert image.labels == {"made": "here"}
 
 
-async def test_stopped_containers_are_seen_and_those_without_a_project_are_not(
+async def test_observe_includes_stopped_containers_and_leaves_out_those_without_a_project(
     fake: FakeEngine, client: Engine
 ) -> None:
     fake.containers = [
@@ -93,7 +93,7 @@ async def test_stopped_containers_are_seen_and_those_without_a_project_are_not(
 @pytest.mark.parametrize(
     ("offered", "spoken"), [("1.24", "v1.24"), ("1.41", "v1.41"), ("1.51", "v1.51"), ("1.73", "v1.51")]
 )
-async def test_it_speaks_the_newest_version_both_sides_know(
+async def test_the_client_speaks_the_newest_version_that_both_sides_know(
     fake: FakeEngine, client: Engine, offered: str, spoken: str
 ) -> None:
     fake.version["ApiVersion"] = offered
@@ -103,7 +103,9 @@ async def test_it_speaks_the_newest_version_both_sides_know(
     assert fake.paths == ["/version", f"/{spoken}/containers/json", f"/{spoken}/images/json"]
 
 
-async def test_an_engine_without_a_minimum_is_taken(fake: FakeEngine, client: Engine) -> None:
+async def test_an_engine_that_reports_no_minimum_version_is_accepted(
+    fake: FakeEngine, client: Engine
+) -> None:
     fake.version = {"Version": "1.12.6", "ApiVersion": "1.24", "Os": "linux", "Arch": "amd64"}
 
     description = await client.describe()
@@ -125,7 +127,7 @@ async def test_an_engine_too_old_or_too_new_is_refused(
     assert refusal.value.permanent
 
 
-async def test_another_release_behind_the_same_socket_is_negotiated_with_anew(
+async def test_the_client_negotiates_again_when_another_release_answers(
     fake: FakeEngine, client: Engine
 ) -> None:
     await client.observe()
@@ -153,7 +155,7 @@ async def test_events_arrive_as_they_happen(fake: FakeEngine, client: Engine) ->
     assert (event.action, event.project) == ("health_status", "blog")
 
 
-async def test_who_stops_listening_leaves_the_engine(fake: FakeEngine, client: Engine) -> None:
+async def test_a_reader_that_stops_closes_its_event_stream(fake: FakeEngine, client: Engine) -> None:
     async with aclosing(client.events()) as events, asyncio.TaskGroup() as group:
         first = group.create_task(next_event(events))
         await fake.subscribed()
@@ -163,7 +165,7 @@ async def test_who_stops_listening_leaves_the_engine(fake: FakeEngine, client: E
     await fake.deserted()
 
 
-async def test_questions_are_answered_while_events_are_listened_to(fake: FakeEngine, client: Engine) -> None:
+async def test_requests_are_answered_while_the_event_stream_is_open(fake: FakeEngine, client: Engine) -> None:
     fake.containers = [web()]
     async with aclosing(client.events()) as events, asyncio.TaskGroup() as group:
         first = group.create_task(next_event(events))
@@ -174,7 +176,7 @@ async def test_questions_are_answered_while_events_are_listened_to(fake: FakeEng
     assert first.result().action == "die"
 
 
-async def test_the_stream_of_events_ends_with_the_engine(fake: FakeEngine, client: Engine) -> None:
+async def test_the_event_stream_raises_when_the_engine_stops(fake: FakeEngine, client: Engine) -> None:
     async with asyncio.TaskGroup() as group:
         failure = group.create_task(failing_event(client))
         await fake.subscribed()
@@ -183,7 +185,7 @@ async def test_the_stream_of_events_ends_with_the_engine(fake: FakeEngine, clien
     assert "ended its stream of events" in failure.result().message
 
 
-async def test_garbage_among_events_is_a_failure_of_the_engine(fake: FakeEngine, client: Engine) -> None:
+async def test_garbage_in_the_event_stream_is_an_engine_failure(fake: FakeEngine, client: Engine) -> None:
     async with asyncio.TaskGroup() as group:
         failure = group.create_task(failing_event(client))
         await fake.subscribed()

@@ -1,4 +1,4 @@
-"""The engine's client against a real engine, with projects of both Compose versions."""
+"""The Engine client against a real engine, with projects of both Compose versions."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ async def containers_of(client: Engine, project: Project) -> tuple[Container, ..
 async def events_until(
     events: AsyncGenerator[ContainerEvent, None], project: Project, last: str
 ) -> list[ContainerEvent]:
-    """Those of the project, up to and with the one named last."""
+    """The events of the project, up to and including the action `last`."""
     seen = []
     async with asyncio.timeout(60):
         async for event in events:
@@ -48,7 +48,7 @@ async def test_it_describes_a_real_engine(engine: RealEngine) -> None:
 
 
 @pytest.mark.parametrize("version", ComposeVersion)
-async def test_a_project_is_observed_as_it_is(
+async def test_observe_returns_the_containers_of_a_real_project(
     engine: RealEngine, projects: Projects, registry: Registry, images: Images, version: ComposeVersion
 ) -> None:
     pushed = registry.push(images.build("web", version="1.0"), "web:1.0")
@@ -73,14 +73,14 @@ async def test_a_project_is_observed_as_it_is(
     assert image.labels["org.opencontainers.image.version"] == "1.0"
 
 
-async def test_life_and_health_of_a_container_are_reported(
+async def test_events_report_the_states_and_the_health_of_a_container(
     engine: RealEngine, projects: Projects, registry: Registry, images: Images
 ) -> None:
     pushed = registry.push(images.build("web", healthcheck=Healthcheck()), "web:1.0")
     warm, blog = (projects.create(name, {"web": {"image": pushed.name}}) for name in ("warm", "blog"))
     async with Engine.open(DockerConfig(host=engine.host)) as client, aclosing(client.events()) as events:
         async with asyncio.TaskGroup() as group:
-            # The engine does not say when it has begun to report; a first project shows it.
+            # The engine does not say when its stream starts. The event of a first project shows it.
             listening = group.create_task(events_until(events, warm, "create"))
             while not listening.done():
                 await asyncio.to_thread(warm.up)
@@ -99,7 +99,9 @@ async def test_life_and_health_of_a_container_are_reported(
     assert "die" in [event.action for event in dead.result()]
 
 
-async def test_an_engine_that_is_killed_ends_the_events_and_comes_back(private_engine: RealEngine) -> None:
+async def test_the_event_stream_raises_when_the_engine_is_killed_and_works_after_its_return(
+    private_engine: RealEngine,
+) -> None:
     async with Engine.open(DockerConfig(host=private_engine.host)) as client:
         assert (await client.observe()).containers == ()
         async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""Every way in which an engine can fail, and the sentence a person gets."""
+"""Every way in which an engine can fail, and the message for the operator."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ async def event_failure(config: DockerConfig, timeout_seconds: float = 5) -> Doc
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Root may use every socket, so root becomes another user for a while."""
+    """Runs the block as another user, because root may use every socket."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
@@ -66,12 +66,12 @@ async def engine_on_tcp(tls: SSLContext | None = None) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-async def test_opening_asks_nothing(tmp_path: Path) -> None:
+async def test_open_sends_no_request(tmp_path: Path) -> None:
     async with Engine.open(DockerConfig(host=f"unix://{tmp_path}/none.sock")):
         pass
 
 
-async def test_a_missing_socket(tmp_path: Path) -> None:
+async def test_a_missing_socket_is_reported(tmp_path: Path) -> None:
     error = await failure(DockerConfig(host=f"unix://{tmp_path}/none.sock"))
 
     assert f"no Docker socket at {tmp_path}/none.sock" in error.message
@@ -80,7 +80,7 @@ async def test_a_missing_socket(tmp_path: Path) -> None:
     assert not error.permanent
 
 
-async def test_a_socket_of_another_group(fake: FakeEngine) -> None:
+async def test_a_socket_of_another_group_is_reported(fake: FakeEngine) -> None:
     fake.socket.parent.chmod(0o755)
     fake.socket.chmod(0o600 if os.geteuid() == 0 else 0)
     with as_nobody():
@@ -92,8 +92,8 @@ async def test_a_socket_of_another_group(fake: FakeEngine) -> None:
     assert fake.calls == []
 
 
-async def test_a_socket_nobody_listens_on(tmp_path: Path) -> None:
-    """As an engine that crashed leaves it."""
+async def test_a_socket_without_a_listener_is_reported(tmp_path: Path) -> None:
+    """A crashed engine leaves its socket behind."""
     path = tmp_path / "d.sock"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
@@ -104,25 +104,25 @@ async def test_a_socket_nobody_listens_on(tmp_path: Path) -> None:
     assert "systemctl start docker" in error.message
 
 
-async def test_a_port_nobody_listens_on(unused_tcp_port: int) -> None:
+async def test_a_port_without_a_listener_is_reported(unused_tcp_port: int) -> None:
     error = await failure(DockerConfig(host=f"tcp://127.0.0.1:{unused_tcp_port}"))
 
     assert f"Nothing listens at http://127.0.0.1:{unused_tcp_port}" in error.message
 
 
-async def test_a_host_without_an_address() -> None:
+async def test_a_host_name_that_does_not_resolve_is_reported() -> None:
     error = await failure(DockerConfig(host="tcp://engine.invalid:2375"))
 
     assert "http://engine.invalid:2375 cannot be reached" in error.message
 
 
-async def test_a_password_in_the_address_is_never_shown(unused_tcp_port: int) -> None:
+async def test_a_password_in_docker_host_is_not_shown(unused_tcp_port: int) -> None:
     error = await failure(DockerConfig(host=f"tcp://ops:s3cret@127.0.0.1:{unused_tcp_port}"))
 
     assert "s3cret" not in f"{error.message} {error.__cause__}"
 
 
-async def test_an_engine_that_hangs(fake: FakeEngine) -> None:
+async def test_an_engine_that_hangs_is_reported(fake: FakeEngine) -> None:
     fake.hanging = True
 
     error = await failure(fake.config, timeout_seconds=0.2)
@@ -130,7 +130,7 @@ async def test_an_engine_that_hangs(fake: FakeEngine) -> None:
     assert "did not answer within 0.2 seconds" in error.message
 
 
-async def test_an_engine_that_hangs_before_its_events(fake: FakeEngine) -> None:
+async def test_an_engine_that_hangs_before_its_events_is_reported(fake: FakeEngine) -> None:
     fake.hanging = True
 
     error = await event_failure(fake.config, timeout_seconds=0.2)
@@ -147,7 +147,9 @@ async def test_an_engine_that_hangs_before_its_events(fake: FakeEngine) -> None:
         (503, False, ""),
     ],
 )
-async def test_an_engine_that_refuses(fake: FakeEngine, status: int, permanent: bool, hint: str) -> None:
+async def test_a_refusal_is_reported_with_its_status(
+    fake: FakeEngine, status: int, permanent: bool, hint: str
+) -> None:
     fake.failure = (status, "not today")
 
     error = await failure(fake.config)
@@ -157,7 +159,7 @@ async def test_an_engine_that_refuses(fake: FakeEngine, status: int, permanent: 
     assert error.permanent is permanent
 
 
-async def test_an_engine_that_wants_tls(fake: FakeEngine) -> None:
+async def test_an_engine_that_requires_tls_is_reported(fake: FakeEngine) -> None:
     fake.failure = (400, "Client sent an HTTP request to an HTTPS server.")
 
     assert "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" in (await failure(fake.config)).message
@@ -171,14 +173,14 @@ async def test_an_engine_that_wants_tls(fake: FakeEngine) -> None:
         pytest.param(b"", id="before the answer"),
     ],
 )
-async def test_an_engine_that_dies_in_the_middle(broken: bytes) -> None:
+async def test_an_answer_that_breaks_off_is_reported(broken: bytes) -> None:
     async with answering_bytes(lambda path: VERSION if path == "/version" else broken) as config:
         error = await failure(config)
 
     assert "broke off in the middle of an answer" in error.message
 
 
-async def test_an_engine_that_dies_in_the_middle_of_its_events() -> None:
+async def test_an_event_stream_that_breaks_off_is_reported() -> None:
     cut = http(b'{"Type": "container", "Acti', length=5000)
     async with answering_bytes(lambda path: VERSION if path == "/version" else cut) as config:
         error = await event_failure(config)
@@ -204,7 +206,7 @@ async def test_an_engine_that_dies_in_the_middle_of_its_events() -> None:
         pytest.param(os.urandom(4096), id="noise"),
     ],
 )
-async def test_what_is_no_engine(garbage: bytes) -> None:
+async def test_an_answer_that_no_engine_gives_is_reported(garbage: bytes) -> None:
     async with answering_bytes(lambda path: VERSION if path == "/version" else garbage) as config:
         error = await failure(config)
 
@@ -212,14 +214,14 @@ async def test_what_is_no_engine(garbage: bytes) -> None:
 
 
 @pytest.mark.parametrize("version", [b"[]", b"{}", b'{"ApiVersion": "newest"}', b'{"ApiVersion": 1.41}'])
-async def test_a_version_that_is_none(version: bytes) -> None:
+async def test_an_invalid_version_is_reported(version: bytes) -> None:
     async with answering_bytes(lambda _: http(version)) as config:
         error = await failure(config)
 
     assert "does not speak like a Docker engine" in error.message
 
 
-async def test_one_label_that_is_not_utf8_costs_nothing_else() -> None:
+async def test_a_label_that_is_not_utf8_does_not_break_the_list() -> None:
     entry = b'{"Id": "c%d", "ImageID": "i", "Created": 1, "Labels": {"com.docker.compose.project": "%s"}}'
     listed = b",".join((entry % (1, b"bl\xff\xfeg"), entry % (2, b"shop")))
     answers = {"/version": VERSION, "/containers/json": http(b"[%s]" % listed), "/images/json": http(b"[]")}
@@ -229,7 +231,7 @@ async def test_one_label_that_is_not_utf8_costs_nothing_else() -> None:
     assert [one.project for one in snapshot.containers] == ["bl\ufffd\ufffdg", "shop"]
 
 
-async def test_labels_that_lie_are_taken_as_text(fake: FakeEngine) -> None:
+async def test_misleading_labels_are_plain_text(fake: FakeEngine) -> None:
     lies = {
         "com.docker.compose.container-number": "-1e9",
         "com.docker.compose.oneoff": "perhaps",
@@ -245,7 +247,7 @@ async def test_labels_that_lie_are_taken_as_text(fake: FakeEngine) -> None:
     assert (container.number, container.oneoff) == (None, False)
 
 
-async def test_an_engine_comes_back(fake: FakeEngine) -> None:
+async def test_the_client_works_again_when_the_engine_is_back(fake: FakeEngine) -> None:
     async with Engine.open(fake.config) as engine:
         await fake.stop()
         with pytest.raises(DockerError):
@@ -255,7 +257,7 @@ async def test_an_engine_comes_back(fake: FakeEngine) -> None:
         assert (await engine.observe()).containers == ()
 
 
-async def test_cancelling_a_question_leaves_the_engine_usable(fake: FakeEngine) -> None:
+async def test_the_client_works_after_a_cancelled_request(fake: FakeEngine) -> None:
     async with Engine.open(fake.config) as engine:
         fake.hanging = True
         with pytest.raises(TimeoutError):
@@ -290,7 +292,9 @@ async def test_an_engine_is_reached_over_tls(authority: Path, scheme: str) -> No
             assert (await engine.observe()).containers == ()
 
 
-async def test_an_engine_of_another_authority_is_not_trusted(authority: Path, tmp_path: Path) -> None:
+async def test_an_engine_with_a_certificate_of_another_authority_is_not_trusted(
+    authority: Path, tmp_path: Path
+) -> None:
     make_authority(tmp_path)
     async with engine_on_tcp(server_context(authority)) as port:
         error = await failure(DockerConfig(host=f"tcp://127.0.0.1:{port}", tls_directory=tmp_path))
@@ -309,14 +313,14 @@ async def test_an_engine_that_does_not_accept_our_certificate(authority: Path, t
     assert "does not accept cert.pem in DOCKER_CERT_PATH" in error.message
 
 
-async def test_tls_where_the_engine_speaks_plainly(authority: Path) -> None:
+async def test_tls_with_an_engine_without_tls_is_reported(authority: Path) -> None:
     async with engine_on_tcp() as port:
         error = await failure(DockerConfig(host=f"tcp://127.0.0.1:{port}", tls_directory=authority))
 
     assert "TLS with the Docker engine" in error.message
 
 
-async def test_tls_files_that_are_not_there(tmp_path: Path) -> None:
+async def test_missing_tls_files_are_reported(tmp_path: Path) -> None:
     error = await failure(DockerConfig(host="tcp://127.0.0.1:2376", tls_directory=tmp_path))
 
     assert f"TLS files for the Docker engine in {tmp_path} cannot be used" in error.message

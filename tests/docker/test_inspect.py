@@ -1,4 +1,4 @@
-"""Containers and images in full, from documents as engines write them."""
+"""Parses the inspect documents of containers and images."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ def container(
     }
 
 
-def test_a_running_container() -> None:
+def test_a_running_container_is_parsed() -> None:
     document = container(
         state={"Health": {"Status": "healthy", "FailingStreak": 0}}, Mounts=[VOLUME, BIND, TMPFS]
     )
@@ -75,7 +75,7 @@ def test_a_running_container() -> None:
     assert detail.project == "blog"
 
 
-def test_one_that_never_ran() -> None:
+def test_a_container_that_never_ran_is_parsed() -> None:
     detail = ContainerDetail.parse(
         container(state={"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"})
     )
@@ -83,7 +83,7 @@ def test_one_that_never_ran() -> None:
     assert (detail.state, detail.started_at, detail.health) == (ContainerState.CREATED, None, None)
 
 
-def test_secrets_of_the_environment_are_not_shown() -> None:
+def test_repr_hides_secrets_in_the_environment() -> None:
     detail = ContainerDetail.parse(container(config={"Env": ["PASSWORD=s3cret"]}))
 
     assert "s3cret" not in repr(detail)
@@ -91,7 +91,7 @@ def test_secrets_of_the_environment_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(("written", "seconds"), [(None, 10), (0, 0), (90, 90)])
-def test_the_time_to_stop(written: int | None, seconds: float) -> None:
+def test_the_stop_timeout_is_parsed(written: int | None, seconds: float) -> None:
     config = {} if written is None else {"StopTimeout": written}
 
     assert ContainerDetail.parse(container(config=config)).stop_timeout_seconds == seconds
@@ -117,11 +117,11 @@ def test_the_time_to_stop(written: int | None, seconds: float) -> None:
         ),
     ],
 )
-def test_the_timing_of_a_health_check(written: Any, healthcheck: Healthcheck | None) -> None:
+def test_the_timing_of_a_health_check_is_parsed(written: Any, healthcheck: Healthcheck | None) -> None:
     assert ContainerDetail.parse(container(config={"Healthcheck": written})).healthcheck == healthcheck
 
 
-def test_an_image() -> None:
+def test_an_image_is_parsed() -> None:
     digest = Digest.of(b"manifest")
     detail = ImageDetail.parse(
         {
@@ -156,7 +156,7 @@ def test_an_image() -> None:
     assert detail.config.document["Cmd"] == ["serve"]
 
 
-def test_an_image_that_says_nothing() -> None:
+def test_an_image_without_details_is_parsed() -> None:
     detail = ImageDetail.parse({"Id": "sha256:i1", "RepoTags": None, "Config": None})
 
     assert detail.repo_digests == ()
@@ -181,7 +181,7 @@ def inspectable(fake: FakeEngine, *containers: FakeContainer, listed_only: str |
             fake.handlers[f"GET /containers/{one.id}/json"] = answer
 
 
-async def test_the_containers_of_a_service_come_in_their_order(fake: FakeEngine, client: Engine) -> None:
+async def test_the_containers_of_a_service_are_ordered_by_number(fake: FakeEngine, client: Engine) -> None:
     inspectable(fake, replica(10), replica(2, state="exited"), replica(1), replica(3, oneoff=True))
 
     found = await Containers(client).of_service("blog", "web")
@@ -189,20 +189,22 @@ async def test_the_containers_of_a_service_come_in_their_order(fake: FakeEngine,
     assert [one.number for one in found] == [1, 2, 10]
 
 
-async def test_one_that_goes_while_they_are_read_is_left_out(fake: FakeEngine, client: Engine) -> None:
+async def test_a_container_that_is_removed_while_the_list_is_read_is_left_out(
+    fake: FakeEngine, client: Engine
+) -> None:
     inspectable(fake, replica(1), replica(2), listed_only="c1")
 
     assert [one.number for one in await Containers(client).of_service("blog", "web")] == [2]
 
 
-async def test_a_container_that_is_not_there_is_told(fake: FakeEngine, client: Engine) -> None:
+async def test_a_missing_container_raises_not_found(fake: FakeEngine, client: Engine) -> None:
     with pytest.raises(DockerNotFound):
         await Containers(client).inspect("gone")
     with pytest.raises(DockerNotFound):
         await Images(client).inspect("gone:1")
 
 
-async def test_what_is_missing_does_not_make_the_engine_be_asked_for_its_version_again(
+async def test_a_missing_container_does_not_cause_another_version_request(
     fake: FakeEngine, client: Engine
 ) -> None:
     for _ in range(3):
@@ -212,9 +214,7 @@ async def test_what_is_missing_does_not_make_the_engine_be_asked_for_its_version
     assert fake.calls.count("GET /version") == 1
 
 
-async def test_a_document_of_another_shape_is_a_failure_of_the_engine(
-    fake: FakeEngine, client: Engine
-) -> None:
+async def test_a_document_of_another_shape_is_an_engine_failure(fake: FakeEngine, client: Engine) -> None:
     async def nonsense(_: web.Request) -> web.Response:
         return web.json_response({"Id": "c1"})
 

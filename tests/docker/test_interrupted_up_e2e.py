@@ -1,4 +1,4 @@
-"""Putting right what a killed Compose left, on a real engine."""
+"""Repairs the containers that a killed Compose left, on a real engine."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ DEAF = ("/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done")
 
 @pytest.fixture
 def blog(projects: Projects, registry: Registry, images: Images) -> Project:
-    """One whose service takes long to stop."""
+    """A project whose service takes long to stop."""
     pushed = registry.push(images.build("web", command=DEAF), "web:1")
     service = {"image": pushed.name, "stop_grace_period": "60s", "volumes": ["/data"]}
     project = projects.create("blog", {"web": service})
@@ -35,7 +35,7 @@ async def names(real: Engine, project: Project) -> list[str]:
 
 
 async def kill_in_the_middle(project: Project) -> None:
-    """When V2 has made the new container and waits for the old one to stop."""
+    """Kills V2 after it has created the new container, while it waits for the old one to stop."""
     config = DockerConfig(host=project.engine.host, compose_bin=str(ComposeVersion.V2.program))
     compose = await Compose.find(config)
     files = ProjectFiles(project.name, (project.config_file,), project.directory)
@@ -46,7 +46,9 @@ async def kill_in_the_middle(project: Project) -> None:
         up.cancel()
 
 
-async def test_the_new_one_goes_when_the_old_one_is_still_there(real: Engine, blog: Project) -> None:
+async def test_repair_removes_the_new_container_when_the_old_one_is_still_there(
+    real: Engine, blog: Project
+) -> None:
     (old,) = await Containers(real).of_service(blog.name, "web")
     await kill_in_the_middle(blog)
     assert len(await names(real, blog)) == 2
@@ -60,7 +62,7 @@ async def test_the_new_one_goes_when_the_old_one_is_still_there(real: Engine, bl
     assert "was removed" in done[0]
 
 
-async def test_the_new_one_gets_its_name_when_the_old_one_is_gone(real: Engine, blog: Project) -> None:
+async def test_repair_renames_the_new_container_when_the_old_one_is_gone(real: Engine, blog: Project) -> None:
     (old,) = await Containers(real).of_service(blog.name, "web")
     await kill_in_the_middle(blog)
     await Containers(real).remove(old.id, force=True)
@@ -76,7 +78,7 @@ async def test_the_new_one_gets_its_name_when_the_old_one_is_gone(real: Engine, 
 async def as_v1_leaves_it(
     real: Engine, engine: RealEngine, blog: Project, *, started: bool
 ) -> tuple[str, str]:
-    """The old one stopped and set aside, the new one in its place. Their ids."""
+    """Stops and renames the old container and creates the new one. Returns their ids."""
     (old,) = await Containers(real).of_service(blog.name, "web")
     await Containers(real).stop(old.id, grace_seconds=0)
     await Containers(real).rename(old.id, f"{old.id[:12]}_{old.name}")
@@ -89,7 +91,7 @@ async def as_v1_leaves_it(
 
 
 @pytest.mark.parametrize("started", [False, True])
-async def test_v1_sets_the_old_one_aside(
+async def test_repair_handles_an_old_container_that_v1_renamed(
     real: Engine, engine: RealEngine, blog: Project, started: bool
 ) -> None:
     (name,) = await names(real, blog)
@@ -101,7 +103,7 @@ async def test_v1_sets_the_old_one_aside(
     assert (left.id, left.name) == (new if started else old, name)
 
 
-async def test_what_is_whole_is_left_alone(real: Engine, blog: Project) -> None:
+async def test_repair_changes_nothing_in_a_healthy_project(real: Engine, blog: Project) -> None:
     blog.compose("up", "--detach", "--scale", "web=3")
     before = await Containers(real).of_service(blog.name, "web")
 
@@ -112,7 +114,7 @@ async def test_what_is_whole_is_left_alone(real: Engine, blog: Project) -> None:
     ]
 
 
-async def test_a_name_that_only_looks_so_is_left_alone(real: Engine, blog: Project) -> None:
+async def test_repair_ignores_a_name_that_only_looks_prefixed(real: Engine, blog: Project) -> None:
     (web,) = await Containers(real).of_service(blog.name, "web")
     odd = f"0123456789ab_{web.name}"
     await Containers(real).rename(web.id, odd)

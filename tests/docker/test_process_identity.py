@@ -1,4 +1,4 @@
-"""What processes in and outside of containers find in /proc/self."""
+"""Finds the own container in texts of /proc/self from processes inside and outside of containers."""
 
 import pytest
 
@@ -63,7 +63,7 @@ PODMAN_MOUNTS = f"""\
         "a short id",
     ],
 )
-def test_the_cgroup_tells_the_innermost_container(cgroup: str, expected: str | None) -> None:
+def test_the_cgroup_names_the_innermost_container(cgroup: str, expected: str | None) -> None:
     assert Traces(cgroup, "").container_id == expected
 
 
@@ -94,7 +94,7 @@ def test_the_cgroup_tells_the_innermost_container(cgroup: str, expected: str | N
         "nonsense",
     ],
 )
-def test_the_mounts_tell_whose_names_and_addresses_it_has(mountinfo: str, expected: str | None) -> None:
+def test_the_mounts_name_the_container_that_owns_the_network(mountinfo: str, expected: str | None) -> None:
     assert Traces("0::/\n", mountinfo).network_id == expected
 
 
@@ -107,5 +107,5 @@ def test_the_mounts_tell_whose_names_and_addresses_it_has(mountinfo: str, expect
         ("1 0 0:9 / / ro - overlay overlay ro,lowerdir=/a:/b\n", None),
     ],
 )
-def test_the_root_mount_tells_where_is_written(mountinfo: str, expected: str | None) -> None:
+def test_the_root_mount_names_the_writable_layer(mountinfo: str, expected: str | None) -> None:
     assert Traces("", mountinfo).writable_layer == expected

@@ -1,4 +1,4 @@
-"""Pulls from an engine in memory whose stream says what the test wants."""
+"""Pulls from an engine in memory whose messages the test decides."""
 
 import asyncio
 import base64
@@ -47,7 +47,7 @@ async def nothing_more() -> None:
 
 @dataclass
 class Pullable:
-    """An image of the fake engine: what its pull says, what the engine knows of it afterwards."""
+    """An image of the fake engine: the messages of its pull, and its inspect document afterwards."""
 
     engine: FakeEngine
     said: bytes = lines(*FETCHING)
@@ -98,7 +98,7 @@ async def failure(client: Engine, idle_seconds: float = 5) -> DockerError:
     return failed.value
 
 
-async def test_it_asks_for_the_digest_and_answers_with_the_image(image: Pullable, client: Engine) -> None:
+async def test_pull_asks_for_the_digest_and_returns_the_image_id(image: Pullable, client: Engine) -> None:
     seen: list[PullProgress] = []
 
     assert await Images(client).pull(REF, None, seen.append) == IMAGE_ID
@@ -126,7 +126,7 @@ async def test_it_asks_for_the_digest_and_answers_with_the_image(image: Pullable
         ),
     ],
 )
-async def test_a_login_goes_to_the_engine_and_nowhere_else(
+async def test_pull_sends_the_login_to_the_engine_only(
     image: Pullable, client: Engine, login: RegistryLogin, shown: dict[str, str]
 ) -> None:
     await Images(client).pull(REF, login, lambda _: None)
@@ -136,20 +136,20 @@ async def test_a_login_goes_to_the_engine_and_nowhere_else(
     assert login.password + login.identity_token not in repr(login)
 
 
-async def test_another_platform_can_be_asked_for(image: Pullable, client: Engine) -> None:
+async def test_pull_can_ask_for_another_platform(image: Pullable, client: Engine) -> None:
     await Images(client).pull(REF, None, lambda _: None, platform=Platform("linux", "arm", "v7"))
 
     assert image.requests[0].query["platform"] == "linux/arm/v7"
 
 
-async def test_an_error_inside_the_stream_is_a_failure(image: Pullable, client: Engine) -> None:
+async def test_an_error_message_in_the_stream_is_a_failure(image: Pullable, client: Engine) -> None:
     message = "write /layer: no space left on device"
     image.said = lines(*FETCHING[:3], {"errorDetail": {"message": message}, "error": message})
 
     assert "disk is full" in (await failure(client)).message
 
 
-async def test_a_refusal_before_the_stream_is_told_alike(fake: FakeEngine, client: Engine) -> None:
+async def test_a_refusal_before_the_stream_gets_the_same_message(fake: FakeEngine, client: Engine) -> None:
     fake.failure = (404, f"manifest for {NAME} not found: manifest unknown: manifest unknown")
 
     error = await failure(client)
@@ -158,7 +158,7 @@ async def test_a_refusal_before_the_stream_is_told_alike(fake: FakeEngine, clien
     assert error.permanent
 
 
-async def test_an_engine_that_is_gone_is_told_as_everywhere(fake: FakeEngine, client: Engine) -> None:
+async def test_a_missing_engine_is_reported(fake: FakeEngine, client: Engine) -> None:
     await fake.stop()
 
     assert "no Docker socket" in (await failure(client)).message
@@ -167,30 +167,34 @@ async def test_an_engine_that_is_gone_is_told_as_everywhere(fake: FakeEngine, cl
 @pytest.mark.parametrize(
     "said", [b"<html>\n", b"[1]\n", b'{"error": ', lines({"status": "Downloading"})[:-4]]
 )
-async def test_a_stream_of_something_else_is_no_pull(image: Pullable, client: Engine, said: bytes) -> None:
+async def test_a_stream_of_another_format_is_an_engine_failure(
+    image: Pullable, client: Engine, said: bytes
+) -> None:
     image.said = said
 
     assert "does not speak like a Docker engine" in (await failure(client)).message
 
 
-async def test_a_message_without_end_is_given_up(image: Pullable, client: Engine) -> None:
+async def test_an_endless_message_is_refused(image: Pullable, client: Engine) -> None:
     image.said = b'"' + b"x" * (MAX_LINE_LENGTH + 1)
 
     assert "does not speak like a Docker engine" in (await failure(client)).message
 
 
-async def test_an_image_under_another_digest_is_not_accepted(image: Pullable, client: Engine) -> None:
+async def test_pull_fails_when_the_engine_knows_the_image_under_another_digest(
+    image: Pullable, client: Engine
+) -> None:
     image.repo_digest = f"registry.test/x/web@{Digest.of(b'other')}"
 
     assert "does not know the image under this digest" in (await failure(client)).message
 
 
-async def test_a_reference_without_a_digest_is_a_mistake(client: Engine) -> None:
+async def test_pull_rejects_a_reference_without_a_digest(client: Engine) -> None:
     with pytest.raises(ValueError, match="names no digest"):
         await Images(client).pull(ImageRef.parse("nginx:1"), None, lambda _: None)
 
 
-async def test_silence_ends_a_pull(image: Pullable, client: Engine) -> None:
+async def test_a_pull_fails_when_the_engine_is_silent(image: Pullable, client: Engine) -> None:
     async def silence() -> None:
         await asyncio.Event().wait()
 
@@ -201,7 +205,7 @@ async def test_silence_ends_a_pull(image: Pullable, client: Engine) -> None:
         await image.left.wait()
 
 
-async def test_cancelling_leaves_the_engine(image: Pullable, client: Engine) -> None:
+async def test_cancelling_a_pull_closes_the_connection(image: Pullable, client: Engine) -> None:
     async def silence() -> None:
         await asyncio.Event().wait()
 

@@ -1,4 +1,4 @@
-"""Pulls through a real engine from real registries."""
+"""Pulls from real registries with a real engine."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ from tests.testbed.registry import Pushed, Registry
 
 
 def image_of(images: Images, size: int = 1) -> Image:
-    """One that no other test has: its last layer was never here."""
+    """An image that no other test uses: the engine does not have its last layer."""
     return images.build("web", files={"content": os.urandom(size)})
 
 
@@ -57,10 +57,10 @@ def login(registry: Registry, password: str = OPERATOR.password) -> RegistryLogi
     return RegistryLogin(registry.host, username=OPERATOR.username, password=password)
 
 
-async def test_the_bytes_are_those_of_the_layers(
+async def test_the_progress_counts_the_bytes_of_the_layers(
     private_engine: RealEngine, registry: Registry, images: Images
 ) -> None:
-    """On an engine that has nothing yet, so that every layer is fetched."""
+    """The engine is empty, so it fetches every layer."""
     image = image_of(images, 3_000_000)
     pushed = registry.push(image, "web:1.0")
 
@@ -74,7 +74,7 @@ async def test_the_bytes_are_those_of_the_layers(
     assert len({step.bytes_done for step in seen}) > 3
 
 
-async def test_layers_that_are_here_are_not_fetched_again(
+async def test_layers_that_the_engine_has_are_not_fetched_again(
     real: Engine, registry: Registry, images: Images
 ) -> None:
     await pull(real, registry.push(image_of(images), "web:1.0"))
@@ -86,7 +86,7 @@ async def test_layers_that_are_here_are_not_fetched_again(
     assert seen[-1] == PullProgress(last, last)
 
 
-async def test_an_image_that_is_here_is_nothing_to_do(
+async def test_pulling_an_existing_image_fetches_nothing(
     real: Engine, registry: Registry, images: Images
 ) -> None:
     pushed = registry.push(image_of(images), "web:1.0")
@@ -95,7 +95,7 @@ async def test_an_image_that_is_here_is_nothing_to_do(
     assert await pull(real, pushed) == (first, [PullProgress()])
 
 
-async def test_no_tag_is_set_and_the_digest_is_known(
+async def test_pull_sets_no_tag_and_the_engine_knows_the_digest(
     real: Engine, registry: Registry, images: Images
 ) -> None:
     pushed = registry.push(image_of(images), "web:1.0")
@@ -108,7 +108,7 @@ async def test_no_tag_is_set_and_the_digest_is_known(
     assert image.digests_of(pushed.ref.repository) == (pushed.digest,)
 
 
-async def test_a_tag_that_moved_is_still_pulled_as_it_was_approved(
+async def test_pull_gets_the_approved_digest_after_its_tag_has_moved(
     real: Engine, registry: Registry, images: Images
 ) -> None:
     approved = image_of(images)
@@ -118,7 +118,9 @@ async def test_a_tag_that_moved_is_still_pulled_as_it_was_approved(
     assert (await pull(real, pushed))[0] == approved.image_id
 
 
-async def test_an_index_is_pulled_by_its_own_digest(real: Engine, registry: Registry, images: Images) -> None:
+async def test_an_index_is_pulled_by_the_digest_of_the_index(
+    real: Engine, registry: Registry, images: Images
+) -> None:
     here = image_of(images)
     other = images.build("web", platform=Platform("linux", "s390x"), files={"content": os.urandom(1)})
     pushed = registry.push_index([other, here], "web:1.0")
@@ -132,7 +134,7 @@ async def test_another_platform_of_an_index_can_be_pulled(
     other = images.build("web", platform=Platform("linux", "s390x"), files={"content": os.urandom(1)})
     pushed = registry.push_index([other], "web:1.0")
 
-    with pytest.raises(DockerError, match="holds no image for the platform"):
+    with pytest.raises(DockerError, match="has no image for the platform"):
         await pull(real, pushed)
     pulling = EngineImages(real).pull(digest_of(pushed), None, lambda _: None, platform=other.platform)
 
@@ -140,7 +142,9 @@ async def test_another_platform_of_an_index_can_be_pulled(
 
 
 @pytest.mark.parametrize("kind", ["password_registry", "token_registry"])
-async def test_a_registry_wants_a_login(bed: Bed, real: Engine, images: Images, kind: str) -> None:
+async def test_pull_logs_in_to_a_registry_that_requires_it(
+    bed: Bed, real: Engine, images: Images, kind: str
+) -> None:
     registry: Registry = getattr(bed, kind).within(f"t{secrets.token_hex(4)}")
     image = image_of(images)
     pushed = registry.push(image, "web:1.0")
@@ -154,7 +158,7 @@ async def test_a_registry_wants_a_login(bed: Bed, real: Engine, images: Images, 
     assert (await pull(real, pushed, login(registry)))[0] == image.image_id
 
 
-async def test_a_digest_that_is_gone_is_told(real: Engine, registry: Registry, images: Images) -> None:
+async def test_a_missing_digest_is_reported(real: Engine, registry: Registry, images: Images) -> None:
     pushed = registry.push(image_of(images), "web:1.0")
     registry.delete("web:1.0")
 
@@ -162,7 +166,7 @@ async def test_a_digest_that_is_gone_is_told(real: Engine, registry: Registry, i
         await pull(real, pushed)
 
 
-async def test_a_registry_that_is_down_is_told(real: Engine, unused_tcp_port: int) -> None:
+async def test_an_unreachable_registry_is_reported(real: Engine, unused_tcp_port: int) -> None:
     gone = ImageRef.parse(f"127.0.0.1:{unused_tcp_port}/web@sha256:{'a' * 64}")
 
     with pytest.raises(DockerError, match="cannot reach the registry") as failed:
@@ -173,7 +177,7 @@ async def test_a_registry_that_is_down_is_told(real: Engine, unused_tcp_port: in
 
 @contextmanager
 def small_engine(bed: Bed, megabytes: int) -> Iterator[RealEngine]:
-    """One whose data are on a disk of that size."""
+    """An engine whose data directory is on a disk of that size."""
     name = f"engine-{secrets.token_hex(3)}"
     data = bed.directory / name / "data"
     data.mkdir(parents=True)
@@ -188,7 +192,7 @@ def small_engine(bed: Bed, megabytes: int) -> Iterator[RealEngine]:
         engine.discard()
 
 
-async def test_a_full_disk_is_told_and_nothing_is_left_of_the_image(
+async def test_a_full_disk_is_reported_and_nothing_of_the_image_stays(
     bed: Bed, registry: Registry, images: Images
 ) -> None:
     pushed = registry.push(image_of(images, 24_000_000), "web:1.0")
@@ -205,7 +209,7 @@ async def test_a_full_disk_is_told_and_nothing_is_left_of_the_image(
     assert 0 < free < 20 * 1024 * 1024
 
 
-async def test_free_space_is_that_of_the_engines_own_directory(real: Engine, engine: RealEngine) -> None:
+async def test_free_bytes_measures_the_engines_data_directory(real: Engine, engine: RealEngine) -> None:
     root = Path(engine.api.get("/info")["DockerRootDir"])
     status = await asyncio.to_thread(os.statvfs, root)
 

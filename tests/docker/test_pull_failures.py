@@ -1,4 +1,4 @@
-"""What engines and registries really say when a pull fails, and the sentence a person gets."""
+"""Real messages of engines and registries about failed pulls, and the message for the operator."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def test_a_failure_says_what_to_do(said: str, sentence: str, permanent: bool) ->
     assert failure.permanent is permanent
 
 
-def test_what_is_not_known_is_left_to_the_caller() -> None:
+def test_an_unknown_message_has_no_known_failure() -> None:
     assert known_failure(NAME, "something new") is None
 
 
@@ -88,12 +88,12 @@ def test_what_is_not_known_is_left_to_the_caller() -> None:
         "error parsing https://auth.test/token?account=s3cret&scope=x",
     ],
 )
-def test_signatures_and_passwords_in_addresses_are_left_out(said: str) -> None:
+def test_signatures_and_passwords_in_urls_are_removed(said: str) -> None:
     message = pull_failure(NAME, said).message
 
     assert "s3cret" not in message
     assert ".test/" in message
 
 
-def test_what_an_engine_says_is_bounded() -> None:
+def test_a_long_message_of_the_engine_is_cut() -> None:
     assert len(pull_failure(NAME, "x" * 10_000).message) < 500

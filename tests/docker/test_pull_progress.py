@@ -1,4 +1,4 @@
-"""Messages as engines 20.10 (graph drivers) and 28 (containerd) write them."""
+"""Progress from messages of engines 20.10 (graph drivers) and 28 (containerd)."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_a_whole_pull_ends_with_the_bytes_of_all_layers() -> None:
     assert whole == PullProgress(1098625 + 38651, 1098625 + 38651)
 
 
-def test_bytes_are_counted_as_they_come() -> None:
+def test_bytes_are_counted_while_a_layer_is_fetched() -> None:
     assert after(
         message("Pulling fs layer", A),
         message("Waiting", B),
@@ -56,11 +56,11 @@ def test_bytes_are_counted_as_they_come() -> None:
     ) == PullProgress(30, 100)
 
 
-def test_a_layer_that_is_here_already_is_no_bytes() -> None:
+def test_a_layer_that_the_engine_has_counts_no_bytes() -> None:
     assert after(message("Already exists", A), message("Pulling fs layer", B)) == PullProgress(0, 0)
 
 
-def test_a_download_that_begins_again_takes_nothing_back() -> None:
+def test_a_download_that_starts_again_does_not_reduce_the_progress() -> None:
     steps = history(
         message("Downloading", A, current=80, total=100),
         message("Retrying in 5 seconds", A),
@@ -71,7 +71,7 @@ def test_a_download_that_begins_again_takes_nothing_back() -> None:
     assert [step.bytes_done for step in steps] == [80, 80, 80, 90]
 
 
-def test_a_layer_that_was_too_small_to_be_reported_counts_when_it_is_unpacked() -> None:
+def test_a_layer_too_small_to_be_reported_counts_when_it_is_extracted() -> None:
     assert after(
         message("Pulling fs layer", A),
         message("Download complete", A),
@@ -79,18 +79,18 @@ def test_a_layer_that_was_too_small_to_be_reported_counts_when_it_is_unpacked() 
     ) == PullProgress(142, 142)
 
 
-def test_seconds_of_unpacking_are_no_bytes() -> None:
+def test_seconds_of_extraction_are_not_counted_as_bytes() -> None:
     assert after(
         message("Downloading", A, current=100, total=100),
         message("Extracting", A, current=3, units="s"),
     ) == PullProgress(100, 100)
 
 
-def test_more_than_the_size_is_never_claimed() -> None:
+def test_the_progress_of_a_layer_never_exceeds_its_size() -> None:
     assert after(message("Downloading", A, current=120, total=100)).bytes_done == 100
 
 
-def test_a_size_that_is_not_known_yet_is_no_progress() -> None:
+def test_a_layer_of_unknown_size_adds_no_progress() -> None:
     assert after(message("Downloading", A, current=120)) == PullProgress(0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Which of an engine's containers is the one that this process runs in."""
+"""Finds the container of this process among those of an engine."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ IN_DOCKER = Traces("0::/\n", DOCKER_MOUNTS)
 
 @dataclass
 class Tools:
-    """A project of that name, whose containers run."""
+    """A project `tools` with running containers."""
 
     fake: FakeEngine
     listed: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ def tools(fake: FakeEngine) -> Tools:
     return Tools(fake)
 
 
-async def found(client: Engine, traces: Traces) -> OwnService:
+async def own_service(client: Engine, traces: Traces) -> OwnService:
     return await find_own_service(client, Containers(client), IMAGE, traces)
 
 
@@ -63,52 +63,54 @@ async def found(client: Engine, traces: Traces) -> OwnService:
     [IN_DOCKER, Traces(f"0::/docker/{ID}\n", ""), Traces(f"0::/docker/{OTHER}/docker/{ID}\n", HOST_MOUNTS)],
     ids=["mounts", "cgroup", "an engine in a container"],
 )
-async def test_its_labels_tell_the_service(tools: Tools, client: Engine, traces: Traces) -> None:
+async def test_the_labels_of_the_own_container_name_the_service(
+    tools: Tools, client: Engine, traces: Traces
+) -> None:
     tools.add(ID, "dockrev")
     tools.add(OTHER, "web")
-    assert await found(client, traces) == OwnService(IMAGE, ID, "tools", "dockrev")
+    assert await own_service(client, traces) == OwnService(IMAGE, ID, "tools", "dockrev")
 
 
 @pytest.mark.parametrize("traces", [IN_DOCKER, Traces(f"0::/docker/{ID}\n", "")], ids=["mounts", "cgroup"])
-async def test_a_container_of_another_engine_is_none_of_this_one(
+async def test_a_container_of_another_engine_is_not_found(
     tools: Tools, client: Engine, traces: Traces
 ) -> None:
-    """As with a remote engine, or one that runs inside of a container."""
+    """The engine is remote, or it runs inside a container itself."""
     tools.add(OTHER, "web")
-    assert await found(client, traces) == OwnService(IMAGE)
+    assert await own_service(client, traces) == OwnService(IMAGE)
 
 
-async def test_a_process_of_the_host_is_in_no_container_and_asks_nothing(
+async def test_a_process_outside_of_containers_sends_no_request(
     fake: FakeEngine, tools: Tools, client: Engine
 ) -> None:
     tools.add(ID, "web")
-    assert await found(client, Traces("0::/system.slice/dockrev.service\n", HOST_MOUNTS)) == OwnService(IMAGE)
+    assert await own_service(client, Traces("0::/system.slice/dockrev.service\n", HOST_MOUNTS)) == OwnService(IMAGE)
     assert fake.calls == []
 
 
-async def test_in_another_one_s_network_it_is_still_itself(tools: Tools, client: Engine) -> None:
-    """Then names and addresses are those of the other."""
+async def test_a_container_in_the_network_of_another_one_finds_itself(tools: Tools, client: Engine) -> None:
+    """Host name and addresses are those of the other container."""
     tools.add(ID, "vpn", layer="/var/lib/docker/overlay2/vpn/diff")
     tools.add(OTHER, "dockrev", layer=LAYER, network=f"container:{ID}")
-    assert await found(client, IN_DOCKER) == OwnService(IMAGE, OTHER, "tools", "dockrev")
+    assert await own_service(client, IN_DOCKER) == OwnService(IMAGE, OTHER, "tools", "dockrev")
 
 
-async def test_with_guests_in_its_network_it_is_still_itself(tools: Tools, client: Engine) -> None:
+async def test_a_container_that_shares_its_network_finds_itself(tools: Tools, client: Engine) -> None:
     tools.add(ID, "dockrev", layer=LAYER)
     tools.add(
         OTHER, "helper", layer="/var/lib/docker/overlay2/helper/diff", network="container:tools-dockrev-1"
     )
-    assert await found(client, IN_DOCKER) == OwnService(IMAGE, ID, "tools", "dockrev")
+    assert await own_service(client, IN_DOCKER) == OwnService(IMAGE, ID, "tools", "dockrev")
 
 
-async def test_which_of_two_in_one_network_is_not_guessed(tools: Tools, client: Engine) -> None:
-    """An engine that tells no layers."""
+async def test_two_candidates_in_one_network_give_no_result(tools: Tools, client: Engine) -> None:
+    """The engine reports no layers."""
     tools.add(ID, "vpn")
     tools.add(OTHER, "dockrev", network=f"container:{ID}")
-    assert await found(client, IN_DOCKER) == OwnService(IMAGE)
+    assert await own_service(client, IN_DOCKER) == OwnService(IMAGE)
 
 
-async def test_the_engine_is_asked_until_it_answers_and_then_no_more(
+async def test_the_host_asks_the_engine_until_it_answers_once(
     fake: FakeEngine, tools: Tools, client: Engine
 ) -> None:
     tools.add(ID, "dockrev")
@@ -139,7 +141,7 @@ def test_the_traces_of_this_process_are_read() -> None:
         (None, "web", False),
     ],
 )
-def test_a_service_is_its_own_by_image_or_by_container(
+def test_a_service_is_the_own_service_by_image_or_by_container(
     image_ref: str | None, service: str, expected: bool
 ) -> None:
     own = OwnService(IMAGE, ID, "tools", "dockrev")
@@ -147,7 +149,7 @@ def test_a_service_is_its_own_by_image_or_by_container(
     assert own.is_service("other", "dockrev", "my/own:1") is False
 
 
-def test_a_container_outside_of_compose_is_its_own_by_its_id_alone() -> None:
+def test_a_container_without_compose_labels_is_recognised_by_its_id() -> None:
     own = OwnService(IMAGE, "blog-web-1")
     assert own.is_container(container("web"))
     assert not own.is_container(container("db"))

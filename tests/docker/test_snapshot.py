@@ -41,7 +41,7 @@ def container(labels: Mapping[str, str], **changes: object) -> Container:
     return Container.from_list(entry(Labels=labels, **changes))
 
 
-def test_a_container_is_read_as_the_engine_lists_it() -> None:
+def test_a_container_of_the_list_is_parsed() -> None:
     web = Container.from_list(entry())
 
     assert (web.id, web.name, web.image, web.image_id) == (
@@ -67,17 +67,17 @@ def test_a_container_is_read_as_the_engine_lists_it() -> None:
         ("", None),
     ],
 )
-def test_health_is_found_in_the_prose_of_the_status(status: str, health: Health | None) -> None:
+def test_health_is_parsed_from_the_status_text(status: str, health: Health | None) -> None:
     assert Container.from_list(entry(Status=status)).health is health
 
 
 @pytest.mark.parametrize("word", ["created", "running", "paused", "restarting", "removing", "exited", "dead"])
-def test_every_state_of_an_engine_is_known(word: str) -> None:
+def test_every_state_is_parsed(word: str) -> None:
     assert Container.from_list(entry(State=word)).state == word
 
 
 @pytest.mark.parametrize("word", ["teleporting", "", None, 7])
-def test_a_state_nobody_knows_is_unknown(word: object) -> None:
+def test_an_unfamiliar_state_is_unknown(word: object) -> None:
     assert Container.from_list(entry(State=word)).state is ContainerState.UNKNOWN
 
 
@@ -90,12 +90,12 @@ def test_a_state_nobody_knows_is_unknown(word: object) -> None:
         (None, "c" * 12),
     ],
 )
-def test_the_name_of_a_container_is_its_own_not_that_of_a_link(names: object, name: str) -> None:
+def test_the_name_of_a_container_is_not_that_of_a_link(names: object, name: str) -> None:
     assert Container.from_list(entry(Names=names)).name == name
 
 
 @pytest.mark.parametrize("blank", ["", "   ", None])
-def test_a_blank_label_names_nothing(blank: str | None) -> None:
+def test_a_blank_label_counts_as_absent(blank: str | None) -> None:
     labels = {} if blank is None else {PROJECT: blank, SERVICE: blank}
 
     assert container(labels).project is None
@@ -103,7 +103,7 @@ def test_a_blank_label_names_nothing(blank: str | None) -> None:
 
 
 @pytest.mark.parametrize("number", ["", "one", "-1", "1" * 5000, "1.5"])
-def test_a_number_that_is_none_is_absent(number: str) -> None:
+def test_an_invalid_replica_number_is_absent(number: str) -> None:
     assert container({NUMBER: number}).number is None
 
 
@@ -113,7 +113,7 @@ def test_a_huge_label_is_cut() -> None:
     assert len(labels["big"]) == MAX_TEXT_LENGTH
 
 
-def test_what_no_encoding_takes_is_replaced() -> None:
+def test_characters_that_cannot_be_encoded_are_replaced() -> None:
     labels = parse_labels({"lone": "a\ud800b", "nul": "a\0b", "flag": None})
 
     assert labels == {"lone": "a?b", "nul": "a\N{REPLACEMENT CHARACTER}b", "flag": ""}
@@ -121,7 +121,7 @@ def test_what_no_encoding_takes_is_replaced() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.text(), st.text() | st.none() | st.integers()) | st.none() | st.lists(st.text()))
-def test_no_labels_break_a_container(labels: Any) -> None:
+def test_invalid_labels_do_not_break_a_container(labels: Any) -> None:
     parsed = Container.from_list(entry(Labels=labels))
 
     assert (parsed.project or "x").strip()
@@ -130,18 +130,18 @@ def test_no_labels_break_a_container(labels: Any) -> None:
 
 
 @pytest.mark.parametrize("broken", [{"Id": None, "ImageID": 1}, {}, {"Id": "x"}])
-def test_what_is_no_container_is_refused(broken: dict[str, object]) -> None:
+def test_an_invalid_container_entry_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(KeyError):
         Container.from_list(broken)
 
 
-def test_repo_digests_are_known_by_normal_names() -> None:
+def test_repo_digests_have_normalised_repositories() -> None:
     image = LocalImage.from_list(
         {
             "Id": "sha256:image",
             "RepoDigests": [
                 f"nginx@{DIGEST}",
-                f"LOCALHOST:5000/Team@{DIGEST}",  # a name no registry takes
+                f"LOCALHOST:5000/Team@{DIGEST}",  # a name that no registry accepts
                 f"localhost:5000/team/web@{OTHER}",
                 "<none>@<none>",
                 f"index.docker.io/library/nginx@{OTHER}",

@@ -1,4 +1,4 @@
-"""Volumes of the testbed's engine, made without the code under test."""
+"""Creates volumes of the testbed's engine without the code under test."""
 
 import json
 import secrets
@@ -10,7 +10,7 @@ from tests.testbed.engine import Engine
 
 @contextmanager
 def temporary_volume(engine: Engine, options: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Its name; it exists until the end of the block."""
+    """Yields the name of a volume that exists until the end of the block."""
     name = f"v{secrets.token_hex(4)}"
     document = json.dumps({"Name": name, "DriverOpts": dict(options or {})}).encode()
     engine.api.call("POST", "/volumes/create", body=document, headers={"Content-Type": "application/json"})

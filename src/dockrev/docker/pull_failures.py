@@ -21,7 +21,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (
         re.compile(r"toomanyrequests|too many requests|rate limit", re.IGNORECASE),
         False,
-        "The registry limits how often images are pulled, and the limit is reached for {name}: {said}. Wait, or log in.",
+        "The registry limits how often images are pulled, and refuses {name} now: {said}. Wait, or log in.",
     ),
     (
         re.compile(
