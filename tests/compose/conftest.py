@@ -11,7 +11,7 @@ from tests.testbed.projects import ComposeVersion
 
 
 class Folder:
-    """The folder of a project."""
+    """The directory of a project."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,7 +27,7 @@ class Folder:
         return ProjectFiles("blog", config_files, self.path, tuple(self.path / name for name in env_files))
 
     def compose(self, content: str) -> ProjectFiles:
-        """A project of one file."""
+        """Writes a project with one Compose file."""
         self.write("compose.yaml", content)
         return self.project()
 
@@ -46,21 +46,21 @@ def script(tmp_path: Path) -> Script:
 
 @pytest.fixture(params=list(ComposeVersion))
 async def compose(request: pytest.FixtureRequest) -> Compose:
-    """The real one, of both versions."""
+    """Real Compose, once for each version."""
     return await real_compose(request.param)
 
 
-_found: dict[ComposeVersion, Compose] = {}
-"""V1 takes a quarter of a second to tell its version."""
+_clients: dict[ComposeVersion, Compose] = {}
+"""Kept for all tests, because V1 needs a quarter of a second to print its version."""
 
 
 async def real_compose(version: ComposeVersion) -> Compose:
-    """Remembers nothing of an earlier test."""
+    """A new object for each test, which remembers no configuration."""
     config = DockerConfig(compose_bin=str(version.program))
-    if version not in _found:
+    if version not in _clients:
         if not version.program.exists():
             reason = f"{version.program} is missing (scripts/setup)"
             pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-        _found[version] = await Compose.find(config)
-    found = _found[version]
+        _clients[version] = await Compose.find(config)
+    found = _clients[version]
     return Compose(found.command, found.version, child_environment(config))

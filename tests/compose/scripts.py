@@ -1,4 +1,4 @@
-"""A script in Compose's place that records how it was called."""
+"""A script that replaces Compose and records its calls."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ RENDERED = json.dumps({"services": {"web": {"image": "nginx:1"}}})
 
 
 class Script:
-    """A Compose that prints what it is told and remembers its arguments."""
+    """A Compose CLI that prints what the test sets and records its arguments."""
 
     def __init__(self, directory: Path, name: str = "docker-compose", version: str = "2.40.3") -> None:
         directory.mkdir(exist_ok=True)

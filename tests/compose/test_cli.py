@@ -1,4 +1,4 @@
-"""Finding Compose and calling it, with scripts in its place that record how they were called."""
+"""Finds and calls Compose. Scripts that record their calls replace the real CLI."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ async def test_the_plugin_is_preferred(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", ["exit 125", "echo 'Docker version of nothing'", "exit 0"])
-async def test_a_docker_without_the_plugin_is_passed_over(tmp_path: Path, answer: str) -> None:
+async def test_a_docker_cli_without_the_plugin_is_skipped(tmp_path: Path, answer: str) -> None:
     (tmp_path / "docker").write_text(f"#!/bin/sh\n{answer}\n")
     (tmp_path / "docker").chmod(0o755)
     Script(tmp_path, "docker-compose", "5.0.1")
@@ -40,7 +40,7 @@ async def test_a_docker_without_the_plugin_is_passed_over(tmp_path: Path, answer
     assert (compose.command, compose.major) == (("docker-compose",), 5)
 
 
-async def test_none_at_all_says_how_to_get_one(tmp_path: Path) -> None:
+async def test_without_any_compose_the_error_says_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(ComposeError) as missing:
         await Compose.find(DockerConfig(child_environment={"PATH": str(tmp_path)}))
 
@@ -50,12 +50,12 @@ async def test_none_at_all_says_how_to_get_one(tmp_path: Path) -> None:
     assert missing.value.permanent
 
 
-async def test_the_configured_one_is_the_only_one_tried(tmp_path: Path) -> None:
+async def test_only_the_configured_command_is_tried(tmp_path: Path) -> None:
     with pytest.raises(ComposeError, match=f"{tmp_path}/nothing version --short"):
         await Compose.find(DockerConfig(compose_bin=f"{tmp_path}/nothing"))
 
 
-async def test_the_configured_one_may_be_a_path_with_blanks_or_a_command_line(tmp_path: Path) -> None:
+async def test_the_configured_command_may_be_a_path_with_spaces_or_a_command_line(tmp_path: Path) -> None:
     odd = Script(tmp_path / "a b")
 
     path = await Compose.find(DockerConfig(compose_bin=str(odd.path)))
@@ -66,7 +66,7 @@ async def test_the_configured_one_may_be_a_path_with_blanks_or_a_command_line(tm
 
 
 @pytest.mark.parametrize("compose_bin", ["docker", "{directory}/docker"])
-async def test_docker_itself_means_its_plugin(tmp_path: Path, compose_bin: str) -> None:
+async def test_docker_as_the_configured_command_means_its_plugin(tmp_path: Path, compose_bin: str) -> None:
     Script(tmp_path, "docker")
     configured = compose_bin.format(directory=tmp_path)
 
@@ -80,7 +80,7 @@ async def test_a_configured_command_that_cannot_be_split_is_refused() -> None:
         await Compose.find(DockerConfig(compose_bin="docker 'compose"))
 
 
-def test_a_child_gets_the_engine_and_nothing_of_ours() -> None:
+def test_a_child_gets_docker_host_and_no_variable_of_dockrev() -> None:
     config = DockerConfig(
         "tcp://engine:2376",
         Path("/certs"),
@@ -100,7 +100,7 @@ def test_a_child_gets_the_engine_and_nothing_of_ours() -> None:
     }
 
 
-async def test_v2_is_asked_for_every_profile_in_json(script: Script, folder: Folder) -> None:
+async def test_v2_is_called_with_all_profiles_and_json(script: Script, folder: Folder) -> None:
     for name in ("compose.yaml", "more.yaml", "a.env", "b.env"):
         folder.write(name, "services: {}" if name.endswith("yaml") else "")
     files = folder.project("compose.yaml", "more.yaml", env_files=("a.env", "b.env"))
@@ -130,7 +130,7 @@ async def test_a_name_that_looks_like_an_option_stays_a_name(script: Script, fol
     assert script.calls[0][:3] == ["--project-name=--help", "--project-directory", str(folder.path)]
 
 
-async def test_an_answer_is_remembered(script: Script, folder: Folder) -> None:
+async def test_a_configuration_is_remembered(script: Script, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: nginx}}")
     compose = await find(script)
 
@@ -157,7 +157,7 @@ async def test_an_answer_is_remembered(script: Script, folder: Folder) -> None:
         ("web.labels", "a=b"),
     ],
 )
-async def test_a_change_of_any_file_that_takes_part_is_noticed(
+async def test_a_change_of_any_input_file_is_noticed(
     script: Script, folder: Folder, name: str, content: str
 ) -> None:
     folder.write(
@@ -187,7 +187,7 @@ services:
     assert len(script.calls) == 2
 
 
-async def test_an_env_file_that_appears_is_noticed(script: Script, folder: Folder) -> None:
+async def test_a_new_env_file_is_noticed(script: Script, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: 'nginx:${TAG}'}}")
     compose = await find(script)
     await compose.effective_config(files)
@@ -198,7 +198,9 @@ async def test_an_env_file_that_appears_is_noticed(script: Script, folder: Folde
     assert len(script.calls) == 2
 
 
-async def test_other_files_under_the_same_name_are_another_project(script: Script, folder: Folder) -> None:
+async def test_a_project_with_the_same_name_and_other_files_is_rendered_again(
+    script: Script, folder: Folder
+) -> None:
     files = folder.compose("services: {web: {image: nginx}}")
     folder.write("more.yaml", "services: {}")
     compose = await find(script)
@@ -209,7 +211,7 @@ async def test_other_files_under_the_same_name_are_another_project(script: Scrip
     assert len(script.calls) == 3
 
 
-async def test_a_file_of_the_same_size_is_noticed_by_its_time(script: Script, folder: Folder) -> None:
+async def test_a_changed_file_of_the_same_size_is_noticed_by_its_time(script: Script, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: nginx:1}}")
     compose = await find(script)
     await compose.effective_config(files)
@@ -222,7 +224,7 @@ async def test_a_file_of_the_same_size_is_noticed_by_its_time(script: Script, fo
 
 
 @pytest.mark.parametrize("reference", ["${PART}.yaml", "https://example.test/a.yaml", "oci://example/a"])
-async def test_what_depends_on_something_unseen_is_asked_every_time(
+async def test_a_project_with_inputs_that_cannot_be_listed_is_rendered_every_time(
     script: Script, folder: Folder, reference: str
 ) -> None:
     files = folder.compose(f"include: ['{reference}']\nservices: {{web: {{image: nginx}}}}")
@@ -234,7 +236,7 @@ async def test_what_depends_on_something_unseen_is_asked_every_time(
     assert len(script.calls) == 2
 
 
-async def test_the_last_change_is_known_even_if_not_all_files_are(script: Script, folder: Folder) -> None:
+async def test_the_last_change_is_known_when_some_inputs_are_not(script: Script, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: nginx, env_file: '${STAGE}.env'}}")
     os.utime(folder.path / "compose.yaml", (1000, 1000))
 
@@ -243,7 +245,7 @@ async def test_the_last_change_is_known_even_if_not_all_files_are(script: Script
     assert config.changed_at == datetime.fromtimestamp(1000, UTC)
 
 
-async def test_includes_that_go_round_in_circles_come_to_an_end(script: Script, folder: Folder) -> None:
+async def test_circular_includes_end(script: Script, folder: Folder) -> None:
     folder.write("b.yaml", "include: [compose.yaml, b.yaml]")
     files = folder.compose("include: [b.yaml]\nservices: {web: {image: nginx}}")
 
@@ -254,7 +256,7 @@ async def test_includes_that_go_round_in_circles_come_to_an_end(script: Script, 
     ("out", "err", "code", "why"),
     [
         ("", "boom", 1, "boom"),
-        ("", "boom", 0, "boom"),  # a wrapper that lost the exit code
+        ("", "boom", 0, "boom"),  # a wrapper that loses the exit code
         (RENDERED, "boom", 17, "boom"),
         ("{not json", "", 0, "it printed something unexpected (JSONDecodeError)"),
         ('{"services": {"web": 7}}', "", 0, "it printed something unexpected (ValueError)"),
@@ -262,7 +264,7 @@ async def test_includes_that_go_round_in_circles_come_to_an_end(script: Script, 
         ("a: [", "", 0, "it printed something unexpected (ParserError)"),
     ],
 )
-async def test_a_failure_is_told_and_the_files_are_merged(
+async def test_after_a_failure_the_files_are_merged_with_a_warning(
     script: Script, folder: Folder, out: str, err: str, code: int, why: str
 ) -> None:
     script.answers(out, err, code)
@@ -277,7 +279,7 @@ async def test_a_failure_is_told_and_the_files_are_merged(
     )
 
 
-async def test_after_a_failure_compose_is_asked_again(script: Script, folder: Folder) -> None:
+async def test_compose_is_called_again_after_a_failure(script: Script, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: 'nginx:${TAG}'}}")
     compose = await find(script)
     script.answers("", "boom", 1)
@@ -289,7 +291,7 @@ async def test_after_a_failure_compose_is_asked_again(script: Script, folder: Fo
     assert ([service.image for service in config.services], config.warnings) == (["nginx:1"], ())
 
 
-async def test_a_compose_that_hangs_is_ended_and_told(script: Script, folder: Folder) -> None:
+async def test_a_compose_that_hangs_is_killed_and_reported(script: Script, folder: Folder) -> None:
     script.answers("", before="sleep 1000")
     files = folder.compose("services: {web: {image: nginx}}")
 
@@ -298,7 +300,7 @@ async def test_a_compose_that_hangs_is_ended_and_told(script: Script, folder: Fo
     assert "was ended after 1 seconds" in warning
 
 
-async def test_a_compose_that_vanished_is_told(script: Script, folder: Folder) -> None:
+async def test_a_compose_that_vanished_is_reported(script: Script, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: nginx}}")
     compose = await find(script)
     script.path.unlink()
@@ -315,7 +317,7 @@ async def test_a_project_without_services_is_refused(script: Script, folder: Fol
         await (await find(script)).effective_config(folder.compose("services: {}"))
 
 
-async def test_compose_is_not_asked_about_files_that_cannot_be_read(script: Script, folder: Folder) -> None:
+async def test_compose_is_not_called_for_files_that_cannot_be_read(script: Script, folder: Folder) -> None:
     with pytest.raises(ComposeError, match="compose_file_unreadable"):
         await (await find(script)).effective_config(folder.project("gone.yaml"))
 
@@ -323,7 +325,7 @@ async def test_compose_is_not_asked_about_files_that_cannot_be_read(script: Scri
 
 
 @pytest.mark.parametrize("name", ["gone", "x" * 300])
-async def test_a_working_directory_that_cannot_be_is_no_obstacle(
+async def test_an_impossible_working_directory_does_not_fail(
     script: Script, folder: Folder, name: str
 ) -> None:
     path = folder.write("compose.yaml", "services: {}")
@@ -332,14 +334,16 @@ async def test_a_working_directory_that_cannot_be_is_no_obstacle(
     assert len((await (await find(script)).effective_config(files)).services) == 1
 
 
-async def test_a_reference_that_no_file_can_have_is_no_obstacle(script: Script, folder: Folder) -> None:
+async def test_a_reference_with_an_impossible_path_does_not_fail(script: Script, folder: Folder) -> None:
     files = folder.compose(f"include: [{'x' * 300}.yaml]\nservices: {{web: {{image: nginx}}}}")
 
     assert len((await (await find(script)).effective_config(files)).services) == 1
 
 
-async def test_many_projects_share_a_few_children(script: Script, folder: Folder, tmp_path: Path) -> None:
-    """Each child counts those that run beside it."""
+async def test_many_projects_are_rendered_by_a_few_children_at_a_time(
+    script: Script, folder: Folder, tmp_path: Path
+) -> None:
+    """Each child counts the children that run at the same time."""
     counter = tmp_path / "running"
     counter.mkdir()
     script.answers(

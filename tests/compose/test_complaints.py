@@ -1,4 +1,4 @@
-"""Lines that Compose 2.40 and 1.29 really print."""
+"""Parses lines that Compose 2.40 and 1.29 really print."""
 
 import pytest
 
@@ -25,11 +25,11 @@ TIME = 'time="2026-01-02T03:04:05Z"'
         ("", ()),
     ],
 )
-def test_warnings_are_told_from_errors(stderr: str, warnings: tuple[str, ...]) -> None:
+def test_warnings_are_separated_from_errors(stderr: str, warnings: tuple[str, ...]) -> None:
     assert warnings_in(stderr) == warnings
 
 
-def test_a_warning_is_told_once() -> None:
+def test_a_repeated_warning_is_reported_once() -> None:
     line = f'{TIME} level=warning msg="odd"'
 
     assert warnings_in(f"{line}\n{line}\n") == ("odd",)
@@ -71,7 +71,7 @@ def test_a_warning_is_told_once() -> None:
         ("", "it gave no reason"),
     ],
 )
-def test_errors_keep_the_names_they_name(stderr: str, error: str) -> None:
+def test_errors_keep_the_names_of_services_files_and_options(stderr: str, error: str) -> None:
     assert error_in(stderr) == error
 
 
@@ -107,10 +107,10 @@ def test_errors_keep_the_names_they_name(stderr: str, error: str) -> None:
         ),
     ],
 )
-def test_errors_lose_the_values_they_quote(stderr: str, error: str) -> None:
+def test_quoted_values_in_errors_are_masked(stderr: str, error: str) -> None:
     assert error_in(stderr) == error
 
 
-def test_both_are_bounded() -> None:
+def test_long_warnings_and_errors_are_cut() -> None:
     assert len(error_in("x" * 100_000)) == MAX_LENGTH
     assert len(warnings_in(f'{TIME} level=warning msg="{"x" * 100_000}"')[0]) == MAX_LENGTH

@@ -1,4 +1,4 @@
-"""What real Compose, V2 and V1, makes of real files."""
+"""Renders real files with real Compose, V2 and V1."""
 
 from collections.abc import Awaitable, Mapping
 
@@ -19,7 +19,7 @@ def labels(config: EffectiveConfig, service: str) -> Mapping[str, str]:
     return next(one.labels for one in config.services if one.name == service)
 
 
-async def test_a_plain_project(compose: Compose, folder: Folder) -> None:
+async def test_a_plain_project_is_rendered(compose: Compose, folder: Folder) -> None:
     files = folder.compose(
         """
 services:
@@ -45,7 +45,7 @@ services:
     assert config.warnings == ()
 
 
-async def test_variables_come_from_the_env_file_of_the_folder(compose: Compose, folder: Folder) -> None:
+async def test_variables_come_from_the_env_file_of_the_directory(compose: Compose, folder: Folder) -> None:
     folder.write(".env", "TAG=1.27\n")
     files = folder.compose("services: {web: {image: 'nginx:${TAG}'}, db: {image: 'redis:${OTHER:-7}'}}")
 
@@ -73,7 +73,7 @@ async def test_a_later_env_file_wins(compose: Compose, folder: Folder) -> None:
     assert len(config.warnings) == (1 if compose.major == 1 else 0)
 
 
-async def test_variables_of_our_own_process_mean_nothing_to_a_project(
+async def test_variables_of_dockrevs_process_do_not_reach_a_project(
     compose: Compose, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAG", "ours")
@@ -83,7 +83,7 @@ async def test_variables_of_our_own_process_mean_nothing_to_a_project(
     assert images(await compose.effective_config(files)) == {"web": "nginx:theirs"}
 
 
-async def test_an_undefined_variable_is_a_warning(compose: Compose, folder: Folder) -> None:
+async def test_an_undefined_variable_gives_a_warning(compose: Compose, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: 'nginx:1${TAG}'}, db: {image: 'redis:7${TAG}'}}")
 
     config = await compose.effective_config(files)
@@ -95,13 +95,13 @@ async def test_an_undefined_variable_is_a_warning(compose: Compose, folder: Fold
     )
 
 
-async def test_an_obsolete_version_is_not_worth_a_warning(compose: Compose, folder: Folder) -> None:
+async def test_an_obsolete_version_attribute_gives_no_warning(compose: Compose, folder: Folder) -> None:
     files = folder.compose("version: '3.8'\nservices: {web: {image: nginx}}")
 
     assert (await compose.effective_config(files)).warnings == ()
 
 
-async def test_a_dollar_that_was_escaped_is_a_dollar(compose: Compose, folder: Folder) -> None:
+async def test_an_escaped_dollar_becomes_a_dollar(compose: Compose, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: nginx, labels: {rule: 'a$$b$$$$c'}}}")
 
     assert labels(await compose.effective_config(files), "web") == {"rule": "a$b$$c"}
@@ -117,7 +117,7 @@ async def test_overrides_are_applied_in_order(compose: Compose, folder: Folder) 
     assert labels(config, "web") == {"a": "1", "b": "2"}
 
 
-async def test_services_of_every_profile_are_known(compose: Compose, folder: Folder) -> None:
+async def test_services_of_every_profile_are_listed(compose: Compose, folder: Folder) -> None:
     files = folder.compose(
         "services: {web: {image: nginx}, debug: {image: busybox, profiles: [debug, other]}}"
     )
@@ -155,7 +155,7 @@ async def test_includes_are_followed(folder: Folder) -> None:
     assert images(await compose.effective_config(files)) == {"web": "nginx", "db": "redis:7"}
 
 
-async def test_merge_tags_are_understood(folder: Folder) -> None:
+async def test_merge_tags_are_applied(folder: Folder) -> None:
     compose = await real_compose(ComposeVersion.V2)
     folder.compose("services: {web: {image: nginx, labels: {a: b}}}")
     folder.write("more.yaml", "services: {web: {labels: !override {c: d}}}")
@@ -165,7 +165,9 @@ async def test_merge_tags_are_understood(folder: Folder) -> None:
     assert labels(config, "web") == {"c": "d"}
 
 
-async def test_what_compose_cannot_render_is_merged_as_written(compose: Compose, folder: Folder) -> None:
+async def test_files_that_compose_cannot_render_are_merged_as_written(
+    compose: Compose, folder: Folder
+) -> None:
     folder.compose("services: {web: {image: 'nginx:1', labels: [a=1]}, db: {image: redis, nonsense: 1}}")
     folder.write("more.yaml", "services: {web: {labels: {b: 2}, build: .}, db: {image: 'redis:${TAG}'}}")
 
@@ -180,7 +182,7 @@ async def test_what_compose_cannot_render_is_merged_as_written(compose: Compose,
     assert "nonsense" in warning
 
 
-async def test_a_required_variable_is_named(compose: Compose, folder: Folder) -> None:
+async def test_a_missing_required_variable_is_named(compose: Compose, folder: Folder) -> None:
     files = folder.compose("services: {web: {image: 'nginx:${TAG:?set the tag}'}}")
 
     (warning,) = (await compose.effective_config(files)).warnings
@@ -203,7 +205,7 @@ SECRETIVE = {
 
 
 @pytest.mark.parametrize("written", SECRETIVE.values(), ids=SECRETIVE.keys())
-async def test_no_complaint_repeats_a_value(compose: Compose, folder: Folder, written: str) -> None:
+async def test_no_warning_or_error_repeats_a_value(compose: Compose, folder: Folder, written: str) -> None:
     files = folder.compose(written)
 
     assert "s3cret" not in await complaint(compose.effective_config(files))
@@ -221,7 +223,7 @@ async def test_no_complaint_repeats_a_value(compose: Compose, folder: Folder, wr
         "- s3cret: 'x",
     ],
 )
-async def test_no_complaint_repeats_a_line_of_an_env_file(
+async def test_no_warning_or_error_repeats_a_line_of_an_env_file(
     compose: Compose, folder: Folder, written: str
 ) -> None:
     folder.write(".env", written)

@@ -1,4 +1,4 @@
-"""Compose files that cannot be read, are none, or are something else; Compose itself plays no part."""
+"""Reads and merges Compose files, valid and invalid, without Compose."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def merged(*texts: str) -> tuple[ComposeService, ...]:
     return raw.merged(sources, "because").services
 
 
-def test_a_missing_file(folder: Folder) -> None:
+def test_a_missing_file_is_unreadable(folder: Folder) -> None:
     error = refusal(folder.project("gone.yaml"))
 
     assert error.message == (
@@ -34,24 +34,24 @@ def test_a_missing_file(folder: Folder) -> None:
     assert error.details == {"reason": "compose_file_unreadable"}
 
 
-def test_a_folder_instead_of_a_file(folder: Folder) -> None:
+def test_a_directory_instead_of_a_file_is_unreadable(folder: Folder) -> None:
     (folder.path / "compose.yaml").mkdir()
 
     assert "(Is a directory)" in refusal(folder.project()).message
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/proc/self/mem", "/nul\0", f"/{'x' * 5000}"])
-def test_a_path_that_lies(path: str) -> None:
+def test_an_impossible_path_is_unreadable(path: str) -> None:
     assert refusal(ProjectFiles("blog", (Path(path),))).details == {"reason": "compose_file_unreadable"}
 
 
-def test_a_pipe_instead_of_a_file(folder: Folder) -> None:
+def test_a_pipe_instead_of_a_file_is_unreadable(folder: Folder) -> None:
     os.mkfifo(folder.path / "compose.yaml")
 
     assert "not a regular file" in refusal(folder.project()).message
 
 
-def test_an_env_file_that_never_ends(folder: Folder) -> None:
+def test_an_endless_env_file_is_refused(folder: Folder) -> None:
     folder.compose("services: {web: {image: nginx}}")
     files = ProjectFiles("blog", (folder.path / "compose.yaml",), None, (Path("/dev/zero"),))
 
@@ -59,7 +59,7 @@ def test_an_env_file_that_never_ends(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("env_file", ["/dev/null", "/no/such.env"])
-def test_an_env_file_that_is_empty_or_missing_is_a_matter_for_compose(folder: Folder, env_file: str) -> None:
+def test_an_empty_or_missing_env_file_is_left_to_compose(folder: Folder, env_file: str) -> None:
     folder.compose("services: {}")
     files = ProjectFiles("blog", (folder.path / "compose.yaml",), None, (Path(env_file),))
 
@@ -82,7 +82,7 @@ def test_an_env_file_that_is_empty_or_missing_is_a_matter_for_compose(folder: Fo
         (b"#" * (MAX_FILE_LENGTH + 1), "larger than"),
     ],
 )
-def test_a_file_that_is_no_compose_file(folder: Folder, content: bytes, why: str) -> None:
+def test_a_file_that_is_not_a_compose_file_is_invalid(folder: Folder, content: bytes, why: str) -> None:
     folder.write("compose.yaml", content)
 
     error = refusal(folder.project())
@@ -93,13 +93,13 @@ def test_a_file_that_is_no_compose_file(folder: Folder, content: bytes, why: str
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "services: {}", "services:", "volumes: {a: {}}"])
-def test_a_file_without_services(folder: Folder, content: str) -> None:
+def test_a_file_without_services_is_refused(folder: Folder, content: str) -> None:
     error = refusal(folder.compose(content))
 
     assert (error.message, error.details) == ("compose_no_services", {"reason": "compose_no_services"})
 
 
-def test_a_project_without_files() -> None:
+def test_a_project_without_files_is_refused() -> None:
     assert refusal(ProjectFiles("blog", ())).message == "compose_no_services"
 
 
@@ -120,7 +120,7 @@ def test_an_override_may_be_empty() -> None:
     assert len(merged("services: {web: {image: nginx}}", "# nothing yet\n")) == 1
 
 
-def test_anchors_and_the_byte_order_mark_are_read(folder: Folder) -> None:
+def test_anchors_and_a_byte_order_mark_are_read(folder: Folder) -> None:
     folder.write("compose.yaml", b"\xef\xbb\xbfx: &x {image: nginx}\nservices: {web: {<<: *x}, db: *x}")
 
     services = raw.merged(read_sources(folder.project()), "because").services
@@ -128,7 +128,7 @@ def test_anchors_and_the_byte_order_mark_are_read(folder: Folder) -> None:
     assert [service.image for service in services] == ["nginx", "nginx"]
 
 
-def test_tags_of_compose_and_of_others_are_read() -> None:
+def test_yaml_tags_of_compose_and_others_are_read() -> None:
     services = merged(
         "services: {web: {image: !vault nginx, labels: !override {a: b}},"
         " db: {image: !reset redis, build: .}}"
@@ -140,7 +140,7 @@ def test_tags_of_compose_and_of_others_are_read() -> None:
     )
 
 
-def test_scalars_become_text_as_compose_writes_them() -> None:
+def test_scalars_become_the_same_text_as_in_compose() -> None:
     (web,) = merged('services: {web: {image: 5, labels: {yes: true, n: 1.5, none: ~, 7: x, e: "\\ud800"}}}')
 
     assert web.image is None

@@ -1,4 +1,4 @@
-"""From the labels of a running project back to the configuration that made it."""
+"""Reads the configuration of a running project from its labels."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PREFIX = "com.docker.compose.project"
 
 
 @pytest.mark.parametrize("version", ComposeVersion)
-async def test_the_effective_image_is_the_one_that_runs(
+async def test_the_effective_image_is_the_running_image(
     engine: Engine, projects: Projects, images: Images, version: ComposeVersion
 ) -> None:
     engine.load(images.build("web"), "compose-labels:1.0")

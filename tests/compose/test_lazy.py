@@ -31,14 +31,14 @@ def files(tmp_path: Path) -> ProjectFiles:
     ],
     ids=["V2", "V1"],
 )
-async def test_compose_of_either_generation_renders_the_files(files: ProjectFiles, program: Path) -> None:
+async def test_compose_of_both_versions_renders_the_files(files: ProjectFiles, program: Path) -> None:
     config = await LazyCompose(docker_config(program), MovableClock()).effective_config(files)
 
     assert [service.image for service in config.services] == ["nginx:1.27"]
     assert config.warnings == ()
 
 
-async def test_without_compose_the_files_are_read_as_written_and_the_way_out_is_told(
+async def test_without_compose_the_files_are_merged_as_written_with_a_remedy(
     files: ProjectFiles, tmp_path: Path
 ) -> None:
     config = await LazyCompose(docker_config(tmp_path / "none"), MovableClock()).effective_config(files)
@@ -63,7 +63,7 @@ async def test_a_compose_that_appears_is_found_within_a_minute(files: ProjectFil
     assert late.services[0].image == "nginx:1.27"
 
 
-async def test_that_compose_is_missing_is_logged_once(
+async def test_missing_compose_is_logged_once(
     files: ProjectFiles, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = MovableClock()
@@ -78,7 +78,7 @@ async def test_that_compose_is_missing_is_logged_once(
     assert "Install the Compose plugin" in line.getMessage()
 
 
-async def test_files_as_written_are_merged_again_only_when_they_change(files: ProjectFiles) -> None:
+async def test_without_compose_files_are_merged_again_only_when_they_change(files: ProjectFiles) -> None:
     configs = RawMerge("no Compose")
     first = await configs.effective_config(files)
 
@@ -96,7 +96,7 @@ async def test_files_as_written_are_merged_again_only_when_they_change(files: Pr
         ("services: {}", "compose_no_services"),
     ],
 )
-async def test_files_that_cannot_be_used_fail_as_with_compose(
+async def test_unusable_files_fail_as_they_do_with_compose(
     files: ProjectFiles, content: str | None, reason: str
 ) -> None:
     (path,) = files.config_files

@@ -44,8 +44,8 @@ async def gone(pid: int) -> None:
         os.close(descriptor)
 
 
-def at_work_in(directory: Path) -> list[str]:
-    """Processes with this working directory; one that only waits to be reaped has none."""
+def processes_in(directory: Path) -> list[str]:
+    """The processes with this working directory. A zombie has none."""
     found = []
     for link in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):
@@ -55,11 +55,11 @@ def at_work_in(directory: Path) -> list[str]:
 
 
 def written_pid(directory: Path) -> int:
-    """From the file or pipe `pid`; waits for who writes into a pipe."""
+    """Reads the id from the file or pipe `pid`. It waits until a process writes into the pipe."""
     return int((directory / "pid").read_text())
 
 
-async def test_code_and_both_streams_are_collected(tmp_path: Path) -> None:
+async def test_the_exit_code_and_both_streams_are_collected(tmp_path: Path) -> None:
     done = await collect(shell("echo one; echo two >&2; echo three; exit 3", tmp_path))
 
     assert done == Finished(3, "one\nthree", "two")
@@ -79,13 +79,13 @@ async def test_lines_arrive_while_the_child_runs(tmp_path: Path) -> None:
     assert (code, seen) == (0, [(Stream.ERR, "ready"), (Stream.OUT, "done")])
 
 
-async def test_bytes_that_are_no_text_are_replaced(tmp_path: Path) -> None:
+async def test_invalid_utf8_is_replaced(tmp_path: Path) -> None:
     done = await collect(shell(r"printf 'a\377b\r\n\nlast'", tmp_path))
 
     assert done.out == "a\N{REPLACEMENT CHARACTER}b\n\nlast"
 
 
-async def test_the_child_sees_nothing_but_what_it_is_given(
+async def test_the_child_gets_only_the_given_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKREV_SECRET", "s3cret")
@@ -97,12 +97,12 @@ async def test_the_child_sees_nothing_but_what_it_is_given(
     assert "s3cret" not in done.out
 
 
-async def test_a_signal_shows_as_a_negative_code(tmp_path: Path) -> None:
+async def test_a_signal_gives_a_negative_exit_code(tmp_path: Path) -> None:
     assert (await collect(shell("kill -9 $$", tmp_path))).code == -9
 
 
 @pytest.mark.parametrize("stubborn", ["", "trap '' TERM; "])
-async def test_a_timeout_ends_the_whole_group(tmp_path: Path, stubborn: str) -> None:
+async def test_a_timeout_kills_the_whole_process_group(tmp_path: Path, stubborn: str) -> None:
     script = f"{stubborn}sleep 1000 & echo $! > pid; wait; while :; do sleep 1; done"
 
     with pytest.raises(ComposeError, match=r"was ended after 0\.5 seconds"):
@@ -111,14 +111,14 @@ async def test_a_timeout_ends_the_whole_group(tmp_path: Path, stubborn: str) -> 
     await gone(written_pid(tmp_path))
 
 
-async def test_a_grandchild_that_keeps_the_pipe_open_ends_with_the_timeout(tmp_path: Path) -> None:
+async def test_a_timeout_kills_a_grandchild_that_keeps_the_pipe_open(tmp_path: Path) -> None:
     with pytest.raises(ComposeError, match="was ended"):
         await collect(shell("sleep 1000 & echo $! > pid", tmp_path, timeout_seconds=0.5))
 
     await gone(written_pid(tmp_path))
 
 
-async def test_cancelling_ends_the_whole_group(tmp_path: Path) -> None:
+async def test_cancelling_kills_the_whole_process_group(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pid")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(collect(shell("sleep 1000 & echo $! > pid; wait", tmp_path)))
@@ -130,7 +130,7 @@ async def test_cancelling_ends_the_whole_group(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_cancelling_during_the_start_leaves_nothing_behind(tmp_path: Path, turns: int) -> None:
+async def test_cancelling_during_the_start_leaves_no_process(tmp_path: Path, turns: int) -> None:
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         task = group.create_task(collect(shell("sleep 1000 & wait", tmp_path)))
         for _ in range(turns):
@@ -138,10 +138,10 @@ async def test_cancelling_during_the_start_leaves_nothing_behind(tmp_path: Path,
         task.cancel()
 
     assert task.cancelled()
-    assert at_work_in(tmp_path) == []
+    assert processes_in(tmp_path) == []
 
 
-async def test_who_listens_may_stop_the_child_by_an_error(tmp_path: Path) -> None:
+async def test_an_error_in_the_line_callback_kills_the_child(tmp_path: Path) -> None:
     def refuse(_: Stream, line: str) -> None:
         raise LookupError(line)
 
@@ -151,14 +151,14 @@ async def test_who_listens_may_stop_the_child_by_an_error(tmp_path: Path) -> Non
     await gone(written_pid(tmp_path))
 
 
-async def test_an_endless_line_ends_the_child(tmp_path: Path) -> None:
+async def test_an_endless_line_kills_the_child(tmp_path: Path) -> None:
     with pytest.raises(ComposeError, match=f"a line of more than {MAX_LINE_LENGTH} bytes"):
         await collect(shell("echo $$ > pid; exec cat /dev/zero", tmp_path))
 
     await gone(written_pid(tmp_path))
 
 
-async def test_endless_lines_end_the_child(tmp_path: Path) -> None:
+async def test_endless_output_kills_the_child(tmp_path: Path) -> None:
     line = "x" * 65536
     (tmp_path / "lines").write_text(f"{line}\n" * (MAX_OUTPUT_LENGTH // 65536 + 1))
 
@@ -167,12 +167,14 @@ async def test_endless_lines_end_the_child(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("no-such-program",), ("/",), ("sh\0",)])
-async def test_what_cannot_start_is_an_error_with_its_name(tmp_path: Path, words: tuple[str, ...]) -> None:
+async def test_a_command_that_cannot_start_is_named_in_the_error(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     with pytest.raises(ComposeError, match="cannot be started"):
         await collect(Command(words, PATH, tmp_path, 5))
 
 
-async def test_a_child_is_the_leader_of_its_own_group(tmp_path: Path) -> None:
+async def test_a_child_leads_its_own_process_group(tmp_path: Path) -> None:
     done = await collect(shell("ps -o pgid= -p $$ 2>/dev/null || cut -d' ' -f5 /proc/$$/stat", tmp_path))
 
     assert int(done.out) != os.getpgrp()
@@ -187,7 +189,7 @@ asyncio.run(run(command, lambda _, line: print(line, flush=True)))
 """
 
 
-async def test_a_child_does_not_outlive_a_parent_that_is_killed() -> None:
+async def test_a_child_dies_with_a_killed_parent() -> None:
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _PARENT, stdout=asyncio.subprocess.PIPE
     )

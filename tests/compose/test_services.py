@@ -1,4 +1,4 @@
-"""What a service needs and has, in every form that Compose takes or prints."""
+"""Parses services in every form that Compose accepts or prints."""
 
 import json
 from typing import Any
@@ -48,7 +48,9 @@ def written(**body: Any) -> ComposeService:
         ),
     ],
 )
-def test_what_it_depends_on(body: dict[str, Any], dependencies: tuple[Dependency, ...]) -> None:
+def test_the_dependencies_of_a_service_are_parsed(
+    body: dict[str, Any], dependencies: tuple[Dependency, ...]
+) -> None:
     assert written(**body).depends_on == dependencies
 
 
@@ -60,7 +62,7 @@ def test_what_it_depends_on(body: dict[str, Any], dependencies: tuple[Dependency
         ({"network_mode": "service:vpn", "ipc": "service:vpn", "pid": "service:main"}, {"vpn", "main"}),
     ],
 )
-def test_in_whose_namespaces_it_lives(body: dict[str, Any], owners: set[str]) -> None:
+def test_the_namespace_owners_of_a_service_are_parsed(body: dict[str, Any], owners: set[str]) -> None:
     assert written(**body).namespace_owners == owners
 
 
@@ -80,16 +82,16 @@ def test_in_whose_namespaces_it_lives(body: dict[str, Any], owners: set[str]) ->
         ({"type": "tmpfs", "target": "/run"}, ServiceVolume("tmpfs", None, "/run")),
     ],
 )
-def test_a_volume(entry: Any, volume: ServiceVolume) -> None:
+def test_a_volume_is_parsed(entry: Any, volume: ServiceVolume) -> None:
     assert written(volumes=[entry]).volumes == (volume,)
 
 
 @pytest.mark.parametrize("volumes", [None, "x", [7], [{"type": "bind"}]])
-def test_volumes_of_another_shape_are_none(volumes: Any) -> None:
+def test_volumes_of_another_shape_are_ignored(volumes: Any) -> None:
     assert written(volumes=volumes).volumes == ()
 
 
-def test_dollars_that_compose_doubled_are_single_again() -> None:
+def test_doubled_dollars_become_single() -> None:
     body = {"image": "a", "volumes": [{"type": "bind", "source": "/a$$b", "target": "/c$$"}]}
 
     (service,) = rendered_services({"services": {"web": body}}, "blog")
@@ -126,7 +128,7 @@ volumes: {data: {}}
 """
 
 
-async def test_both_versions_of_compose_say_the_same(compose: Compose, folder: Folder) -> None:
+async def test_both_versions_of_compose_give_the_same_services(compose: Compose, folder: Folder) -> None:
     config = await compose.effective_config(folder.compose(PROJECT))
 
     assert config.warnings == ()
@@ -142,7 +144,7 @@ async def test_both_versions_of_compose_say_the_same(compose: Compose, folder: F
     assert len({service.digest for service in config.services}) == 3
 
 
-async def test_text_that_looks_like_a_number_stays_as_it_is_written(compose: Compose, folder: Folder) -> None:
+async def test_text_that_looks_like_a_number_stays_text(compose: Compose, folder: Folder) -> None:
     texts = {"COMMIT": "1234e56", "EXPONENT": "1e3", "OCTAL": "0o17", "TIME": "22:22", "ANSWER": "yes"}
     document = {
         "version": "3.7",
@@ -154,10 +156,8 @@ async def test_text_that_looks_like_a_number_stays_as_it_is_written(compose: Com
     assert (web.environment, web.labels) == (texts, texts)
 
 
-async def test_the_working_directory_has_the_name_by_which_it_was_reached(
-    compose: Compose, folder: Folder
-) -> None:
-    """As in the shell that started the project: what a file calls `${PWD}` is the same then."""
+async def test_the_working_directory_keeps_the_path_with_symlinks(compose: Compose, folder: Folder) -> None:
+    """`${PWD}` in a Compose file has the same value as in the shell of the operator."""
     folder.compose("{version: '3.7', services: {web: {image: web, volumes: ['${PWD}/data:/data']}}}")
     link = folder.path.parent / "link"
     link.symlink_to(folder.path)
@@ -210,7 +210,7 @@ services:
         ({"network_mode": "service:vpn"}, None),
     ],
 )
-def test_networks_have_the_names_that_the_engine_knows(body: dict[str, Any], names: set[str] | None) -> None:
+def test_networks_have_the_names_of_the_engine(body: dict[str, Any], names: set[str] | None) -> None:
     declared = {
         "inner": None,
         "outer": {"name": "edge"},

@@ -1,4 +1,4 @@
-"""`compose up` of some services, with a script in Compose's place."""
+"""Runs `compose up` for some services. A script replaces Compose."""
 
 import asyncio
 import shlex
@@ -32,7 +32,7 @@ async def failure(script: Script, folder: Folder, timeout_seconds: float = 20) -
     return failed.value
 
 
-async def test_v2_makes_the_named_services_and_touches_nothing_else(script: Script, folder: Folder) -> None:
+async def test_v2_is_told_to_touch_only_the_named_services(script: Script, folder: Folder) -> None:
     files = folder.project("compose.yaml", "more.yaml", env_files=("a.env",))
     compose = await find(script)
 
@@ -53,7 +53,7 @@ async def test_v2_makes_the_named_services_and_touches_nothing_else(script: Scri
     ]
 
 
-async def test_v1_has_no_word_for_pulling(tmp_path: Path, folder: Folder) -> None:
+async def test_v1_gets_no_pull_option(tmp_path: Path, folder: Folder) -> None:
     script = version_1(tmp_path / "bin")
 
     await (await find(script)).up(UpOrder(folder.project(), ("web",)), lambda _: None)
@@ -62,13 +62,13 @@ async def test_v1_has_no_word_for_pulling(tmp_path: Path, folder: Folder) -> Non
     assert words[words.index("up") :] == ["up", "--detach", "--no-deps", "--no-build", "--", "web"]
 
 
-async def test_containers_can_be_made_anew_without_a_change(script: Script, folder: Folder) -> None:
+async def test_recreate_forces_new_containers(script: Script, folder: Folder) -> None:
     await (await find(script)).up(UpOrder(folder.project(), ("web",), recreate=True), lambda _: None)
 
     assert "--force-recreate" in script.calls[0]
 
 
-async def test_the_command_is_shown_as_it_is_run(script: Script, folder: Folder) -> None:
+async def test_up_line_shows_the_command_that_runs(script: Script, folder: Folder) -> None:
     compose = await find(script)
 
     shown = compose.up_line(UpOrder(folder.project(), ("web",), {"web": 2}))
@@ -77,7 +77,7 @@ async def test_the_command_is_shown_as_it_is_run(script: Script, folder: Folder)
     assert shlex.split(shown) == [str(script.path), *script.calls[0]]
 
 
-async def test_a_value_in_the_configured_command_is_not_shown(script: Script, folder: Folder) -> None:
+async def test_up_line_masks_a_value_in_the_configured_command(script: Script, folder: Folder) -> None:
     config = DockerConfig(compose_bin=f"env TOKEN=s3cret {script.path}")
 
     shown = (await Compose.find(config)).up_line(UpOrder(folder.project(), ("web",)))
@@ -85,7 +85,7 @@ async def test_a_value_in_the_configured_command_is_not_shown(script: Script, fo
     assert shown.startswith(f"env 'TOKEN=***' {script.path} --project-name=blog ")
 
 
-async def test_what_it_says_is_passed_on_line_by_line(script: Script, folder: Folder) -> None:
+async def test_the_output_is_passed_on_line_by_line(script: Script, folder: Folder) -> None:
     script.answers(" Container blog-web-1  Recreate\n\n Container blog-web-1  Started\n")
 
     assert await lines_of(script, folder) == [
@@ -94,7 +94,7 @@ async def test_what_it_says_is_passed_on_line_by_line(script: Script, folder: Fo
     ]
 
 
-async def test_a_failure_tells_the_reason_and_not_the_progress(script: Script, folder: Folder) -> None:
+async def test_a_failure_gives_the_reason_without_the_progress(script: Script, folder: Folder) -> None:
     said = "Error response from daemon: Conflict. The container name is in use"
     script.answers("", f" Container blog-web-1  Recreate\n Container blog-web-1  {said}\n{said}\n", code=1)
 
@@ -103,13 +103,15 @@ async def test_a_failure_tells_the_reason_and_not_the_progress(script: Script, f
     assert error.message == f"`compose up` of web failed with exit code 1: {said}"
 
 
-async def test_one_that_hangs_is_ended(script: Script, folder: Folder) -> None:
+async def test_a_compose_up_that_hangs_is_killed(script: Script, folder: Folder) -> None:
     script.answers("", before="sleep 1000")
 
     assert "was ended after 0.5 seconds" in (await failure(script, folder, timeout_seconds=0.5)).message
 
 
-async def test_cancelling_ends_it_with_its_children(script: Script, folder: Folder, tmp_path: Path) -> None:
+async def test_cancelling_kills_compose_and_its_children(
+    script: Script, folder: Folder, tmp_path: Path
+) -> None:
     script.answers("", before="sleep 1000 & echo $! ; wait")
     compose, children = await find(script), asyncio.Queue[int]()
 

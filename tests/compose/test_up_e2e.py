@@ -1,4 +1,4 @@
-"""What `compose up` of some services does to real containers, with both versions of Compose."""
+"""Runs `compose up` for some services of real projects, with both versions of Compose."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("version", ComposeVersion)
 
 
 class Blog:
-    """A project whose services run version 1 of their image, and Compose as the product calls it."""
+    """A project whose services run version 1 of their image, and the Compose client of the product."""
 
     def __init__(self, project: Project, pushed: Pushed, compose: Compose, images: Images) -> None:
         self.project = project
@@ -31,7 +31,7 @@ class Blog:
         return ProjectFiles(self.project.name, (self.project.config_file,), self.project.directory)
 
     def bring_version(self, version: str) -> str:
-        """The name in the Compose file means this version here from now on, whatever the registry says."""
+        """Tags this version locally with the name in the Compose file, whatever the registry has."""
         image = self._images.build("blog", version=version)
         return self.project.engine.load(image, self.pushed.name)
 
@@ -42,7 +42,7 @@ class Blog:
         return await self._compose.is_up_to_date(self.files, service, replicas)
 
     def containers(self) -> Mapping[str, str]:
-        """Every container's id by its name, however Compose separates its parts."""
+        """The ids of all containers by name. The names are the same for both versions of Compose."""
         return {one.name.replace("_", "-"): one.container_id for one in self.project.containers()}
 
     def images(self, service: str) -> list[str]:
@@ -76,7 +76,7 @@ def blogs(engine: Engine, projects: Projects, images: Images, pushed: Pushed) ->
     return Blogs(engine, projects, images, pushed)
 
 
-async def test_only_the_named_service_is_made_anew(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_only_the_named_service_is_recreated(blogs: Blogs, version: ComposeVersion) -> None:
     blog = await blogs.create(version, db={}, web={"depends_on": ["db"]}, cron={"depends_on": ["web"]})
     before = blog.containers()
     image_id = blog.bring_version("2")
@@ -89,8 +89,8 @@ async def test_only_the_named_service_is_made_anew(blogs: Blogs, version: Compos
     assert any("ecreate" in line or "Recreating" in line for line in blog.lines)
 
 
-async def test_a_later_up_by_hand_changes_nothing(blogs: Blogs, version: ComposeVersion) -> None:
-    """Although the registry's tag still names another image, and the files say nothing of the number."""
+async def test_a_later_manual_up_changes_nothing(blogs: Blogs, version: ComposeVersion) -> None:
+    """The registry's tag still names another image, and the files do not set the number of replicas."""
     blog = await blogs.create(version, web={"volumes": ["data:/data"]}, db={})
     image_id = blog.bring_version("2")
     await blog.up("web", "db")
@@ -106,7 +106,7 @@ async def test_a_later_up_by_hand_changes_nothing(blogs: Blogs, version: Compose
         assert labels["com.docker.compose.project.working_dir"] == str(blog.project.directory)
 
 
-async def test_nothing_to_do_leaves_the_containers(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_up_without_a_change_keeps_the_containers(blogs: Blogs, version: ComposeVersion) -> None:
     blog = await blogs.create(version, web={})
     before = blog.containers()
 
@@ -116,7 +116,7 @@ async def test_nothing_to_do_leaves_the_containers(blogs: Blogs, version: Compos
     assert blog.containers() != before
 
 
-async def test_the_number_of_containers_is_kept(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_the_number_of_replicas_is_kept(blogs: Blogs, version: ComposeVersion) -> None:
     blog = await blogs.create(version, web={})
     blog.project.compose("up", "--detach", "--scale", "web=3")
     image_id = blog.bring_version("2")
@@ -142,7 +142,9 @@ def mounts(blog: Blog) -> Mapping[str, str]:
     return {mount["Destination"]: mount["Name"] for mount in document["Mounts"]}
 
 
-async def test_who_shares_a_network_is_made_anew_together(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_services_that_share_a_network_are_recreated_together(
+    blogs: Blogs, version: ComposeVersion
+) -> None:
     blog = await blogs.create(version, vpn={}, web={"network_mode": "service:vpn", "depends_on": ["vpn"]})
     blog.bring_version("2")
 
@@ -153,7 +155,7 @@ async def test_who_shares_a_network_is_made_anew_together(blogs: Blogs, version:
     assert document["HostConfig"]["NetworkMode"] == f"container:{vpn.container_id}"
 
 
-async def test_orphans_stay_whatever_the_env_file_says(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_orphans_stay_whatever_the_env_file_sets(blogs: Blogs, version: ComposeVersion) -> None:
     blog = await blogs.create(version, web={}, old={})
     blog.project.write(".env", "COMPOSE_REMOVE_ORPHANS=true\n")
     blog.project.configure({"web": {"image": blog.pushed.name}})
@@ -163,10 +165,10 @@ async def test_orphans_stay_whatever_the_env_file_says(blogs: Blogs, version: Co
     assert f"{blog.project.name}-old-1" in blog.containers()
 
 
-async def test_a_volume_that_is_configured_otherwise_now_keeps_its_data(
+async def test_a_volume_with_a_changed_configuration_keeps_its_data(
     blogs: Blogs, version: ComposeVersion
 ) -> None:
-    """V2 asks whether it may delete it; V1 refuses."""
+    """V2 asks whether it may delete the volume. V1 refuses."""
     blog = await blogs.create(version, web={"volumes": ["data:/data"]})
     made = blog.project.engine.api.get(f"/volumes/{blog.project.name}_data")
     services = {"web": {"image": blog.pushed.name, "volumes": ["data:/data"]}}
@@ -182,7 +184,7 @@ async def test_a_volume_that_is_configured_otherwise_now_keeps_its_data(
     assert blog.project.engine.api.get(f"/volumes/{blog.project.name}_data") == made
 
 
-async def test_a_container_that_cannot_start_is_told(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_a_container_that_cannot_start_is_reported(blogs: Blogs, version: ComposeVersion) -> None:
     blog = await blogs.create(version, web={})
     blog.project.configure({"web": {"image": blog.pushed.name, "command": ["nosuch"]}})
 
@@ -194,7 +196,7 @@ async def test_a_container_that_cannot_start_is_told(blogs: Blogs, version: Comp
     assert failed.value.message.count("nosuch") == 1
 
 
-async def test_only_v1_pulls_an_image_that_is_not_here(
+async def test_only_v1_pulls_a_missing_image(
     blogs: Blogs, registry: Registry, images: Images, version: ComposeVersion
 ) -> None:
     blog = await blogs.create(version, web={})
@@ -209,7 +211,7 @@ async def test_only_v1_pulls_an_image_that_is_not_here(
             await blog.up("web")
 
 
-async def test_a_service_of_a_profile_comes_alone(blogs: Blogs, version: ComposeVersion) -> None:
+async def test_a_service_with_a_profile_starts_alone(blogs: Blogs, version: ComposeVersion) -> None:
     blog = await blogs.create(version, web={}, debug={"profiles": ["debug"]}, other={"profiles": ["debug"]})
 
     await blog.up("debug")
@@ -218,8 +220,10 @@ async def test_a_service_of_a_profile_comes_alone(blogs: Blogs, version: Compose
     assert set(blog.containers()) == names
 
 
-async def test_it_says_whether_it_would_keep_the_containers(blogs: Blogs, version: ComposeVersion) -> None:
-    """V1 has no way to."""
+async def test_is_up_to_date_tells_whether_up_would_keep_the_containers(
+    blogs: Blogs, version: ComposeVersion
+) -> None:
+    """V1 cannot tell."""
     blog = await blogs.create(version, db={}, web={"network_mode": "service:db"})
     before, says = blog.containers(), version is ComposeVersion.V2
     assert await blog.up_to_date("db", 1) is await blog.up_to_date("web", 1) is says

@@ -1,4 +1,4 @@
-"""Lines that `compose up` of 2.40 and 1.29 really print."""
+"""Parses lines that `compose up` of 2.40 and 1.29 really prints."""
 
 import pytest
 
@@ -55,15 +55,15 @@ def failure(*lines: str) -> str:
         ("   ", None),
     ],
 )
-def test_a_line_for_the_log(line: str, shown: str | None) -> None:
+def test_a_line_is_logged_without_secrets(line: str, shown: str | None) -> None:
     assert printed(line) == [shown]
 
 
-def test_a_line_is_bounded() -> None:
+def test_a_long_line_is_cut() -> None:
     assert len(printed("x" * 10_000)[0] or "") == MAX_LENGTH
 
 
-def test_a_template_that_could_not_be_read_is_never_shown() -> None:
+def test_a_template_that_cannot_be_interpolated_is_not_shown() -> None:
     lines = (f"invalid interpolation format for web. {ESCAPE_HINT}", "s3cret$", "another s3cret")
 
     assert printed(*lines) == ["invalid interpolation format for web.", None, None]
@@ -117,11 +117,11 @@ def test_a_template_that_could_not_be_read_is_never_shown() -> None:
         ((), "it gave no reason"),
     ],
 )
-def test_the_reason_of_a_failure(lines: tuple[str, ...], reason: str) -> None:
+def test_the_reason_of_a_failure_is_found(lines: tuple[str, ...], reason: str) -> None:
     assert failure(*lines) == reason
 
 
-def test_only_the_end_counts() -> None:
+def test_only_the_last_lines_count() -> None:
     reason = failure(
         "an early complaint", *(f" Container blog-web-{n}  Started" for n in range(30)), "the end"
     )

@@ -1,4 +1,4 @@
-"""Transactions, and what people are told when the file cannot be used."""
+"""Transactions, and the error messages for an unusable file."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ def lock_held_elsewhere(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-async def test_what_was_written_is_there_after_a_restart(tmp_path: Path) -> None:
+async def test_written_rows_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "new" / "directory" / "x.db"
     async with Database.open(path) as database:
         await add(database, "a")
@@ -65,7 +65,7 @@ async def test_the_file_has_exactly_the_name_it_was_given(tmp_path: Path, name: 
     assert files_in(tmp_path) == [name]
 
 
-async def test_a_write_that_raises_is_undone_whole(database: Database) -> None:
+async def test_a_write_that_raises_is_rolled_back(database: Database) -> None:
     async def add_and_fail() -> None:
         async with database.write() as connection:
             await connection.execute(ADD, {"name": "a"})
@@ -130,7 +130,7 @@ async def test_a_write_cancelled_at_any_step_happens_whole_or_not_at_all(
     assert "c" in await names(database)
 
 
-async def test_a_broken_rule_of_the_schema_is_not_a_storage_problem(database: Database) -> None:
+async def test_a_violated_constraint_is_no_storage_error(database: Database) -> None:
     await add(database, "a")
     with pytest.raises(IntegrityError):
         await add(database, "a")
@@ -144,7 +144,7 @@ async def test_a_foreign_key_is_enforced(database: Database) -> None:
             )
 
 
-async def test_a_lock_held_by_another_program_is_named(database: Database) -> None:
+async def test_a_lock_of_another_program_is_reported(database: Database) -> None:
     with (
         lock_held_elsewhere(database.path),
         pytest.raises(StorageError, match="another program holds its lock"),
@@ -154,13 +154,13 @@ async def test_a_lock_held_by_another_program_is_named(database: Database) -> No
     assert await names(database) == ["b"]
 
 
-async def test_readers_do_not_wait_for_a_lock_held_by_another_program(database: Database) -> None:
+async def test_readers_do_not_wait_for_a_lock_of_another_program(database: Database) -> None:
     await add(database, "a")
     with lock_held_elsewhere(database.path):
         assert await names(database) == ["a"]
 
 
-async def test_a_full_disk_is_said_and_loses_nothing(database: Database) -> None:
+async def test_a_full_disk_is_reported_and_loses_nothing(database: Database) -> None:
     await add(database, "a")
     async with database.write() as connection:
         await connection.execute(text("PRAGMA max_page_count = 1"))
@@ -172,7 +172,7 @@ async def test_a_full_disk_is_said_and_loses_nothing(database: Database) -> None
     assert await names(database) == ["a", "b"]
 
 
-async def test_garbage_is_refused_and_not_overwritten(tmp_path: Path) -> None:
+async def test_a_file_of_garbage_is_refused_and_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"certainly not a database, and longer than a header of a hundred bytes " * 9)
     before = path.read_bytes()
@@ -182,7 +182,7 @@ async def test_garbage_is_refused_and_not_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-async def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+async def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     async with Database.open(path) as database:
         await add(database, "a")
@@ -219,7 +219,7 @@ async def test_a_second_server_is_refused_until_the_first_is_gone(tmp_path: Path
         pass
 
 
-def test_the_lock_cannot_be_taken_below_a_file(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_lock_directory_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError), only_server(tmp_path / "file" / "x.db"):
         pass

@@ -1,4 +1,4 @@
-"""A disk that is really full: a small one in memory. Needs the right to mount it."""
+"""Fills a small disk in memory. The tests need the right to mount it."""
 
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -42,9 +42,7 @@ def fill(disk: Path) -> Path:
     raise AssertionError("a write of nothing")
 
 
-async def test_a_full_disk_is_noticed_by_whoever_asks_and_loses_nothing(
-    database: Database, small_disk: Path
-) -> None:
+async def test_a_full_disk_fails_every_write_and_loses_nothing(database: Database, small_disk: Path) -> None:
     await add(database, "before")
     ballast = fill(small_disk)
     for attempt in (add(database, "meanwhile"), database.try_writing()):
@@ -57,9 +55,7 @@ async def test_a_full_disk_is_noticed_by_whoever_asks_and_loses_nothing(
     assert await names(database) == ["before", "later"]
 
 
-async def test_a_full_disk_in_the_middle_of_a_transaction_undoes_all_of_it(
-    database: Database, small_disk: Path
-) -> None:
+async def test_a_full_disk_rolls_the_whole_transaction_back(database: Database, small_disk: Path) -> None:
     async def add_much() -> None:
         async with database.write() as connection:
             for number in range(10_000):
@@ -75,7 +71,7 @@ async def test_a_full_disk_in_the_middle_of_a_transaction_undoes_all_of_it(
     await add(database, "later")
 
 
-async def test_no_database_is_made_on_a_full_disk(small_disk: Path) -> None:
+async def test_no_database_is_created_on_a_full_disk(small_disk: Path) -> None:
     fill(small_disk)
     with pytest.raises(StorageError, match="the disk is full"):
         async with Database.open(small_disk / "new.db"):

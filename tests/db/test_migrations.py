@@ -1,4 +1,4 @@
-"""The migrations build exactly the schema that the code declares, and only forward."""
+"""The migrations build exactly the schema of the code, and only go forward."""
 
 import asyncio
 import pkgutil
@@ -48,7 +48,7 @@ def engine_of(path: Path) -> Engine:
 
 
 def schema_of(path: Path) -> dict[str, list[str]]:
-    """The parts of the DDL by name, sorted: SQLite puts an added column behind the constraints."""
+    """The sorted parts of the DDL, by name. SQLite puts an added column after the constraints."""
     query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
     with closing(sqlite3.connect(path)) as connection:
         return {name: parts_of(sql) for name, sql in connection.execute(query)}
@@ -70,14 +70,14 @@ INSERT INTO job_logs VALUES (7, 'job_1', 'now', 'info', 'hello', 0);
 """
 
 
-def _migrated_to(path: Path, wanted: str) -> None:
+def _migrated_to(path: Path, target: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(VERSIONS.parent))
     config.attributes["path"] = path
-    command.upgrade(config, wanted)
+    command.upgrade(config, target)
 
 
-def test_the_migrations_build_what_the_code_declares(tmp_path: Path) -> None:
+def test_the_migrations_build_the_schema_of_the_code(tmp_path: Path) -> None:
     migrate(tmp_path / "migrated.db")
     declared = engine_of(tmp_path / "declared.db")
     metadata.create_all(declared)
@@ -85,7 +85,7 @@ def test_the_migrations_build_what_the_code_declares(tmp_path: Path) -> None:
     assert schema_of(tmp_path / "migrated.db") == schema_of(tmp_path / "declared.db")
 
 
-def test_a_new_file_is_as_the_migrations_would_have_built_it(tmp_path: Path) -> None:
+def test_a_new_file_has_the_schema_of_the_migrations(tmp_path: Path) -> None:
     """If this fails, run scripts/write-schema."""
     assert f"VALUES('{HEAD}')" in (VERSIONS.parents[1] / "schema.sql").read_text()
     migrate(tmp_path / "created.db")
@@ -107,7 +107,7 @@ def test_alembic_finds_nothing_left_to_do(tmp_path: Path) -> None:
     assert differences == []
 
 
-def test_every_table_of_the_code_is_looked_at() -> None:
+def test_every_table_of_the_code_is_compared() -> None:
     declaring = {
         path for path in Path(dockrev.__file__).parent.rglob("*.py") if " = Table(\n" in path.read_text()
     }
@@ -119,7 +119,7 @@ def test_head_is_the_newest_revision_file() -> None:
     assert max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py")) == HEAD
 
 
-def test_a_new_file_has_no_revision_and_a_migrated_one_has_the_newest(tmp_path: Path) -> None:
+def test_a_new_file_has_no_revision_and_a_migrated_file_has_the_newest(tmp_path: Path) -> None:
     assert revision(tmp_path / "x.db") is None
     migrate(tmp_path / "x.db")
     assert revision(tmp_path / "x.db") == HEAD
@@ -139,7 +139,7 @@ def test_an_empty_file_is_migrated(tmp_path: Path) -> None:
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A table of the same name is in the way of the last one that the first migration makes."""
+    """A table already has the name of the last table that the first migration creates."""
     path = tmp_path / "x.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE services (id)")
@@ -150,7 +150,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     assert revision(path) is None
 
 
-def test_every_row_survives_that_its_table_is_made_anew(tmp_path: Path) -> None:
+def test_every_row_survives_the_copy_of_its_table(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0001")
     with closing(sqlite3.connect(path)) as connection:
@@ -169,7 +169,7 @@ def test_every_row_survives_that_its_table_is_made_anew(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_an_update_keeps_its_services_over_the_upgrade(tmp_path: Path) -> None:
+def test_the_upgrade_keeps_the_services_of_an_update(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0001")
     with closing(sqlite3.connect(path)) as connection:
@@ -182,7 +182,7 @@ def test_an_update_keeps_its_services_over_the_upgrade(tmp_path: Path) -> None:
         assert connection.execute("SELECT * FROM reservations").fetchall() == [("svc_1", "job_1")]
 
 
-def test_held_containers_keep_their_order_and_purpose_over_the_upgrade(tmp_path: Path) -> None:
+def test_the_upgrade_keeps_order_and_purpose_of_held_containers(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0005")
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -203,7 +203,7 @@ def test_held_containers_keep_their_order_and_purpose_over_the_upgrade(tmp_path:
     assert held == [("c", "web", "stop", 0), ("a", "db", "pause", 0), ("b", "cache", "stop", 1)]
 
 
-def test_a_digest_on_record_counts_from_the_newest_check_before_the_upgrade(tmp_path: Path) -> None:
+def test_the_upgrade_dates_a_stored_digest_from_the_newest_check(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0004")
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -217,7 +217,7 @@ def test_a_digest_on_record_counts_from_the_newest_check_before_the_upgrade(tmp_
     assert since == [("1", "2026-01-02"), ("2", None)]
 
 
-def test_lines_are_counted_and_held_containers_keep_their_order_over_the_upgrade(tmp_path: Path) -> None:
+def test_the_upgrade_numbers_log_lines_and_keeps_the_order_of_held_containers(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0001")
     with closing(sqlite3.connect(path)) as connection:
@@ -244,7 +244,7 @@ def test_lines_are_counted_and_held_containers_keep_their_order_over_the_upgrade
         assert held == [("b",), ("a",)]
 
 
-def test_everything_on_record_belongs_to_the_local_host_after_the_upgrade(tmp_path: Path) -> None:
+def test_the_upgrade_assigns_all_rows_to_the_local_host(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0001")
     with closing(sqlite3.connect(path)) as connection:
@@ -288,7 +288,7 @@ def test_everything_on_record_belongs_to_the_local_host_after_the_upgrade(tmp_pa
             connection.execute(twin.replace("stk_2", "stk_3"), ["garage"])
 
 
-async def test_a_task_on_record_is_still_there_after_the_upgrade(tmp_path: Path) -> None:
+async def test_the_upgrade_keeps_a_stored_task(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     _migrated_to(path, "0007")
     digest, moment = f"sha256:{'a' * 64}", "2026-01-02T03:04:05.000000Z"
@@ -318,7 +318,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path: Pat
     assert path.read_bytes() == before
 
 
-async def test_two_that_migrate_the_same_file_at_once_both_succeed(tmp_path: Path) -> None:
+async def test_two_processes_can_migrate_the_same_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     migration = (
         "-c",

@@ -1,4 +1,4 @@
-"""Rows are inserted, or overwrite those with the same key."""
+"""Upserts insert rows, or overwrite rows with the same key."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def row(name: str, size: int | None, note: str | None) -> dict[str, object]:
     return {"kind": "k", "name": name, "size": size, "note": note}
 
 
-async def test_new_rows_are_inserted_and_others_overwritten(table: Things) -> None:
+async def test_new_rows_are_inserted_and_existing_rows_overwritten(table: Things) -> None:
     await table.put(row("a", 1, "x"), row("b", 2, "y"))
     await table.put(row("b", 3, None), row("c", 4, "z"))
     await table.put()
@@ -56,7 +56,7 @@ async def test_only_the_named_columns_are_overwritten(table: Things) -> None:
     assert await table.all() == [("k", "a", 2, "x")]
 
 
-async def test_without_columns_to_overwrite_a_row_that_exists_stays(table: Things) -> None:
+async def test_without_columns_to_overwrite_an_existing_row_stays(table: Things) -> None:
     await table.put(row("a", 1, "x"))
     await table.put(row("a", 2, "y"), row("b", 2, "y"), update=())
     assert await table.all() == [("k", "a", 1, "x"), ("k", "b", 2, "y")]

@@ -1,4 +1,4 @@
-"""Containers and snapshots as values, for tests that need no engine."""
+"""Creates containers and snapshots for tests without an engine."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ def snapshot(
     images: Mapping[str, tuple[tuple[str, Digest], ...]] | None = None,
     image_labels: Mapping[str, str] | None = None,
 ) -> HostSnapshot:
-    """`image_labels` are those of every image."""
+    """`image_labels`: the labels of every image."""
     local = {
         image_id: LocalImage(image_id, digests, dict(image_labels or {}))
         for image_id, digests in (images or {}).items()

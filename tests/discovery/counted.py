@@ -1,4 +1,4 @@
-"""A scanner that tells whoever waits for it that a scan has ended."""
+"""A scanner whose tests can wait for the end of a scan."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from dockrev.stacks.store import StackStore
 
 
 class CountedScanner(Scanner):
-    """`ended` counts scans that went well and scans that did not."""
+    """`ended` counts all finished scans, successful and failed."""
 
     def __init__(self, host: Host, stacks: StackStore, projects: ProjectStore, clock: Clock) -> None:
         super().__init__(host, stacks, projects, clock)
@@ -32,7 +32,7 @@ class CountedScanner(Scanner):
             await self._changed.wait_for(lambda: self.ended >= count)
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Looks again after each scan."""
+        """Checks the condition after each scan."""
         while True:
             ended = self.ended
             if await condition():

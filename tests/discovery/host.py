@@ -1,4 +1,4 @@
-"""A host whose engine is fake and whose Compose files are real, with all that discovery needs around it."""
+"""A host with a fake engine and real Compose files, and all other parts that discovery needs."""
 
 import shlex
 from collections.abc import AsyncIterator, Mapping
@@ -41,7 +41,7 @@ class DiscoveryHost:
     @classmethod
     @asynccontextmanager
     async def open(cls, directory: Path, compose_bin: Path | None = None) -> AsyncIterator["DiscoveryHost"]:
-        """`compose_bin`: the Compose CLI; one that counts its calls in `compose_calls` when not given."""
+        """`compose_bin`: the Compose CLI. By default a CLI that counts its calls in `compose_calls`."""
         clock = MovableClock()
         found = LazyCompose(docker_config(compose_bin or _counting(directory)), clock)
         async with (
@@ -62,7 +62,7 @@ class DiscoveryHost:
     def deploy(
         self, project: str, compose: str, *services: str, labels: Mapping[str, str] | None = None
     ) -> None:
-        """Writes the Compose file and runs a container for each of the services named."""
+        """Writes the Compose file and runs a container for each named service."""
         file = self.write(f"{project}/compose.yaml", compose)
         self.run(project, *services, labels={CONFIG_FILES: str(file)} | dict(labels or {}))
 
@@ -81,7 +81,7 @@ class DiscoveryHost:
             )
 
     def pulled(self, service: str, *repositories: str) -> Digest:
-        """The image its containers run came from these; returns the digest."""
+        """Gives the image of the service a digest from these repositories, and returns it."""
         digest = Digest.of(service.encode())
         names = tuple(f"{repository}@{digest}" for repository in repositories)
         self.fake.images.append(FakeImage(f"sha256:{service}", repo_digests=names))
@@ -89,12 +89,12 @@ class DiscoveryHost:
 
     @property
     def compose_calls(self) -> int:
-        """How often Compose was asked what a project means."""
+        """How often Compose rendered a project."""
         log = self.directory / "compose-calls"
         return log.read_text().count(" config ") if log.exists() else 0
 
     def scanner_of(self, engine: Engine) -> Scanner:
-        """One that asks another engine and writes to the same record."""
+        """A scanner of another engine that writes to the same database."""
         return Scanner(host_of(engine, compose=self.compose), self.stacks, self.projects, self.clock)
 
     async def stack(self, name: str) -> Stack:

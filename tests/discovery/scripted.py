@@ -1,4 +1,4 @@
-"""A scanner that does what a test says, for tests of what follows a scan."""
+"""A scanner that runs the code of a test, for tests of code that starts scans."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from dockrev.discovery.scan import Report, Scanner
 from dockrev.hosts.local import LOCAL
 
 OnScan = Callable[[], Awaitable[Mapping[str, str]]]
-"""Returns why projects are unusable, by the id of their stack; raises what the scan raises."""
+"""Returns the reasons why projects are unusable, by stack id. What it raises, the scan raises."""
 
 
 class ScriptedScanner(Scanner):

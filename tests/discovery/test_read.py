@@ -51,7 +51,7 @@ async def test_labels_that_name_no_files_make_a_project_invalid(
     ],
     ids=["100 KB", "not UTF-8", "NUL", "memory", "device", "directory", "long name", "3000 files"],
 )
-async def test_labels_that_lie_make_a_project_invalid_and_harm_nothing(
+async def test_misleading_file_labels_make_only_their_project_invalid(
     host: DiscoveryHost, label: str
 ) -> None:
     host.run("blog", "web", labels={CONFIG_FILES: label})
@@ -70,7 +70,7 @@ async def test_labels_that_lie_make_a_project_invalid_and_harm_nothing(
     ids=["long name", "NUL", "deep", "file", "not UTF-8"],
 )
 @pytest.mark.parametrize("label", [WORKING_DIRECTORY, "com.docker.compose.project.environment_file"])
-async def test_directories_and_env_files_that_lie_leave_a_project_found(
+async def test_misleading_directory_and_env_file_labels_do_not_hide_a_project(
     host: DiscoveryHost, label: str, path: str
 ) -> None:
     host.deploy("blog", WEB, "web", labels={label: path})
@@ -83,7 +83,7 @@ async def test_directories_and_env_files_that_lie_leave_a_project_found(
 
 
 @pytest.mark.parametrize("reference", ["x" * 300, "/" + "x" * 300, "x/" * 5000, "/proc/self/mem"])
-async def test_references_to_impossible_files_harm_only_their_project(
+async def test_references_to_impossible_files_affect_only_their_project(
     host: DiscoveryHost, reference: str
 ) -> None:
     extends = f"services: {{web: {{extends: {{file: '{reference}', service: web}}}}}}"
@@ -96,7 +96,7 @@ async def test_references_to_impossible_files_harm_only_their_project(
     assert (found["blog"].reason or "").startswith("warning: Compose could not render")
 
 
-async def test_a_path_that_is_too_long_is_shortened_but_not_what_is_wrong_with_it(
+async def test_a_long_path_is_shortened_and_the_reason_stays(
     host: DiscoveryHost,
 ) -> None:
     host.run("blog", "web", labels={CONFIG_FILES: "/" + "x" * 50_000})
@@ -104,7 +104,7 @@ async def test_a_path_that_is_too_long_is_shortened_but_not_what_is_wrong_with_i
     assert "(File name too long)" in ((await only_action(host)).reason or "")
 
 
-async def test_a_directory_out_of_sight_is_answered_with_the_mount_to_add(host: DiscoveryHost) -> None:
+async def test_an_unmounted_directory_gives_an_error_with_the_mount_to_add(host: DiscoveryHost) -> None:
     away = host.directory / "away"
     labels = {CONFIG_FILES: f"{away}/compose.yaml", WORKING_DIRECTORY: str(away)}
     host.run("blog", "web", labels=labels)
@@ -115,7 +115,7 @@ async def test_a_directory_out_of_sight_is_answered_with_the_mount_to_add(host: 
     assert reason.endswith(f"; add to Dockrev's volumes:  - {away}:{away}:ro")
 
 
-async def test_a_file_that_is_gone_from_a_directory_in_sight_needs_no_mount(host: DiscoveryHost) -> None:
+async def test_a_missing_file_in_a_mounted_directory_needs_no_mount(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
     (host.directory / "blog/compose.yaml").unlink()
 
@@ -132,7 +132,7 @@ async def test_a_project_without_services_is_invalid(host: DiscoveryHost, compos
     assert (await only_action(host)).reason == "compose_no_services"
 
 
-async def test_paths_with_spaces_are_followed(host: DiscoveryHost) -> None:
+async def test_paths_with_spaces_are_read(host: DiscoveryHost) -> None:
     file = host.write("my blog/the compose.yaml", WEB)
     host.run("blog", "web", labels={CONFIG_FILES: str(file), WORKING_DIRECTORY: str(file.parent)})
 
@@ -149,7 +149,7 @@ async def test_variables_come_from_the_env_files_of_the_label(host: DiscoveryHos
     assert await image_of(host) == "nginx:1.27"
 
 
-async def test_an_undefined_variable_is_a_warning_on_an_active_project(host: DiscoveryHost) -> None:
+async def test_an_undefined_variable_gives_a_warning_on_an_active_project(host: DiscoveryHost) -> None:
     host.deploy("blog", 'services: {web: {image: "nginx:${TAG:-1}", user: "$NOBODY"}}', "web")
 
     action = await only_action(host)
@@ -161,7 +161,7 @@ async def test_an_undefined_variable_is_a_warning_on_an_active_project(host: Dis
     assert "NOBODY" in (action.reason or "")
 
 
-async def test_what_compose_cannot_render_is_read_as_written_with_a_warning(host: DiscoveryHost) -> None:
+async def test_files_that_compose_cannot_render_are_merged_with_a_warning(host: DiscoveryHost) -> None:
     host.deploy("blog", 'services: {web: {image: "nginx:${TAG:?set the tag}"}}', "web")
 
     action = await only_action(host)
@@ -185,7 +185,7 @@ async def test_a_safe_override_of_some_containers_is_part_of_the_project(host: D
     assert await image_of(host) == "nginx:1.27"
 
 
-async def test_an_override_that_is_gone_is_left_out(host: DiscoveryHost) -> None:
+async def test_a_missing_override_is_left_out(host: DiscoveryHost) -> None:
     host.deploy("blog", "services: {web: {image: nginx}, db: {image: postgres}}", "db")
     file = f"{host.directory}/blog/compose.yaml"
     host.run("blog", "web", labels={CONFIG_FILES: f"{file},/tmp/dockrev-override-blog.yml"})
@@ -196,7 +196,7 @@ async def test_an_override_that_is_gone_is_left_out(host: DiscoveryHost) -> None
     assert (await host.project("blog")).config_files == (file,)
 
 
-async def test_containers_that_contradict_each_other_are_a_conflict(host: DiscoveryHost) -> None:
+async def test_containers_with_contradicting_files_are_a_conflict(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
     host.run("blog", "db", labels={CONFIG_FILES: str(host.write("other/compose.yaml", WEB))})
 
@@ -207,7 +207,7 @@ async def test_containers_that_contradict_each_other_are_a_conflict(host: Discov
     assert action.details["selected"] == {"mode": "invalid_no_superset", "configFiles": []}
 
 
-async def test_containers_without_a_service_are_told_once(host: DiscoveryHost) -> None:
+async def test_containers_of_an_unknown_service_are_logged_once(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web", "old")
 
     with capture_logs() as lines:
@@ -219,7 +219,7 @@ async def test_containers_without_a_service_are_told_once(host: DiscoveryHost) -
     assert [service.name for service in (await host.stack("blog")).services] == ["web"]
 
 
-async def test_scaled_services_are_one_service_with_all_their_containers(host: DiscoveryHost) -> None:
+async def test_a_scaled_service_is_one_service_with_all_its_containers(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web", "web", "web")
     host.fake.containers[2].status = "Up 3 seconds (unhealthy)"
 
@@ -229,7 +229,7 @@ async def test_scaled_services_are_one_service_with_all_their_containers(host: D
     assert (runtime.total, runtime.running, runtime.unhealthy, len(runtime.images)) == (3, 3, 1, 1)
 
 
-async def test_an_unreadable_project_costs_no_child_process(host: DiscoveryHost) -> None:
+async def test_an_unreadable_project_starts_no_child_process(host: DiscoveryHost) -> None:
     host.deploy("good", WEB, "web")
     host.deploy("blog", WEB, "web")
     (host.directory / "blog/compose.yaml").unlink()

@@ -1,4 +1,4 @@
-"""Discovery of real projects: a real engine, real Compose of both generations, a real registry."""
+"""Discovers real projects with a real engine, both versions of Compose and a real registry."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -49,7 +49,7 @@ class Discovery:
         return stack
 
     async def until(self, name: str, status: StackStatus, running: int) -> None:
-        """Returns when the record says so of the stack."""
+        """Waits until the stored stack has this status and number of running containers."""
 
         async def so() -> bool:
             found = [one for one in await self.stacks.all() if one.name == name]
@@ -84,7 +84,7 @@ def by_name(stack: Stack) -> Mapping[str, Service]:
 
 
 def shop(projects: Projects, image: str, version: ComposeVersion) -> Project:
-    """A project with everything that makes a Compose file hard to read."""
+    """A project with everything that makes a Compose file hard to parse."""
     repository, _, tag = image.rpartition(":")
     files: dict[str, Content] = {
         ".env": f"REPOSITORY={repository}\nTAG={tag}\n",
@@ -109,7 +109,7 @@ services:
 
 
 @both_generations
-async def test_every_service_is_found_with_the_image_it_really_has(
+async def test_every_service_is_found_with_its_effective_image(
     engine: RealEngine,
     projects: Projects,
     registry: Registry,
@@ -170,7 +170,7 @@ async def test_included_files_belong_to_the_project(
 
 
 @both_generations
-async def test_a_project_is_followed_through_its_life(
+async def test_a_project_is_followed_from_its_start_to_its_removal(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
 ) -> None:
     engine.load(images.build("app"), "testbed/app:1")
@@ -202,7 +202,7 @@ async def test_a_project_is_followed_through_its_life(
 
 
 @both_generations
-async def test_a_project_started_from_its_directory_without_naming_files_is_found(
+async def test_a_project_started_without_file_options_is_found(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
 ) -> None:
     engine.load(images.build("app"), "testbed/app:1")
@@ -248,14 +248,14 @@ async def test_without_compose_projects_are_still_found_with_a_warning(
 
 @asynccontextmanager
 async def watching(found: Discovery) -> AsyncIterator[None]:
-    """With an interval so long that nothing is seen by it."""
+    """The interval is so long that only events cause scans."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(DiscoveryWatch(found.engine, found.scanner, interval_seconds=3600).run())
         yield
         task.cancel()
 
 
-async def test_what_happens_on_the_host_is_seen_by_its_events(
+async def test_changes_on_the_host_are_seen_through_events(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path
 ) -> None:
     engine.load(images.build("ill", healthcheck=Healthcheck("test -f /well")), "testbed/ill:1")
@@ -274,7 +274,7 @@ async def test_what_happens_on_the_host_is_seen_by_its_events(
         await found.until(project.name, StackStatus.DEGRADED, running=0)
 
 
-async def test_an_engine_that_dies_and_comes_back_is_followed(
+async def test_discovery_goes_on_when_a_killed_engine_is_back(
     private_engine: RealEngine, bed: Bed, images: Images, tmp_path: Path
 ) -> None:
     private_engine.load(images.build("app"), "testbed/app:1")

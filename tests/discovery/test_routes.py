@@ -42,7 +42,7 @@ class Api:
             return answer.status, await answer.json()
 
     async def scan(self) -> Job:
-        """Asks for one and returns the job as it ended."""
+        """Starts a scan and returns the finished job."""
         status, answer = await self.post("/api/discovery/scan")
         assert status == 200
         with self.feed.subscribe() as arriving:
@@ -70,7 +70,7 @@ async def api(host: DiscoveryHost, tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture
 async def working(api: Api) -> AsyncIterator[Api]:
-    """With jobs running, which takes a second to stop."""
+    """Also runs jobs. Stopping them takes a second."""
     await api.runner.start()
     try:
         yield api
@@ -78,7 +78,7 @@ async def working(api: Api) -> AsyncIterator[Api]:
         await api.runner.stop()
 
 
-async def test_a_scan_is_a_job_of_the_one_who_asked(working: Api) -> None:
+async def test_a_scan_is_a_job_of_the_user_who_started_it(working: Api) -> None:
     job = await working.scan()
 
     assert job.id.startswith("dsc_")
@@ -86,7 +86,7 @@ async def test_a_scan_is_a_job_of_the_one_who_asked(working: Api) -> None:
     assert (job.status, job.created_by) == (JobStatus.SUCCESS, "anonymous")
 
 
-async def test_the_summary_of_a_scan_says_what_happened_to_each_project(working: Api) -> None:
+async def test_the_summary_of_a_scan_lists_an_action_for_each_project(working: Api) -> None:
     working.host.deploy("blog", WEB, "web")
     working.host.run("db", "db", labels={})
 
@@ -110,7 +110,7 @@ async def test_the_summary_of_a_scan_says_what_happened_to_each_project(working:
     }
 
 
-async def test_the_actions_are_cut_but_not_the_work(working: Api) -> None:
+async def test_the_summary_is_cut_and_the_scan_is_complete(working: Api) -> None:
     for number in range(MAX_ACTIONS + 2):
         working.host.deploy(f"p{number}", WEB, "web")
 
@@ -121,7 +121,7 @@ async def test_the_actions_are_cut_but_not_the_work(working: Api) -> None:
     assert len(await working.host.stacks.all()) == MAX_ACTIONS + 2
 
 
-async def test_the_job_logs_what_it_did_and_ends_with_the_phase_done(working: Api) -> None:
+async def test_the_job_logs_its_actions_and_ends_with_the_phase_done(working: Api) -> None:
     working.host.deploy("blog", WEB, "web")
     working.host.run("db", "db", labels={})
 
@@ -136,7 +136,7 @@ async def test_the_job_logs_what_it_did_and_ends_with_the_phase_done(working: Ap
     assert (job.progress["phase"], job.progress["current"], job.progress["total"]) == ("done", 2, 2)
 
 
-async def test_details_of_a_fault_are_in_the_action(working: Api) -> None:
+async def test_the_action_has_the_details_of_a_fault(working: Api) -> None:
     working.host.run("db", "db", labels={CONFIG_FILES: "compose.yaml"})
 
     scan: Any = (await working.scan()).summary["scan"]
@@ -158,7 +158,7 @@ async def test_a_scan_without_an_engine_is_a_failed_job(working: Api) -> None:
     assert (await working.logs(job))[-1].level is Level.ERROR
 
 
-async def test_scans_asked_for_at_once_all_run(working: Api) -> None:
+async def test_scans_started_at_the_same_time_all_run(working: Api) -> None:
     working.host.deploy("blog", WEB, "web")
 
     jobs = await asyncio.gather(working.scan(), working.scan(), working.scan())
@@ -167,7 +167,7 @@ async def test_scans_asked_for_at_once_all_run(working: Api) -> None:
     assert len({job.id for job in jobs}) == 3
 
 
-async def test_the_projects_are_listed_as_they_were_found(api: Api) -> None:
+async def test_the_discovered_projects_are_listed(api: Api) -> None:
     api.host.deploy("blog", WEB, "web")
     api.host.run("db", "db", labels={})
     await api.host.scanner.scan()
@@ -207,7 +207,7 @@ async def test_the_projects_are_listed_as_they_were_found(api: Api) -> None:
         ("?archived=only", "blog"),
     ],
 )
-async def test_archived_projects_are_shown_when_asked_for(api: Api, query: str, names: str) -> None:
+async def test_archived_projects_are_listed_on_request(api: Api, query: str, names: str) -> None:
     for project in ("blog", "shop"):
         api.host.deploy(project, WEB, "web")
     await api.host.scanner.scan()

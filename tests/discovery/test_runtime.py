@@ -26,11 +26,11 @@ def test_only_digests_of_the_services_repository_count() -> None:
 
 
 @pytest.mark.parametrize("image_ref", [None, "", "nginx:${TAG}", "UPPER/case", "redis"])
-def test_a_reference_without_a_repository_here_has_no_digests(image_ref: str | None) -> None:
+def test_a_reference_without_a_local_digest_has_no_digests(image_ref: str | None) -> None:
     assert runtime_of((container(image_id="one"),), image_ref, HOST).images == (RunningImage("one", ()),)
 
 
-def test_images_are_listed_once_in_the_order_of_the_containers() -> None:
+def test_images_are_listed_once_in_container_order() -> None:
     replicas = tuple(
         container(number=number, image_id=image) for number, image in enumerate(("two", "one", "two"), 1)
     )
@@ -38,7 +38,7 @@ def test_images_are_listed_once_in_the_order_of_the_containers() -> None:
     assert [image.image_id for image in runtime_of(replicas, "nginx", HOST).images] == ["two", "one"]
 
 
-def test_running_containers_say_what_runs() -> None:
+def test_running_containers_decide_the_images() -> None:
     replicas = (
         container(number=1, image_id="two", state=ContainerState.EXITED),
         container(number=2, image_id="one"),
@@ -50,7 +50,7 @@ def test_running_containers_say_what_runs() -> None:
     assert [image.image_id for image in runtime.images] == ["one"]
 
 
-def test_stopped_containers_say_it_when_none_runs() -> None:
+def test_stopped_containers_decide_when_none_runs() -> None:
     runtime = runtime_of((container(image_id="two", state=ContainerState.EXITED),), "nginx", HOST)
 
     assert (runtime.total, runtime.running) == (1, 0)
@@ -62,7 +62,7 @@ def test_no_other_state_counts_as_running(state: ContainerState) -> None:
     assert runtime_of((container(state=state),), "nginx", HOST).running == 0
 
 
-def test_running_containers_that_are_unhealthy_are_counted() -> None:
+def test_unhealthy_running_containers_are_counted() -> None:
     replicas = (
         container(number=1, health=Health.UNHEALTHY),
         container(number=2, health=Health.STARTING),
@@ -74,7 +74,7 @@ def test_running_containers_that_are_unhealthy_are_counted() -> None:
     assert runtime_of(replicas, "nginx", HOST).unhealthy == 1
 
 
-def test_an_image_removed_under_its_container_has_no_digests() -> None:
+def test_a_deleted_image_has_no_digests() -> None:
     assert runtime_of((container(image_id="gone"),), "nginx", HOST).images == (RunningImage("gone", ()),)
 
 
@@ -86,7 +86,7 @@ def test_an_image_removed_under_its_container_has_no_digests() -> None:
         ({"version": "1.4.0"}, None),
     ],
 )
-def test_an_image_says_its_own_version(labels: dict[str, str], version: str | None) -> None:
+def test_the_version_label_of_an_image_is_read(labels: dict[str, str], version: str | None) -> None:
     labelled = snapshot(images={"one": ((NGINX, DIGEST),)}, image_labels=labels)
     runtime = runtime_of((container(image_id="one"),), "nginx", labelled)
     assert runtime.images == (RunningImage("one", (DIGEST,), version),)

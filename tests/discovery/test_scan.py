@@ -41,7 +41,7 @@ async def test_a_new_project_becomes_a_stack_with_all_its_services(host: Discove
     assert (tools.image_ref, tools.builds, tools.runtime) == (None, True, Runtime())
 
 
-async def test_the_project_is_remembered_beside_its_stack(host: DiscoveryHost) -> None:
+async def test_the_project_is_stored_with_its_stack(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web")
 
     await host.scanner.scan()
@@ -54,7 +54,7 @@ async def test_the_project_is_remembered_beside_its_stack(host: DiscoveryHost) -
     assert project.last_error is None
 
 
-async def test_a_scan_that_finds_nothing_new_asks_twice_and_writes_no_stack(host: DiscoveryHost) -> None:
+async def test_a_scan_without_changes_sends_two_requests_and_writes_no_stack(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web", "db")
     host.deploy("shop", "services: {till: {image: busybox}}", "till")
     await host.scanner.scan()
@@ -68,7 +68,7 @@ async def test_a_scan_that_finds_nothing_new_asks_twice_and_writes_no_stack(host
     assert host.stacks.revision == revision
 
 
-async def test_changed_files_change_only_the_services_that_changed(host: DiscoveryHost) -> None:
+async def test_changed_files_update_only_the_changed_services(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web", "db")
     await host.scanner.scan()
     before = await host.stack("blog")
@@ -83,7 +83,7 @@ async def test_changed_files_change_only_the_services_that_changed(host: Discove
     assert after.services[2].image_ref == "nginx:1.28"
 
 
-async def test_a_stopped_container_makes_its_stack_degraded_and_costs_no_child(host: DiscoveryHost) -> None:
+async def test_a_stopped_container_degrades_its_stack_without_a_child_process(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web", "db")
     await host.scanner.scan()
     assert (await host.stack("blog")).status is StackStatus.HEALTHY
@@ -129,7 +129,7 @@ async def test_a_project_that_comes_back_is_active_and_no_longer_archived(host: 
     assert (await host.service("blog", "web")).runtime.running == 1
 
 
-async def test_a_broken_file_fails_the_project_and_keeps_what_was_known(host: DiscoveryHost) -> None:
+async def test_a_broken_file_fails_the_project_and_keeps_the_stored_services(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web", "db")
     digest = host.pulled("web", "nginx")
     await host.scanner.scan()
@@ -170,7 +170,7 @@ async def test_one_bad_project_does_not_stop_the_others(host: DiscoveryHost) -> 
     assert kinds(result) == {"bad": ActionKind.FAILED, "good": ActionKind.CREATED}
 
 
-async def test_a_missing_engine_leaves_everything_as_it_is_but_the_state_unknown(host: DiscoveryHost) -> None:
+async def test_a_missing_engine_makes_the_state_unknown_and_changes_nothing_else(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web")
     await host.scanner.scan()
     before, project = await host.stack("blog"), await host.project("blog")
@@ -199,7 +199,7 @@ async def test_a_missing_engine_is_recorded_once(host: DiscoveryHost) -> None:
     assert len(set(revisions)) == 1
 
 
-async def test_an_engine_that_dies_between_its_two_answers_changes_nothing(host: DiscoveryHost) -> None:
+async def test_an_engine_that_dies_between_two_answers_changes_nothing(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web")
     await host.scanner.scan()
     answers = {"/version": http(orjson.dumps(host.fake.version)), "/containers/json": http(b"[]")}
@@ -212,7 +212,7 @@ async def test_an_engine_that_dies_between_its_two_answers_changes_nothing(host:
 
 
 @pytest.mark.parametrize("still_there", [True, False])
-async def test_an_engine_that_is_back_makes_every_state_known_again(
+async def test_the_states_are_known_again_when_the_engine_is_back(
     host: DiscoveryHost, still_there: bool
 ) -> None:
     host.deploy("blog", BLOG, "web", "db")
@@ -229,7 +229,7 @@ async def test_an_engine_that_is_back_makes_every_state_known_again(
     assert (await host.stack("blog")).status is (StackStatus.HEALTHY if still_there else StackStatus.DEGRADED)
 
 
-async def test_an_engine_that_is_back_tells_that_a_missing_project_is_still_missing(
+async def test_a_missing_project_is_still_missing_when_the_engine_is_back(
     host: DiscoveryHost,
 ) -> None:
     host.deploy("blog", BLOG, "web")
@@ -247,7 +247,7 @@ async def test_an_engine_that_is_back_tells_that_a_missing_project_is_still_miss
     assert (await host.stack("blog")).status is StackStatus.DEGRADED
 
 
-async def test_each_outage_is_recorded_anew(host: DiscoveryHost) -> None:
+async def test_each_outage_is_recorded(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web")
     for _ in range(2):
         await host.scanner.scan()
@@ -274,7 +274,7 @@ async def test_containers_of_a_removed_service_do_not_revive_it_in_a_broken_proj
     assert (db.removed, db.runtime) == (True, Runtime())
 
 
-async def test_the_newest_scan_tells_how_it_went(host: DiscoveryHost) -> None:
+async def test_the_scanner_has_the_outcome_of_the_latest_scan(host: DiscoveryHost) -> None:
     assert host.scanner.last is None
     await host.scanner.scan()
     assert host.scanner.last is not None
@@ -296,7 +296,7 @@ async def test_a_second_scan_waits_for_the_first(host: DiscoveryHost) -> None:
     assert host.compose_calls == 1
 
 
-async def test_progress_names_each_project_as_it_is_done(host: DiscoveryHost) -> None:
+async def test_the_report_names_each_finished_project(host: DiscoveryHost) -> None:
     for name in ("a", "b", "c"):
         host.deploy(name, BLOG, "web")
     reports: list[tuple[int, int, str]] = []
@@ -307,7 +307,7 @@ async def test_progress_names_each_project_as_it_is_done(host: DiscoveryHost) ->
     assert {report[2] for report in reports} == {"a", "b", "c"}
 
 
-async def test_services_that_left_their_project_are_kept_for_thirty_days(host: DiscoveryHost) -> None:
+async def test_removed_services_are_kept_for_thirty_days(host: DiscoveryHost) -> None:
     host.deploy("blog", BLOG, "web", "db")
     await host.scanner.scan()
     host.write("blog/compose.yaml", "services: {web: {image: nginx}}")
@@ -323,7 +323,9 @@ async def test_services_that_left_their_project_are_kept_for_thirty_days(host: D
     assert [service.name for service in (await host.stack("blog")).services] == ["web"]
 
 
-async def test_a_renamed_service_is_a_new_one_and_comes_back_as_itself(host: DiscoveryHost) -> None:
+async def test_a_renamed_service_is_new_and_gets_its_old_record_back_with_its_old_name(
+    host: DiscoveryHost,
+) -> None:
     host.deploy("blog", "services: {web: {image: nginx}}", "web")
     await host.scanner.scan()
     web = await host.service("blog", "web")

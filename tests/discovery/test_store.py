@@ -32,7 +32,7 @@ async def only(projects: ProjectStore) -> DiscoveredProject:
     return project
 
 
-async def test_the_state_of_a_project_is_stored_whole(projects: ProjectStore, stack_id: str) -> None:
+async def test_all_fields_of_a_project_are_stored(projects: ProjectStore, stack_id: str) -> None:
     await projects.sync(LOCAL, [active(stack_id=stack_id, warning="warning: something")])
 
     assert await only(projects) == DiscoveredProject(
@@ -54,9 +54,7 @@ async def test_projects_are_listed_by_name(projects: ProjectStore) -> None:
     assert [one.project for one in await projects.all()] == ["blog", "shop", "wiki"]
 
 
-async def test_an_invalid_sighting_keeps_the_stack_and_the_files(
-    projects: ProjectStore, stack_id: str
-) -> None:
+async def test_an_invalid_project_keeps_its_stack_and_files(projects: ProjectStore, stack_id: str) -> None:
     await projects.sync(LOCAL, [active(stack_id=stack_id)])
 
     await projects.sync(
@@ -68,7 +66,7 @@ async def test_an_invalid_sighting_keeps_the_stack_and_the_files(
     assert (project.stack_id, project.config_files) == (stack_id, FILES)
 
 
-async def test_a_project_never_usable_has_neither(projects: ProjectStore) -> None:
+async def test_a_project_that_was_never_usable_has_no_stack_and_no_files(projects: ProjectStore) -> None:
     await projects.sync(
         LOCAL, [ProjectState("blog", ProjectStatus.INVALID, None, None, "config_files_missing")]
     )
@@ -77,7 +75,7 @@ async def test_a_project_never_usable_has_neither(projects: ProjectStore) -> Non
     assert (project.stack_id, project.config_files) == (None, None)
 
 
-async def test_what_a_scan_did_not_see_is_missing_and_keeps_the_rest(
+async def test_a_project_that_a_scan_did_not_see_is_missing_and_keeps_its_other_fields(
     projects: ProjectStore, clock: MovableClock, stack_id: str
 ) -> None:
     await projects.sync(LOCAL, [active(stack_id=stack_id, warning="warning: something")])
@@ -113,7 +111,7 @@ async def test_an_unknown_project_cannot_be_archived(projects: ProjectStore) -> 
     ],
     ids=["active", "invalid", "missing"],
 )
-async def test_only_being_active_ends_the_archival(
+async def test_only_an_active_project_leaves_the_archive(
     projects: ProjectStore, states: list[ProjectState], stays: bool
 ) -> None:
     await projects.sync(LOCAL, [active()])
@@ -124,7 +122,7 @@ async def test_only_being_active_ends_the_archival(
     assert (await only(projects)).archived is stays
 
 
-async def test_a_thousand_projects_are_one_scan(projects: ProjectStore) -> None:
+async def test_one_scan_stores_a_thousand_projects(projects: ProjectStore) -> None:
     await projects.sync(LOCAL, [active(f"p{number:04}") for number in range(1000)])
     await projects.sync(LOCAL, [active(f"p{number:04}") for number in range(500)])
 

@@ -60,7 +60,7 @@ def actions(lines: list[EventDict]) -> list[str]:
     return [line["action"] for line in lines if line["log_level"] != "debug"]
 
 
-async def test_the_first_scan_is_at_once(host: DiscoveryHost) -> None:
+async def test_the_first_scan_starts_at_once(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
 
     async with watching(host) as watched:
@@ -69,7 +69,7 @@ async def test_the_first_scan_is_at_once(host: DiscoveryHost) -> None:
     assert (await host.stack("blog")).status is StackStatus.HEALTHY
 
 
-async def test_an_event_is_followed_by_a_scan(host: DiscoveryHost) -> None:
+async def test_an_event_starts_a_scan(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
     async with watching(host) as watched:
         await watched.scanner.reached(1)
@@ -82,7 +82,7 @@ async def test_an_event_is_followed_by_a_scan(host: DiscoveryHost) -> None:
     assert (await host.stack("blog")).status is StackStatus.DEGRADED
 
 
-async def test_a_burst_of_events_is_one_scan(host: DiscoveryHost) -> None:
+async def test_a_burst_of_events_starts_one_scan(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, *["web"] * 20)
     async with watching(host) as watched:
         await watched.scanner.reached(1)
@@ -96,13 +96,13 @@ async def test_a_burst_of_events_is_one_scan(host: DiscoveryHost) -> None:
         assert watched.scanner.ended == 3
 
 
-async def test_a_scan_waits_until_things_are_quiet(host: DiscoveryHost) -> None:
+async def test_a_scan_waits_until_no_more_events_come(host: DiscoveryHost) -> None:
     pace = replace(QUICK, quiet_seconds=0.5, busy_seconds=0.6, max_busy_seconds=0.6)
     host.deploy("blog", WEB, "web")
     async with watching(host, pace=pace) as watched:
         await watched.scanner.reached(1)
         await host.fake.subscribed()
-        await asyncio.sleep(pace.busy_seconds)  # from now on a scan may follow an event at once
+        await asyncio.sleep(pace.busy_seconds)  # after this an event may start a scan at once
 
         for _ in range(2):
             host.fake.emit("start", host.fake.containers[0])
@@ -112,7 +112,7 @@ async def test_a_scan_waits_until_things_are_quiet(host: DiscoveryHost) -> None:
         await watched.scanner.reached(2)
 
 
-async def test_events_without_end_do_not_put_a_scan_off_for_ever(host: DiscoveryHost) -> None:
+async def test_endless_events_do_not_delay_a_scan_forever(host: DiscoveryHost) -> None:
     host.deploy("blog", WEB, "web")
 
     async def chatter() -> None:
@@ -128,7 +128,7 @@ async def test_events_without_end_do_not_put_a_scan_off_for_ever(host: Discovery
         talking.cancel()
 
 
-async def test_in_between_the_engine_is_asked_nothing(host: DiscoveryHost) -> None:
+async def test_between_scans_the_engine_gets_no_requests(host: DiscoveryHost) -> None:
     async with watching(host, interval_seconds=0.3) as watched:
         await watched.scanner.reached(2)
         host.fake.calls.clear()
@@ -139,7 +139,7 @@ async def test_in_between_the_engine_is_asked_nothing(host: DiscoveryHost) -> No
         assert host.fake.calls == []
 
 
-async def test_while_events_are_heard_scans_still_happen_from_time_to_time(host: DiscoveryHost) -> None:
+async def test_scans_also_start_at_intervals_while_events_arrive(host: DiscoveryHost) -> None:
     pace = replace(QUICK, trusting_seconds=0.1)
 
     async with watching(host, interval_seconds=0.05, pace=pace) as watched:
@@ -147,14 +147,14 @@ async def test_while_events_are_heard_scans_still_happen_from_time_to_time(host:
         await watched.scanner.reached(4)
 
 
-async def test_an_engine_that_goes_away_is_told_once_and_its_return_too(
+async def test_the_loss_and_the_return_of_the_engine_are_each_logged_once(
     host: DiscoveryHost, lines: list[EventDict]
 ) -> None:
     host.deploy("blog", WEB, "web")
     async with watching(host) as watched:
         await watched.scanner.reached(1)
         await host.fake.subscribed()
-        await asyncio.sleep(QUICK.retry_pauses[0])  # a stream that ends sooner counts as one that never was
+        await asyncio.sleep(QUICK.retry_pauses[0])  # a stream that ends sooner counts as refused
 
         await host.fake.stop()
         await watched.scanner.reached(4)
@@ -168,7 +168,7 @@ async def test_an_engine_that_goes_away_is_told_once_and_its_return_too(
     assert actions(lines) == ["discovery.failed", "discovery.recovered"]
 
 
-async def test_events_are_followed_again_after_the_engine_is_back(host: DiscoveryHost) -> None:
+async def test_events_start_scans_again_when_the_engine_is_back(host: DiscoveryHost) -> None:
     async with watching(host) as watched:
         await watched.scanner.reached(1)
         await host.fake.subscribed()
@@ -185,7 +185,7 @@ async def test_events_are_followed_again_after_the_engine_is_back(host: Discover
         await watched.scanner.until(found)
 
 
-async def test_an_engine_that_starts_after_us_is_found(host: DiscoveryHost, lines: list[EventDict]) -> None:
+async def test_an_engine_that_starts_later_is_found(host: DiscoveryHost, lines: list[EventDict]) -> None:
     host.deploy("blog", WEB, "web")
     await host.fake.stop()
 
@@ -197,7 +197,7 @@ async def test_an_engine_that_starts_after_us_is_found(host: DiscoveryHost, line
     assert actions(lines) == ["discovery.failed", "discovery.recovered"]
 
 
-async def test_without_events_scans_go_on_in_intervals_each_trying_again_and_that_is_told_once(
+async def test_without_events_scans_go_on_at_intervals_with_one_warning(
     host: DiscoveryHost, lines: list[EventDict]
 ) -> None:
     answers = {
@@ -218,7 +218,7 @@ async def test_without_events_scans_go_on_in_intervals_each_trying_again_and_tha
 
 
 class BrokenDisk(StackStore):
-    """The first scans cannot read the stacks."""
+    """A stack store whose first reads fail."""
 
     failures = 3
 
@@ -229,7 +229,7 @@ class BrokenDisk(StackStore):
         return await super().all()
 
 
-async def test_a_database_that_fails_does_not_end_the_watch(
+async def test_the_watch_goes_on_after_a_database_failure(
     host: DiscoveryHost, lines: list[EventDict]
 ) -> None:
     async with watching(host, stacks=BrokenDisk(host.database, host.clock)) as watched:
@@ -239,7 +239,7 @@ async def test_a_database_that_fails_does_not_end_the_watch(
     assert actions(lines) == ["discovery.failed", "discovery.recovered"]
 
 
-async def test_it_is_ready_once_a_scan_has_succeeded_and_while_they_do(host: DiscoveryHost) -> None:
+async def test_the_probe_succeeds_while_the_latest_scan_succeeded(host: DiscoveryHost) -> None:
     async with watching(host) as watched:
         with pytest.raises(Unavailable, match="not finished yet"):
             await watched.watch.probe()
@@ -255,7 +255,7 @@ async def test_it_is_ready_once_a_scan_has_succeeded_and_while_they_do(host: Dis
             await watched.watch.probe()
 
 
-async def test_stopping_the_watch_leaves_the_events(host: DiscoveryHost) -> None:
+async def test_stopping_the_watch_closes_the_event_stream(host: DiscoveryHost) -> None:
     async with watching(host) as watched:
         await watched.scanner.reached(1)
         await host.fake.subscribed()
@@ -265,12 +265,12 @@ async def test_stopping_the_watch_leaves_the_events(host: DiscoveryHost) -> None
     await host.fake.deserted()
 
 
-def test_waits_between_retries_double_up_to_half_a_minute() -> None:
+def test_the_pauses_between_retries_double_up_to_half_a_minute() -> None:
     retries = Pace().retries
 
     assert [retries.pause_after(attempt) for attempt in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 @pytest.mark.parametrize(("scan_seconds", "busy"), [(0.05, 2), (0.4, 2), (1, 5), (2, 10), (60, 10)])
-def test_the_longer_a_scan_takes_the_rarer_events_cause_one(scan_seconds: float, busy: float) -> None:
+def test_slow_scans_start_less_often(scan_seconds: float, busy: float) -> None:
     assert Pace().busy_after(scan_seconds) == busy

@@ -84,7 +84,9 @@ async def test_a_process_outside_of_containers_sends_no_request(
     fake: FakeEngine, tools: Tools, client: Engine
 ) -> None:
     tools.add(ID, "web")
-    assert await own_service(client, Traces("0::/system.slice/dockrev.service\n", HOST_MOUNTS)) == OwnService(IMAGE)
+    assert await own_service(client, Traces("0::/system.slice/dockrev.service\n", HOST_MOUNTS)) == OwnService(
+        IMAGE
+    )
     assert fake.calls == []
 
 

@@ -1,4 +1,4 @@
-"""Hosts around an engine that a test has opened."""
+"""Builds hosts around an engine that a test has opened."""
 
 from dockrev.compose.lazy import LazyCompose
 from dockrev.config.shared import DockerConfig
@@ -20,7 +20,7 @@ def host_of(
     traces: Traces | None = None,
     host_id: str = LOCAL,
 ) -> Host:
-    """Without Compose unless it is given; this process is in no container unless `traces` say so."""
+    """By default the host has no Compose, and this process runs outside of containers."""
     return Host(
         host_id,
         engine,

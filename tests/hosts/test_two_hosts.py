@@ -1,4 +1,4 @@
-"""Two engines in one server, each with a project of the same name: neither touches the other."""
+"""One server with two hosts, which have a project of the same name. Neither host affects the other."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ STALE, NEEDED = "dockrev/rollback:svc_gone", "dockrev/rollback:{}"
 
 @dataclass(frozen=True)
 class TwoHosts:
-    """`blogs`: the project of each host, by the id of the host. Both use the image `blog:1`."""
+    """`blogs`: the project of each host, by host id. Both use the image `blog:1`."""
 
     blogs: dict[str, Project]
     old: Image
@@ -39,7 +39,7 @@ class TwoHosts:
     config: Config
 
     def runs(self, host_id: str) -> dict[str, str]:
-        """Image ids by the ids of the containers."""
+        """The image id of each container, by container id."""
         return {one.container_id: one.image_id for one in self.blogs[host_id].containers()}
 
     def tags(self, host_id: str) -> set[str]:
@@ -82,8 +82,8 @@ def two_hosts(
     engine.remove_project(BLOG)
 
 
-async def found(api: Api) -> dict[str, Document]:
-    """The stack of each host, by the id of the host, once both are there."""
+async def stacks_by_host(api: Api) -> dict[str, Document]:
+    """Waits until both stacks exist. Returns them by host id."""
 
     async def stacks() -> dict[str, Document]:
         listed = [one for one in (await api.get("/api/stacks"))["stacks"] if one["name"] == BLOG]
@@ -102,7 +102,7 @@ async def update(api: Api, stack: Document) -> Document:
     return await api.finished((await api.post("/api/updates", body))["jobId"])
 
 
-async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_by_itself(
+async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_separately(
     two_hosts: TwoHosts, tmp_path: Path
 ) -> None:
     async with two_hosts.server() as api:
@@ -112,7 +112,7 @@ async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_by_i
             f" ('backup', '{json.dumps({'baseDir': str(tmp_path / 'backups')})}',"
             " '2024-01-01T00:00:00.000000Z', 'test')"
         )
-        stacks = await found(api)
+        stacks = await stacks_by_host(api)
         assert [one["hostId"] for stack in stacks.values() for one in stack["services"]] == list(stacks)
         assert two_hosts.rows(f"SELECT host_id FROM discovered_projects WHERE project = '{BLOG}'") == [
             (GARAGE,),
@@ -123,13 +123,13 @@ async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_by_i
 
         checked = await check(api, stacks[GARAGE])
         assert (checked["hostId"], checked["summary"]["stackIds"]) == (GARAGE, [stacks[GARAGE]["id"]])
-        stacks = await found(api)
+        stacks = await stacks_by_host(api)
         job = await update(api, stacks[GARAGE])
         assert (job["status"], job["hostId"], statuses(job)) == ("success", GARAGE, {"web": "updated"})
 
         assert set(two_hosts.runs(GARAGE).values()) == {two_hosts.new.image_id}
         assert two_hosts.runs("local") == local
-        stacks = await found(api)
+        stacks = await stacks_by_host(api)
         candidates = {host_id: one["services"][0].get("candidate") for host_id, one in stacks.items()}
         assert (candidates[GARAGE], bool(candidates["local"])) == (None, True)
         assert two_hosts.rows("SELECT host_id, stack_id, job_id, status FROM backups") == [
@@ -138,7 +138,7 @@ async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_by_i
 
         garage = two_hosts.runs(GARAGE)
         await check(api, stacks["local"])
-        job = await update(api, (await found(api))["local"])
+        job = await update(api, (await stacks_by_host(api))["local"])
         assert (job["status"], job["hostId"], statuses(job)) == ("success", "local", {"web": "updated"})
         assert set(two_hosts.runs("local").values()) == {two_hosts.new.image_id}
         assert two_hosts.runs(GARAGE) == garage
@@ -146,17 +146,17 @@ async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_by_i
         assert two_hosts.rows("SELECT * FROM suspended_containers") == []
 
 
-async def test_a_host_that_is_away_changes_nothing_for_the_other(
+async def test_an_unreachable_host_does_not_affect_the_other(
     two_hosts: TwoHosts, private_engine: Engine
 ) -> None:
     async with two_hosts.server() as api:
-        stacks = await found(api)
+        stacks = await stacks_by_host(api)
         await asyncio.to_thread(private_engine.stop)
 
         job = await api.check(scope="all")
 
         assert job["status"] == "success"
-        stacks = await found(api)
+        stacks = await stacks_by_host(api)
         assert (stacks[GARAGE]["status"], stacks["local"]["status"]) == ("unknown", "healthy")
         assert stacks["local"]["services"][0]["candidate"]
         job = await update(api, stacks["local"])
@@ -165,14 +165,14 @@ async def test_a_host_that_is_away_changes_nothing_for_the_other(
 
 async def test_unneeded_tags_of_old_images_are_removed_on_each_host(two_hosts: TwoHosts) -> None:
     async with two_hosts.server() as api:
-        stacks = await found(api)
+        stacks = await stacks_by_host(api)
     needed = {host_id: NEEDED.format(one["services"][0]["id"]) for host_id, one in stacks.items()}
     for host_id, blog in two_hosts.blogs.items():
         for tag in (STALE, needed[host_id]):
             await asyncio.to_thread(blog.engine.load, two_hosts.old, tag)
 
     async with two_hosts.server() as api:
-        await found(api)
+        await stacks_by_host(api)
 
     for host_id, tag in needed.items():
         assert STALE not in two_hosts.tags(host_id)

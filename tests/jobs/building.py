@@ -1,4 +1,4 @@
-"""Jobs for tests, and all that stores and feeds them."""
+"""Creates jobs for tests, and the store and feed of jobs."""
 
 import asyncio
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def stack(stack_id: str) -> JobTarget:
 
 
 class AnySummary(JobSummary):
-    """Of kinds of jobs that exist in tests only."""
+    """The summary of job kinds that exist only in tests."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -87,7 +87,7 @@ class Jobs:
         return await self.store.get(job_id)
 
     async def ended(self, job_id: str, seconds: float = 10) -> Job:
-        """Waits for it."""
+        """Waits for the end of the job."""
         async with asyncio.timeout(seconds):
             with self.feed.subscribe(job_id) as arriving:
                 while True:

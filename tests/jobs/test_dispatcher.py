@@ -1,4 +1,4 @@
-"""Jobs run as tasks of this process, each at most once at a time."""
+"""The dispatcher runs jobs as tasks of this process, each at most once at a time."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ def bodies() -> Bodies:
     return Bodies()
 
 
-async def test_a_job_that_runs_is_not_started_twice_and_may_run_again_after_its_end(bodies: Bodies) -> None:
+async def test_a_running_job_is_not_started_twice_and_may_run_again_after_its_end(bodies: Bodies) -> None:
     await bodies.dispatcher.submit("a")
     await bodies.dispatcher.resume_unfinished(["a", "b"])
     bodies.release.set()
@@ -44,7 +44,7 @@ async def test_a_job_that_runs_is_not_started_twice_and_may_run_again_after_its_
     assert bodies.began == ["a", "b", "a"]
 
 
-async def test_a_cancel_is_a_signal_to_the_body_of_that_job_alone(bodies: Bodies) -> None:
+async def test_a_cancel_reaches_only_the_body_of_that_job(bodies: Bodies) -> None:
     await bodies.dispatcher.submit("a")
     await bodies.dispatcher.submit("b")
     await bodies.dispatcher.cancel("a")
@@ -56,7 +56,7 @@ async def test_a_cancel_is_a_signal_to_the_body_of_that_job_alone(bodies: Bodies
     assert bodies.cancelled == ["a"]
 
 
-async def test_a_cancel_before_the_body_begins_reaches_it(bodies: Bodies) -> None:
+async def test_a_cancel_before_the_body_starts_reaches_it(bodies: Bodies) -> None:
     await bodies.dispatcher.submit("a")
     await bodies.dispatcher.cancel("a")
     async with asyncio.timeout(5):
@@ -64,7 +64,7 @@ async def test_a_cancel_before_the_body_begins_reaches_it(bodies: Bodies) -> Non
     assert bodies.cancelled == ["a"]
 
 
-async def test_a_body_that_crashes_is_logged_and_stops_no_other() -> None:
+async def test_a_crash_of_a_body_is_logged_and_does_not_stop_the_others() -> None:
     async def crash(_job_id: str, _cancelled: asyncio.Event) -> None:
         raise ValueError
 

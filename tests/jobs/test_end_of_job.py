@@ -1,4 +1,4 @@
-"""How a job ends: hooks in the transaction that ends it, and annotations after it."""
+"""The end of a job: hooks in its transaction, and annotations after it."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ TWO_HOURS = Exclusive(stale_after=timedelta(hours=2))
 
 
 class Ends:
-    """A hook that notes how jobs end."""
+    """A hook that records how jobs end."""
 
     def __init__(self, jobs: Jobs) -> None:
         self.seen: list[tuple[str, JobStatus, bool]] = []
@@ -34,9 +34,7 @@ class Ends:
         self.seen.append((job.id, job.status, "terminated" in job.summary))
 
 
-async def test_hooks_are_called_once_for_every_end_however_a_job_ends(
-    jobs: Jobs, clock: MovableClock
-) -> None:
+async def test_hooks_are_called_once_for_every_kind_of_end(jobs: Jobs, clock: MovableClock) -> None:
     ends = Ends(jobs)
     done, stopped, stale = await jobs.start(stack("a")), await jobs.start(stack("b")), await jobs.start()
     await jobs.store.finish(done, success())
@@ -52,7 +50,7 @@ async def test_hooks_are_called_once_for_every_end_however_a_job_ends(
     ]
 
 
-async def test_what_a_hook_writes_is_committed_with_the_end(jobs: Jobs, database: Database) -> None:
+async def test_writes_of_a_hook_are_committed_with_the_end(jobs: Jobs, database: Database) -> None:
     async with database.write() as connection:
         await connection.exec_driver_sql("CREATE TABLE outbox (job_id TEXT)")
 
@@ -75,7 +73,7 @@ async def test_what_a_hook_writes_is_committed_with_the_end(jobs: Jobs, database
     assert rows == [(job_id,)]
 
 
-async def test_a_database_that_refuses_what_a_hook_writes_leaves_the_job_open(jobs: Jobs) -> None:
+async def test_a_failed_write_of_a_hook_leaves_the_job_unfinished(jobs: Jobs) -> None:
     refuses = True
 
     async def write(connection: AsyncConnection, _job: Job) -> None:
@@ -93,7 +91,7 @@ async def test_a_database_that_refuses_what_a_hook_writes_leaves_the_job_open(jo
     assert (await jobs.store.get(job_id)).status is JobStatus.SUCCESS
 
 
-async def test_only_annotations_are_added_to_a_job_that_has_ended(jobs: Jobs) -> None:
+async def test_a_finished_job_takes_only_annotations(jobs: Jobs) -> None:
     job_id = await jobs.start()
     with pytest.raises(Conflict, match="has not ended yet"):
         await jobs.store.annotate(job_id, "notify: telegram=ok")

@@ -1,4 +1,4 @@
-"""Lines on their way to live readers."""
+"""The feed passes log lines to live readers."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ async def test_every_reader_gets_the_lines_of_its_job_or_of_all_jobs_in_order() 
         assert await every.next() == [line(1), line(2, "job_b"), line(3)]
 
 
-async def test_a_reader_waits_for_its_lines_only_so_long() -> None:
+async def test_a_reader_waits_for_lines_until_its_timeout() -> None:
     feed = LogFeed()
     with feed.subscribe("job_a") as reader:
         feed.publish([])
@@ -31,7 +31,7 @@ async def test_a_reader_waits_for_its_lines_only_so_long() -> None:
         assert await reader.next(0.001) == []
 
 
-async def test_a_slow_reader_keeps_the_newest_lines_only() -> None:
+async def test_a_slow_reader_keeps_only_the_newest_lines() -> None:
     feed = LogFeed(kept=2)
     with feed.subscribe("job_a") as reader:
         for number in range(1, 5):
@@ -39,7 +39,7 @@ async def test_a_slow_reader_keeps_the_newest_lines_only() -> None:
         assert await reader.next() == [line(3), line(4)]
 
 
-async def test_a_reader_that_has_left_gets_nothing() -> None:
+async def test_a_reader_that_unsubscribed_gets_nothing() -> None:
     feed = LogFeed()
     with feed.subscribe("job_a") as reader:
         pass

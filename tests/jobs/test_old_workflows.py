@@ -1,4 +1,4 @@
-"""The second database file of earlier releases is deleted."""
+"""Dockrev deletes the second database file of earlier releases."""
 
 import sqlite3
 from contextlib import closing
@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from dockrev.jobs.old_workflows import delete_workflow_files
 
 
-def test_the_file_and_what_sqlite_left_beside_it_are_deleted(tmp_path: Path) -> None:
+def test_the_file_and_its_sqlite_side_files_are_deleted(tmp_path: Path) -> None:
     db_path = tmp_path / "dockrev.sqlite3"
     db_path.touch()
     old = tmp_path / "dockrev.workflows.sqlite3"

@@ -1,4 +1,4 @@
-"""Who may work on a service, on a real database."""
+"""Jobs reserve services in a real database."""
 
 import sqlite3
 from contextlib import closing
@@ -53,7 +53,7 @@ async def hands(database: Database, clock: MovableClock) -> Hands:
     return await Hands(database, clock).prepare()
 
 
-async def test_two_updates_of_the_same_service_do_not_go_together(hands: Hands) -> None:
+async def test_two_updates_of_the_same_service_conflict(hands: Hands) -> None:
     await hands.start("job_1", "web")
     await hands.start("job_2", "db")
     with pytest.raises(Conflict, match="the update job_1 is at work") as refusal:
@@ -62,14 +62,14 @@ async def test_two_updates_of_the_same_service_do_not_go_together(hands: Hands) 
     assert hands.taken() == {"web": "job_1", "db": "job_2"}
 
 
-async def test_a_job_that_has_ended_holds_nothing(hands: Hands) -> None:
+async def test_a_finished_job_holds_no_reservation(hands: Hands) -> None:
     await hands.start("job_1", "web")
     await hands.jobs.finish("job_1", JobOutcome(JobStatus.SUCCESS, JobSummary()))
     await hands.start("job_2", "web")
     assert hands.taken() == {"web": "job_2"}
 
 
-async def test_no_update_begins_during_a_restore(hands: Hands) -> None:
+async def test_no_update_starts_during_a_restore(hands: Hands) -> None:
     await hands.start("job_1", "web", job_type="restore")
     with pytest.raises(Conflict, match="the restore job_1 is at work") as refusal:
         await hands.start("job_2", "db", "web")
@@ -78,7 +78,7 @@ async def test_no_update_begins_during_a_restore(hands: Hands) -> None:
     assert hands.taken() == {"web": "job_1", "db": "job_3"}
 
 
-async def test_no_restore_begins_during_an_update(hands: Hands) -> None:
+async def test_no_restore_starts_during_an_update(hands: Hands) -> None:
     await hands.start("job_1", "web")
     with pytest.raises(Conflict, match="the update job_1 is at work"):
         await hands.start("job_2", "db", "web", job_type="restore")

@@ -139,7 +139,7 @@ async def test_a_detail_shows_the_newest_500_lines(api: Api, jobs: Jobs) -> None
     assert job["logsLastId"] == await jobs.store.last_log_id()
 
 
-async def test_a_job_without_lines_has_the_last_id_zero(api: Api, jobs: Jobs) -> None:
+async def test_a_job_without_lines_has_last_id_zero(api: Api, jobs: Jobs) -> None:
     job = (await api.get(f"/api/jobs/{await jobs.start()}")).json()["job"]
     assert (job["logs"], job["logsLastId"]) == ([], 0)
 
@@ -162,7 +162,7 @@ async def test_a_page_that_is_exactly_full_has_no_next_one(api: Api, jobs: Jobs)
     assert "nextCursor" not in (await api.get("/api/jobs?limit=1")).json()
 
 
-async def test_the_list_can_be_narrowed(api: Api, jobs: Jobs) -> None:
+async def test_the_list_can_be_filtered(api: Api, jobs: Jobs) -> None:
     check = (await jobs.finished(stack("stk_a"))).id
     scan = await jobs.start(JobTarget(Scope.SERVICE, service_id="svc_a"), type="discovery")
     for query, found in {
@@ -189,7 +189,7 @@ async def test_the_list_can_be_narrowed(api: Api, jobs: Jobs) -> None:
         ("status=done", "status"),
     ],
 )
-async def test_a_query_that_makes_no_sense_is_refused(api: Api, query: str, field: str) -> None:
+async def test_an_invalid_query_is_refused(api: Api, query: str, field: str) -> None:
     answer = await api.get(f"/api/jobs?{query}")
     assert answer.status == 400
     error = answer.json()["error"]
@@ -197,7 +197,7 @@ async def test_a_query_that_makes_no_sense_is_refused(api: Api, query: str, fiel
 
 
 @pytest.mark.parametrize("cursor", ["x", "e30", "%25", "9" * 300])
-async def test_a_cursor_that_was_never_given_out_is_refused(api: Api, cursor: str) -> None:
+async def test_an_invalid_cursor_is_refused(api: Api, cursor: str) -> None:
     answer = await api.get(f"/api/jobs?cursor={cursor}")
     assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_jobs_cursor")
 
@@ -210,7 +210,7 @@ async def test_a_job_that_does_not_exist_is_404(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/jobs/events?afterId=x", "/api/jobs/job_x/events?afterId=1.5"])
-async def test_a_point_to_resume_from_is_a_whole_number(api: Api, path: str) -> None:
+async def test_the_id_to_resume_from_must_be_a_whole_number(api: Api, path: str) -> None:
     answer = await api.get(path)
     assert (answer.status, answer.json()["error"]["code"]) == (400, "invalid_argument")
 

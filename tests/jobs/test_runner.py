@@ -1,4 +1,4 @@
-"""Jobs are run and ended truthfully, whatever their work does."""
+"""The runner runs jobs and records their true end, whatever the handler does."""
 
 import asyncio
 import sqlite3
@@ -43,7 +43,7 @@ async def messages(works: Works, job_id: str) -> list[tuple[Level, str]]:
     return [(row.level, row.message) for row in await works.jobs.logs(job_id) if row.level is not Level.EVENT]
 
 
-async def test_a_job_that_does_its_work_is_a_success(works: Works) -> None:
+async def test_a_handler_that_succeeds_makes_the_job_a_success(works: Works) -> None:
     job = await works.run(succeed)
     assert (job.status, job.summary) == (JobStatus.SUCCESS, {"done": 1})
     assert await messages(works, job.id) == [(Level.INFO, "at work")]
@@ -62,7 +62,7 @@ async def test_submitting_returns_before_the_work_is_done(works: Works) -> None:
     assert (await works.ended(job_id)).status is JobStatus.SUCCESS
 
 
-async def test_a_job_may_end_in_failure_by_its_own_account(works: Works) -> None:
+async def test_a_handler_may_return_a_failure(works: Works) -> None:
     async def fail(_: JobContext) -> JobOutcome:
         return failure(error="two of three failed", failed=2)
 
@@ -71,7 +71,7 @@ async def test_a_job_may_end_in_failure_by_its_own_account(works: Works) -> None
     assert await messages(works, job.id) == [(Level.ERROR, "work failed: two of three failed")]
 
 
-async def test_an_error_raised_on_purpose_is_the_jobs_error(works: Works) -> None:
+async def test_an_app_error_becomes_the_error_of_the_job(works: Works) -> None:
     async def fail(_: JobContext) -> JobOutcome:
         raise UpstreamError("the engine is away")
 
@@ -80,7 +80,7 @@ async def test_an_error_raised_on_purpose_is_the_jobs_error(works: Works) -> Non
     assert await messages(works, job.id) == [(Level.ERROR, "work failed: the engine is away")]
 
 
-async def test_a_fault_ends_its_job_without_telling_its_secrets(works: Works) -> None:
+async def test_a_crash_fails_the_job_without_showing_secrets(works: Works) -> None:
     async def crash(_: JobContext) -> JobOutcome:
         raise ValueError("https://ann:hunter2@registry")
 
@@ -92,7 +92,7 @@ async def test_a_fault_ends_its_job_without_telling_its_secrets(works: Works) ->
     assert "hunter2" not in str(job.summary) + str(await works.jobs.logs(job.id))
 
 
-async def test_several_faults_at_once_end_the_job_too(works: Works) -> None:
+async def test_an_exception_group_fails_the_job(works: Works) -> None:
     async def fail() -> None:
         raise ValueError
 
@@ -106,7 +106,7 @@ async def test_several_faults_at_once_end_the_job_too(works: Works) -> None:
         assert (await works.run(crash)).status is JobStatus.FAILED
 
 
-async def test_jobs_run_beside_each_other(works: Works) -> None:
+async def test_jobs_run_at_the_same_time(works: Works) -> None:
     meet = asyncio.Barrier(3)
 
     async def wait_for_others(_: JobContext) -> JobOutcome:
@@ -148,8 +148,8 @@ async def test_a_stale_job_is_stopped_and_adds_nothing_to_its_end(works: Works, 
     assert [row.level for row in logs].count(Level.WARN) == 1
 
 
-async def test_a_job_can_be_cancelled_before_it_begins(works: Works) -> None:
-    for _ in range(10):  # it may have begun meanwhile, or not
+async def test_a_job_can_be_cancelled_before_it_starts(works: Works) -> None:
+    for _ in range(10):  # it may have started meanwhile, or not
         job_id = await works.submit(Endless())
         await works.runner.cancel(job_id)
 
@@ -173,7 +173,7 @@ async def test_events_are_stored_with_their_fields(works: Works) -> None:
     )
 
 
-async def test_a_flood_of_progress_is_stored_seldom_and_ends_with_the_newest(works: Works) -> None:
+async def test_frequent_progress_is_stored_rarely_and_ends_with_the_newest(works: Works) -> None:
     async def count(context: JobContext) -> JobOutcome:
         for current in range(2000):
             context.progress(JobProgress("scanning", "x", current, 2000, current, "stk_a"))
@@ -192,7 +192,7 @@ async def test_a_flood_of_progress_is_stored_seldom_and_ends_with_the_newest(wor
     assert 1 <= sum(row.job_id == job.id and "job_progress" in row.message for row in published) <= 3
 
 
-async def test_the_last_progress_survives_being_stored_while_the_work_ends(works: Works) -> None:
+async def test_the_last_progress_is_stored_when_the_handler_ends_meanwhile(works: Works) -> None:
     async def finish_at_once(context: JobContext) -> JobOutcome:
         context.progress(JobProgress("done", "finished", 3, 3))
         await context.log("finished")
@@ -212,7 +212,7 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-async def test_an_end_that_cannot_be_stored_is_stored_later_and_once(works: Works) -> None:
+async def test_an_end_that_cannot_be_stored_is_stored_once_later(works: Works) -> None:
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def fail(context: JobContext) -> JobOutcome:
@@ -233,20 +233,18 @@ async def test_an_end_that_cannot_be_stored_is_stored_later_and_once(works: Work
     assert await messages(works, job_id) == [(Level.ERROR, "work failed: no")]
 
 
-async def test_an_unknown_kind_of_job_fails_instead_of_staying(works: Works) -> None:
+async def test_a_job_of_an_unknown_kind_fails(works: Works) -> None:
     new = new_job(works.target(), "unheard of")
     with logged("job.crashed"):
         await works.runner.submit(new)
         assert (await works.ended(new.id)).status is JobStatus.FAILED
 
 
-async def test_it_says_how_many_jobs_run(works: Works) -> None:
+async def test_the_probe_reports_how_many_jobs_run(works: Works) -> None:
     assert (await works.runner.probe()).endswith(" running")
 
 
-async def test_jobs_that_ended_long_ago_are_deleted_and_younger_ones_kept(
-    works: Works, hands: MovableClock
-) -> None:
+async def test_old_finished_jobs_are_deleted_and_newer_ones_kept(works: Works, hands: MovableClock) -> None:
     hands.advance(KEPT.total_seconds() + 1)
     await delete_old_jobs(works.jobs.store, hands)
     old = [(await works.run(succeed)).id] + [(await works.jobs.finished()).id for _ in range(59)]

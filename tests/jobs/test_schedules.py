@@ -1,4 +1,4 @@
-"""Schedules: the right time in the right zone, and a missed time made up for once."""
+"""Schedules run at the right time in their zone, and make up once for missed times."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ def utc(text: str) -> datetime:
         pytest.param("0 12 * * 1", "2026-01-01 00:00", "2026-01-05 11:00", id="on Mondays"),
     ],
 )
-def test_the_next_time(cron: str, after: str, expected: str) -> None:
+def test_the_next_time_is_computed(cron: str, after: str, expected: str) -> None:
     assert next_time(cron, utc(after), BERLIN) == utc(expected)
 
 
@@ -44,19 +44,19 @@ def test_every_half_hour_goes_on_while_the_clocks_change() -> None:
 
 
 @pytest.mark.parametrize("cron", ["* * * * *", "*/30 * * * *", "0 0 3 * * *", "0 3 * * mon-fri", "@daily"])
-def test_a_cron_expression(cron: str) -> None:
+def test_a_valid_cron_expression_is_accepted(cron: str) -> None:
     check_cron(cron)
 
 
 @pytest.mark.parametrize("cron", ["", "x", "* * * *", "60 * * * *", "* * * * * * * *", "0 0 * * 8", "\x00"])
-def test_no_cron_expression(cron: str) -> None:
+def test_an_invalid_cron_expression_is_refused(cron: str) -> None:
     with pytest.raises(InvalidArgument) as raised:
         check_cron(cron)
     assert raised.value.details == {"reason": "cron_invalid"}
 
 
 class Scheduled:
-    """A schedule, what it is told, and how often it acted."""
+    """A schedule with its plan, and a count of its runs."""
 
     def __init__(self, database: Database, clock: MovableClock) -> None:
         self.plan = Plan(enabled=True, cron="0 * * * *")
@@ -88,7 +88,7 @@ def scheduled(database: Database) -> Scheduled:
     return Scheduled(database, MovableClock(utc("2026-01-01 00:30")))
 
 
-async def test_it_does_not_run_at_once_but_when_its_time_comes(scheduled: Scheduled) -> None:
+async def test_a_schedule_first_runs_at_its_next_time(scheduled: Scheduled) -> None:
     assert [await scheduled.tick_after(minutes=minutes) for minutes in (0, 29, 1, 1, 58, 1)] == [
         False,
         False,
@@ -100,20 +100,20 @@ async def test_it_does_not_run_at_once_but_when_its_time_comes(scheduled: Schedu
     assert scheduled.ran == [utc("2026-01-01 01:00"), utc("2026-01-01 02:00")]
 
 
-async def test_times_that_were_missed_are_made_up_for_once(scheduled: Scheduled) -> None:
+async def test_missed_times_lead_to_one_run(scheduled: Scheduled) -> None:
     await scheduled.tick_after(minutes=0)
     assert await scheduled.tick_after(hours=50)
     assert not await scheduled.tick_after(minutes=1)
     assert len(scheduled.ran) == 1
 
 
-async def test_a_restart_does_not_make_it_forget(scheduled: Scheduled) -> None:
+async def test_a_schedule_remembers_its_last_run_over_a_restart(scheduled: Scheduled) -> None:
     await scheduled.tick_after(minutes=0)
     scheduled.schedule = scheduled.restarted()
     assert await scheduled.tick_after(minutes=30)
 
 
-async def test_switched_off_it_does_nothing_and_does_not_catch_up_later(scheduled: Scheduled) -> None:
+async def test_a_schedule_that_was_off_does_not_make_up_for_that_time(scheduled: Scheduled) -> None:
     await scheduled.tick_after(minutes=0)
     scheduled.plan = Plan(enabled=False, cron="not even a cron expression")
     assert not await scheduled.tick_after(hours=5)
@@ -147,14 +147,14 @@ async def test_an_action_that_fails_is_not_repeated_before_its_next_time(schedul
     assert not await scheduled.tick_after(minutes=1)
 
 
-async def test_a_clock_that_was_set_back_does_not_silence_it(scheduled: Scheduled) -> None:
+async def test_a_schedule_goes_on_after_the_clock_is_set_back(scheduled: Scheduled) -> None:
     scheduled.clock.advance(timedelta(days=3650).total_seconds())
     await scheduled.tick_after(minutes=0)
     assert not await scheduled.tick_after(days=-3650)
     assert await scheduled.tick_after(minutes=30)
 
 
-async def test_schedules_do_not_share_their_runs(database: Database) -> None:
+async def test_schedules_have_separate_runs(database: Database) -> None:
     runs = ScheduleRuns(database)
     await runs.set_last("a", utc("2026-01-01"))
     await runs.set_last("a", utc("2026-01-02"))

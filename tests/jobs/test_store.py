@@ -1,4 +1,4 @@
-"""Jobs and their lines: who may start, how a job ends, what is found again."""
+"""The store of jobs and log lines: start rules, ends, lists and pages."""
 
 import asyncio
 from datetime import timedelta
@@ -81,7 +81,7 @@ async def test_different_scopes_and_targets_never_conflict(
     await jobs.start(wanted, ALONE)
 
 
-async def test_a_kind_may_run_one_job_whatever_its_target(jobs: Jobs) -> None:
+async def test_any_target_allows_one_job_of_a_kind(jobs: Jobs) -> None:
     first = await jobs.start(stack("stk_a"), type="restore")
     await jobs.start(stack("stk_b"), Exclusive(any_target=True))
     with pytest.raises(Conflict, match="restore already running") as raised:
@@ -100,18 +100,18 @@ async def test_without_a_rule_any_number_runs(jobs: Jobs) -> None:
     assert len(await jobs.store.unfinished()) == 3
 
 
-async def test_a_finished_job_is_in_nobodys_way(jobs: Jobs) -> None:
+async def test_a_finished_job_causes_no_conflict(jobs: Jobs) -> None:
     await jobs.finished()
     await jobs.start(exclusive=ALONE)
 
 
-async def test_of_two_that_start_at_once_one_wins(jobs: Jobs) -> None:
+async def test_one_of_two_concurrent_starts_succeeds(jobs: Jobs) -> None:
     attempts = [jobs.start(exclusive=ALONE) for _ in range(5)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["Conflict"] * 4 + ["str"]
 
 
-async def test_a_job_of_exactly_two_hours_still_counts(jobs: Jobs, clock: MovableClock) -> None:
+async def test_a_job_of_exactly_two_hours_is_not_stale(jobs: Jobs, clock: MovableClock) -> None:
     await jobs.start(exclusive=TWO_HOURS)
     clock.advance(2 * 3600)
     with pytest.raises(Conflict):
@@ -129,14 +129,16 @@ async def test_a_stale_job_is_closed_and_makes_room(jobs: Jobs, clock: MovableCl
     assert (await jobs.store.get(new.id)).status is JobStatus.RUNNING
 
 
-async def test_without_an_age_limit_an_old_job_stays_in_the_way(jobs: Jobs, clock: MovableClock) -> None:
+async def test_without_an_age_limit_an_old_job_still_conflicts(jobs: Jobs, clock: MovableClock) -> None:
     await jobs.start(exclusive=ALONE)
     clock.advance(10**6)
     with pytest.raises(Conflict):
         await jobs.start(exclusive=ALONE)
 
 
-async def test_finishing_merges_the_summary_and_says_so_last(jobs: Jobs, clock: MovableClock) -> None:
+async def test_finishing_merges_the_summary_and_adds_the_end_event_last(
+    jobs: Jobs, clock: MovableClock
+) -> None:
     job_id = await jobs.start()
     await jobs.store.add_log(job_id, Level.INFO, "at work")
     clock.advance(5)
@@ -157,7 +159,7 @@ async def test_the_last_line_comes_right_before_the_end(jobs: Jobs) -> None:
     assert [row.level for row in await jobs.logs(job_id)] == [Level.ERROR, Level.EVENT]
 
 
-async def test_a_job_ends_once_and_takes_nothing_more(jobs: Jobs, clock: MovableClock) -> None:
+async def test_a_job_ends_once_and_takes_no_more_lines(jobs: Jobs, clock: MovableClock) -> None:
     job_id = await jobs.start()
     await jobs.store.set_progress(job_id, progress("done"))
     await jobs.store.finish(job_id, success(checked=3))
@@ -172,7 +174,7 @@ async def test_a_job_ends_once_and_takes_nothing_more(jobs: Jobs, clock: Movable
 
 
 @pytest.mark.parametrize("reason", Termination)
-async def test_a_job_that_was_ended_says_by_what(
+async def test_an_interrupted_job_names_the_reason(
     jobs: Jobs, clock: MovableClock, reason: Termination
 ) -> None:
     job_id = await jobs.start()
@@ -186,7 +188,7 @@ async def test_a_job_that_was_ended_says_by_what(
     assert orjson.loads(finished.message)["status"] == "failed"
 
 
-async def test_progress_is_one_row_the_newest(jobs: Jobs) -> None:
+async def test_only_the_newest_progress_is_stored(jobs: Jobs) -> None:
     job_id = await jobs.start()
     await jobs.store.add_log(job_id, Level.INFO, "first")
     for current in range(3):
@@ -209,7 +211,7 @@ async def test_line_numbers_grow_over_all_jobs_and_are_never_used_again(jobs: Jo
     assert [row.id for row in await jobs.store.logs_after(before + 1, 10)] == [before + 2]
 
 
-async def test_the_newest_lines_come_oldest_first(jobs: Jobs) -> None:
+async def test_the_newest_lines_are_returned_oldest_first(jobs: Jobs) -> None:
     job_id = await jobs.start()
     for number in range(5):
         await jobs.store.add_log(job_id, Level.INFO, str(number))
@@ -254,7 +256,7 @@ async def test_pages_lose_and_repeat_nothing_though_jobs_were_created_at_the_sam
         (JobFilter(service_id="svc_a"), "D"),
     ],
 )
-async def test_jobs_are_found_by_what_they_are(jobs: Jobs, wanted: JobFilter, found: str) -> None:
+async def test_jobs_are_filtered(jobs: Jobs, wanted: JobFilter, found: str) -> None:
     names = {
         (await jobs.finished(stack("stk_a"))).id: "A",
         await jobs.start(stack("stk_b")): "B",
@@ -279,7 +281,7 @@ async def test_old_jobs_are_deleted_with_their_lines_a_few_at_a_time(jobs: Jobs,
     assert {job.id for job in await jobs.store.page(JobFilter(), 10, None)} == {running, young}
 
 
-async def test_what_is_stored_reaches_the_feed_in_order(jobs: Jobs) -> None:
+async def test_stored_lines_reach_the_feed_in_order(jobs: Jobs) -> None:
     ids = [await jobs.start() for _ in range(4)]
 
     async def write(job_id: str) -> None:
@@ -297,7 +299,7 @@ async def test_what_is_stored_reaches_the_feed_in_order(jobs: Jobs) -> None:
     assert published == stored
 
 
-async def test_the_lines_of_a_job_are_counted_whatever_other_jobs_write(jobs: Jobs) -> None:
+async def test_the_lines_of_a_job_are_numbered_independently_of_other_jobs(jobs: Jobs) -> None:
     one, other = await jobs.start(), await jobs.start()
     for job_id in (one, other, one):
         await jobs.store.add_log(job_id, Level.INFO, "x")

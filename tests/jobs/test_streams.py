@@ -1,4 +1,4 @@
-"""Streams of job lines: what was stored first, then what happens."""
+"""Streams of job lines: first the stored lines, then the live ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -43,7 +43,7 @@ def data(event: ServerEvent) -> dict[str, object]:
 
 
 async def silent(events: Events) -> asyncio.Task[ServerEvent]:
-    """Waiting for its next event, which is not there yet."""
+    """Starts to wait for the next event, and asserts that there is none yet."""
     waiting = asyncio.create_task(next_of(events))
     done, _ = await asyncio.wait([waiting], timeout=0.05)
     assert not done
@@ -60,7 +60,7 @@ async def a_job_with_a_history(jobs: Jobs) -> str:
 
 @contextmanager
 def counted_reads() -> Iterator[list[str]]:
-    """The queries that any database of this process gets."""
+    """Records the queries to all databases of this process."""
     queries: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -99,7 +99,7 @@ async def test_a_stored_event_is_sent_as_it_was_stored(jobs: Jobs, streams: JobS
     assert (event.event, event.data, event.id) == ("service_seen", stored.message, stored.id)
 
 
-async def test_a_stream_goes_on_after_the_line_that_was_seen(jobs: Jobs, streams: JobStreams) -> None:
+async def test_a_stream_resumes_after_the_last_seen_line(jobs: Jobs, streams: JobStreams) -> None:
     job_id = await a_job_with_a_history(jobs)
     await jobs.store.finish(job_id, success())
     seen = (await jobs.logs(job_id))[1].id
@@ -110,7 +110,7 @@ async def test_a_stream_goes_on_after_the_line_that_was_seen(jobs: Jobs, streams
 
 
 @pytest.mark.parametrize("beyond", [0, 1000])
-async def test_resumed_after_its_end_a_stream_says_again_how_it_ended(
+async def test_a_stream_resumed_after_the_end_repeats_the_end_event(
     jobs: Jobs, streams: JobStreams, beyond: int
 ) -> None:
     job_id = await jobs.start()
@@ -189,7 +189,7 @@ async def test_a_stream_of_all_jobs_can_be_resumed(jobs: Jobs, streams: JobStrea
     await events.aclose()
 
 
-async def test_many_readers_hear_the_same(jobs: Jobs, streams: JobStreams) -> None:
+async def test_many_readers_get_the_same_events(jobs: Jobs, streams: JobStreams) -> None:
     job_id = await jobs.start()
     readers = [asyncio.create_task(rest_of(streams.one_job(job_id, 0))) for _ in range(20)]
     for number in range(30):
@@ -200,7 +200,7 @@ async def test_many_readers_hear_the_same(jobs: Jobs, streams: JobStreams) -> No
     assert all(events == heard[0] for events in heard)
 
 
-async def test_many_readers_cost_no_reads_while_the_job_runs(jobs: Jobs, streams: JobStreams) -> None:
+async def test_many_readers_cause_no_queries_while_the_job_runs(jobs: Jobs, streams: JobStreams) -> None:
     job_id, other = await jobs.start(), await jobs.start()
     await jobs.store.add_log(job_id, Level.INFO, "first")
     readers = [streams.one_job(job_id, 0) for _ in range(200)]
@@ -219,7 +219,9 @@ async def test_many_readers_cost_no_reads_while_the_job_runs(jobs: Jobs, streams
     assert all(events == heard[0] for events in heard)
 
 
-async def test_a_line_that_never_came_by_is_read(jobs: Jobs, streams: JobStreams, database: Database) -> None:
+async def test_a_line_missing_in_the_feed_is_read_from_the_database(
+    jobs: Jobs, streams: JobStreams, database: Database
+) -> None:
     job_id = await jobs.start()
     one, every = streams.one_job(job_id, 0), streams.every_job(0)
     await jobs.store.add_event(job_id, an_event("first"))
@@ -233,7 +235,7 @@ async def test_a_line_that_never_came_by_is_read(jobs: Jobs, streams: JobStreams
         await stream.aclose()
 
 
-async def test_an_id_that_is_still_to_come_ends_with_the_job(jobs: Jobs, streams: JobStreams) -> None:
+async def test_a_stream_resumed_at_a_future_id_ends_with_the_job(jobs: Jobs, streams: JobStreams) -> None:
     job_id = await jobs.start()
     waiting = asyncio.create_task(rest_of(streams.one_job(job_id, 1000)))
     await asyncio.sleep(0.05)
@@ -265,7 +267,7 @@ async def test_a_live_reader_gets_the_annotations_that_come_in_time(jobs: Jobs) 
     assert event.event == "job_finished"
 
 
-async def test_nobody_waits_for_annotations_that_nobody_makes(jobs: Jobs) -> None:
+async def test_a_stream_does_not_wait_for_annotations_that_cannot_come(jobs: Jobs) -> None:
     jobs.store.on_finished(nothing)
     streams = JobStreams(jobs.store, jobs.feed, annotation_seconds=600)
     job_id = await jobs.start()
@@ -275,13 +277,13 @@ async def test_nobody_waits_for_annotations_that_nobody_makes(jobs: Jobs) -> Non
     assert [event.event for event in await reading] == ["job_finished"]
 
 
-async def test_a_job_that_is_gone_ends_its_stream_with_an_error(jobs: Jobs, streams: JobStreams) -> None:
+async def test_a_deleted_job_ends_its_stream_with_an_error(jobs: Jobs, streams: JobStreams) -> None:
     (event,) = await rest_of(streams.one_job("job_x", 0))
     assert (event.event, event.id) == ("job_events_error", None)
     assert data(event) == {"type": "job_events_error", "error": "job not found", "jobId": "job_x"}
 
 
-async def test_a_database_that_fails_ends_the_streams_with_an_error(
+async def test_a_failing_database_ends_the_streams_with_an_error(
     jobs: Jobs, streams: JobStreams, database: Database, clock: MovableClock
 ) -> None:
     job_id = await jobs.start()

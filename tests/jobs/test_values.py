@@ -51,11 +51,11 @@ def test_without_a_plan_there_is_no_planned_percent() -> None:
     assert JobProgress("scanning", "x", 1, 2).planned_percent is None
 
 
-def test_queued_and_running_are_the_only_states_that_do_not_last() -> None:
+def test_only_queued_and_running_are_unfinished() -> None:
     assert {status for status in JobStatus if not status.terminal} == {JobStatus.QUEUED, JobStatus.RUNNING}
 
 
-async def test_a_cursor_names_the_job_it_was_made_of(jobs: Jobs) -> None:
+async def test_a_cursor_decodes_to_its_job(jobs: Jobs) -> None:
     job = await jobs.finished()
     text = encode_cursor(job)
     assert decode_cursor(text) == Cursor(job.created_at, job.id)
@@ -79,13 +79,13 @@ async def test_a_cursor_names_the_job_it_was_made_of(jobs: Jobs) -> None:
         b'{"createdAt": "0001-01-01T00:00:00+23:59", "id": "job_a"}',
     ],
 )
-def test_a_cursor_of_anothers_making_is_refused(content: bytes) -> None:
+def test_a_foreign_cursor_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidJobsCursor):
         decode_cursor(urlsafe_b64encode(content).decode().rstrip("="))
 
 
 @pytest.mark.parametrize("text", ["x", "%%%", "äöü", "\x00", "A" * 10_001])
-def test_text_that_is_no_base64_is_no_cursor(text: str) -> None:
+def test_text_that_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(InvalidJobsCursor):
         decode_cursor(text)
 
@@ -98,7 +98,7 @@ JSON = st.recursive(
 
 
 @given(JSON, JSON)
-def test_whatever_a_cursor_holds_it_is_one_or_it_is_refused(created_at: object, job_id: object) -> None:
+def test_any_cursor_content_is_decoded_or_refused(created_at: object, job_id: object) -> None:
     document = orjson.dumps({"createdAt": created_at, "id": job_id})
     try:
         cursor = decode_cursor(urlsafe_b64encode(document).decode())

@@ -1,4 +1,4 @@
-"""A job runner over real files whose jobs do what a test says."""
+"""A job runner with a database file, whose jobs run the handlers of a test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -33,7 +33,7 @@ class Works:
         self.database = database
         self._handlers: dict[str | None, Handler] = {}
         self.resumed: Handler | None = None
-        """Handles the jobs of the kind that resumes."""
+        """The handler of jobs of the kind that resumes."""
         self._numbers = count()
         runner.register(JobKind(WORK, self._handle, AnySummary))
         runner.register(JobKind(RESUMING, self._resume, AnySummary, resumes=True))
@@ -56,7 +56,7 @@ class Works:
                 await runner.stop()
 
     def target(self) -> JobTarget:
-        """Of no other job."""
+        """A target that no other job has."""
         return stack(f"stk_{next(self._numbers)}")
 
     async def submit(
@@ -82,7 +82,7 @@ class Works:
 
 
 class Endless:
-    """A handler that says when it began and goes on until it is cancelled."""
+    """A handler that signals its start and runs until it is cancelled."""
 
     def __init__(self) -> None:
         self.began = asyncio.Event()
@@ -100,7 +100,7 @@ class Endless:
 
 @contextmanager
 def logged(action: str) -> Iterator[asyncio.Event]:
-    """Set when a line with this `action` is logged."""
+    """Yields an event that is set when a line with this `action` is logged."""
     seen = asyncio.Event()
 
     def look(_logger: Any, _method: str, line: EventDict) -> EventDict:

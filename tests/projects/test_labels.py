@@ -40,13 +40,13 @@ def test_containers_are_grouped_by_project_in_the_order_of_names() -> None:
     assert [(one.name, len(one.containers)) for one in found] == [("blog", 2), ("shop", 1)]
 
 
-def test_one_off_containers_are_no_part_of_a_project() -> None:
+def test_one_off_containers_do_not_belong_to_a_project() -> None:
     found = projects_in(snapshot(container(), container(oneoff=True), container(project="ran", oneoff=True)))
 
     assert [(one.name, len(one.containers)) for one in found] == [("blog", 1)]
 
 
-def test_containers_without_a_project_name_belong_to_none() -> None:
+def test_containers_without_a_project_name_are_left_out() -> None:
     assert projects_in(snapshot(container(project="  "))) == ()
 
 
@@ -81,7 +81,7 @@ def test_each_list_of_files_is_a_variant_with_the_services_that_report_it() -> N
     )
 
 
-def test_stopped_containers_are_not_heard_beside_running_ones() -> None:
+def test_stopped_containers_do_not_count_beside_running_ones() -> None:
     old = container("db", config_files="/old/compose.yaml", state=ContainerState.EXITED)
 
     assert variants_in(blog(container(), old)) == (Variant(("/srv/blog/compose.yaml",), frozenset({"web"})),)
@@ -128,7 +128,7 @@ def test_a_relative_path_is_a_fault(label: str) -> None:
         ("/srv/blog/compose.yaml", "/srv/blog", ("/srv/blog/compose.yaml",)),
     ],
 )
-def test_relative_paths_of_compose_v1_are_understood(
+def test_relative_paths_of_compose_v1_are_resolved(
     label: str, directory: str, files: tuple[str, ...]
 ) -> None:
     assert variants_in(blog(by_v1(label, directory))) == (Variant(files, frozenset({"web"})),)
@@ -145,14 +145,16 @@ def test_relative_paths_of_compose_v1_are_understood(
         ("/srv/blog/compose.yaml,prod.yaml", "/srv/blog"),
     ],
 )
-def test_relative_paths_of_compose_v1_that_fit_no_directory_are_a_fault(label: str, directory: str) -> None:
+def test_relative_paths_of_compose_v1_that_contradict_the_directory_are_a_fault(
+    label: str, directory: str
+) -> None:
     found = variants_in(blog(by_v1(label, directory)))
 
     assert isinstance(found, UnusableProject)
     assert found.reason == "config_files_relative_path_rejected"
 
 
-def test_the_details_of_a_fault_do_not_grow_with_the_label() -> None:
+def test_the_details_of_a_fault_hold_only_the_start_of_a_long_label() -> None:
     raw = fault_of("x" * MAX_TEXT_LENGTH).details["raw"]
 
     assert isinstance(raw, str)

@@ -36,25 +36,25 @@ def test_a_file_that_only_sets_images_is_safe(document: dict[str, Any], services
         {"volumes": {}},
     ],
 )
-def test_a_file_that_does_anything_else_is_not(document: dict[str, Any]) -> None:
+def test_a_file_that_sets_anything_else_is_unsafe(document: dict[str, Any]) -> None:
     assert isinstance(classify(document), Unsafe)
 
 
-def test_files_are_read_from_disk(tmp_path: Path) -> None:
+def test_an_override_is_read_from_disk(tmp_path: Path) -> None:
     path = tmp_path / "override.yml"
     path.write_text("services:\n  web:\n    image: nginx:1\n")
 
     assert read_override(str(path)) == ImageOnly(frozenset({"web"}))
 
 
-def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_is_safe(tmp_path: Path) -> None:
     path = tmp_path / "override.yml"
     path.touch()
 
     assert read_override(str(path)) == ImageOnly(frozenset())
 
 
-def test_what_is_no_readable_file_has_no_say(tmp_path: Path) -> None:
+def test_an_unreadable_file_does_not_count(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
 
     for path in (tmp_path / "gone", tmp_path, tmp_path / "fifo", tmp_path / ("x" * 5000), Path("/a\0b")):
@@ -62,7 +62,7 @@ def test_what_is_no_readable_file_has_no_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"services: [", b"\xff\xfe", b"- 1\n", b"services: &a [*a]"])
-def test_what_cannot_be_understood_is_unsafe(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_parsed_is_unsafe(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "override.yml"
     path.write_bytes(content)
 

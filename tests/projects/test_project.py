@@ -1,4 +1,4 @@
-"""Reading a project anew, as its containers and files are at this moment."""
+"""Reads the current containers and files of a project."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ async def test_a_project_without_containers_is_not_found(host: DiscoveryHost) ->
         await project_of(host, "shop").read()
 
 
-async def test_a_project_whose_containers_do_not_agree_is_refused_with_the_reason(
+async def test_a_project_whose_containers_name_different_files_is_refused_with_the_reason(
     host: DiscoveryHost,
 ) -> None:
     host.deploy("blog", COMPOSE, "web")
@@ -89,30 +89,30 @@ async def with_script(directory: Path) -> AsyncIterator[tuple[ComposeProject, Sc
         yield project_of(host, "blog"), script
 
 
-async def test_all_that_compose_says_is_passed_on_before_its_failure_is_raised(tmp_path: Path) -> None:
+async def test_all_output_of_compose_is_passed_on_before_its_failure_is_raised(tmp_path: Path) -> None:
     lines = [f"line {number}" for number in range(5)]
     heard: list[str] = []
 
-    async def hear(line: str) -> None:
-        await asyncio.sleep(0)  # a log that takes its time
+    async def record(line: str) -> None:
+        await asyncio.sleep(0)  # a slow log
         heard.append(line)
 
     async with with_script(tmp_path) as (project, script):
         script.answers("", "\n".join([*lines, "no such image"]), code=1)
         with pytest.raises(ComposeError, match="no such image"):
-            await project.up(UpOrder(ProjectFiles("blog", (Path("/x"),)), ("web",)), hear)
+            await project.up(UpOrder(ProjectFiles("blog", (Path("/x"),)), ("web",)), record)
 
     assert heard[0].startswith(f"$ {script.path} --project-name=blog")
     assert heard[1:] == [*lines, "no such image"]
 
 
-async def test_what_compose_cannot_say_is_not_up_to_date(tmp_path: Path) -> None:
+async def test_a_service_is_not_up_to_date_when_compose_cannot_tell(tmp_path: Path) -> None:
     async with with_script(tmp_path) as (project, script):
         script.answers("", "unknown flag: --dry-run", code=1)
         assert not await project.is_up_to_date(ProjectFiles("blog", (Path("/x"),)), "web", 1)
 
 
-async def test_without_compose_nothing_can_be_brought_up(tmp_path: Path) -> None:
+async def test_up_fails_without_compose(tmp_path: Path) -> None:
     async def ignore(line: str) -> None:
         raise AssertionError(line)
 

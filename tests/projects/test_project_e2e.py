@@ -1,4 +1,4 @@
-"""Reading and bringing up real projects, with Compose of both generations."""
+"""Reads and starts real projects with both versions of Compose."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ async def opened(
 
 
 @both_generations
-async def test_up_makes_only_the_named_service_anew_and_keeps_its_files_and_scale(
+async def test_up_recreates_only_the_named_service_and_keeps_its_files_and_scale(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
 ) -> None:
     old, new = images.build("app", version="1"), images.build("app", version="2")
@@ -44,12 +44,12 @@ async def test_up_makes_only_the_named_service_anew_and_keeps_its_files_and_scal
     engine.load(new, f"testbed/reader-{version}:1")
     said: list[str] = []
 
-    async def hear(line: str) -> None:
+    async def record(line: str) -> None:
         said.append(line)
 
     async with opened(engine, project.name, tmp_path, version) as compose:
         view = await compose.read()
-        await compose.up(UpOrder(view.files, ("web",), {"web": 2}), hear)
+        await compose.up(UpOrder(view.files, ("web",), {"web": 2}), record)
 
     assert [one.image_id for one in project.containers("web")] == [new.image_id] * 2
     assert [one.container_id for one in project.containers("db")] == [database.container_id]
@@ -63,7 +63,7 @@ async def test_up_makes_only_the_named_service_anew_and_keeps_its_files_and_scal
 
 
 @both_generations
-async def test_recreate_makes_containers_anew_although_nothing_changed(
+async def test_recreate_replaces_containers_without_a_change(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
 ) -> None:
     engine.load(images.build("app"), "testbed/app:1")
@@ -84,7 +84,7 @@ async def test_recreate_makes_containers_anew_although_nothing_changed(
     assert after.container_id != before.container_id
 
 
-async def test_a_service_whose_image_is_not_here_is_not_pulled(
+async def test_up_does_not_pull_a_missing_image(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path
 ) -> None:
     engine.load(images.build("app"), "testbed/app:1")

@@ -41,7 +41,7 @@ def overrides(**contents: Override) -> Mapping[str, Override]:
     return {f"/{name}": content for name, content in contents.items()}
 
 
-def test_one_variant_is_used_as_it_is() -> None:
+def test_a_single_variant_is_used() -> None:
     selection = select(lists("a b"), {})
 
     assert selection == FileSelection(None, ("/a", "/b"))
@@ -61,7 +61,7 @@ def test_one_variant_is_used_as_it_is() -> None:
         (lists("a b", "a c"), overrides(b=GONE, c=GONE), SelectionMode.COMMON_NO_SUPERSET, "a"),
     ],
 )
-def test_the_files_are_told_when_they_can_be(
+def test_the_files_are_selected(
     variants: list[Variant],
     contents: Mapping[str, Override],
     mode: SelectionMode,
@@ -92,7 +92,7 @@ def test_the_files_are_told_when_they_can_be(
         (lists("a", "a b"), overrides(b=UNSAFE), SelectionMode.SUPERSET_REJECTED, "unsafe override"),
     ],
 )
-def test_a_conflict_is_named_when_they_cannot(
+def test_a_conflict_is_reported_when_no_files_can_be_selected(
     variants: list[Variant], contents: Mapping[str, Override], mode: SelectionMode, says: str
 ) -> None:
     selection = select(variants, contents)
@@ -110,12 +110,12 @@ def test_the_order_of_the_variants_does_not_matter() -> None:
     assert select(lists("a", "a c", "a b c"), contents) == select(lists("a b c", "a c", "a"), contents)
 
 
-def test_the_files_to_look_into_are_those_that_not_all_have() -> None:
+def test_extra_files_are_the_files_that_not_all_variants_have() -> None:
     assert extra_files(lists("a", "a b", "a c b")) == ("/b", "/c")
     assert extra_files(lists("a b")) == ()
 
 
-def test_the_details_list_the_variants_by_length_and_what_was_selected() -> None:
+def test_the_details_list_the_variants_by_length_and_the_selected_files() -> None:
     variants = lists("a b", "a")
 
     assert details(variants, select(variants, overrides(b=SAFE))) == {

@@ -1,4 +1,4 @@
-"""Everything behind POST /api/runtime-scans, on a host that a test declares."""
+"""All parts behind POST /api/runtime-scans, with a scripted host."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -38,7 +38,7 @@ Change = Callable[[], Awaitable[object]]
 
 @dataclass
 class Scans:
-    """`happens` is what a look at the host brings to the record, `wrong` what is wrong with which stack."""
+    """`happens` runs during a scan of the host and changes the database. `wrong`: problems by stack id."""
 
     bench: Bench
     jobs: Jobs
@@ -79,7 +79,7 @@ class Scans:
                 await runner.stop()
 
     async def forget(self) -> None:
-        """Nothing is on record any more; the host is quiet and answers."""
+        """Deletes all stored stacks. After that the host answers and nothing changes on it."""
         async with self.bench.database.write() as connection:
             for table in (stacks, jobs, image_tags):
                 await connection.execute(delete(table))
@@ -87,7 +87,7 @@ class Scans:
         self.happens, self.wrong, self.engine_error = None, {}, None
 
     async def stack(self, project: str = "blog", *services: ObservedService) -> str:
-        """On record, and remembered as what ran."""
+        """Stores a stack and remembers its images as those of the previous scan."""
         stack_id = await self.bench.stack(project, *services)
         await self.scan_jobs.remember()
         return stack_id

@@ -1,4 +1,4 @@
-"""What counts as drift."""
+"""Which changes count as drift."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def views(runtime: Runtime) -> list[StackView]:
         (Runtime(), Runtime()),
     ],
 )
-def test_the_same_content_or_none_is_no_drift(before: Runtime, now: Runtime) -> None:
+def test_the_same_or_no_digests_are_no_drift(before: Runtime, now: Runtime) -> None:
     assert drifted(seen_in(views(before)), views(now)) == ()
 
 
@@ -37,18 +37,18 @@ def test_the_same_content_or_none_is_no_drift(before: Runtime, now: Runtime) -> 
         (running(()), running(NEW), (None, NEW)),
     ],
 )
-def test_other_content_is(before: Runtime, now: Runtime, digests: tuple[str | None, str]) -> None:
+def test_other_digests_are_drift(before: Runtime, now: Runtime, digests: tuple[str | None, str]) -> None:
     (drift,) = drifted(seen_in(views(before)), views(now))
 
     assert ((drift.before, drift.now), drift.changed) == (digests, True)
 
 
-def test_a_replica_that_does_not_stand_for_its_service_changes_nothing_that_is_shown() -> None:
+def test_a_change_of_another_replica_does_not_change_the_shown_digest() -> None:
     (drift,) = drifted(seen_in(views(running(OLD))), views(running(OLD, NEW)))
 
     assert drift == Drift(drift.service, "latest", OLD, OLD, drift.version)
     assert not drift.changed
 
 
-def test_a_service_that_was_not_on_record_has_not_changed() -> None:
+def test_a_new_service_is_no_drift() -> None:
     assert drifted({}, views(running(NEW))) == ()

@@ -1,4 +1,4 @@
-"""Runtime scans, from the route to the summary."""
+"""Runtime scan jobs, from the route to the summary."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -65,7 +65,7 @@ async def test_a_host_on_which_nothing_changed_has_the_documented_summary(scans:
     assert not bench.registry.requests
 
 
-async def test_a_service_that_runs_something_else_is_looked_up_and_told(scans: Scans) -> None:
+async def test_a_changed_service_is_looked_up_and_reported(scans: Scans) -> None:
     bench = scans.bench
     newest = bench.registry.push("app", "1")
     before = bench.runs("web", "app", "1", OLD)
@@ -108,7 +108,7 @@ async def test_a_service_that_runs_something_else_is_looked_up_and_told(scans: S
         ("lost", (), 1, (None, None, False)),
     ],
 )
-async def test_the_version_that_is_known_of_the_new_content_is_told(
+async def test_the_known_version_of_the_new_image_is_reported(
     scans: Scans,
     name: str,
     tags: tuple[str, ...],
@@ -145,7 +145,7 @@ async def test_a_service_that_was_started_has_no_digest_before(scans: Scans) -> 
     assert (event["dbDigestBefore"], event["runtimeDigest"], event["changed"]) == (None, digest, True)
 
 
-async def test_a_service_that_was_stopped_for_good_or_just_found_has_not_drifted(scans: Scans) -> None:
+async def test_stopped_and_new_services_have_not_drifted(scans: Scans) -> None:
     bench = scans.bench
     await scans.stack("blog", bench.runs("web", "app", "1", OLD))
 
@@ -161,7 +161,7 @@ async def test_a_service_that_was_stopped_for_good_or_just_found_has_not_drifted
     assert not bench.registry.requests
 
 
-async def test_a_change_that_is_on_record_already_is_drift_once(scans: Scans) -> None:
+async def test_a_change_that_is_already_stored_is_reported_once(scans: Scans) -> None:
     bench = scans.bench
     newest = bench.registry.push("app", "1")
     await scans.stack("blog", bench.runs("web", "app", "1", OLD))
@@ -173,7 +173,7 @@ async def test_a_change_that_is_on_record_already_is_drift_once(scans: Scans) ->
     assert (await bench.states())["web"].candidate is None
 
 
-async def test_what_was_updated_by_hand_does_not_show_the_old_content_as_an_update(scans: Scans) -> None:
+async def test_a_manual_update_does_not_show_the_old_image_as_an_update(scans: Scans) -> None:
     bench = scans.bench
     known = bench.registry.push("app", "1")
     await scans.stack("blog", bench.runs("web", "app", "1", OLD))
@@ -189,7 +189,7 @@ async def test_what_was_updated_by_hand_does_not_show_the_old_content_as_an_upda
     assert (await bench.states())["web"].candidate is None
 
 
-async def test_only_what_was_asked_about_is_scanned_and_looked_up(scans: Scans) -> None:
+async def test_only_the_services_of_the_target_are_scanned_and_looked_up(scans: Scans) -> None:
     bench = scans.bench
     bench.registry.push("app", "1")
     blog = await scans.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("db", "app", "1", OLD))
@@ -210,7 +210,7 @@ async def _moved(scans: Scans) -> None:
     await bench.stack("shop", bench.runs("till", "app", "1", NEW))
 
 
-async def test_a_stack_scan_is_about_that_stack(scans: Scans) -> None:
+async def test_a_stack_scan_covers_only_that_stack(scans: Scans) -> None:
     bench = scans.bench
     bench.registry.push("app", "1")
     await scans.stack("blog", bench.runs("web", "app", "1", OLD), bench.runs("db", "app", "1", OLD))
@@ -222,7 +222,7 @@ async def test_a_stack_scan_is_about_that_stack(scans: Scans) -> None:
     assert (job.summary["stackIds"], job.summary["servicesDrifted"]) == ([shop], 1)
 
 
-async def test_the_beginning_and_the_end_are_events(scans: Scans) -> None:
+async def test_the_start_and_the_end_are_events(scans: Scans) -> None:
     stack_id = await scans.stack("blog", scans.bench.runs("web", "app", "1", OLD))
 
     job = await scans.run({"scope": "stack", "stackId": stack_id, "reason": "schedule"})
@@ -240,7 +240,7 @@ async def test_the_beginning_and_the_end_are_events(scans: Scans) -> None:
     assert "status" not in finished
 
 
-async def test_the_record_ends_with_the_progress_of_the_end(scans: Scans) -> None:
+async def test_the_job_ends_with_its_final_progress(scans: Scans) -> None:
     await scans.stack("blog", scans.bench.runs("web", "app", "1", OLD))
 
     job = await scans.run(ALL)
@@ -255,7 +255,7 @@ async def test_the_record_ends_with_the_progress_of_the_end(scans: Scans) -> Non
     }
 
 
-async def test_a_stack_that_cannot_be_read_is_counted_and_told_and_the_others_are_scanned(
+async def test_an_unreadable_stack_is_counted_and_logged_and_the_others_are_scanned(
     scans: Scans,
 ) -> None:
     bench = scans.bench
@@ -270,7 +270,7 @@ async def test_a_stack_that_cannot_be_read_is_counted_and_told_and_the_others_ar
     assert await scans.lines(job.id, Level.WARN) == ["blog: compose_file_unreadable: /srv/blog/compose.yaml"]
 
 
-async def test_an_engine_that_cannot_be_asked_fails_the_scan_with_its_sentence(scans: Scans) -> None:
+async def test_an_unreachable_engine_fails_the_scan_with_its_message(scans: Scans) -> None:
     scans.engine_error = DockerError("The Docker engine does not answer.")
 
     job = await scans.run(ALL)
@@ -281,7 +281,7 @@ async def test_an_engine_that_cannot_be_asked_fails_the_scan_with_its_sentence(s
     assert (finished["status"], finished["summary"]) == ("failed", job.summary)
 
 
-async def test_a_registry_that_fails_is_told_and_fails_nothing_else(scans: Scans) -> None:
+async def test_a_failing_registry_is_logged_and_does_not_fail_the_scan(scans: Scans) -> None:
     bench = scans.bench
     bench.registry.fail("broken").status = 500
     await scans.stack("blog", bench.runs("web", "broken", "1", OLD))
@@ -322,7 +322,7 @@ async def test_the_same_scan_twice_is_a_conflict_and_another_scope_is_not(scans:
         ({"scope": "service", "serviceId": "svc_unknown"}, "serviceId"),
     ],
 )
-async def test_an_id_that_is_missing_or_unknown_is_refused(scans: Scans, body: object, field: str) -> None:
+async def test_a_missing_or_unknown_id_is_refused(scans: Scans, body: object, field: str) -> None:
     answer = await scans.post(body)
 
     assert answer.status == 400
@@ -338,7 +338,7 @@ async def test_an_id_that_is_missing_or_unknown_is_refused(scans: Scans, body: o
         ({"scope": "all", "reason": "webhook"}, "reason"),
     ],
 )
-async def test_words_that_are_none_are_refused(scans: Scans, body: object, field: str) -> None:
+async def test_invalid_values_are_refused(scans: Scans, body: object, field: str) -> None:
     answer = await scans.post(body)
 
     assert answer.status == 400

@@ -1,4 +1,4 @@
-"""Runtime scans that start by themselves."""
+"""Scheduled runtime scans."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,8 +18,8 @@ async def scans(tmp_path: Path) -> AsyncIterator[Scans]:
         yield scans
 
 
-async def until_looked(scans: Scans, times: int) -> None:
-    """Ends when the timer has made so many looks."""
+async def until_fired(scans: Scans, times: int) -> None:
+    """Waits until the timer has fired this many times."""
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         timer = group.create_task(every("runtime scans", 0.01, scans.scan_jobs.start_scheduled))
         with scans.jobs.feed.subscribe() as arriving:
@@ -28,8 +28,8 @@ async def until_looked(scans: Scans, times: int) -> None:
         timer.cancel()
 
 
-async def test_the_first_is_at_start_and_others_follow(scans: Scans) -> None:
-    await until_looked(scans, 2)
+async def test_the_first_scan_starts_at_once_and_others_follow(scans: Scans) -> None:
+    await until_fired(scans, 2)
 
     jobs = await scans.jobs.store.page(JobFilter(), 10, None)
     assert len(jobs) >= 2
@@ -38,7 +38,7 @@ async def test_the_first_is_at_start_and_others_follow(scans: Scans) -> None:
     }
 
 
-async def test_none_starts_while_one_of_any_scope_runs(scans: Scans) -> None:
+async def test_no_scan_starts_while_one_of_any_scope_runs(scans: Scans) -> None:
     stack_id = await scans.bench.stack("blog")
     scans.may_look.clear()
     job_id = await scans.start({"scope": "stack", "stackId": stack_id})
@@ -50,7 +50,7 @@ async def test_none_starts_while_one_of_any_scope_runs(scans: Scans) -> None:
     assert await scans.scan_jobs.start_scheduled()
 
 
-async def test_what_keeps_it_from_starting_is_logged_and_does_not_end_it(tmp_path: Path) -> None:
+async def test_a_failure_to_start_a_scan_is_logged_and_the_timer_goes_on(tmp_path: Path) -> None:
     async with Scans.open(tmp_path) as scans:
         pass
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
