@@ -69,15 +69,15 @@ async def test_the_work_is_cancelled_when_the_block_ends() -> None:
 
 def test_a_wakeup_sets_the_events_of_all_watchers_until_they_leave() -> None:
     wakeup = Wakeup()
-    with wakeup.watch() as one, wakeup.watch() as other:
+    with wakeup.watch() as first, wakeup.watch() as second:
         wakeup.wake()
-        assert one.is_set()
-        assert other.is_set()
-        one.clear()
-        assert other.is_set()
-    one.clear()
+        assert first.is_set()
+        assert second.is_set()
+        first.clear()
+        assert second.is_set()
+    first.clear()
     wakeup.wake()
-    assert not one.is_set()
+    assert not first.is_set()
 
 
 async def test_waiting_for_an_event_ends_after_its_time_limit() -> None:

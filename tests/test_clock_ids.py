@@ -32,8 +32,8 @@ def test_a_timestamp_is_read_back_as_the_same_time(moment: datetime) -> None:
 
 
 @given(MOMENTS, MOMENTS)
-def test_timestamps_sort_by_time(one: datetime, other: datetime) -> None:
-    assert (timestamp(one) < timestamp(other)) == (one.astimezone(UTC) < other.astimezone(UTC))
+def test_timestamps_sort_by_time(left: datetime, right: datetime) -> None:
+    assert (timestamp(left) < timestamp(right)) == (left.astimezone(UTC) < right.astimezone(UTC))
 
 
 @pytest.mark.parametrize(

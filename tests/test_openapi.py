@@ -201,7 +201,7 @@ async def test_the_document_declares_the_304_of_the_list_of_stacks(furnished: Fu
     async with furnished.server.api() as api:
         document = await api.get("/api/openapi.json")
         async with api.session.get("/api/stacks") as answer:
-            known = {"If-None-Match": answer.headers["ETag"]}
-        async with api.session.get("/api/stacks", headers=known) as answer:
+            headers = {"If-None-Match": answer.headers["ETag"]}
+        async with api.session.get("/api/stacks", headers=headers) as answer:
             assert answer.status == 304
     assert "304" in document["paths"]["/api/stacks"]["get"]["responses"]

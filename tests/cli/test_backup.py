@@ -144,7 +144,7 @@ async def test_restore_restores_all_data_and_starts_the_containers_that_it_stopp
     assert (result.code, result.err) == (0, "")
     assert result.out.count("restored and read again") == 2
     assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "old"]
-    assert [one.state for one in blog.containers("web")] == ["running"]
+    assert [container.state for container in blog.containers("web")] == ["running"]
 
 
 async def test_restore_can_be_limited_to_one_target(
@@ -189,7 +189,7 @@ async def test_the_next_restore_first_finishes_one_that_was_killed(
     assert result.code == 1  # nobody confirms a second restore
     assert "Finishing the restore job_" in result.err
     assert [page(engine, blog, name).read_text() for name in ("data", "cache")] == ["old", "old"]
-    assert [one.state for one in blog.containers("web")] == ["running"]
+    assert [container.state for container in blog.containers("web")] == ["running"]
     async with database_of(cli) as database:
         assert await BackupStore(database, SystemClock()).held_containers() == []
         (job,) = await JobStore(database, LogFeed(), SystemClock()).page(JobFilter(), 10, None)

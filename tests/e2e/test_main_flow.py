@@ -145,7 +145,7 @@ async def test_a_stopped_project_is_checked_too(
 async def test_the_events_of_a_check_are_streamed_and_can_be_resumed(
     real_server: ServerProcess, projects: Projects, shelf: Shelf
 ) -> None:
-    project = projects.create("told", {name: shelf.put(name, "1") for name in ("one", "two", "three")})
+    project = projects.create("streamed", {name: shelf.put(name, "1") for name in ("one", "two", "three")})
     await asyncio.to_thread(project.up)
     async with real_server.api() as api, api.stream("/api/jobs/events") as everything:
         stack = await api.discovered(project.name, 3)
@@ -258,7 +258,7 @@ async def _archive_and_restore_missing_project(api: Api, name: str) -> None:
 
 
 async def test_a_scan_can_be_requested(real_server: ServerProcess, projects: Projects, shelf: Shelf) -> None:
-    project = projects.create("asked", {"web": shelf.put("web", "1")})
+    project = projects.create("scanned", {"web": shelf.put("web", "1")})
     await asyncio.to_thread(project.up)
     async with real_server.api() as api:
         job = await api.finished((await api.post("/api/discovery/scan"))["jobId"])

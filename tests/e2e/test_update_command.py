@@ -219,7 +219,7 @@ async def test_ctrl_c_during_the_update_rolls_it_back(prepare: Prepare) -> None:
     result = await outcome(process)
 
     assert result.code == 1, result
-    assert "Cancelled: the changes made so far are rolled back." in result.err
+    assert "Cancelled: an update rolls back" in result.err
     assert updating.runs == updating.old.image_id
 
 

@@ -49,7 +49,7 @@ async def running(server: ServerProcess) -> AsyncIterator[Api]:
         yield api
 
 
-def known(service: Document) -> bool:
+def versions_known(service: Document) -> bool:
     return service["versionInference"]["status"] == "ready" and "candidate" in service
 
 
@@ -70,7 +70,7 @@ async def test_both_versions_are_found_and_an_ignore_rule_silences_the_candidate
         (new,) = job["summary"]["newVersions"]["services"]
         assert (new["currentDisplayTag"], new["candidateDisplayTag"]) == ("1.4.0", "1.5.1")
 
-        web = await until(lambda: web_of(api, outdated.name), known)
+        web = await until(lambda: web_of(api, outdated.name), versions_known)
         assert (web["image"]["tag"], web["image"]["resolvedTag"]) == ("latest", "1.4.0")
         assert (web["candidate"]["tag"], web["candidate"]["resolvedTag"]) == ("latest", "1.5.1")
         await _rule_silences_the_candidate(api, outdated.name, web["id"])
@@ -104,7 +104,7 @@ async def test_a_refresh_can_be_followed_from_the_queue_to_its_result(
     async with running(real_server) as api:
         await api.discovered(outdated.name)
         await api.check_project(outdated.name)
-        web = await until(lambda: web_of(api, outdated.name), known)
+        web = await until(lambda: web_of(api, outdated.name), versions_known)
         service, digest = f"/api/services/{web['id']}", web["candidate"]["digest"]
         before = await api.get(f"{service}/digest-tags-snapshot?digest={digest}")
         assert before["tags"] == ["1.5.1", "latest"]
@@ -146,7 +146,7 @@ async def test_a_restart_keeps_every_version_and_asks_no_registry(
     async with running(server) as api:
         await api.discovered("blog")
         await api.check()
-        before = await until(lambda: web_of(api, "blog"), known)
+        before = await until(lambda: web_of(api, "blog"), versions_known)
         await until(lambda: api.get("/api/version-inference/overview"), idle)
         counted = await _counted_requests(api)
     await server.stop()

@@ -77,8 +77,8 @@ async def test_a_new_revision_is_sent_in_full() -> None:
 async def test_each_view_has_its_own_etag() -> None:
     app = listing(Stacks())
     first = await ask(app, "GET", PATH, headers=IVAN)
-    known = IVAN | {"if-none-match": first.headers["etag"]}
-    assert (await ask(app, "GET", f"{PATH}?archived=only", headers=known)).status == 200
+    headers = IVAN | {"if-none-match": first.headers["etag"]}
+    assert (await ask(app, "GET", f"{PATH}?archived=only", headers=headers)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ async def test_head_answers_with_the_etag_and_with_304_too() -> None:
     app = listing(Stacks())
     head = await ask(app, "HEAD", PATH, headers=IVAN)
     assert head.status == 200
-    known = IVAN | {"if-none-match": head.headers["etag"]}
-    assert (await ask(app, "HEAD", PATH, headers=known)).status == 304
+    headers = IVAN | {"if-none-match": head.headers["etag"]}
+    assert (await ask(app, "HEAD", PATH, headers=headers)).status == 304
 
 
 async def test_a_failed_read_is_not_cached() -> None:

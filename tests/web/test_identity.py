@@ -6,24 +6,24 @@ from dockrev.config.shared import AuthConfig
 from dockrev.errors import AuthRequired
 from dockrev.web.identity import authorize, masked
 
-OPEN = AuthConfig()
-CLOSED = AuthConfig(allow_anonymous=False)
+ANONYMOUS_ALLOWED = AuthConfig()
+ANONYMOUS_REFUSED = AuthConfig(allow_anonymous=False)
 USER = AuthConfig(allowed_user="ivan")
 GROUP = AuthConfig(allowed_group="ops")
 BOTH = AuthConfig(allowed_user="ivan", allowed_group="ops")
 PROXY = AuthConfig(allowed_user="ivan", trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
-OPEN_PROXY = AuthConfig(trusted_proxies=(ip_network("10.0.0.0/8"),))
+ANONYMOUS_PROXY = AuthConfig(trusted_proxies=(ip_network("10.0.0.0/8"),))
 RENAMED = AuthConfig(user_header="x-auth-request-user", group_header="x-groups", allowed_user="ivan")
 
 U, G = "x-forwarded-user", "remote-groups"
 Lines = list[tuple[str, str]]
 
-LET_IN: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
-    ("nobody while open", OPEN, [], "192.0.2.1", "anonymous"),
-    ("blank user while open", OPEN, [(U, "   ")], "192.0.2.1", "anonymous"),
-    ("named user while open", OPEN, [(U, "bob")], "192.0.2.1", "bob"),
-    ("groups only while open", OPEN, [(G, "devs")], "192.0.2.1", "anonymous"),
-    ("user and groups while open", OPEN, [(U, "bob"), (G, "devs")], "192.0.2.1", "bob"),
+ALLOWED: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
+    ("anonymous allowed, no identity", ANONYMOUS_ALLOWED, [], "192.0.2.1", "anonymous"),
+    ("anonymous allowed, blank user", ANONYMOUS_ALLOWED, [(U, "   ")], "192.0.2.1", "anonymous"),
+    ("anonymous allowed, user", ANONYMOUS_ALLOWED, [(U, "bob")], "192.0.2.1", "bob"),
+    ("anonymous allowed, groups only", ANONYMOUS_ALLOWED, [(G, "devs")], "192.0.2.1", "anonymous"),
+    ("anonymous allowed, user and groups", ANONYMOUS_ALLOWED, [(U, "bob"), (G, "devs")], "192.0.2.1", "bob"),
     ("allowed user", USER, [(U, "ivan")], "192.0.2.1", "ivan"),
     ("allowed user with blanks around", USER, [(U, "  ivan\t")], "192.0.2.1", "ivan"),
     ("allowed user with other groups", USER, [(U, "ivan"), (G, "devs")], "192.0.2.1", "ivan"),
@@ -38,16 +38,28 @@ LET_IN: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
     ("trusted IPv4 proxy", PROXY, [(U, "ivan")], "10.1.2.3", "ivan"),
     ("trusted IPv6 proxy", PROXY, [(U, "ivan")], "fd00::7", "ivan"),
     ("trusted IPv4 proxy on an IPv6 socket", PROXY, [(U, "ivan")], "::ffff:10.1.2.3", "ivan"),
-    ("open, name from an untrusted peer", OPEN_PROXY, [(U, "root")], "192.0.2.1", "anonymous"),
-    ("open, name from a trusted peer", OPEN_PROXY, [(U, "bob")], "10.0.0.1", "bob"),
+    (
+        "anonymous allowed, name from an untrusted peer",
+        ANONYMOUS_PROXY,
+        [(U, "root")],
+        "192.0.2.1",
+        "anonymous",
+    ),
+    ("anonymous allowed, name from a trusted peer", ANONYMOUS_PROXY, [(U, "bob")], "10.0.0.1", "bob"),
     ("no trusted proxies set, a Unix socket", USER, [(U, "ivan")], None, "ivan"),
     ("other header names", RENAMED, [("x-auth-request-user", "ivan")], "192.0.2.1", "ivan"),
 ]
 
-TURNED_AWAY: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
-    ("closed, nobody", CLOSED, [], "192.0.2.1", "authz_config_missing"),
-    ("closed, somebody", CLOSED, [(U, "ivan"), (G, "ops")], "192.0.2.1", "authz_config_missing"),
-    ("user set, nobody", USER, [], "192.0.2.1", "identity_missing"),
+REFUSED: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
+    ("anonymous refused, no identity", ANONYMOUS_REFUSED, [], "192.0.2.1", "authz_config_missing"),
+    (
+        "anonymous refused, user and group",
+        ANONYMOUS_REFUSED,
+        [(U, "ivan"), (G, "ops")],
+        "192.0.2.1",
+        "authz_config_missing",
+    ),
+    ("user set, no identity", USER, [], "192.0.2.1", "identity_missing"),
     ("user set, blank user", USER, [(U, " ")], "192.0.2.1", "identity_missing"),
     ("user set, groups of commas", USER, [(G, " , ,")], "192.0.2.1", "identity_missing"),
     ("user set, another user", USER, [(U, "bob")], "192.0.2.1", "authz_no_match"),
@@ -56,7 +68,7 @@ TURNED_AWAY: list[tuple[str, AuthConfig, Lines, str | None, str]] = [
     ("user set, name as group", USER, [(G, "ivan")], "192.0.2.1", "authz_no_match"),
     ("user set, two user lines", USER, [(U, "ivan"), (U, "bob")], "192.0.2.1", "authz_no_match"),
     ("user set, user list in a line", USER, [(U, "ivan,bob")], "192.0.2.1", "authz_no_match"),
-    ("group set, nobody", GROUP, [], "192.0.2.1", "identity_missing"),
+    ("group set, no identity", GROUP, [], "192.0.2.1", "identity_missing"),
     ("group set, another group", GROUP, [(G, "devs")], "192.0.2.1", "authz_no_match"),
     ("group set, another case", GROUP, [(G, "OPS")], "192.0.2.1", "authz_no_match"),
     ("group set, part of a name", GROUP, [(G, "devops")], "192.0.2.1", "authz_no_match"),
@@ -77,7 +89,7 @@ def raw(lines: Lines) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize(
-    ("config", "lines", "peer", "name"), [case[1:] for case in LET_IN], ids=[case[0] for case in LET_IN]
+    ("config", "lines", "peer", "name"), [case[1:] for case in ALLOWED], ids=[case[0] for case in ALLOWED]
 )
 def test_a_caller_is_allowed(config: AuthConfig, lines: Lines, peer: str | None, name: str) -> None:
     assert authorize(raw(lines), peer, config).name == name
@@ -85,8 +97,8 @@ def test_a_caller_is_allowed(config: AuthConfig, lines: Lines, peer: str | None,
 
 @pytest.mark.parametrize(
     ("config", "lines", "peer", "reason"),
-    [case[1:] for case in TURNED_AWAY],
-    ids=[case[0] for case in TURNED_AWAY],
+    [case[1:] for case in REFUSED],
+    ids=[case[0] for case in REFUSED],
 )
 def test_a_caller_is_refused(config: AuthConfig, lines: Lines, peer: str | None, reason: str) -> None:
     with pytest.raises(AuthRequired) as refusal:

@@ -199,7 +199,7 @@ def _status(backup: Backup) -> str:
 
 def print_plan(plan: RestorePlan, console: Console) -> None:
     made = f"{plan.backup.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    console.print(f"The restore makes these exactly as they were at {made}:", highlight=False)
+    console.print(f"The restore resets the following data to its state at {made}:", highlight=False)
     for target in plan.targets:
         console.print(f"  {target}", markup=False, highlight=False, soft_wrap=True)
     if plan.containers:

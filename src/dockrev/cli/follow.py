@@ -26,8 +26,9 @@ async def follow(
     A terminal gets a progress bar with the warnings above it. Other output gets every line of the job's log.
     With `quiet`, either gets the warnings only.
 
-    The first ctrl-c cancels the job, which makes the job roll back. The second one leaves the job unfinished:
-    then this raises Conflict, which says that `dockrev <command>` finishes it.
+    The first ctrl-c cancels the job: an update rolls back, and a restore that has changed something continues
+    to its end. The second ctrl-c leaves the job unfinished: then this raises Conflict, which says that
+    `dockrev <command>` finishes it.
     """
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(_watch(write, job_id, console, quiet=quiet))
@@ -48,8 +49,8 @@ async def follow(
 
 async def _cancel(write: WriteSide, job_id: str, console: Console) -> None:
     console.print(
-        "[yellow]Cancelled: the changes made so far are rolled back."
-        " Press ctrl-c again to leave the job unfinished.[/]",
+        "[yellow]Cancelled: an update rolls back, and a restore that has changed something continues to its"
+        " end. Press ctrl-c again to leave the job unfinished.[/]",
         soft_wrap=True,
     )
     with suppress(Conflict):  # the job has just ended

@@ -108,7 +108,7 @@ def update(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Run all checks, but change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Update services now. A service that cannot be updated is rolled back. No server may be running.
+    """Update services now, and roll back an update that fails. Needs no server, and none may be running.
 
     Ends with 0 when all is up to date, 1 when something was rolled back or failed, 2 when not all services
     could be checked, when an error ended the command, or when you answered no.
