@@ -32,7 +32,7 @@ async def test_an_update_without_a_terminal_and_without_yes_changes_nothing(
     assert result.code == 2
     assert "blog" in result.out
     assert result.err == (
-        "dockrev: there is no terminal to ask on; say --yes, or look first with --dry-run\n"
+        "dockrev: there is no terminal to ask on; use --yes, or check first with --dry-run\n"
     )
     assert {call.partition(" ")[0] for call in host.engine.calls} == {"GET"}
 

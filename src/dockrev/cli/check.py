@@ -75,7 +75,7 @@ async def _with_cache(config: Config, clock: Clock) -> AsyncIterator[ReadSide]:
 
 
 async def _check(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Findings:
-    selected = await look_for(read, names, bar)
+    selected = await select_services(read, names, bar)
     bar.say("asking the registries")
     await read.checker.check(selected.services, bar)
     bar.say("finding out versions")
@@ -89,7 +89,7 @@ async def _check(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Fi
     return Findings(tuple(rows), tuple(problems))
 
 
-async def look_for(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Selection:
+async def select_services(read: ReadSide, names: Sequence[str], bar: "ProgressBar") -> Selection:
     """Scans this host and selects the named services. Raises InvalidArgument for an unknown name."""
     bar.say("looking for Compose projects")
     await read.scanners.of(LOCAL).scan()

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from dockrev.backups.jobs import JOB_TYPE as RESTORE
-from dockrev.cli.check import ProgressBar, look_for, progress_on
+from dockrev.cli.check import ProgressBar, progress_on, select_services
 from dockrev.cli.follow import follow
 from dockrev.cli.operator import operator_name
 from dockrev.cli.outcomes import (
@@ -58,9 +58,8 @@ async def update(config: Config, clock: Clock, order: UpdateOrder, out: Console,
     """
     with only_server(config.db_path, _USE_THE_SERVER):
         async with open_read_side(config, clock, config.db_path) as read:
-            await (
-                read.host.engine.describe()
-            )  # fails here without an engine; the repair below would only log it
+            # Without an engine this fails. The repair below would only log the fault.
+            await read.host.engine.describe()
             write = build_write_side(read)
             interrupted = [job for job in await write.jobs.unfinished() if job.type in (JOB_TYPE, RESTORE)]
             if interrupted and order.dry_run:
@@ -109,10 +108,11 @@ async def _check_and_choose(
     """Checks the named services and prints a row for each. Raises InvalidArgument for an unknown name."""
     with progress_on(err) as progress:
         bar = ProgressBar(progress)
-        services = (await look_for(read, names, bar)).services
+        services = (await select_services(read, names, bar)).services
         bar.say("asking the registries")
         await read.checker.check(services, bar)
-    await read.host.own_service()  # fails without the engine, which alone knows the service Dockrev runs in
+    # This fails without the engine, which is needed to tell which service Dockrev itself runs in.
+    await read.host.own_service()
     stack_views = await read.views.all()
     print_rows(rows_of(stack_views, services), out)
     return choose(stack_views, services, names)
@@ -122,7 +122,7 @@ def _is_confirmed(order: UpdateOrder, chosen: Sequence[Chosen]) -> bool:
     if order.dry_run or order.confirmed:
         return True
     if order.ask is None:
-        raise InvalidArgument("there is no terminal to ask on; say --yes, or look first with --dry-run")
+        raise InvalidArgument("there is no terminal to ask on; use --yes, or check first with --dry-run")
     return order.ask(f"Update {', '.join(service.name for service in chosen)}?")
 
 
