@@ -41,7 +41,7 @@ POLICIES = ReplacementPolicies(
 
 
 class RecordedTell:
-    """Keeps what it is told. It outlives a killed replacement, as the log of a job does."""
+    """Records everything that it is told. Like the log of a job, it outlives a killed replacement."""
 
     def __init__(self) -> None:
         self.order: list[str] = []
@@ -76,7 +76,7 @@ class RecordedTell:
         self.finished.append(change.name)
 
     def done(self, service: str | None = None) -> list[str]:
-        """The steps that ended well, in their order; None: those of all services together."""
+        """The steps that succeeded, in order. `service` None: the steps of all services together."""
         return [
             event.step
             for event in self.events
@@ -85,7 +85,7 @@ class RecordedTell:
 
 
 class CopiedData:
-    """Saves data by copying directories of this machine, where the engine keeps them."""
+    """A DataSaver that copies the engine's directories on this machine."""
 
     def __init__(self, engine: Engine, directory: Path) -> None:
         self._engine = engine
@@ -117,7 +117,7 @@ class CopiedData:
 
 @dataclass(slots=True)
 class ReplacementBench:
-    """One host, a registry to push to, and what a replacement is told and keeps."""
+    """One host, a registry to push to, and the journal, messages and saved data of a replacement."""
 
     host: Host
     engine: Engine
@@ -156,7 +156,7 @@ class ReplacementBench:
         return project
 
     async def changes(self, project: Project, *services: str, **more: Any) -> tuple[ServiceChange, ...]:
-        """To what was pushed last, approved for the files as they are now."""
+        """Changes to the images that were pushed last, approved for the current files."""
         view = await ComposeProject(self.host, project.name).read()
         configured = {one.name: one for one in view.config.services}
         pushed = {one.name: one for one in self.pushed.values()}
@@ -182,12 +182,12 @@ class ReplacementBench:
         return await replace_services(self._context(replacement))
 
     async def refusal(self, project: Project, *services: str, **more: Any) -> str | None:
-        """Why the preflight refuses the first of these services; None: it does not."""
+        """Why the preflight refuses the first of these services. None when it does not refuse it."""
         changes = await self.changes(project, *services, **more)
         return await self.refusal_of(project, changes)
 
     async def refusal_of(self, project: Project, changes: Sequence[ServiceChange]) -> str | None:
-        """Nothing of the project is changed by it."""
+        """Runs a dry run and returns its refusal. Asserts that it changes nothing of the project."""
         before = seen(project)
         self.journal = MemoryJournal()
         result = await self.replace(project, changes, dry_run=True)
@@ -212,12 +212,12 @@ class ReplacementBench:
 
 
 def seen(project: Project) -> dict[str, tuple[str, str, str]]:
-    """Name: id, image and state of each container."""
+    """The id, image and state of each container, by name."""
     return {one.name: (one.container_id, one.image_id, one.state) for one in project.containers()}
 
 
 def runs(project: Project, service: str) -> set[str]:
-    """The images of its containers that are up."""
+    """The images of the service's running containers."""
     return {one.image_id for one in project.containers(service) if one.state == "running"}
 
 

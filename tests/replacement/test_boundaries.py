@@ -1,6 +1,6 @@
-"""Whenever the process ends between two steps, the same call goes on and ends truthfully.
+"""Whenever the process ends between two steps, the same call resumes the replacement and reports the truth.
 
-At a boundary nothing runs, so abandoning a replacement there and calling it again is what a kill does to it.
+Nothing runs between two steps. So leaving a replacement there and calling it again has the effect of a kill.
 """
 
 import pytest
@@ -22,7 +22,7 @@ UPDATE = [step.name for step in STEPS]
 async def killed_at_every_write(
     bench: ReplacementBench, project: Project, changes: tuple[ServiceChange, ...], kill_point: KillPoint
 ) -> tuple[ReplacementResult, int]:
-    """Each write of the journal is once the last thing that the process does. Also counts the kills."""
+    """Stops the replacement once at each write of the journal. Also returns the number of kills."""
     journal = bench.journal = MemoryJournal(1, kill_point)
     kills = 0
     while True:
@@ -30,7 +30,7 @@ async def killed_at_every_write(
             return await bench.replace(project, changes), kills
         except Killed:
             kills += 1
-            # A write that was not stored is made again by the next call: that one is let through.
+            # The next call repeats a write that was not stored, and this repetition has to succeed.
             journal.die_at = journal.writes + (2 if kill_point is KillPoint.BEFORE_WRITE else 1)
 
 
@@ -81,7 +81,7 @@ async def test_a_bad_update_without_data(bench: ReplacementBench, kill_point: Ki
 async def test_two_services_that_share_an_image_and_data_roll_back_together(
     bench: ReplacementBench, kill_point: KillPoint
 ) -> None:
-    """The second one fails. Their data is restored once."""
+    """The second service fails. The shared data is restored once."""
     roles = ("web", "worker")
     old = bench.push("app", "1")
     services = {

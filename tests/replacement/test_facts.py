@@ -1,6 +1,6 @@
-"""Journal entries: those of this release, those of the releases before entries had numbers, and newer ones.
+"""Journal entries of this release, of earlier releases without schema numbers, and of newer releases.
 
-`unnumbered_journal.json` was written by such an earlier release.
+An earlier release wrote `unnumbered_journal.json`.
 """
 
 import json
@@ -43,7 +43,7 @@ STATE = PreviousState(
         BackupStep("bkp_1", {"status": "success", "targets": [{"a": 1}]}, False, True),
     ],
 )
-def test_an_entry_comes_back_as_it_was_written(value: Any) -> None:
+def test_an_entry_is_decoded_as_it_was_encoded(value: Any) -> None:
     stored = json.loads(json.dumps(facts.numbered(facts.encode(value))))
     understood = facts.understood({"entry": stored})["entry"]
     assert facts.decode(understood, type(value)) == value
@@ -74,11 +74,11 @@ def test_the_other_entries_of_an_earlier_release_are_understood() -> None:
     assert (backup.id, backup.required_failed, backup.restore_on_rollback) == ("bkp_1", False, True)
 
 
-def test_an_entry_of_a_newer_release_is_refused_by_name() -> None:
+def test_an_entry_of_a_newer_release_is_refused() -> None:
     with pytest.raises(facts.UnreadableJournal, match=r"newer release .*\(schema 7, this release reads"):
         facts.understood({"record": {"schema": 7, "files": None}})
 
 
-def test_an_entry_that_cannot_be_read_is_refused_and_not_an_internal_error() -> None:
+def test_a_damaged_entry_is_refused_and_not_an_internal_error() -> None:
     with pytest.raises(facts.UnreadableJournal, match="container_ids"):
         facts.decode({**facts.encode(STATE), "container_ids": 5}, PreviousState)

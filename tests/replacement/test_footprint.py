@@ -1,4 +1,4 @@
-"""What it costs a process to import the replacement engine: the supervisor has 60 MB for all of itself."""
+"""The memory that importing the replacement engine takes. The whole supervisor has 60 MB."""
 
 import subprocess
 import sys

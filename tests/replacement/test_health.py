@@ -42,12 +42,12 @@ def test_healthy_is_good_at_once() -> None:
     assert assessed(CHECKED, after=0) == HealthAssessment(HealthVerdict.GOOD, "healthy")
 
 
-def test_without_a_healthcheck_it_has_to_run_untroubled_for_a_while() -> None:
+def test_without_a_health_check_a_container_has_to_run_for_a_while_without_a_restart() -> None:
     assert assessed(PLAIN, after=9.9).verdict is HealthVerdict.WAIT
     assert assessed(PLAIN, after=10).verdict is HealthVerdict.GOOD
 
 
-def test_one_that_is_restarted_once_or_twice_gets_another_chance() -> None:
+def test_a_container_may_restart_once_or_twice() -> None:
     assert assessed(replace(PLAIN, state=ContainerState.RESTARTING)) == HealthAssessment(
         HealthVerdict.WAIT, "web-1 is restarting"
     )
@@ -73,18 +73,18 @@ def test_every_replica_counts() -> None:
         (replace(PLAIN, state=ContainerState.PAUSED), "is paused"),
     ],
 )
-def test_what_can_never_be_good_is_bad_at_once(container: ContainerDetail, reason: str) -> None:
+def test_a_failure_that_cannot_heal_is_bad_at_once(container: ContainerDetail, reason: str) -> None:
     seen = assessed(CHECKED, container, after=0)
     assert seen.verdict is HealthVerdict.BAD
     assert reason in seen.reason
 
 
 def test_the_deadline_is_as_long_as_the_healthcheck_may_take() -> None:
-    """30 s of start period, then three rounds of 5 s and 3 s, and a margin of 10 s."""
+    """A start period of 30 s, three rounds of 5 s and 3 s, and a margin of 10 s."""
     assert LIMITS.deadline([CHECKED]) == timedelta(seconds=30 + 24 + 10)
 
 
-def test_the_deadline_is_capped_and_covers_the_window_without_a_healthcheck() -> None:
+def test_the_deadline_has_a_limit_and_covers_the_stability_window() -> None:
     slow = replace(CHECKED, healthcheck=replace(CHECK, start_period_seconds=7200))
     assert LIMITS.deadline([slow]) == LIMITS.longest
     assert LIMITS.deadline([PLAIN]) == timedelta(seconds=20)

@@ -1,4 +1,4 @@
-"""What every journal promises: in memory, in a file, and in the database of the server."""
+"""The behaviour that all journals share: in memory, in a file, and in the database of the server."""
 
 import json
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def journal(
         yield SqlJournal(database, clock, "job_1", "stk_blog")
 
 
-async def test_it_holds_what_was_written_by_subject_and_in_order(journal: Journal) -> None:
+async def test_a_journal_keeps_entries_by_subject_and_in_order(journal: Journal) -> None:
     await journal.write("svc_web", "record", {"schema": 1, "image": "old", "ids": ["a", "b"], "none": None})
     await journal.write("svc_web", "pull", {"image": "new"})
     await journal.write(PROJECT, "backup", {"id": "bkp_1"})
@@ -57,7 +57,9 @@ async def test_an_entry_that_is_written_again_replaces_the_first(journal: Journa
 async def test_a_file_outlives_its_process_and_is_complete_at_any_moment(tmp_path: Path) -> None:
     path = tmp_path / "journal.json"
     await FileJournal(path).write("svc_web", "pull", {"image": "new"})
-    (tmp_path / "journal.json.new").write_text('{"format": 1, "subj')  # of a process that was killed
+    (tmp_path / "journal.json.new").write_text(
+        '{"format": 1, "subj'
+    )  # a process was killed while it wrote this
 
     assert await FileJournal(path).read("svc_web") == {"pull": {"image": "new"}}
     await FileJournal(path).write("svc_web", "tag", {})
@@ -69,9 +71,7 @@ async def test_a_file_outlives_its_process_and_is_complete_at_any_moment(tmp_pat
     ("content", "why"),
     [('{"format": 2, "subjects": {}}', "has format 2; this release reads 1"), ("{", "is damaged")],
 )
-async def test_a_file_that_cannot_be_understood_is_refused_and_kept(
-    tmp_path: Path, content: str, why: str
-) -> None:
+async def test_an_unreadable_file_is_refused_and_kept(tmp_path: Path, content: str, why: str) -> None:
     path = tmp_path / "journal.json"
     path.write_text(content)
 
@@ -88,7 +88,7 @@ async def test_a_file_that_cannot_be_written_is_a_storage_error(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("kill_point", "stored"), [(KillPoint.BEFORE_WRITE, 0), (KillPoint.AFTER_WRITE, 1)])
-async def test_a_rehearsed_kill_loses_the_write_or_not(kill_point: KillPoint, stored: int) -> None:
+async def test_a_simulated_kill_loses_the_write_or_keeps_it(kill_point: KillPoint, stored: int) -> None:
     journal = MemoryJournal(1, kill_point)
 
     with pytest.raises(Killed):

@@ -14,7 +14,7 @@ def services(*known: ComposeService) -> dict[str, ComposeService]:
     return {one.name: one for one in known}
 
 
-def test_what_others_depend_on_comes_first() -> None:
+def test_dependencies_come_first() -> None:
     project = services(compose("web", "api"), compose("api", "db"), compose("db"))
     assert dependency_order(["web", "api", "db"], project) == ["db", "api", "web"]
 
@@ -28,25 +28,25 @@ def test_services_without_dependencies_come_by_name() -> None:
     assert dependency_order(["b", "a"], services(compose("b"), compose("a"))) == ["a", "b"]
 
 
-def test_a_dependency_that_the_project_does_not_have_is_passed_over() -> None:
+def test_a_missing_dependency_is_ignored() -> None:
     assert dependency_order(["a"], services(compose("a", "gone"))) == ["a"]
 
 
-def test_a_circle_does_not_hang() -> None:
+def test_a_dependency_cycle_does_not_hang() -> None:
     project = services(compose("a", "b"), compose("b", "a"))
     assert sorted(dependency_order(["a", "b"], project)) == ["a", "b"]
 
 
-def test_a_selected_service_that_the_files_lost_comes_last_and_is_not_forgotten() -> None:
+def test_a_selected_service_that_is_not_in_the_files_comes_last() -> None:
     assert dependency_order(["gone", "a"], services(compose("a"))) == ["a", "gone"]
 
 
-def test_those_that_have_the_volumes_of_another_are_found() -> None:
+def test_services_with_the_volumes_of_another_are_dependents() -> None:
     user = ComposeService("user", "image", False, {}, volumes_from=frozenset({"data"}))
     assert dependents_of("data", [compose("data"), user, compose("other")]) == ["user"]
 
 
-def test_those_that_live_in_the_network_of_another_are_found() -> None:
+def test_services_in_the_network_of_another_are_dependents() -> None:
     project = services(
         compose("vpn"),
         compose("torrent", network_mode="service:vpn"),
@@ -56,7 +56,7 @@ def test_those_that_live_in_the_network_of_another_are_found() -> None:
     assert dependents_of("vpn", list(project.values())) == ["torrent"]
 
 
-def test_what_has_to_complete_first_is_found_where_it_comes_from_the_same_image() -> None:
+def test_init_services_are_those_of_the_same_image_that_have_to_complete_first() -> None:
     def ended(name: str) -> Dependency:
         return Dependency(name, DependencyCondition.COMPLETED)
 
@@ -72,7 +72,7 @@ def wants_restart(name: str, *dependencies: str, network_mode: str | None = None
     return ComposeService(name, "image", False, {}, depends_on=wishes, network_mode=network_mode)
 
 
-def test_who_wants_a_restart_with_another_gets_it_and_who_only_depends_on_it_does_not() -> None:
+def test_only_services_with_restart_true_restart_with_their_dependency() -> None:
     project = [
         compose("db"),
         wants_restart("web", "db"),
@@ -82,7 +82,7 @@ def test_who_wants_a_restart_with_another_gets_it_and_who_only_depends_on_it_doe
     assert to_restart_with(["db"], project) == {"web": "db"}
 
 
-def test_who_lives_with_one_that_is_restarted_is_so_too_and_after_it() -> None:
+def test_dependents_of_a_restarted_service_restart_after_it() -> None:
     rider = compose("a-rider", "web", network_mode="service:web")
     assert list(to_restart_with(["db"], [rider, wants_restart("web", "db"), compose("db")])) == [
         "web",
@@ -90,12 +90,12 @@ def test_who_lives_with_one_that_is_restarted_is_so_too_and_after_it() -> None:
     ]
 
 
-def test_who_was_made_anew_itself_needs_no_restart() -> None:
+def test_a_recreated_service_needs_no_restart() -> None:
     project = [compose("vpn"), wants_restart("torrent", "vpn", network_mode="service:vpn")]
     assert to_restart_with(["vpn", "torrent"], project) == {}
 
 
-def test_who_lives_in_a_namespace_of_such_a_one_comes_after_it() -> None:
+def test_indirect_dependents_come_after_their_owner() -> None:
     services = [
         compose("a", "b", network_mode="service:b"),
         compose("b", "vpn", network_mode="service:vpn"),

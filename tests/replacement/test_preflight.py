@@ -1,6 +1,6 @@
-"""What a replacement refuses before it changes anything: the preflight on the real engine and real Compose.
+"""The preflight on the real engine with the real Compose: what a replacement refuses before any change.
 
-That a refusal reaches the API is told by `tests/updates/test_nothing_touched.py`.
+`tests/updates/test_nothing_touched.py` tests that a refusal reaches the API.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ HIDDEN = "s3cr3t-of-the-shell"
 
 
 async def outdated(bench: ReplacementBench, **service: Any) -> Project:
-    """A service with an update waiting."""
+    """A project whose service has an update."""
     bench.push("web", "1")
     project = await bench.deploy({"web": bench.service("web", **service)})
     bench.push("web", "2")
@@ -31,7 +31,7 @@ async def outdated(bench: ReplacementBench, **service: Any) -> Project:
 async def from_a_shell(
     bench: ReplacementBench, env: Mapping[str, str], files: Mapping[str, str], **more: Any
 ) -> Project:
-    """A project that was started from a shell with these variables, with an update waiting."""
+    """A project that was started from a shell with these variables, and that has an update."""
     bench.push("web", "1")
     top = {name: more.pop(name) for name in ("secrets", "configs") if isinstance(more.get(name), dict)}
     used = {name: list(value) for name, value in top.items()}
@@ -42,12 +42,12 @@ async def from_a_shell(
     return project
 
 
-async def test_a_service_without_a_reason_against_it_is_not_refused(bench: ReplacementBench) -> None:
+async def test_a_service_without_a_blocker_passes(bench: ReplacementBench) -> None:
     project = await outdated(bench)
     assert await bench.refusal(project, "web") is None
 
 
-async def test_a_service_that_is_paused_stays_so(bench: ReplacementBench) -> None:
+async def test_a_paused_service_is_refused(bench: ReplacementBench) -> None:
     project = await outdated(bench)
     await asyncio.to_thread(project.compose, "pause")
 
@@ -56,7 +56,7 @@ async def test_a_service_that_is_paused_stays_so(bench: ReplacementBench) -> Non
     assert reason == f"{project.name}-web-1 is paused, and the update would start it; unpause it first"
 
 
-async def test_a_compose_file_that_names_another_image_by_now(bench: ReplacementBench) -> None:
+async def test_a_compose_file_that_now_names_another_image_is_refused(bench: ReplacementBench) -> None:
     project = await outdated(bench)
     changes = await bench.changes(project, "web")
     project.configure({"web": {**bench.service("web"), "image": f"{bench.pushed['web'].name}0"}})
@@ -68,7 +68,7 @@ async def test_a_compose_file_that_names_another_image_by_now(bench: Replacement
     assert reason.endswith("; check again")
 
 
-async def test_a_service_that_the_project_lost(bench: ReplacementBench) -> None:
+async def test_a_service_that_is_not_in_the_project_any_more_is_refused(bench: ReplacementBench) -> None:
     project = await outdated(bench)
     changes = await bench.changes(project, "web")
     project.configure({"other": bench.service("web")})
@@ -76,7 +76,7 @@ async def test_a_service_that_the_project_lost(bench: ReplacementBench) -> None:
     assert await bench.refusal_of(project, changes) == "the project has no service web any more"
 
 
-async def test_an_edited_env_file_of_a_service_stops_the_update(bench: ReplacementBench) -> None:
+async def test_an_edited_env_file_is_refused(bench: ReplacementBench) -> None:
     project = await from_a_shell(bench, {}, {"app.env": "LEVEL=info\n"}, env_file=["app.env"])
     changes = await bench.changes(project, "web")
     project.write("app.env", "LEVEL=debug-all\n")
@@ -87,8 +87,8 @@ async def test_an_edited_env_file_of_a_service_stops_the_update(bench: Replaceme
     assert "compose file was changed" in reason
 
 
-@pytest.mark.parametrize("networks", [None, {"inner": {}}], ids=["the default one", "one of its own"])
-async def test_a_network_that_was_joined_by_hand_is_not_lost(
+@pytest.mark.parametrize("networks", [None, {"inner": {}}], ids=["default network", "named network"])
+async def test_a_network_that_was_connected_by_hand_is_refused(
     bench: ReplacementBench, networks: Mapping[str, Any] | None
 ) -> None:
     own: dict[str, Any] = {"networks": networks} if networks else {}
@@ -102,7 +102,9 @@ async def test_a_network_that_was_joined_by_hand_is_not_lost(
     assert await bench.refusal(project, "web") is None
 
 
-async def test_a_network_that_a_dependent_joined_by_hand_is_not_lost_either(bench: ReplacementBench) -> None:
+async def test_a_network_of_a_dependent_that_was_connected_by_hand_is_refused(
+    bench: ReplacementBench,
+) -> None:
     for name in ("web", "reader"):
         bench.push(name, "1", volumes=("/rows",))
     project = await bench.deploy(
@@ -131,7 +133,7 @@ def joined_by_hand(project: Project, network: str, service: str = "web") -> Iter
         api.call("DELETE", f"/networks/{network}")
 
 
-async def test_dockrev_is_not_recreated_with_the_service_whose_network_it_uses(
+async def test_a_service_whose_network_dockrev_uses_is_refused(
     bench: ReplacementBench,
 ) -> None:
     image = bench.push("dockrev", "1")
@@ -158,7 +160,7 @@ async def test_a_dependent_of_the_same_image_is_updated_together_or_not_at_all(
     assert await bench.refusal(project, "vpn", "rider") is None
 
 
-async def test_a_dependent_whose_name_means_another_image_by_now(bench: ReplacementBench) -> None:
+async def test_a_dependent_whose_name_now_means_another_image_is_refused(bench: ReplacementBench) -> None:
     for name in ("vpn", "rider"):
         bench.push(name, "1")
     project = await bench.deploy(
@@ -172,7 +174,7 @@ async def test_a_dependent_whose_name_means_another_image_by_now(bench: Replacem
     assert "bring it up to date first (docker compose up)" in str(reason)
 
 
-async def test_a_dependent_whose_owner_is_stopped_could_not_be_started_again(bench: ReplacementBench) -> None:
+async def test_a_dependent_of_a_stopped_owner_is_refused(bench: ReplacementBench) -> None:
     for name in ("vpn", "proxy", "client"):
         bench.push(name, "1")
     project = await bench.deploy(
@@ -189,7 +191,7 @@ async def test_a_dependent_whose_owner_is_stopped_could_not_be_started_again(ben
     assert "start proxy or stop client" in str(reason)
 
 
-async def test_a_container_that_names_a_container_as_its_network_is_not_cut_off(
+async def test_a_container_that_names_a_container_as_its_network_is_refused(
     bench: ReplacementBench,
 ) -> None:
     name = f"vpn-{secrets.token_hex(3)}"
@@ -218,13 +220,13 @@ async def test_a_variable_of_the_shell_is_not_lost(bench: ReplacementBench, writ
     assert await bench.refusal(project, "web") is None
 
 
-async def test_a_variable_that_the_shell_had_not_either_stops_nothing(bench: ReplacementBench) -> None:
+async def test_a_variable_that_the_shell_did_not_set_either_passes(bench: ReplacementBench) -> None:
     project = await from_a_shell(bench, {}, {}, environment=["DEBUG", "LEVEL=1e3"], labels={"on": True})
 
     assert await bench.refusal(project, "web") is None
 
 
-async def test_what_compose_v1_adds_for_an_anonymous_volume_stops_no_update(bench: ReplacementBench) -> None:
+async def test_the_variable_of_compose_v1_for_an_anonymous_volume_passes(bench: ReplacementBench) -> None:
     """V1 adds a variable when it recreates a container."""
     bench.push("web", "1")
     services = {"web": bench.service("web", volumes=["/data"])}
@@ -234,7 +236,7 @@ async def test_what_compose_v1_adds_for_an_anonymous_volume_stops_no_update(benc
     assert await bench.refusal(project, "web") is None
 
 
-async def test_a_directory_that_a_shell_named_is_not_replaced_by_another(
+async def test_a_directory_that_came_from_a_shell_variable_is_refused(
     bench: ReplacementBench, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -245,10 +247,10 @@ async def test_a_directory_that_a_shell_named_is_not_replaced_by_another(
 
 
 @pytest.mark.parametrize("kind", ["secrets", "configs"])
-async def test_a_secret_that_comes_from_the_shell_stops_the_update(
+async def test_a_secret_that_came_from_a_shell_variable_is_refused(
     bench: ReplacementBench, kind: str
 ) -> None:
-    """Compose would find out when the old container is gone, and in a rollback again."""
+    """Compose would fail only after the old container is gone, and fail again in a rollback."""
     project = await from_a_shell(bench, {"TOKEN": HIDDEN}, {}, **{kind: {"token": {"environment": "TOKEN"}}})
 
     assert "are not set here (TOKEN)" in str(await bench.refusal(project, "web"))

@@ -1,4 +1,4 @@
-"""The proof of fidelity, on documents as the engine writes them, altered one thing at a time."""
+"""The proof, on documents as the engine writes them. Each test changes one setting."""
 
 import copy
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def image(image_id: str = OLD_IMAGE, **config: Any) -> ImageDetail:
 
 
 def container(image_id: str = OLD_IMAGE) -> Document:
-    """Of a service with about everything."""
+    """The container of a service that uses almost every setting."""
     return {
         "Id": "c" * 64,
         "Name": "/blog-web-1",
@@ -77,7 +77,7 @@ def container(image_id: str = OLD_IMAGE) -> Document:
 
 
 def replaced() -> Document:
-    """The same service on the new image, as Compose makes it."""
+    """The container that Compose creates for the same service on the new image."""
     document = copy.deepcopy(container(NEW_IMAGE))
     document["Id"] = "d" * 64
     config = document["Config"]
@@ -111,7 +111,7 @@ def differences(document: Document) -> list[str]:
     return [one.setting for one in proof.compare(before(), after(document))]
 
 
-def test_what_the_new_image_explains_is_no_difference() -> None:
+def test_changes_that_the_new_image_explains_are_no_difference() -> None:
     assert differences(replaced()) == []
 
 
@@ -164,7 +164,7 @@ def put(value: Any, *path: str | int) -> Callable[[Document], None]:
         (put(10, "Config", "StopTimeout"), "config.StopTimeout"),
     ],
 )
-def test_each_loss_is_found(change: Callable[[Document], None], setting: str) -> None:
+def test_every_lost_setting_is_a_difference(change: Callable[[Document], None], setting: str) -> None:
     document = replaced()
     change(document)
     assert differences(document) == [setting]
@@ -189,7 +189,7 @@ def test_an_edited_compose_file_explains_everything() -> None:
         put({"Type": "splunk", "Config": {"splunk-token": "hidden"}}, "HostConfig", "LogConfig"),
     ],
 )
-def test_values_that_may_be_secret_are_neither_kept_nor_told(change: Callable[[Document], None]) -> None:
+def test_values_that_may_be_secret_are_neither_stored_nor_shown(change: Callable[[Document], None]) -> None:
     document = replaced()
     change(document)
     found = proof.compare(before(), after(document))
@@ -216,7 +216,7 @@ def test_volumes_may_come_from_another_container_with_the_same_rights() -> None:
     assert [one.setting for one in proof.compare(before, after(new))] == ["host.VolumesFrom"]
 
 
-def test_a_volume_that_the_image_of_another_container_wants_may_be_new() -> None:
+def test_a_volume_that_the_image_of_another_container_declares_may_be_new() -> None:
     old, new = container(), replaced()
     for document in (old, new):
         document["HostConfig"]["VolumesFrom"] = ["1" * 64]
@@ -228,7 +228,7 @@ def test_a_volume_that_the_image_of_another_container_wants_may_be_new() -> None
     assert [one.setting for one in proof.compare(before, after(new))] == ["mount./more"]
 
 
-def test_what_the_compose_file_says_may_be_what_the_old_image_says_too() -> None:
+def test_a_setting_of_the_compose_file_may_equal_the_old_images_default() -> None:
     document = replaced()
     document["Config"]["Cmd"] = ["serve"]
     document["Config"]["Env"] = ["TOKEN=s3cret", "PATH=/bin:/opt", "VERSION=1"]
@@ -236,8 +236,8 @@ def test_what_the_compose_file_says_may_be_what_the_old_image_says_too() -> None
     assert differences(document) == []
 
 
-def test_a_name_that_an_id_happens_to_begin_with_is_a_name() -> None:
-    """`db` is two hexadecimal digits."""
+def test_an_alias_that_looks_like_the_start_of_an_id_counts() -> None:
+    """The alias `db` is two hexadecimal digits."""
     old, new = container(), replaced()
     for document in (old, new):
         document["Config"]["Hostname"] = "db"
@@ -247,14 +247,14 @@ def test_a_name_that_an_id_happens_to_begin_with_is_a_name() -> None:
     assert proof.compare(proof.fingerprint(ContainerDetail.parse(old), image()), after(new)) == []
 
 
-def test_the_order_of_host_settings_says_nothing() -> None:
+def test_the_order_of_host_settings_does_not_matter() -> None:
     old, new = container(), replaced()
     old["HostConfig"]["ExtraHosts"] = ["a:10.0.0.1", "b:10.0.0.2"]
     new["HostConfig"]["ExtraHosts"] = ["b:10.0.0.2", "a:10.0.0.1"]
     assert proof.compare(proof.fingerprint(ContainerDetail.parse(old), image()), after(new)) == []
 
 
-def test_a_volume_that_only_the_new_image_wants_is_no_difference() -> None:
+def test_a_volume_that_only_the_new_image_declares_is_no_difference() -> None:
     document = replaced()
     document["Mounts"].append(
         {"Type": "volume", "Name": "e" * 64, "Source": "/v/e", "Destination": "/new", "RW": True}
@@ -276,17 +276,17 @@ def with_volumes_of(document: Document, owner: str, *mounted: str) -> proof.Fing
     return proof.fingerprint(ContainerDetail.parse(document), image())
 
 
-def test_the_volumes_of_another_may_come_from_another_container_whose_image_wants_more() -> None:
+def test_volumes_from_a_new_container_may_be_more_than_before() -> None:
     old = with_volumes_of(container(), "1" * 64, "/rows")
     assert proof.compare(old, with_volumes_of(container(), "2" * 64, "/rows", "/more")) == []
 
 
-def test_that_the_volumes_of_another_are_gone_is_a_loss() -> None:
+def test_losing_the_volumes_of_another_container_is_a_difference() -> None:
     [lost] = proof.compare(with_volumes_of(container(), "1" * 64), before())
     assert lost.setting == "host.VolumesFrom"
 
 
-def test_what_the_image_brought_is_no_loss_when_the_new_one_does_not() -> None:
+def test_a_default_of_the_old_image_that_the_new_one_lacks_is_no_difference() -> None:
     old_image = image(Env=["PATH=/bin", "VERSION=1", "GONE=1"])
     old = container()
     old["Config"]["Env"].append("GONE=1")

@@ -1,4 +1,4 @@
-"""Replacements as a whole: what is resumed, what is refused, and in which order people hear of it."""
+"""Whole replacements: resuming them, refusing them, and the order of their reports."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ EARLIER_NAMES = {
 
 
 def as_an_earlier_release(entry: str, content: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The entry as it was written before entries had numbers."""
+    """The entry as an earlier release wrote it, without a schema number."""
     fields = {EARLIER_NAMES.get(name, name): value for name, value in content.items() if name != "schema"}
     if entry == facts.RECORD:
         fields["sharing"] = {
@@ -43,8 +43,8 @@ async def journal_of_an_earlier_release(journal: MemoryJournal, *subjects: str) 
     return earlier
 
 
-async def test_what_an_earlier_release_left_unfinished_is_resumed(bench: ReplacementBench) -> None:
-    """Whichever entry of a rollback's journal was its last one."""
+async def test_an_unfinished_replacement_of_an_earlier_release_is_resumed(bench: ReplacementBench) -> None:
+    """Every entry of a rollback's journal is the last one once."""
     for name in ("web", "rider"):
         bench.push(name, "1")
     project = await bench.deploy(
@@ -84,7 +84,7 @@ async def test_a_journal_of_a_newer_release_stops_the_replacement_before_it_chan
     assert seen(project) == before
 
 
-async def test_the_services_are_changed_in_dependency_order_and_each_in_the_order_of_the_steps(
+async def test_services_change_in_dependency_order_and_by_the_table_of_steps(
     bench: ReplacementBench,
 ) -> None:
     for name in ("web", "db"):

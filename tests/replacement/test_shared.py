@@ -1,4 +1,4 @@
-"""Which services roll back because another one does."""
+"""The rollback group: which services roll back because another one does."""
 
 import pytest
 
@@ -26,13 +26,13 @@ def test_a_service_that_shares_nothing_stays_updated() -> None:
     assert joining(rolling("db", None, VOLUME), updated("web", None, BIND), updated("cache")) == {}
 
 
-def test_the_same_image_name_means_one_image() -> None:
+def test_services_of_one_image_name_roll_back_together() -> None:
     group = joining(rolling("worker", "app:1"), updated("web", "app:1"), updated("db", "app:2"))
     assert group == {"web": "it shares the image name app:1 with worker, which rolls back"}
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(VOLUME, VOLUME), (BIND, BIND), (BIND, INSIDE), (INSIDE, BIND)])
-def test_data_has_one_state(ours: BackupTarget, theirs: BackupTarget) -> None:
+def test_services_that_share_data_roll_back_together(ours: BackupTarget, theirs: BackupTarget) -> None:
     group = joining(rolling("db", None, ours), updated("web", None, theirs))
     assert group == {"web": f"it shares the data of {ours} with db, which rolls back"}
 
@@ -57,17 +57,17 @@ def untouched(name: str, ref: str, *, stays_failed: bool = False) -> SharedState
     return SharedState(name, ref, Standing.UNTOUCHED, stays_failed=stays_failed)
 
 
-def test_a_name_that_moved_goes_back_when_another_service_of_it_was_not_updated() -> None:
+def test_an_updated_service_joins_when_another_with_its_image_name_was_not_updated() -> None:
     services = (updated("web", "app:1"), rolling("broker"), untouched("worker", "app:1"))
     assert joining(*services) == {"web": "it shares the image name app:1 with worker, which was not updated"}
 
 
-def test_a_service_that_joins_for_its_name_brings_those_that_share_its_data() -> None:
+def test_a_service_that_joins_for_its_image_name_brings_those_that_share_its_data() -> None:
     services = (updated("web", "app:1", VOLUME), untouched("worker", "app:1"), updated("files", None, VOLUME))
     assert set(joining(*services)) == {"web", "files"}
 
 
-def test_where_a_failed_service_stays_as_it_is_nothing_joins_and_the_operator_is_warned() -> None:
+def test_when_a_failed_service_stays_nothing_joins_and_the_operator_is_warned() -> None:
     failed = SharedState("broker", "broker", Standing.OTHER, stays_failed=True)
     group = rollback_group((updated("web", "app:1"), failed, untouched("worker", "app:1")))
     assert group.joining == {}

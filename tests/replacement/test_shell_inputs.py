@@ -1,4 +1,4 @@
-"""What only a shell knew is found before it is lost."""
+"""Finds settings that came from a shell before an update would lose them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def image(*env: str, labels: Mapping[str, str] | None = None) -> ImageDetail:
     return ImageDetail.parse({"Id": "sha256:1", "Os": "linux", "Architecture": "amd64", "Config": config})
 
 
-def test_what_files_and_image_give_is_not_missed() -> None:
+def test_settings_of_files_and_image_are_not_missing() -> None:
     rendered = service(
         environment={"A": "1", "B": "a$$b", "C": ""}, ports=[{"published": "80", "target": 80}]
     )
@@ -54,16 +54,16 @@ def test_what_files_and_image_give_is_not_missed() -> None:
 
 
 @pytest.mark.parametrize("here", [{"TOKEN": ""}, {"TOKEN": None}, {"TOKEN": "default"}, {}])
-def test_a_variable_that_a_shell_had_is_named_without_its_value(here: dict[str, str | None]) -> None:
+def test_a_variable_of_a_shell_is_named_without_its_value(here: dict[str, str | None]) -> None:
     assert missing_inputs(service(environment=here), container("TOKEN=hidden"), image()) == ["TOKEN"]
 
 
-def test_a_variable_that_had_no_value_anywhere_is_not_missed() -> None:
-    """The engine keeps the bare name."""
+def test_a_variable_without_any_value_is_not_missing() -> None:
+    """The engine stores such a variable as a name without `=`."""
     assert missing_inputs(service(environment={"DEBUG": None}), container("DEBUG"), image()) == []
 
 
-def test_a_boolean_is_the_same_in_the_words_of_both_versions_of_compose() -> None:
+def test_booleans_of_both_compose_versions_are_equal() -> None:
     here = service(environment={"DEBUG": True}, labels={"traefik.enable": True})
     made = container("DEBUG=True", labels={"traefik.enable": "True"})
     assert missing_inputs(here, made, image()) == []
@@ -71,38 +71,38 @@ def test_a_boolean_is_the_same_in_the_words_of_both_versions_of_compose() -> Non
     assert missing_inputs(other, made, image()) == ["DEBUG", "label traefik.enable"]
 
 
-def test_the_name_of_a_label_may_have_a_dollar() -> None:
+def test_the_name_of_a_label_may_contain_a_dollar_sign() -> None:
     made = container(labels={"a$b": "c$d"})
     assert missing_inputs(service(labels={"a$$b": "c$$d"}), made, image()) == []
 
 
-def test_the_container_that_compose_v1_names_in_the_next_one_is_not_of_the_files() -> None:
+def test_the_affinity_variable_of_compose_v1_is_ignored() -> None:
     assert missing_inputs(service(), container("affinity:container==0123"), image()) == []
 
 
-def test_the_proxies_that_docker_adds_are_not_of_the_project() -> None:
+def test_proxy_variables_that_docker_adds_are_ignored() -> None:
     assert missing_inputs(service(), container("HTTP_PROXY=http://proxy", "no_proxy=x"), image()) == []
 
 
 @pytest.mark.parametrize("written", ["8080:80", "127.0.0.1:8080:80/tcp", {"published": "8080", "target": 80}])
-def test_a_port_is_the_same_in_every_form(written: Any) -> None:
+def test_all_forms_of_a_port_are_equal(written: Any) -> None:
     assert missing_inputs(service(ports=[written]), container(ports=("8080",)), image()) == []
     assert missing_inputs(service(ports=[written]), container(ports=("9090",)), image()) == ["port 9090"]
 
 
-def test_a_port_that_the_engine_chooses_is_not_missed() -> None:
+def test_a_port_that_the_engine_chooses_is_not_missing() -> None:
     assert missing_inputs(service(ports=[{"target": 80}]), container(ports=("",)), image()) == []
     assert missing_inputs(service(ports=[{"target": 80}]), container(ports=("8080",)), image()) == [
         "port 8080"
     ]
 
 
-def test_of_a_range_each_replica_has_one() -> None:
+def test_each_replica_has_one_port_of_a_range() -> None:
     ranged = service(ports=[{"published": "8000-8009", "target": 80}])
     assert missing_inputs(ranged, container(ports=("8003",)), image()) == []
 
 
-def test_labels_of_the_image_and_of_compose_are_not_of_the_files() -> None:
+def test_labels_of_the_image_and_of_compose_are_ignored() -> None:
     made = container(
         labels={
             "route": "Host(`a`)",
@@ -115,7 +115,7 @@ def test_labels_of_the_image_and_of_compose_are_not_of_the_files() -> None:
 
 
 @pytest.mark.parametrize("here", [{"route": "Host(``)"}, {}])
-def test_a_label_with_a_variable_of_a_shell_is_named(here: dict[str, str]) -> None:
+def test_a_label_whose_value_came_from_a_shell_is_named(here: dict[str, str]) -> None:
     made = container(labels={"route": "Host(`a`)"})
     assert missing_inputs(service(labels=here), made, image()) == ["label route"]
 
@@ -142,7 +142,7 @@ def volume(name: str) -> dict[str, str]:
         ("/other:/elsewhere", volume("0123")),
     ],
 )
-def test_data_comes_from_where_it_came_from(written: Any, mounted: Mapping[str, str]) -> None:
+def test_data_with_the_same_source_is_not_missing(written: Any, mounted: Mapping[str, str]) -> None:
     declared = {"data": None, "named": {"name": "elsewhere"}, "foreign": {"external": True}}
     assert missing_inputs(service(declared, volumes=[written]), container(mounts=[mounted]), image()) == []
 
@@ -150,7 +150,7 @@ def test_data_comes_from_where_it_came_from(written: Any, mounted: Mapping[str, 
 @pytest.mark.parametrize(
     ("here", "told"), [("/Users/me/data", []), ("/Users/you", ["/Users/me/data at /data"])]
 )
-def test_what_docker_desktop_mounts_is_what_it_was_asked_for(here: str, told: list[str]) -> None:
+def test_a_mount_of_docker_desktop_counts_as_the_path_in_the_file(here: str, told: list[str]) -> None:
     prefix = "desktop.docker.io/binds/0"
     asked = {f"{prefix}/Source": "/Users/me/data", f"{prefix}/Target": "/data"}
     made = container(labels=asked, mounts=[bind("/host_mnt/Users/me/data")])
@@ -166,7 +166,7 @@ def test_what_docker_desktop_mounts_is_what_it_was_asked_for(here: str, told: li
         ("/srv/data:/data", volume("blog_data"), "blog_data at /data"),
     ],
 )
-def test_data_that_would_come_from_elsewhere_is_named(
+def test_data_that_would_get_another_source_is_named(
     written: Any, mounted: Mapping[str, str], told: str
 ) -> None:
     assert missing_inputs(service(volumes=[written]), container(mounts=[mounted]), image()) == [told]

@@ -11,7 +11,7 @@ THREE = RetryPolicy((0.001, 0.002), is_temporary)
 
 
 def failing(times: int, *, permanent: bool = False) -> Callable[[], Awaitable[int]]:
-    """Answers with the number of the attempt that succeeds."""
+    """Fails this many times, then returns the number of the attempt."""
     attempts = 0
 
     async def attempt() -> int:
@@ -29,7 +29,7 @@ class Lines(list[str]):
         self.append(line)
 
 
-async def test_it_tries_again_and_says_so() -> None:
+async def test_a_failed_attempt_is_reported_and_retried() -> None:
     lines = Lines()
     assert await retry_and_tell(THREE, failing(2), lines.take) == 3
     assert lines == ["attempt 1 of 3 failed: failure 1", "attempt 2 of 3 failed: failure 2"]
@@ -40,18 +40,18 @@ async def test_the_last_failure_is_raised() -> None:
         await retry_and_tell(THREE, failing(3), Lines().take)
 
 
-async def test_a_permanent_failure_is_not_tried_again() -> None:
+async def test_a_permanent_failure_is_not_retried() -> None:
     with pytest.raises(DockerError, match="failure 1"):
         await retry_and_tell(THREE, failing(1, permanent=True), Lines().take)
 
 
-async def test_a_single_attempt_is_made_when_no_more_are_wanted() -> None:
+async def test_a_policy_without_pauses_makes_one_attempt() -> None:
     once = RetryPolicy((), is_temporary)
     with pytest.raises(DockerError, match="failure 1"):
         await retry_and_tell(once, failing(1), Lines().take)
 
 
-async def test_work_that_nobody_cancels_gives_its_result() -> None:
+async def test_work_that_is_not_cancelled_returns_its_result() -> None:
     assert await or_cancelled(asyncio.Event(), failing(0)()) == 1
 
 
@@ -60,7 +60,7 @@ async def test_the_error_of_the_work_is_raised() -> None:
         await or_cancelled(asyncio.Event(), failing(1)())
 
 
-async def test_cancelled_work_has_ended_before_it_is_said() -> None:
+async def test_cancelled_work_has_ended_before_the_error_is_raised() -> None:
     cancelled, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -76,7 +76,7 @@ async def test_cancelled_work_has_ended_before_it_is_said() -> None:
     assert ended.is_set()
 
 
-async def test_the_end_of_the_caller_is_the_end_of_the_work() -> None:
+async def test_the_work_ends_when_its_caller_is_cancelled() -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
