@@ -1,4 +1,4 @@
-"""A project with data on the real engine, and what makes backups of it."""
+"""A project with data on the real engine, and the objects that back it up and restore it."""
 
 import os
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Bench:
         return await self.creator.create(None, stack_of(project), services or (web(),), mode, on_progress)
 
     async def made(self, project: Project, *services: Service) -> str:
-        """The id of a backup that succeeded."""
+        """Makes a backup, which has to succeed. Returns its id."""
         result = await self.back_up(project, *services)
         assert result.status is BackupStatus.SUCCESS, result
         assert result.backup_id is not None
@@ -109,7 +109,7 @@ def bind(path: Path) -> BackupTarget:
 
 
 def directory_of(engine: RealEngine, target: BackupTarget) -> Path:
-    """The engine of the testbed keeps its volumes where the tests can see them."""
+    """The directory of the target. Tests can read the volumes of the testbed's engine."""
     if target.kind is TargetKind.BIND:
         return Path(target.source)
     return Path(engine.api.get(f"/volumes/{target.source}")["Mountpoint"])
@@ -123,7 +123,7 @@ Tree = Mapping[str, tuple[object, ...]]
 
 
 def tree(root: Path) -> Tree:
-    """All that a restore has to bring back; times as archives keep them, in whole seconds."""
+    """Everything that a restore has to bring back. Times are in whole seconds, as in archives."""
     return {str(path.relative_to(root)): _facts(path) for path in (root, *root.rglob("*"))}
 
 
@@ -139,7 +139,7 @@ def _facts(path: Path) -> tuple[object, ...]:
 
 
 def fill(root: Path) -> None:
-    """What archives get wrong most easily."""
+    """Creates the files that archives get wrong most easily."""
     (root / "empty").mkdir(mode=0o700)
     (root / "a" / "b").mkdir(parents=True)
     (root / "plain.txt").write_bytes(b"hello\n")

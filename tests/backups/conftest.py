@@ -26,7 +26,7 @@ async def bench(client: Engine, database: Database, clock: MovableClock, tmp_pat
 
 @pytest.fixture
 def blog(engine: RealEngine, projects: Projects, images: Images, tmp_path: Path) -> Project:
-    """A volume, a directory and a single file, all of them with data; nothing runs."""
+    """A project with data in a volume, a directory and a single file. No container runs."""
     engine.load(images.build("web", volumes=["/anonymous"]), "backups/web:1")
     uploads = tmp_path / "up loads"
     uploads.mkdir()

@@ -1,4 +1,4 @@
-"""A process that begins a backup or a restore, says so, and waits to be killed in the middle of it."""
+"""A process that begins a backup or a restore, prints that, and waits in the middle until a test kills it."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""The files of a backup: written whole or not at all, and no damage goes unnoticed."""
+"""The files of a backup: they are written completely or not at all, and every damage is detected."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ HEAD = Head(
 
 
 def stream(label: str, root: str, *names: str) -> bytes:
-    """As an engine sends the folder with the target in it."""
+    """The tar stream in which an engine sends the folder of the target."""
     folders = [(member(name, b"5", mode=0o755), b"") for name in (label, f"{label}/{root}")]
     files = [
         (member(f"{label}/{root}/{name}"), name.encode("utf-8", "surrogateescape") * 3000) for name in names
@@ -54,7 +54,7 @@ def check(path: Path) -> None:
         pass
 
 
-def test_a_sound_backup_passes(backup: Path) -> None:
+def test_an_undamaged_backup_passes_the_check(backup: Path) -> None:
     check(backup)
     manifest = read_backup(backup)
     assert manifest.head == HEAD
@@ -65,7 +65,7 @@ def test_a_sound_backup_passes(backup: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_target_is_cut_out_of_it_as_it_went_in(backup: Path, number: int) -> None:
+def test_the_tree_of_a_target_is_identical_to_its_input(backup: Path, number: int) -> None:
     one = read_backup(backup).targets[number]
     entries = scan(b"".join(tree_of(backup, one)) + END)
     assert [entry.path for entry in entries] == [
@@ -79,13 +79,13 @@ def test_a_target_is_cut_out_of_it_as_it_went_in(backup: Path, number: int) -> N
     )
 
 
-def test_anybody_can_unpack_it_with_tar(backup: Path, tmp_path: Path) -> None:
+def test_the_archive_can_be_unpacked_with_tar(backup: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     subprocess.run(["tar", "--zstd", "-xf", backup, "-C", tmp_path / "out"], check=True)
     assert (tmp_path / "out" / "0-volume-data" / "_data" / "a").read_bytes() == b"a" * 3000
 
 
-def test_both_files_are_for_their_owner_only(backup: Path) -> None:
+def test_only_the_owner_can_read_both_files(backup: Path) -> None:
     assert {path.name: path.stat().st_mode & 0o777 for path in backup.parent.iterdir()} == {
         "x.tar.zst": 0o600,
         "x.manifest.jsonl": 0o600,
@@ -99,20 +99,20 @@ def begin(path: Path, tar: bytes) -> None:
         target.end()
 
 
-def test_a_backup_that_does_not_finish_leaves_nothing(tmp_path: Path) -> None:
+def test_an_unfinished_backup_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(BrokenTar, match="too early"):
         begin(tmp_path / "x.tar.zst", stream("0", "_data", "a")[:2000])
     begin(tmp_path / "y.tar.zst", stream("0", "_data", "a"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stream_without_the_target_itself_is_no_backup_of_it(tmp_path: Path) -> None:
+def test_a_stream_without_the_target_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BrokenTar, match="volume data does not exist any more"):
         begin(tmp_path / "x.tar.zst", packed((member("0", b"5"), b"")))
 
 
-def test_data_that_packs_well_is_unpacked_in_small_pieces(tmp_path: Path) -> None:
-    """A sparse file of many gigabytes is a few bytes in the archive."""
+def test_highly_compressed_data_is_unpacked_in_small_pieces(tmp_path: Path) -> None:
+    """A sparse file of many gigabytes takes a few bytes in the archive."""
     path = tmp_path / "x.tar.zst"
     with ArchiveWriter(path, HEAD) as archive:
         target = archive.begin(DATA, "0", "_data", ())
@@ -126,7 +126,7 @@ def test_data_that_packs_well_is_unpacked_in_small_pieces(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
-def test_one_changed_byte_is_noticed(backup: Path, at: float) -> None:
+def test_one_changed_byte_is_detected(backup: Path, at: float) -> None:
     content = bytearray(backup.read_bytes())
     content[int(len(content) * at)] ^= 1
     backup.write_bytes(content)
@@ -135,13 +135,13 @@ def test_one_changed_byte_is_noticed(backup: Path, at: float) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1, 100, -1, -20])
-def test_a_cut_archive_is_noticed(backup: Path, left: int) -> None:
+def test_a_truncated_archive_is_detected(backup: Path, left: int) -> None:
     backup.write_bytes(backup.read_bytes()[:left])
     with pytest.raises(BackupError):
         check(backup)
 
 
-def test_an_archive_of_other_content_is_noticed_although_it_is_sound(backup: Path, tmp_path: Path) -> None:
+def test_an_undamaged_archive_with_other_content_is_detected(backup: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / "x.tar.zst"
     with ArchiveWriter(other, HEAD) as archive:
@@ -164,21 +164,21 @@ def edited(backup: Path, number: int, **facts: object) -> None:
     manifest_path(backup).write_text("\n".join(lines) + "\n")
 
 
-def test_a_manifest_that_says_something_else_is_noticed(backup: Path) -> None:
+def test_a_manifest_that_differs_from_the_archive_is_detected(backup: Path) -> None:
     edited(backup, 3, mode=0o777)
     with pytest.raises(BackupError, match="0-volume-data/_data/a differs in mode"):
         check(backup)
 
 
 @pytest.mark.parametrize("lines", [0, 1, 5, -1])
-def test_a_cut_manifest_is_noticed(backup: Path, lines: int) -> None:
+def test_a_truncated_manifest_is_detected(backup: Path, lines: int) -> None:
     kept = manifest_path(backup).read_text().splitlines(keepends=True)[:lines]
     manifest_path(backup).write_text("".join(kept))
     with pytest.raises(BackupError, match="is truncated"):
         read_backup(backup)
 
 
-def test_a_damaged_or_missing_manifest_is_told(backup: Path) -> None:
+def test_a_damaged_or_missing_manifest_is_an_error(backup: Path) -> None:
     manifest_path(backup).write_text('{"format": 1,')
     with pytest.raises(BackupError, match="is damaged"):
         read_backup(backup)
@@ -198,7 +198,7 @@ def entry(path: str, mode: int = 0o644) -> Entry:
     return Entry(path=path, type="file", size=0, mode=mode, uid=0, gid=0, mtime=0)
 
 
-def test_differences_are_told_and_many_are_counted() -> None:
+def test_differences_are_listed_and_the_rest_is_counted() -> None:
     archived = {name: entry(name) for name in "abcdef"}
     assert not Differences.between(archived, dict(archived))
     found = {"a": entry("a", 0o600), "z": entry("z")}

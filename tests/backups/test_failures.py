@@ -1,4 +1,4 @@
-"""Whatever goes wrong while data is copied: nothing half done stays, and every container goes on."""
+"""Whatever fails while data is copied, no incomplete archive stays, and every container is released."""
 
 import asyncio
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def disk(tmp_path: Path) -> Iterator[Volume]:
 
 @pytest.fixture
 async def small(client: Engine, database: Database, clock: MovableClock, disk: Volume) -> Bench:
-    """Keeps its backups on a small disk of their own."""
+    """A bench with its backups on a small disk."""
     return await Bench.prepare(client, database, clock, disk.directory / "backups")
 
 
 @pytest.mark.parametrize("mode", STATES)
-async def test_containers_are_held_while_their_data_is_read_and_go_on_afterwards(
+async def test_containers_are_held_while_their_data_is_read_and_released_afterwards(
     bench: Bench, blog: Project, mode: str
 ) -> None:
     blog.up()
@@ -55,7 +55,7 @@ async def test_containers_are_held_while_their_data_is_read_and_go_on_afterwards
     assert await bench.store.held_containers() == []
 
 
-async def test_only_who_may_write_to_the_data_is_held(
+async def test_only_containers_that_can_write_to_the_data_are_held(
     bench: Bench, projects: Projects, engine: RealEngine, images: Images
 ) -> None:
     engine.load(images.build("web"), "backups/web:1")
@@ -83,7 +83,7 @@ async def test_only_who_may_write_to_the_data_is_held(
     assert {one.state for one in blog.containers()} == {"running"}
 
 
-async def test_what_somebody_else_paused_stays_paused(bench: Bench, blog: Project) -> None:
+async def test_a_container_that_somebody_else_paused_stays_paused(bench: Bench, blog: Project) -> None:
     blog.up()
     blog.compose("pause", "web")
     await bench.change(mode="pause")
@@ -93,7 +93,7 @@ async def test_what_somebody_else_paused_stays_paused(bench: Bench, blog: Projec
     assert [one.state for one in blog.containers("web")] == ["paused"]
 
 
-async def test_a_disk_without_room_is_noticed_before_anything_is_written(
+async def test_a_disk_without_space_fails_the_backup_before_anything_is_written(
     small: Bench, blog: Project, disk: Volume
 ) -> None:
     with (disk.directory / "filler").open("wb") as filler:
@@ -143,7 +143,7 @@ async def test_a_cancelled_backup_leaves_no_archive(bench: Bench, blog: Project,
     assert await bench.store.held_containers() == []
 
 
-async def test_an_engine_that_dies_in_the_middle_leaves_no_archive(
+async def test_an_engine_that_dies_during_a_backup_leaves_no_archive(
     bed: Bed, private_engine: RealEngine, database: Database, clock: MovableClock, tmp_path: Path
 ) -> None:
     private_engine.load(bed.images.build("web"), "backups/web:1")
@@ -174,7 +174,7 @@ async def test_data_that_cannot_be_read_fails_the_backup_when_it_is_required(
     assert bench.files() == []
 
 
-async def test_data_that_cannot_be_read_is_left_out_and_named_when_a_backup_may_be_missing(
+async def test_data_that_cannot_be_read_is_skipped_and_named_when_no_backup_is_required(
     bench: Bench, blog: Project, tmp_path: Path
 ) -> None:
     (tmp_path / "settings.ini").unlink()
@@ -191,7 +191,7 @@ async def test_data_that_cannot_be_read_is_left_out_and_named_when_a_backup_may_
     assert missing.error
 
 
-async def test_a_container_that_cannot_be_started_again_is_told_and_tried_again_at_start(
+async def test_a_container_that_cannot_be_started_again_is_reported_and_retried_at_start(
     bench: Bench, blog: Project, tmp_path: Path
 ) -> None:
     blog.up()
@@ -209,7 +209,7 @@ async def test_a_container_that_cannot_be_started_again_is_told_and_tried_again_
     assert bench.files() == []
 
     with suppress(FileNotFoundError):
-        settings.rmdir()  # some engines make a directory in place of what is not there
+        settings.rmdir()  # some engines create a directory in place of a missing file
     hidden.rename(settings)
     await bench.recovery.recover()
 

@@ -1,4 +1,4 @@
-"""The process is killed in the middle: the next start leaves nothing half done."""
+"""A process is killed during a backup or a restore, and the next start cleans up."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 async def killed(
     engine: RealEngine, database: Database, bench: Bench, what: str, subject: str, mode: str
 ) -> AsyncIterator[None]:
-    """The block runs while it is in the middle; then it is killed."""
+    """Starts the process and runs the block while it is at work. Then kills it."""
     arguments = (engine.host, str(database.path), str(bench.base_dir), what, subject, mode)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.backups.doomed", *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
@@ -39,7 +39,7 @@ async def killed(
     try:
         async with asyncio.timeout(60):
             while AT_WORK not in (line := (await process.stdout.readline()).decode()):
-                assert line, "it ended by itself"
+                assert line, "the process ended by itself"
         yield
     finally:
         process.kill()
@@ -54,7 +54,7 @@ def helpers(engine: RealEngine, project: Project) -> list[str]:
 
 
 @pytest.mark.parametrize(("mode", "state"), [("live", "running"), ("pause", "paused"), ("stop", "exited")])
-async def test_a_killed_backup_is_cleared_away_and_its_containers_go_on(
+async def test_a_killed_backup_is_removed_and_its_containers_are_released(
     bench: Bench, blog: Project, engine: RealEngine, database: Database, mode: str, state: str
 ) -> None:
     blog.up()
@@ -72,7 +72,7 @@ async def test_a_killed_backup_is_cleared_away_and_its_containers_go_on(
     assert helpers(engine, blog) == []
 
 
-async def test_a_killed_restore_leaves_its_containers_stopped_until_it_is_done_again(
+async def test_a_killed_restore_leaves_its_containers_stopped_until_a_restore_succeeds(
     bench: Bench, blog: Project, engine: RealEngine, database: Database
 ) -> None:
     data = directory_of(engine, volume(blog, "data"))
@@ -93,7 +93,7 @@ async def test_a_killed_restore_leaves_its_containers_stopped_until_it_is_done_a
     assert await bench.store.held_containers() == []
 
 
-async def test_an_engine_that_is_away_at_start_does_not_keep_containers_held_for_ever(
+async def test_containers_are_released_later_when_the_engine_is_away_at_start(
     bed: Bed, private_engine: RealEngine, database: Database, clock: MovableClock, tmp_path: Path
 ) -> None:
     private_engine.load(bed.images.build("web"), "backups/web:1")

@@ -1,4 +1,4 @@
-"""Restores as jobs: one at a time, cancelled before the first change only, repeated after an interruption."""
+"""The restore job: one runs at a time, a cancel works before the first change, and a restart repeats it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -30,7 +30,7 @@ from tests.testbed.projects import Project
 
 
 class ObservedRestorer(BackupRestorer):
-    """Does what a test wants when a step begins."""
+    """A restorer that calls a function of the test when a step begins."""
 
     at: RestoreStep | None = None
     action: Callable[[], Awaitable[object]]
@@ -57,7 +57,7 @@ class ObservedRestorer(BackupRestorer):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What of a server restores data."""
+    """The parts of a server that restore data."""
 
     jobs: Jobs
     runner: JobRunner
@@ -123,7 +123,7 @@ async def test_a_second_restore_is_refused_while_one_runs(
     assert [one.state for one in blog.containers("web")] == ["running"]
 
 
-async def test_a_cancel_before_the_first_change_leaves_everything_as_it_is(
+async def test_a_cancel_before_the_first_change_changes_nothing(
     bench: Bench, blog: Project, start: Start, data: Path
 ) -> None:
     server, backup_id = await start(), await bench.made(blog)
@@ -147,7 +147,7 @@ async def test_a_cancel_before_the_first_change_leaves_everything_as_it_is(
     assert await bench.store.held_containers() == []
 
 
-async def test_a_cancel_after_the_first_change_comes_too_late(
+async def test_a_cancel_after_the_first_change_has_no_effect(
     bench: Bench, blog: Project, start: Start, data: Path
 ) -> None:
     server, before, backup_id = await start(), tree(data), await bench.made(blog)
@@ -164,10 +164,10 @@ async def test_a_cancel_after_the_first_change_comes_too_late(
     assert tree(data) == before
 
 
-async def test_a_restart_does_a_restore_again_even_if_it_was_cancelled(
+async def test_a_restart_repeats_a_restore_even_if_it_was_cancelled(
     bench: Bench, blog: Project, start: Start, data: Path
 ) -> None:
-    """The cancel comes after the first change: half of the data would be restored."""
+    """The cancel comes after the first change. Without the repetition, the data would stay half restored."""
     server, before, backup_id = await start(), tree(data), await bench.made(blog)
     (data / "extra").write_bytes(b"x")
     blog.up()
@@ -196,7 +196,7 @@ async def test_a_restart_does_a_restore_again_even_if_it_was_cancelled(
     assert [one.state for one in blog.containers("web")] == ["running"]
 
 
-async def test_a_damaged_archive_fails_the_job_and_nothing_is_touched(
+async def test_a_damaged_archive_fails_the_job_before_any_change(
     bench: Bench, blog: Project, start: Start, data: Path
 ) -> None:
     server, backup_id = await start(), await bench.made(blog)

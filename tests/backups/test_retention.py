@@ -23,7 +23,7 @@ DATA = BackupTarget(TargetKind.VOLUME, "data")
 
 
 def made(number: int, cleanup_after: datetime | None, *, stack_id: str = "stk_1") -> Backup:
-    """The higher the number, the newer."""
+    """A backup. A higher number makes it newer."""
     return Backup(
         id=f"bkp_{number}",
         host_id="local",
@@ -63,7 +63,7 @@ PAST, FUTURE, FAILED = NOON - HOUR, NOON + HOUR, None
         ([FAILED], 0, []),
     ],
 )
-def test_which_backups_may_go(
+def test_the_backups_that_may_be_deleted(
     newest_first: list[datetime | None], keep_last: int, deleted: list[int]
 ) -> None:
     last = len(newest_first) - 1
@@ -71,13 +71,13 @@ def test_which_backups_may_go(
     assert [one.id for one in deletable(kept, keep_last, NOON)] == [f"bkp_{number}" for number in deleted]
 
 
-def test_each_stack_keeps_its_own() -> None:
+def test_each_stack_keeps_its_newest_backups() -> None:
     kept = [made(number, PAST, stack_id=f"stk_{number}") for number in (3, 2, 1)]
     assert deletable(kept, 1, NOON) == []
 
 
 class Shelf:
-    """Backups as files and records."""
+    """Backups with their files and records."""
 
     def __init__(self, database: Database, clock: MovableClock, directory: Path) -> None:
         self.clock = clock
@@ -111,7 +111,7 @@ def shelf(database: Database, clock: MovableClock, tmp_path: Path) -> Shelf:
     return Shelf(database, clock, tmp_path / "backups")
 
 
-async def test_old_backups_go_with_their_manifests_and_their_records_stay(shelf: Shelf) -> None:
+async def test_old_backups_are_deleted_with_their_manifests_and_their_records_stay(shelf: Shelf) -> None:
     for number in range(3):
         await shelf.add(number)
 
@@ -122,7 +122,7 @@ async def test_old_backups_go_with_their_manifests_and_their_records_stay(shelf:
     assert await shelf.retention.purge() == Purged()
 
 
-async def test_more_are_kept_when_the_setting_says_so(shelf: Shelf) -> None:
+async def test_the_setting_decides_how_many_backups_are_kept(shelf: Shelf) -> None:
     await shelf.settings.save(BackupSettings(keep_last=3), changed_by="ivan")
     for number in range(3):
         await shelf.add(number)

@@ -1,4 +1,4 @@
-"""Backups on the real engine: what comes back is what was there."""
+"""Backups and restores on the real engine: a restore brings back what was there."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tests.testbed.projects import Project, Projects
 
 
 def rebuilt(image: Image) -> Image:
-    """With a configuration that names the layers it has."""
+    """The image with a configuration that names its layers."""
     config = json.loads(image.config)
     config["rootfs"]["diff_ids"] = [layer.diff_id for layer in image.layers]
     config["history"] = config["history"][: len(image.layers)]
@@ -35,7 +35,7 @@ def rebuilt(image: Image) -> Image:
 
 
 def spoil(root: Path) -> None:
-    """Of everything a little: content, modes, owners, kinds, and files that were not there."""
+    """Changes content, modes, owners and types, and adds files."""
     (root / "plain.txt").write_bytes(b"overwritten, and longer than before\n")
     (root / "setuid").chmod(0o600)
     (root / "big").unlink()
@@ -55,7 +55,7 @@ def spoil(root: Path) -> None:
     os.chown(root, 5, 6)
 
 
-async def test_everything_comes_back_as_it_was(
+async def test_a_restore_brings_everything_back(
     bench: Bench, blog: Project, engine: RealEngine, tmp_path: Path
 ) -> None:
     settings = tmp_path / "settings.ini"
@@ -72,11 +72,11 @@ async def test_everything_comes_back_as_it_was(
 
     assert [tree(root) for root in roots] == before
     assert settings.read_text() == "a = 1\n"
-    assert len(restored) == 4  # the anonymous volume of the image too
+    assert len(restored) == 4  # one of them is the anonymous volume of the image
     assert roots[1].parent.stat().st_mode == holder.st_mode
 
 
-async def test_one_target_comes_back_and_the_others_stay(
+async def test_a_restore_of_one_target_leaves_the_others(
     bench: Bench, blog: Project, engine: RealEngine, tmp_path: Path
 ) -> None:
     data, uploads = (directory_of(engine, one) for one in (volume(blog, "data"), bind(tmp_path / "up loads")))
@@ -92,9 +92,7 @@ async def test_one_target_comes_back_and_the_others_stay(
     assert tree(uploads) == spoiled
 
 
-async def test_the_backup_is_made_and_told_as_the_api_wants_it(
-    bench: Bench, blog: Project, tmp_path: Path
-) -> None:
+async def test_the_result_has_the_form_of_the_api(bench: Bench, blog: Project, tmp_path: Path) -> None:
     result = await bench.back_up(blog)
 
     document = result.as_json()
@@ -144,7 +142,7 @@ async def test_a_restore_refuses_while_containers_use_the_data(
     assert tree(data) == spoiled
 
 
-async def test_users_are_stopped_for_a_restore_and_started_again(
+async def test_containers_that_use_the_data_are_stopped_for_a_restore_and_started_again(
     bench: Bench, blog: Project, engine: RealEngine
 ) -> None:
     data = directory_of(engine, volume(blog, "data"))
@@ -163,9 +161,7 @@ async def test_users_are_stopped_for_a_restore_and_started_again(
     assert started > engine.api.get(f"/containers/{running.container_id}/json")["Created"]
 
 
-async def test_what_was_restored_into_is_what_the_container_sees(
-    bench: Bench, blog: Project, engine: RealEngine
-) -> None:
+async def test_containers_see_the_restored_data(bench: Bench, blog: Project, engine: RealEngine) -> None:
     backup_id = await bench.made(blog)
     await bench.restorer.restore(backup_id, stop_containers=False)
     blog.up()
@@ -173,7 +169,7 @@ async def test_what_was_restored_into_is_what_the_container_sees(
     assert blog.compose("exec", "-T", "web", "cat", "/data/plain.txt", "/settings.ini") == "hello\na = 1\n"
 
 
-async def test_a_symlinked_path_is_restored_where_it_leads(
+async def test_a_symlinked_path_is_restored_at_its_destination(
     bench: Bench, projects: Projects, engine: RealEngine, images: Images, tmp_path: Path
 ) -> None:
     engine.load(images.build("web"), "backups/web:1")
@@ -192,7 +188,9 @@ async def test_a_symlinked_path_is_restored_where_it_leads(
     assert (tmp_path / "link").is_symlink()
 
 
-async def test_a_volume_that_is_gone_is_said_to_be(bench: Bench, blog: Project, engine: RealEngine) -> None:
+async def test_a_missing_volume_is_named_in_the_error(
+    bench: Bench, blog: Project, engine: RealEngine
+) -> None:
     backup_id = await bench.made(blog)
     blog.down()
 
@@ -208,7 +206,7 @@ async def test_data_of_a_running_container_is_copied_too(
     assert [one.differences for one in verified] == [(), (), (), ()]
 
 
-async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, engine: RealEngine) -> None:
+async def test_verify_lists_what_has_changed_since(bench: Bench, blog: Project, engine: RealEngine) -> None:
     data = directory_of(engine, volume(blog, "data"))
     backup_id = await bench.made(blog)
     (data / "extra").write_bytes(b"x")
@@ -228,7 +226,7 @@ async def test_verify_tells_what_has_changed_since(bench: Bench, blog: Project, 
 
 
 @pytest.mark.parametrize("choice", [BackupChoice.INHERIT, BackupChoice.FORCE])
-async def test_big_data_is_left_out_unless_forced(bench: Bench, blog: Project, choice: BackupChoice) -> None:
+async def test_big_data_is_skipped_unless_forced(bench: Bench, blog: Project, choice: BackupChoice) -> None:
     await bench.settings.save(
         BackupSettings(base_dir=str(bench.base_dir), skip_targets_over_bytes=1_000_000), changed_by="test"
     )
@@ -241,7 +239,7 @@ async def test_big_data_is_left_out_unless_forced(bench: Bench, blog: Project, c
     assert (data.size_bytes or 0) > 1_000_000
 
 
-async def test_without_data_or_consent_there_is_nothing_to_back_up(
+async def test_no_backup_is_made_without_data_or_consent(
     bench: Bench, blog: Project, projects: Projects, tmp_path: Path
 ) -> None:
     bare = projects.create("bare", {"web": {"image": "backups/plain:1"}})
@@ -267,10 +265,10 @@ async def test_a_disabled_backup_is_made_only_when_forced(bench: Bench, blog: Pr
     assert (await bench.back_up(blog, mode=BackupMode.FORCE)).status is BackupStatus.SUCCESS
 
 
-async def test_a_volume_that_is_a_directory_elsewhere_is_restored_there(
+async def test_a_volume_with_its_data_elsewhere_is_restored_there(
     bench: Bench, projects: Projects, engine: RealEngine, images: Images, tmp_path: Path
 ) -> None:
-    """Its data is not below the engine's own directory, so only a program can remove what is extra."""
+    """The data is not below the engine's directory, so only a program in a container can remove files."""
     engine.load(images.build("web"), "backups/web:1")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -316,7 +314,7 @@ async def test_a_directory_with_a_file_system_of_its_own_is_restored(
             private.discard()
 
 
-async def test_an_image_with_nothing_in_it_is_enough(
+async def test_an_empty_image_is_enough_for_the_helper_container(
     bench: Bench, projects: Projects, engine: RealEngine, images: Images
 ) -> None:
     empty = replace(images.build("nothing"), layers=(pack({"readme": b"no program at all"}),))

@@ -1,4 +1,4 @@
-"""The scanner against Python's own reading of the same archives."""
+"""Compares the scanner with Python's tarfile module on the same archives."""
 
 import hashlib
 import io
@@ -51,12 +51,12 @@ EVERYTHING = packed(
 
 
 @pytest.mark.parametrize("size", [1, 7, 511, 512, 513, 1 << 20])
-def test_pieces_of_any_size_give_the_same_entries(size: int) -> None:
+def test_chunks_of_any_size_give_the_same_entries(size: int) -> None:
     assert scan(EVERYTHING, size) == scan(EVERYTHING)
 
 
 @pytest.mark.parametrize("tar_format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
-def test_names_as_long_and_as_strange_as_they_get(tar_format: int) -> None:
+def test_very_long_and_unusual_names_are_read(tar_format: int) -> None:
     names = ["n" * 300, "latin-\udcff", "\u00fc" * 90, "new\nline"]
     archive = packed(
         *((member(name), name.encode("utf-8", "replace")) for name in names), tar_format=tar_format
@@ -64,7 +64,7 @@ def test_names_as_long_and_as_strange_as_they_get(tar_format: int) -> None:
     assert [entry.path for entry in scan(archive)] == names
 
 
-def test_everything_that_a_restore_must_bring_back_is_seen() -> None:
+def test_an_entry_has_everything_that_a_restore_has_to_bring_back() -> None:
     entries = {entry.path: entry for entry in scan(EVERYTHING)}
     file = entries["d/file"]
     assert (file.mode, file.uid, file.gid, file.mtime, file.size) == (
@@ -83,7 +83,7 @@ def test_everything_that_a_restore_must_bring_back_is_seen() -> None:
     assert not entries["d/file"].xattrs
 
 
-def test_an_offset_is_where_the_entry_can_be_cut_out() -> None:
+def test_the_bytes_at_the_offset_are_the_entry() -> None:
     for entry in scan(EVERYTHING)[1:]:
         assert scan(EVERYTHING[entry.offset :])[0].path == entry.path
 
@@ -98,7 +98,7 @@ def test_an_offset_is_where_the_entry_can_be_cut_out() -> None:
     ),
     st.integers(1, 1200),
 )
-def test_it_reads_what_python_reads(files: list[tuple[str, bytes]], size: int) -> None:
+def test_the_scanner_reads_the_same_entries_as_python(files: list[tuple[str, bytes]], size: int) -> None:
     archive = packed(*((member(f"d/{name}"), content) for name, content in files))
     with tarfile.open(fileobj=io.BytesIO(archive), errors="surrogateescape") as opened:
         expected = [(info.name, info.size) for info in opened]
@@ -106,7 +106,7 @@ def test_it_reads_what_python_reads(files: list[tuple[str, bytes]], size: int) -
 
 
 @pytest.mark.parametrize("missing", [1, BLOCK, 2 * BLOCK, 3 * BLOCK, 4000])
-def test_a_cut_archive_is_noticed(missing: int) -> None:
+def test_a_truncated_archive_is_detected(missing: int) -> None:
     archive = packed((member("a"), b"x" * 5000)).rstrip(b"\0")
     whole = archive + bytes(-len(archive) % BLOCK) + END
     assert scan(whole)
@@ -124,12 +124,12 @@ def test_a_cut_archive_is_noticed(missing: int) -> None:
     ],
     ids=["text", "changed header", "unknown type", "empty block first"],
 )
-def test_what_is_no_sound_archive_is_refused(damaged: bytes) -> None:
+def test_a_damaged_stream_is_refused(damaged: bytes) -> None:
     with pytest.raises(BrokenTar):
         scan(damaged)
 
 
-def test_what_comes_after_the_end_is_not_read() -> None:
+def test_bytes_after_the_end_are_ignored() -> None:
     scanner = TarScanner()
     assert len(list(scanner.feed(EVERYTHING + b"garbage"))) == len(scan(EVERYTHING))
     scanner.close()

@@ -16,7 +16,7 @@ OWN = "/data/backups"
 
 
 def mount(source: str, *, writable: bool = True, at: str = "/data") -> Mount:
-    """A path or the name of a volume, as in a Compose file."""
+    """A mount of a path or of a volume name, as in a compose file."""
     if source.startswith("/"):
         return Mount("bind", None, source, at, writable)
     return Mount("volume", source, f"/var/lib/docker/volumes/{source}/_data", at, writable)
@@ -71,7 +71,7 @@ def found(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, Candi
         "/data/backups",
     ],
 )
-def test_what_is_no_data_of_a_service_is_no_target(source: str) -> None:
+def test_data_of_the_host_is_no_target(source: str) -> None:
     assert found((choosing(), [mount(source)])) == {}
     assert found((choosing(paths={source: FORCE}), [mount(source)])) == {}
 
@@ -79,11 +79,11 @@ def test_what_is_no_data_of_a_service_is_no_target(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["/srv/blog", "/etc/nginx", "/data/blog", "/processes", "/home/me/x", "blog_data", "a" * 64]
 )
-def test_volumes_named_or_not_and_paths_are_targets(source: str) -> None:
+def test_named_and_anonymous_volumes_and_paths_are_targets(source: str) -> None:
     assert list(found((choosing(), [mount(source)]))) == [source]
 
 
-def test_what_does_not_outlive_the_container_is_no_target() -> None:
+def test_mounts_that_do_not_outlive_the_container_are_no_targets() -> None:
     assert target_of(Mount("tmpfs", None, "", "/tmp", True)) is None
     assert target_of(Mount("npipe", None, "x", "/x", True)) is None
 
@@ -101,7 +101,7 @@ def test_what_does_not_outlive_the_container_is_no_target() -> None:
         ([None, None], INHERIT),
     ],
 )
-def test_over_services_force_beats_inherit_beats_skip(
+def test_for_a_shared_target_force_beats_inherit_and_inherit_beats_skip(
     choices: list[BackupChoice | None], chosen: BackupChoice
 ) -> None:
     settings = [choosing({"data": choice} if choice else {}) for choice in choices]
@@ -127,20 +127,20 @@ def test_a_choice_is_for_its_kind_of_target() -> None:
         (SKIP, False, TargetSkipReason.BY_USER),
     ],
 )
-def test_what_nobody_can_change_is_left_out_unless_forced(
+def test_read_only_data_is_skipped_unless_forced(
     choice: BackupChoice, writable: bool, skipped: TargetSkipReason | None
 ) -> None:
     one = found((choosing({"data": choice}), [mount("data", writable=writable)]))["data"]
     assert one.skipped is skipped
 
 
-def test_one_container_that_can_write_is_enough() -> None:
+def test_a_target_is_writable_if_one_container_can_write() -> None:
     services = [(choosing(), [mount("data", writable=False)]), (choosing(), [mount("data", at="/other")])]
     one = found(*services)["data"]
     assert (one.skipped, one.destinations) == (None, ("/data", "/other"))
 
 
-def test_the_size_limit_is_for_what_is_not_forced() -> None:
+def test_a_forced_target_has_no_size_limit() -> None:
     assert found((choosing(), [mount("data")]))["data"].limit(100) == 100
     assert found((choosing({"data": FORCE}), [mount("data")]))["data"].limit(100) is None
 
@@ -196,11 +196,11 @@ def test_targets_that_hold_each_other_share_files(one: str, other: str, shared: 
         ),
     ],
 )
-def test_a_target_is_told_as_the_api_wants_it(result: TargetResult, document: object) -> None:
+def test_the_result_of_a_target_has_the_form_of_the_api(result: TargetResult, document: object) -> None:
     assert result.as_json() == document
     assert BackupTarget.from_json(result.target.as_json()) == result.target  # type: ignore[arg-type]
 
 
-def test_an_empty_directory_counts() -> None:
+def test_the_result_of_an_empty_directory_has_its_size() -> None:
     one = found((choosing(), [mount("data")]))["data"]
     assert replace(one.include(0)).as_json()["sizeBytes"] == 0

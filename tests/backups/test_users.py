@@ -1,4 +1,4 @@
-"""Who has to stop before data is replaced."""
+"""The containers that have to stop before data is replaced."""
 
 from dataclasses import replace
 
@@ -36,6 +36,8 @@ def volume(name: str, *, read_write: bool) -> Mount:
         (volume("other", read_write=True), False),
     ],
 )
-def test_who_writes_or_would_keep_the_old_directory(mount: Mount, expected: bool) -> None:
+def test_containers_that_write_or_would_keep_the_old_directory_use_the_data(
+    mount: Mount, expected: bool
+) -> None:
     user = replace(container(), mounts=(mount,))
     assert uses(user, [DATA, VOLUME]) is expected

@@ -1,4 +1,4 @@
-"""How a registry of the testbed wants to be asked: by anybody, with a password, or with a bearer token."""
+"""The authentication of a registry of the testbed: none, a password, or a bearer token."""
 
 import base64
 import ctypes
@@ -20,14 +20,14 @@ class Credentials:
 
     @property
     def basic(self) -> str:
-        """As in an Authorization header and in the `auth` of a Docker config.json."""
+        """The value for an Authorization header and for `auth` in a Docker config.json."""
         return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
 ISSUER, SERVICE = "testbed issuer", "testbed registry"
 
 OPERATOR = Credentials("operator", "opensesame")
-"""The one account that the testbed's registries know. It may do everything."""
+"""The only account of the testbed's registries. It may do everything."""
 
 
 class Access(Protocol):
@@ -35,11 +35,11 @@ class Access(Protocol):
     def credentials(self) -> Credentials | None: ...
 
     def settings(self, directory: Path) -> Mapping[str, Any]:
-        """The registry's part of configuration; files it needs are written to `directory`."""
+        """The registry's configuration of authentication. Writes the files it needs to `directory`."""
         ...
 
     def authorize(self, repository: str) -> str | None:
-        """An Authorization header good for everything one can do with the repository."""
+        """An Authorization header that permits everything on the repository."""
         ...
 
 
@@ -49,7 +49,7 @@ class Anonymous:
     def settings(self, directory: Path) -> Mapping[str, Any]:  # noqa: ARG002 -- nothing to write
         return {}
 
-    def authorize(self, repository: str) -> str | None:  # noqa: ARG002 -- anybody may
+    def authorize(self, repository: str) -> str | None:  # noqa: ARG002 -- no authentication
         return None
 
 
@@ -62,13 +62,13 @@ class Passwords:
         accounts.write_text(f"{self.credentials.username}:{_bcrypt(self.credentials.password)}\n")
         return {"auth": {"htpasswd": {"realm": "testbed", "path": str(accounts)}}}
 
-    def authorize(self, repository: str) -> str | None:  # noqa: ARG002 -- one password opens all
+    def authorize(self, repository: str) -> str | None:  # noqa: ARG002 -- one password for all repositories
         return f"Basic {self.credentials.basic}"
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Bearer tokens as the distribution project specifies them. `port` is the token server's."""
+    """Bearer tokens by the specification of the distribution project. `port` is that of the token server."""
 
     port: int
     signing: "SigningKey"
@@ -127,10 +127,10 @@ class SigningKey:
 
 
 def _bcrypt(password: str) -> str:
-    """The only hash that distribution takes; the C library of every Debian can make it."""
+    """The only hash that distribution accepts. Debian's C library can compute it."""
     crypt = ctypes.CDLL("libcrypt.so.1").crypt
     crypt.restype = ctypes.c_char_p
     salt = f"$2b$05${secrets.token_hex(11)}"
     hashed = crypt(password.encode(), salt.encode())
-    assert isinstance(hashed, bytes), "libcrypt knows no bcrypt"
+    assert isinstance(hashed, bytes), "libcrypt does not support bcrypt"
     return hashed.decode()

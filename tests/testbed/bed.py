@@ -1,4 +1,4 @@
-"""The testbed as one object: a private engine, registries, images. For tests and for demonstrations."""
+"""The testbed as one object: a private engine, registries and images."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,20 +17,21 @@ from tests.testbed.requirements import BUSYBOX, require
 
 
 class Bed:
-    """Parts start when they are first asked for, and stop when the last process that joined has left."""
+    """Starts a part at its first use. All parts stop when the last process has left the testbed."""
 
     def __init__(self, keeper: Keeper, engine_name: str = "engine") -> None:
         self.keeper = keeper
         self._engine_name = engine_name
         self.docker_config = DockerConfig(keeper.directory / "docker-config")
-        """Knows the accounts of those registries that have been asked for."""
+        """Has the accounts of the registries that were used so far."""
 
     @classmethod
     @contextmanager
     def open(cls, name: str, root: Path | None = None, *, engine: str = "engine") -> Iterator[Self]:
-        """Processes that open the same name share one testbed, and its engine if they name that alike too.
+        """Joins the testbed of this name, which all processes share that open the name.
 
-        Raises NoTestbed where none can run.
+        They share the engine too if they use the same `engine` name. Raises NoTestbed when this machine
+        cannot run a testbed.
         """
         require()
         keeper = Keeper.join(root or default_root(), name)
@@ -55,17 +56,17 @@ class Bed:
 
     @cached_property
     def registry(self) -> Registry:
-        """Anybody may read and write."""
+        """A registry without authentication."""
         return serve(self.keeper, "registry", Anonymous())
 
     @cached_property
     def password_registry(self) -> Registry:
-        """HTTP basic authentication for everything."""
+        """A registry that requires HTTP basic authentication for everything."""
         return self._remembered(serve(self.keeper, "password-registry", Passwords()))
 
     @cached_property
     def token_registry(self) -> Registry:
-        """Bearer tokens; repositories below a folder `public` may be pulled by anybody."""
+        """A registry with bearer tokens. Anybody may pull repositories below a folder `public`."""
         return self._remembered(serve_with_tokens(self.keeper, "token-registry"))
 
     def _remembered(self, registry: Registry) -> Registry:

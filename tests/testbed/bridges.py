@@ -1,4 +1,4 @@
-"""Networks for engines: each gets a bridge and a range of addresses that nobody else on the machine uses."""
+"""Networks for engines: each engine gets a bridge and a range of addresses that nothing else here uses."""
 
 import random
 import subprocess
@@ -11,7 +11,7 @@ from typing import Self
 NETWORK_BITS = 28
 
 _RANGES = list(IPv4Network("198.18.0.0/15").subnets(new_prefix=20))
-"""Reserved for benchmarks (RFC 2544), so no real network is hidden. A range holds 256 projects' networks."""
+"""Addresses for benchmarks (RFC 2544), which no real network uses. A range has room for 256 networks."""
 
 
 class NoRangeLeft(Exception):
@@ -20,13 +20,13 @@ class NoRangeLeft(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """An engine's default bridge. Told to have none, an engine would delete the docker0 of another one."""
+    """The default bridge of an engine. Without one, the engine would delete the docker0 of another engine."""
 
     subnet: IPv4Network
 
     @classmethod
     def claim(cls, record: Path) -> Self:
-        """The interface's name follows from the range, so only one of two who want the same range gets it."""
+        """Claims a free range. The range determines the interface's name, so no two claims get the same."""
         taken = [address.network for _, address in _addresses()]
         for subnet in random.sample(_RANGES, len(_RANGES)):
             bridge = cls(subnet)
@@ -41,11 +41,11 @@ class Bridge:
 
     @property
     def interface(self) -> str:
-        """Names have at most 15 characters."""
+        """The name of the bridge. Linux allows at most 15 characters."""
         return f"drt-{int(self.subnet.network_address):08x}"
 
     def remove_all(self) -> None:
-        """Also the bridges that Compose projects got from the range."""
+        """Removes the bridge, and the bridges of Compose projects in its range."""
         for interface, address in _addresses():
             if address.ip in self.subnet:
                 _ip("link", "del", interface)
@@ -58,7 +58,7 @@ class Bridge:
 
 
 def _addresses() -> Iterator[tuple[str, IPv4Interface]]:
-    """A line: `5: br-1f2e    inet 198.18.0.1/28 brd ... scope global br-1f2e`."""
+    """Parses lines such as `5: br-1f2e    inet 198.18.0.1/28 brd ... scope global br-1f2e`."""
     listing = subprocess.run(
         ["busybox", "ip", "-o", "-4", "addr", "show"], check=True, capture_output=True, text=True
     )

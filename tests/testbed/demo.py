@@ -1,7 +1,7 @@
 """
 `make demo`: a private engine and registry, small projects with updates waiting, and Dockrev itself.
 
-Everything stands on loopback and in one directory, and is taken down at the end.
+Everything listens on loopback, uses one directory, and is removed at the end.
 """
 
 import asyncio
@@ -38,10 +38,10 @@ def main() -> int:
         console.print(f"[red]The demonstration cannot run here:[/] {reason}")
         return 2
     except ServerEnded as error:
-        console.print(f"[red]Dockrev ended:[/] {error}")
+        console.print(f"[red]Dockrev stopped:[/] {error}")
         return 2
     except KeyboardInterrupt:
-        console.print("\nTaking everything down.")
+        console.print("\nRemoving everything.")
     return 0
 
 
@@ -50,7 +50,7 @@ def _interrupt() -> None:
 
 
 class ServerEnded(Exception):
-    """The server did not come up, or went away by itself."""
+    """The server did not start, or stopped by itself."""
 
 
 async def _demonstrate(bed: Bed) -> None:
@@ -77,7 +77,7 @@ async def _serve_and_show(env: Mapping[str, str]) -> None:
         await _dockrev("check", env)
         console.print(f"\nDockrev serves its API on [bold]{URL}[/]; for example:\n")
         console.print(f"    curl {URL}/api/stacks\n    curl {URL}/api/jobs/{job['id']}\n", highlight=False)
-        console.print("Ctrl-C ends it and takes everything down.")
+        console.print("Ctrl-C stops it and removes everything.")
         raise ServerEnded(f"exit code {await server.wait()}")
 
 
@@ -88,7 +88,7 @@ async def _dockrev(command: str, env: Mapping[str, str]) -> None:
 
 @asynccontextmanager
 async def _server(env: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """In a process group of its own, so that ctrl-c reaches it through us, in order."""
+    """Runs the server in its own process group, so that Ctrl-C reaches this process first."""
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dockrev", "serve", env=env, start_new_session=True
     )
@@ -114,7 +114,7 @@ async def _until_ready(api: aiohttp.ClientSession, server: asyncio.subprocess.Pr
 
 
 async def _check(api: aiohttp.ClientSession) -> Mapping[str, Any]:
-    """Follows the job's own event stream to its end."""
+    """Starts a check and follows the event stream of its job to the end."""
     async with api.post("/api/checks", json={"scope": "all"}) as answer:
         job_id = (await answer.json())["checkId"]
     async with api.get(f"/api/jobs/{job_id}/events") as events:
@@ -127,7 +127,7 @@ async def _check(api: aiohttp.ClientSession) -> Mapping[str, Any]:
 
 
 def _environment(bed: Bed) -> dict[str, str]:
-    """Nothing of the caller's Docker settings, so that the engine meant is the engine used."""
+    """The environment without the caller's Docker settings, so that only the private engine is used."""
     data = Path(bed.directory) / "dockrev"
     return {
         "PATH": os.environ["PATH"],

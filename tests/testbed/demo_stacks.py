@@ -1,4 +1,4 @@
-"""Small Compose projects in the states worth seeing: behind, up to date, several platforms, not watched."""
+"""Small Compose projects with typical states: outdated, up to date, several platforms, not watched."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PLATFORMS = (Platform.parse("linux/amd64"), Platform.parse("linux/arm64"))
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`publish` gives the registry what the containers are behind of, once they run."""
+    """A running project. `publish` pushes the newer images that make it outdated."""
 
     project: Project
     publish: Callable[[], None]
@@ -23,7 +23,7 @@ def stacks(bed: Bed, projects: Projects) -> list[Shown]:
 
 
 def _blog(bed: Bed, projects: Projects) -> Shown:
-    """A floating tag that moves on, and a version tag that is pushed again."""
+    """A floating tag that moves, and a version tag that is pushed again."""
     _push(bed, "blog", "1.4.0", "latest")
     _push(bed, "database", "16.3", "16.3")
     services = {"web": _service(bed, "blog:latest"), "db": _service(bed, "database:16.3")}
@@ -36,7 +36,7 @@ def _blog(bed: Bed, projects: Projects) -> Shown:
 
 
 def _media(bed: Bed, projects: Projects) -> Shown:
-    """An image for several platforms that moves on, and one that is up to date."""
+    """An outdated image for several platforms, and an image that is up to date."""
     _push_index(bed, "player", "2.0.0", "stable")
     _push(bed, "subtitles", "3.1.2", "3.1.2")
     services = {"player": _service(bed, "player:stable"), "subtitles": _service(bed, "subtitles:3.1.2")}
@@ -44,7 +44,7 @@ def _media(bed: Bed, projects: Projects) -> Shown:
 
 
 def _tools(bed: Bed, projects: Projects) -> Shown:
-    """A service that is not watched though it is behind, and one behind in two replicas."""
+    """An outdated service that is not watched, and an outdated service with two replicas."""
     _push(bed, "backup", "0.9.0", "latest")
     _push(bed, "worker", "5.0.0", "5")
     services = {
@@ -64,7 +64,7 @@ def _service(bed: Bed, name: str) -> dict[str, object]:
 
 
 def _push(bed: Bed, repository: str, version: str, tag: str) -> None:
-    """Under its own version too, as projects do, so that it can be told what is behind the tag."""
+    """Pushes the image under its version too, so that the version behind the floating tag can be found."""
     image = bed.images.build(repository, version=version)
     for name in {version, tag}:
         bed.registry.push(image, f"{repository}:{name}")

@@ -1,4 +1,4 @@
-"""Pushing and deleting through a registry's HTTP API (distribution spec v2), byte for byte as chosen."""
+"""Pushes and deletes through a registry's HTTP API (distribution spec v2), with exactly the given bytes."""
 
 import http.client
 import json
@@ -45,14 +45,14 @@ class Manifest:
 
 
 class Distribution:
-    """One registry's API. `authorize` gives the Authorization header for a repository, if one is needed."""
+    """The API of one registry. `authorize` returns the Authorization header for a repository, or None."""
 
     def __init__(self, host: str, authorize: Callable[[str], str | None]) -> None:
         self._host = host
         self._authorize = authorize
 
     def push_image(self, repository: str, image: Image, *, oci: bool = False) -> Manifest:
-        """Stored under its digest alone; `tag` names it."""
+        """Pushes an image by its digest, without a tag. `name` gives it a tag."""
         types = _OCI if oci else _DOCKER
         config = self._push_blob(repository, types["config"], image.config)
         layers = [self._push_blob(repository, types["layer"], layer.compressed) for layer in image.layers]
@@ -61,7 +61,7 @@ class Distribution:
     def push_index(
         self, repository: str, images: Sequence[Image], *, attestations: bool = False
     ) -> tuple[Manifest, Mapping[Platform, Digest]]:
-        """As BuildKit does it: a Docker manifest list, or an OCI index when there are attestations."""
+        """Pushes an index like BuildKit: a Docker manifest list, or an OCI index with attestations."""
         pushed = [(image.platform, self.push_image(repository, image, oci=attestations)) for image in images]
         entries = [manifest.descriptor(platform=_platform(platform)) for platform, manifest in pushed]
         if attestations:
@@ -72,7 +72,7 @@ class Distribution:
         return index, {platform: manifest.digest for platform, manifest in pushed}
 
     def name(self, repository: str, reference: str, manifest: Manifest) -> None:
-        """Lets a tag mean this manifest, from now on."""
+        """Points a tag at this manifest."""
         path = f"/v2/{repository}/manifests/{reference}"
         self.ask("PUT", repository, path, manifest.body, {"Content-Type": manifest.media_type})
 
@@ -88,7 +88,7 @@ class Distribution:
         return sorted(answer["tags"] or [])
 
     def delete(self, repository: str, digest: Digest) -> None:
-        """The manifest goes, and with it every tag that names it."""
+        """Deletes the manifest and every tag that names it."""
         self.ask("DELETE", repository, f"/v2/{repository}/manifests/{digest}")
 
     def ask(
@@ -99,7 +99,7 @@ class Distribution:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> "Answer":
-        """Raises RegistryRefused for any status of 400 or more."""
+        """Sends a request. Raises RegistryRefused for any status of 400 or more."""
         authorization = self._authorize(repository)
         connection = http.client.HTTPConnection(self._host, timeout=30)
         try:
@@ -122,7 +122,10 @@ class Distribution:
         return manifest
 
     def _push_attestation(self, repository: str, subject: Manifest) -> dict[str, Any]:
-        """BuildKit, docs/attestations/attestation-storage.md: listed as a platform that no machine has."""
+        """Pushes an attestation, which the index lists with the platform `unknown/unknown`.
+
+        Source: BuildKit, docs/attestations/attestation-storage.md.
+        """
         statement = _json(_type="https://in-toto.io/Statement/v0.1", subject=[], predicate={})
         config = self._push_blob(repository, _OCI["config"], _json(os="unknown", architecture="unknown"))
         layers = [self._push_blob(repository, _IN_TOTO, statement)]

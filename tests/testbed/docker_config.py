@@ -1,4 +1,4 @@
-"""A directory for DOCKER_CONFIG: what Compose, and Dockrev, know about registries' accounts."""
+"""A directory for DOCKER_CONFIG, from which Compose and Dockrev read the accounts of registries."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class DockerConfig:
         return self.directory / "config.json"
 
     def remember(self, host: str, credentials: Credentials) -> None:
-        """As `docker login` does."""
+        """Stores a login like `docker login`."""
         known = json.loads(self.file.read_text()) if self.file.exists() else {"auths": {}}
         known["auths"][host] = {"auth": credentials.basic}
         self.directory.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A private Docker engine: own namespaces, directories, bridge and socket. It touches no other engine."""
+"""A private Docker engine with its own namespaces, directories, bridge and socket."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ _READY_SECONDS = 60
 _SHUTDOWN_SECONDS = 20
 
 _IN_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-e", "-c")
-"""Killing the first process in there kills every container and undoes every mount."""
+"""Killing the first process in these namespaces kills every container and removes every mount."""
 
 _HIDE_THE_HOST = """
 mount -t tmpfs tmpfs /run
@@ -27,16 +27,16 @@ mkdir -p /etc/docker
 mount --bind "$2" /etc/docker
 exec docker-init -- dockerd --config-file "$1"
 """
-"""An engine of the host, its containerd, plug-ins and keys stay out of sight and untouched."""
+"""Hides the host's own engine: its containerd, plug-ins and keys."""
 
 
 class EngineFailed(NoTestbed):
-    """The engine did not come up; the message ends with what it said last."""
+    """The engine did not start. The message ends with its last output."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningContainer:
-    """What the engine says of a container, asked without the code under test."""
+    """What the engine reports about a container. It is read without the code under test."""
 
     container_id: str
     name: str
@@ -49,7 +49,7 @@ class RunningContainer:
 
 
 class Engine:
-    """`api` asks it anything; `host` is what DOCKER_HOST should be."""
+    """`api` sends any request to the engine. `host` is the value for DOCKER_HOST."""
 
     def __init__(self, keeper: Keeper, name: str = "engine") -> None:
         self._keeper = keeper
@@ -61,21 +61,21 @@ class Engine:
         self.api = EngineApi(self.socket)
 
     def start(self) -> None:
-        """Returns when it answers; does nothing when it runs. Raises EngineFailed."""
+        """Starts the engine unless it runs, and waits until it answers. Raises EngineFailed."""
         with self._keeper.alone():
             if not self.running:
                 self._launch()
 
     def stop(self) -> None:
-        """The engine ends in good order, its containers with it."""
+        """Shuts the engine and its containers down."""
         self._keeper.stop(self._name, patience_seconds=_SHUTDOWN_SECONDS)
 
     def kill(self) -> None:
-        """As if the machine lost power: nothing of the engine or its containers runs any more."""
+        """Kills the engine and its containers at once, like a power cut."""
         self._keeper.stop(self._name, patience_seconds=0)
 
     def discard(self) -> None:
-        """Killed, and nothing of it is left."""
+        """Kills the engine and removes everything that belongs to it."""
         self.kill()
         sweep_engine(self._directory)
 
@@ -88,7 +88,7 @@ class Engine:
         return self._keeper.running(self._name)
 
     def load(self, image: Image, name: str) -> str:
-        """Makes the image known under `name` as a build would, without any registry. Returns its id."""
+        """Loads the image into the engine under `name`, without a registry. Returns its id."""
         self.api.call(
             "POST",
             "/images/load",
@@ -99,7 +99,7 @@ class Engine:
         return image.image_id
 
     def containers(self, project: str, service: str | None = None) -> list[RunningContainer]:
-        """Those of a Compose project, running or not, one-off ones included, by name."""
+        """All containers of a Compose project, sorted by name, including stopped and one-off ones."""
         labels = [f"com.docker.compose.project={project}"]
         if service:
             labels.append(f"com.docker.compose.service={service}")
@@ -107,7 +107,7 @@ class Engine:
         return sorted(map(_container, found), key=lambda container: container.name)
 
     def remove_project(self, project: str) -> None:
-        """Everything Compose made for it, at once and whatever its files say now."""
+        """Removes everything that Compose created for the project, without reading its files."""
         belonging = {"filters": {"label": [f"com.docker.compose.project={project}"]}}
         for container in self.api.get("/containers/json", {"all": True, **belonging}):
             self._delete(f"/containers/{container['Id']}", {"force": True, "v": True})
@@ -120,7 +120,7 @@ class Engine:
         try:
             self.api.call("DELETE", path, query)
         except EngineRefused as refusal:
-            if refusal.status not in (404, 409):  # gone, or just going
+            if refusal.status not in (404, 409):  # already removed, or being removed
                 raise
 
     def _launch(self) -> None:
@@ -141,7 +141,7 @@ class Engine:
             return False
 
     def _configure(self) -> Path:
-        """What an engine keeps under /run must not survive a restart, as it would not survive a reboot."""
+        """Writes the configuration and clears the engine's /run, which would not survive a reboot either."""
         self._identity.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._directory / "exec", ignore_errors=True)
         (self._directory / "pid").unlink(missing_ok=True)
@@ -151,9 +151,10 @@ class Engine:
         return config
 
     def _settings(self, bridge: Bridge) -> Mapping[str, Any]:
-        """Without `live-restore` an engine that has address pools deletes docker0 at its second start.
+        """The configuration. It needs `live-restore`.
 
-        Whoever's it is: moby, daemon_unix.go, removeDefaultBridgeInterface.
+        Without it, an engine with address pools deletes docker0 at its second start, even the docker0 of
+        another engine (moby, daemon_unix.go, removeDefaultBridgeInterface).
         """
         return {
             "hosts": [self.host],

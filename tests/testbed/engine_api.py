@@ -1,4 +1,4 @@
-"""The Engine API over a unix socket, without any library that the product uses: a second witness."""
+"""The Engine API over a unix socket, without the product's libraries, so that it can check the product."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ class EngineApi:
         self._path = path
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
-        """The parsed answer, of whatever shape the path has."""
+        """The parsed JSON answer."""
         return json.loads(self.call("GET", path, query) or b"null")
 
     def call(
@@ -31,7 +31,7 @@ class EngineApi:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Raises OSError when no engine listens, EngineRefused when it answers with an error."""
+        """Sends a request. Raises OSError when no engine listens, EngineRefused when it answers an error."""
         connection = _UnixConnection(self._path)
         try:
             target = f"{path}?{urlencode(_texts(query or {}))}"
@@ -46,7 +46,7 @@ class EngineApi:
 
 
 def _texts(query: Mapping[str, object]) -> dict[str, str]:
-    """Filters travel as JSON, flags as true and false."""
+    """Encodes query values: filters as JSON, flags as true and false."""
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in query.items()}
 
 

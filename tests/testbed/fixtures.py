@@ -1,8 +1,8 @@
 """
 The testbed as pytest fixtures: a plug-in named in tests/conftest.py.
 
-Every test that uses one of them is marked `e2e`. Where the testbed cannot run they are skipped with the exact
-reason; with CI=true that is a failure.
+Every test that uses one of them is marked `e2e`. When the testbed cannot run, these tests are skipped with
+the exact reason. With CI=true they fail instead.
 """
 
 import os
@@ -31,10 +31,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def bed(testrun_uid: str, worker_id: str) -> Iterator[Bed]:
-    """Workers of pytest-xdist share the keeper and the registries; the last one out stops them.
+    """Workers of pytest-xdist share the keeper and the registries. The last worker stops them.
 
-    Each worker has an engine of its own. A server that starts tidies up the engine that it finds, and would
-    remove what a server of another worker is just using.
+    Each worker has its own engine, because a server that starts cleans up its engine. On a shared engine it
+    would remove what the server of another worker is using.
     """
     with ExitStack() as stack:
         try:
@@ -54,7 +54,7 @@ def _do_without(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def engine(bed: Bed) -> Engine:
-    """Shared by the tests of a worker. Look at your own project only: servers of fixtures use it too."""
+    """One engine for all tests of a worker. Servers use it too, so look only at your own project."""
     return bed.engine
 
 
@@ -65,13 +65,13 @@ def images(bed: Bed) -> Images:
 
 @pytest.fixture
 def registry(bed: Bed) -> Registry:
-    """The anonymous one, in a namespace of the test's own."""
+    """The registry without authentication, in a namespace for this test."""
     return bed.registry.within(f"t{secrets.token_hex(4)}")
 
 
 @pytest.fixture
 def projects(bed: Bed, tmp_path: Path) -> Iterator[Projects]:
-    """What they made is removed after the test."""
+    """Compose projects. They are removed after the test."""
     projects = Projects(bed.engine, tmp_path / "projects", bed.docker_config)
     yield projects
     projects.remove_all()
@@ -79,7 +79,7 @@ def projects(bed: Bed, tmp_path: Path) -> Iterator[Projects]:
 
 @pytest.fixture
 def private_engine(bed: Bed) -> Iterator[Engine]:
-    """An engine of the test's own, to be stopped, killed or filled as it likes."""
+    """An engine for this test alone, which it may stop, kill or fill."""
     engine = Engine(bed.keeper, f"engine-{secrets.token_hex(3)}")
     engine.start()
     yield engine

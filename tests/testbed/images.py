@@ -1,4 +1,4 @@
-"""Images made of a static busybox and a few files, written by hand in milliseconds: no engine builds them."""
+"""Images of a static busybox and a few files. They are written in milliseconds, without an engine."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.testbed.layers import Layer, busybox_layer, pack, tar
 HOST_PLATFORM = Platform.of("linux", os.uname().machine)
 
 STAY = ("/bin/sh", "-c", 'trap "exit 0" TERM INT; sleep 2147483647 & wait')
-"""Runs until it is told to stop, and then stops at once."""
+"""A command that runs until it gets a signal, and then stops at once."""
 
 _NANOSECONDS = 1_000_000_000
 
@@ -41,7 +41,7 @@ class Healthcheck:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One platform's image: the exact bytes that registries and engines name by their digest."""
+    """An image for one platform, with the exact bytes that its digests cover."""
 
     platform: Platform
     config: bytes
@@ -49,11 +49,11 @@ class Image:
 
     @property
     def image_id(self) -> Digest:
-        """What an engine calls it, however it got there."""
+        """The image id, which does not depend on how the engine got the image."""
         return Digest.of(self.config)
 
     def archive(self, name: str) -> bytes:
-        """As `docker save NAME` would write it."""
+        """The archive that `docker save NAME` would write."""
         config_name = f"{self.image_id.partition(':')[2]}.json"
         layer_names = [f"{layer.diff_id.partition(':')[2]}/layer.tar" for layer in self.layers]
         contents = [{"Config": config_name, "RepoTags": [name], "Layers": layer_names}]
@@ -63,7 +63,7 @@ class Image:
 
 
 class Images:
-    """Builds images; equal arguments give equal bytes, so equal digests."""
+    """Builds images. Equal arguments give equal bytes, and so equal digests."""
 
     def __init__(self, busybox: Path) -> None:
         self._base = busybox_layer(busybox)
@@ -82,7 +82,7 @@ class Images:
         user: str = "",
         platform: Platform = HOST_PLATFORM,
     ) -> Image:
-        """`title` and `version` become OCI labels and the file /version: each version is new content."""
+        """`title` and `version` become OCI labels and the file /version. Each version has other content."""
         layers = (self._base, pack({"version": f"{title} {version}\n".encode(), **(files or {})}))
         config = {
             "Cmd": list(command),
@@ -105,7 +105,7 @@ def _oci_labels(title: str, version: str | None) -> dict[str, str]:
 
 
 def _config_document(platform: Platform, config: Mapping[str, Any], layers: Sequence[Layer]) -> bytes:
-    """OCI image spec, config.md; `Healthcheck` is Docker's own addition."""
+    """The config by the OCI image spec, config.md. `Healthcheck` is an addition of Docker."""
     document = {
         "os": platform.os,
         "architecture": platform.architecture,

@@ -1,4 +1,4 @@
-"""The testbed's side of its keeper process: join it, have it start and stop programs, leave it."""
+"""The client of the keeper process: joins it, lets it start and stop programs, and leaves it."""
 
 import fcntl
 import json
@@ -20,7 +20,7 @@ _CHECKOUT = Path(__file__).parents[2]
 
 
 def default_root() -> Path:
-    """Short, because the paths of unix sockets may not exceed 107 bytes."""
+    """A short path, because the paths of unix sockets must not exceed 107 bytes."""
     return Path(tempfile.gettempdir()) / "dockrev-testbed"
 
 
@@ -29,7 +29,7 @@ class KeeperFailed(Exception):
 
 
 class Keeper:
-    """A connection to the process that owns a testbed; being connected keeps the testbed alive."""
+    """A connection to the process that owns a testbed. The connection keeps the testbed alive."""
 
     def __init__(self, directory: Path, connection: socket.socket) -> None:
         self.directory = directory
@@ -39,10 +39,10 @@ class Keeper:
 
     @classmethod
     def join(cls, root: Path, name: str) -> Self:
-        """Connects to the keeper called `name`, starting it if need be; stale testbeds are removed first."""
+        """Removes stale testbeds, then connects to the keeper called `name` and starts it if needed."""
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root.stat().st_uid != os.geteuid():
-            raise KeeperFailed(f"{root} belongs to somebody else, who could plant files there")
+            raise KeeperFailed(f"{root} belongs to another user, who could put files there")
         directory = root / name
         with _locked(root / "join.lock"):
             sweep_stale(root)
@@ -50,7 +50,7 @@ class Keeper:
         return cls(directory, connection)
 
     def leave(self) -> None:
-        """Returns when the others may go on without us or, for the last one, when all is cleaned up."""
+        """Leaves the testbed. For the last user, it returns when everything is cleaned up."""
         self._connection.shutdown(socket.SHUT_WR)
         while self._answers.read(1024):
             pass
@@ -61,7 +61,7 @@ class Keeper:
         self._ask(do="start", name=name, argv=json.dumps(list(argv)), log=str(log))
 
     def stop(self, name: str, *, patience_seconds: float) -> None:
-        """Waits until the process is gone; without patience it is killed at once."""
+        """Stops the process and waits until it has ended. With 0 seconds it is killed at once."""
         self._ask(do="stop", name=name, patience_seconds=str(patience_seconds))
 
     def running(self, name: str) -> bool:
@@ -69,7 +69,7 @@ class Keeper:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """No other process that joined this keeper is in here at the same time."""
+        """A lock: only one process that joined this keeper runs such a block at a time."""
         with _locked(self.directory / "alone.lock"):
             yield
 
@@ -96,7 +96,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _connect(directory: Path) -> socket.socket | None:
-    """None when no keeper takes visitors there; one that is just cleaning up is waited for."""
+    """None when no keeper accepts connections. Waits for a keeper that is cleaning up."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(str(directory / "keeper.sock"))
@@ -114,9 +114,9 @@ def _connect(directory: Path) -> socket.socket | None:
 
 
 def _start(directory: Path) -> socket.socket:
-    """The keeper inherits our lock on its directory, so there is no moment in which it looks stale.
+    """Starts the keeper. It inherits our lock on its directory, so the directory never looks stale.
 
-    It lets go of its output once it is ready, which ends `run`; `setsid` makes it nobody's child.
+    When it is ready, it closes its output, which ends `run`. `setsid` detaches it from this process.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
     with (directory / ALIVE).open("ab") as lock:

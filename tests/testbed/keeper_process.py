@@ -1,9 +1,9 @@
 """
-The process that owns whatever a testbed starts: `python -m tests.testbed.keeper_process DIR LOCK_FD`.
+The process that owns everything that a testbed starts: `python -m tests.testbed.keeper_process DIR LOCK_FD`.
 
-It lives as long as somebody is connected to `DIR/keeper.sock`. When the last one leaves, or is killed in
-whatever way, it kills its children and sweeps the directory. Should it be killed itself, the kernel kills
-the children (parent death signal) and the next testbed sweeps what is left.
+It runs as long as a client is connected to `DIR/keeper.sock`. When the last client leaves or is killed, it
+kills its children and cleans up the directory. If it is killed itself, the kernel kills the children (parent
+death signal), and the next testbed cleans up.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _FIRST_CLIENT_SECONDS = 10
 
 
 class _Children:
-    """Processes by name, each in its own process group, output to a file."""
+    """The child processes by name. Each has its own process group and writes its output to a file."""
 
     def __init__(self) -> None:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -45,7 +45,7 @@ class _Children:
         return process is not None and process.returncode is None
 
     async def stop(self, name: str, patience_seconds: float) -> None:
-        """Asks first when there is patience, then kills the whole group."""
+        """Sends SIGTERM and waits for `patience_seconds`, then kills the whole process group."""
         process = self._processes.get(name)
         if process is None:
             return
@@ -70,14 +70,14 @@ class _Children:
 
 
 async def _bury(group: int) -> None:
-    """Waits for the rest of a process group. A namespace's first process ends as the last one in there."""
+    """Waits for the rest of a process group. The first process of a namespace ends after all others in it."""
     with suppress(ChildProcessError):
         while True:
             await asyncio.to_thread(os.waitpid, -group, 0)
 
 
 def _adopt_orphans() -> None:
-    """The children of our children become ours when theirs die: we can wait for them."""
+    """Makes orphaned grandchildren children of this process, so that it can wait for them."""
     set_child_subreaper = 36  # prctl(2)
     ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
@@ -102,7 +102,7 @@ class _KeeperProcess:
         sweep(self._directory)
 
     def _say_ready(self) -> None:
-        """The starter reads our output until we let go of it."""
+        """Closes the output, because the process that started this one reads it until then."""
         os.write(1, b"ready\n")
         with (self._directory / "keeper.log").open("ab") as log:
             os.dup2(log.fileno(), 1)
@@ -125,7 +125,7 @@ class _KeeperProcess:
         try:
             await self._converse(reader, writer)
         except ConnectionError:
-            pass  # killed in the middle of a question: as good as a goodbye
+            pass  # a client that is killed in the middle of a request has left too
         finally:
             self._part(writer)
 
@@ -136,7 +136,7 @@ class _KeeperProcess:
             await writer.drain()
 
     def _part(self, writer: asyncio.StreamWriter) -> None:
-        """The last one's connection stays open for as long as this process exists: its end is the signal."""
+        """Removes a client. The connection of the last client stays open until this process ends."""
         self._clients.discard(writer)
         if not self._clients:
             os.dup(writer.get_extra_info("socket").fileno())

@@ -1,4 +1,4 @@
-"""Image layers: tar archives without anything that changes from one run to the next."""
+"""Image layers: reproducible tar archives."""
 
 import gzip
 import subprocess
@@ -14,7 +14,7 @@ from dockrev.oci.digest import Digest
 @dataclass(frozen=True, slots=True)
 class Layer:
     diff_id: Digest
-    """Of the archive before compression."""
+    """The digest of the archive before compression."""
     compressed: bytes
 
     @property
@@ -27,7 +27,7 @@ def pack(files: Mapping[str, bytes]) -> Layer:
 
 
 def busybox_layer(busybox: Path) -> Layer:
-    """/bin with the program and a link for each of its applets, and a /tmp."""
+    """A layer with the program in /bin, a link for each of its applets, and a /tmp."""
     buffer = BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         _add_directory(archive, "bin", 0o755)

@@ -1,4 +1,4 @@
-"""Removes what a testbed leaves on the machine once its processes are gone: bridges, cgroups, files."""
+"""Removes the bridges, cgroups and files of a testbed whose processes have ended."""
 
 import fcntl
 import hashlib
@@ -10,22 +10,22 @@ from pathlib import Path
 from tests.testbed.bridges import Bridge
 
 ALIVE = "alive.lock"
-"""In each testbed's directory; its keeper holds the lock for as long as it lives."""
+"""A file in each testbed's directory. The keeper holds a lock on it as long as it runs."""
 
 BRIDGE = "bridge"
-"""In each engine's directory: the record of its networks."""
+"""A file in each engine's directory that records its networks."""
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _PATIENCE_SECONDS = 10
 
 
 def cgroup_parent(directory: Path) -> str:
-    """Other roots may have a testbed of the same name."""
+    """A name that covers the whole path, because other roots may have a testbed of the same name."""
     return f"dockrev-testbed-{hashlib.sha256(bytes(directory)).hexdigest()[:12]}"
 
 
 def sweep_stale(root: Path) -> None:
-    """Clears every testbed below `root` whose keeper died before it could do so itself."""
+    """Cleans up every testbed below `root` whose keeper was killed before it could do so."""
     for alive in root.glob(f"*/{ALIVE}"):
         with alive.open("r+b") as lock:
             try:
@@ -36,7 +36,7 @@ def sweep_stale(root: Path) -> None:
 
 
 def sweep(directory: Path) -> None:
-    """The processes of the testbed must be dead, or dying: their mounts go with their namespace."""
+    """Cleans up a testbed. Its processes must have been killed; their mounts end with their namespace."""
     for record in directory.glob(f"*/{BRIDGE}"):
         sweep_engine(record.parent)
     _remove_cgroups(directory)
@@ -49,7 +49,7 @@ def sweep_engine(directory: Path) -> None:
 
 
 def _remove_tree(directory: Path) -> None:
-    """Those who die may still write."""
+    """Tries repeatedly, because dying processes may still write."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while directory.exists():
         shutil.rmtree(directory, ignore_errors=time.monotonic() < deadline)
@@ -57,7 +57,7 @@ def _remove_tree(directory: Path) -> None:
 
 
 def _remove_cgroups(directory: Path) -> None:
-    """Version 1 has one tree for each controller, version 2 a single one."""
+    """cgroups version 1 has one tree for each controller, version 2 a single tree."""
     name = cgroup_parent(directory)
     for group in (*_CGROUPS.glob(name), *_CGROUPS.glob(f"*/{name}")):
         for path, _, _ in os.walk(group, topdown=False):
@@ -65,7 +65,7 @@ def _remove_cgroups(directory: Path) -> None:
 
 
 def _remove_cgroup(group: Path) -> None:
-    """A cgroup stays busy until the kernel has buried its last process."""
+    """Tries repeatedly, because a cgroup stays busy until the kernel has removed its last process."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -31,12 +31,12 @@ class ComposeVersion(StrEnum):
 
 
 class ComposeFailed(Exception):
-    """Compose ended with an error; the message holds all it said."""
+    """Compose exited with an error. The message holds its whole output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Blocking, as Compose itself: from a test whose loop serves something Compose needs, use `to_thread`."""
+    """A Compose project. Its methods block; use `to_thread` if the test's event loop serves Compose."""
 
     name: str
     directory: Path
@@ -44,14 +44,14 @@ class Project:
     docker_config: DockerConfig
     version: ComposeVersion = ComposeVersion.V2
     env: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the shell that calls Compose."""
+    """The environment variables of the shell that calls Compose."""
 
     @property
     def config_file(self) -> Path:
         return self.directory / "compose.yaml"
 
     def write(self, path: str, content: Content) -> Path:
-        """A file beside the compose file; folders are made as needed. A Path is copied, mode included."""
+        """Writes a file beside the compose file and creates its folders. A Path is copied with its mode."""
         target = self.directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         match content:
@@ -64,7 +64,7 @@ class Project:
         return target
 
     def configure(self, services: Services, **top_level: Mapping[str, Any]) -> Path:
-        """Rewrites the compose file (JSON is YAML)."""
+        """Rewrites the compose file as JSON, which is valid YAML."""
         return self.write("compose.yaml", json.dumps({"services": services, **top_level}, indent=2))
 
     def up(self, *services: str, build: bool = False) -> str:
@@ -74,11 +74,11 @@ class Project:
         return self.compose("stop", "--timeout", "1", *services)
 
     def down(self) -> str:
-        """Containers, networks and volumes go."""
+        """Removes the containers, networks and volumes."""
         return self.compose("down", "--volumes", "--remove-orphans", "--timeout", "1")
 
     def compose(self, *arguments: str, files: tuple[str, ...] = ("compose.yaml",)) -> str:
-        """Returns all that it printed. `files` are relative to the directory. Raises ComposeFailed."""
+        """Runs Compose. Returns its output. `files` are relative to the directory. Raises ComposeFailed."""
         chosen = [word for file in files for word in ("--file", str(self.directory / file))]
         done = subprocess.run(
             [self.version.program, "--project-name", self.name, *chosen, *arguments],
@@ -102,7 +102,7 @@ class Project:
     def until(
         self, service: str, condition: Callable[[RunningContainer], bool], patience_seconds: float = 30
     ) -> RunningContainer:
-        """The first container of the service of which the condition is true, once there is one."""
+        """Waits until the condition is true of a container of the service. Returns that container."""
         deadline = time.monotonic() + patience_seconds
         while True:
             containers = self.containers(service)
@@ -113,7 +113,7 @@ class Project:
             time.sleep(0.05)
 
     def _environment(self) -> dict[str, str]:
-        """The classic builder, because BuildKit's plug-in need not be installed."""
+        """The environment of Compose. Selects the classic builder, because BuildKit may not be installed."""
         return {
             "PATH": PATH,
             "HOME": str(self.docker_config.directory),
@@ -125,7 +125,7 @@ class Project:
 
 
 class Projects:
-    """Creates projects below one directory and removes whatever the engine has of them."""
+    """Creates projects below one directory and removes everything that the engine has of them."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Projects:
         *,
         rename: Callable[[str], str] = lambda name: f"{name}-{secrets.token_hex(3)}",
     ) -> None:
-        """Names get a random end, because tests that run at the same time share the engine."""
+        """`rename` adds a random suffix by default, because concurrent tests share the engine."""
         self._engine = engine
         self._directory = directory
         self._docker_config = docker_config
@@ -152,7 +152,7 @@ class Projects:
         version: ComposeVersion = ComposeVersion.V2,
         **top_level: Mapping[str, Any],
     ) -> Project:
-        """Writes the files, starts nothing. A string is the compose file itself."""
+        """Writes the files and starts nothing. A string is the content of the compose file."""
         renamed = self._rename(name)
         project = Project(
             renamed, self._directory / renamed, self._engine, self._docker_config, version, env or {}

@@ -14,12 +14,12 @@ from tests.testbed.images import Image
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """An image in a registry. `name` is what a compose file says."""
+    """An image in a registry. `name` is the name for a compose file."""
 
     name: str
     digest: Digest
     children: Mapping[Platform, Digest]
-    """Of an index, each platform's own manifest; of a single image its digest again."""
+    """For an index, the manifest digest of each platform. For a single image, its own digest."""
 
     @property
     def ref(self) -> ImageRef:
@@ -28,7 +28,7 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """`namespace` goes in front of every repository name, so that tests can share a registry."""
+    """`namespace` is the prefix of every repository name, so that tests can share the registry."""
 
     host: str
     access: Access
@@ -38,28 +38,28 @@ class Registry:
         return replace(self, namespace=namespace)
 
     def push(self, image: Image, name: str, *, oci: bool = False) -> Pushed:
-        """`name` is `repository:tag`; an existing tag moves to this image."""
+        """Pushes an image. `name` is `repository:tag`. An existing tag moves to this image."""
         repository, tag = self._split(name)
         manifest = self._api.push_image(repository, image, oci=oci)
         self._api.name(repository, tag, manifest)
         return Pushed(f"{self.host}/{repository}:{tag}", manifest.digest, {image.platform: manifest.digest})
 
     def push_index(self, images: Sequence[Image], name: str, *, attestations: bool = False) -> Pushed:
-        """An index of one image for each platform; with attestations as BuildKit adds them."""
+        """Pushes an index with one image for each platform, optionally with attestations like BuildKit's."""
         repository, tag = self._split(name)
         index, children = self._api.push_index(repository, images, attestations=attestations)
         self._api.name(repository, tag, index)
         return Pushed(f"{self.host}/{repository}:{tag}", index.digest, children)
 
     def digest(self, name: str) -> Digest:
-        """What the tag means now."""
+        """The digest that the tag names now."""
         return self._api.resolve(*self._split(name))
 
     def tags(self, repository: str) -> list[str]:
         return self._api.tags(self._split(repository)[0])
 
     def delete(self, name: str) -> None:
-        """The tag's manifest, with every other tag that names it."""
+        """Deletes the tag's manifest, and every other tag that names it."""
         repository, tag = self._split(name)
         self._api.delete(repository, self._api.resolve(repository, tag))
 

@@ -1,4 +1,4 @@
-"""Debian's docker-registry on loopback: for anybody, with passwords, or with bearer tokens."""
+"""Debian's docker-registry on loopback: without authentication, with passwords, or with bearer tokens."""
 
 import json
 import socket
@@ -16,11 +16,11 @@ _READY_SECONDS = 30
 
 
 class RegistryFailed(Exception):
-    """A server did not come up; the message is its log."""
+    """A server did not start. The message is its log."""
 
 
 def serve(keeper: Keeper, name: str, access: Access) -> Registry:
-    """Starts the registry called `name`, or finds it running."""
+    """Starts the registry called `name` unless it runs."""
 
     def command(directory: Path, port: int) -> Sequence[str]:
         config = directory / "config.json"
@@ -31,7 +31,7 @@ def serve(keeper: Keeper, name: str, access: Access) -> Registry:
 
 
 def serve_with_tokens(keeper: Keeper, name: str) -> Registry:
-    """A registry, and beside it the server that issues its tokens."""
+    """Starts a registry and the server that issues its tokens."""
     issuer = f"{name}-issuer"
     signing = SigningKey(keeper.directory / issuer)
 
@@ -43,7 +43,7 @@ def serve_with_tokens(keeper: Keeper, name: str) -> Registry:
 
 
 def _settings(directory: Path, port: int, access: Access) -> Mapping[str, Any]:
-    """JSON is YAML."""
+    """The configuration as JSON, which is valid YAML."""
     return {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
@@ -57,7 +57,7 @@ def _settings(directory: Path, port: int, access: Access) -> Mapping[str, Any]:
 
 
 def _listen(keeper: Keeper, name: str, command: Callable[[Path, int], Sequence[str]]) -> int:
-    """The port of the server called `name`, which is started unless somebody has done so already."""
+    """Starts the server called `name` unless another process has done so. Returns its port."""
     directory = keeper.directory / name
     with keeper.alone():
         if not keeper.running(name):

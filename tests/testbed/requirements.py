@@ -1,4 +1,4 @@
-"""What a machine must have before the testbed can run, said so that a person can act on it."""
+"""Checks whether this machine can run the testbed, and says what to install."""
 
 import os
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
 COMPOSE_V2 = Path(sysconfig.get_path("purelib")) / "compose" / "docker-compose"
-"""The program itself: the script of that name beside python, which calls it, always exits with 0."""
+"""The program itself. The script of the same name beside python calls it, but always exits with 0."""
 COMPOSE_V1 = Path("/usr/bin/docker-compose")
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-"""Users' paths often leave out sbin, where dockerd and iptables are."""
+"""PATH with the sbin directories. They have dockerd and iptables, and a user's PATH often lacks them."""
 
 _PACKAGES = {
     "dockerd": "docker.io",
@@ -26,11 +26,11 @@ _PACKAGES = {
 
 
 class NoTestbed(Exception):
-    """This machine cannot run the testbed; the message says why and what would help."""
+    """This machine cannot run the testbed. The message says why and what to do."""
 
 
 def require(path: str = PATH) -> None:
-    """Raises NoTestbed naming everything that is missing; programs are looked for in `path`."""
+    """Raises NoTestbed with a list of everything that is missing. Looks for programs in `path`."""
     missing = [reason for reason in (*_commands(path), _busybox(), _compose_v2(), _privileges()) if reason]
     if missing:
         raise NoTestbed("; ".join(missing))
@@ -45,7 +45,7 @@ def _commands(path: str) -> list[str]:
 
 
 def _busybox() -> str | None:
-    """A dynamic busybox could not start in an image that holds nothing else."""
+    """busybox has to be static, because it could not load libraries in an image that has none."""
     if BUSYBOX.exists() and subprocess.run(["ldd", BUSYBOX], capture_output=True, check=False).returncode:
         return None
     return f"{BUSYBOX} is missing or not static (scripts/setup, or: apt-get install busybox-static)"

@@ -1,4 +1,4 @@
-"""The private engine, and what it must leave alone."""
+"""The private engine, and the things on the machine that it must not change."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def test_a_stopped_engine_answers_nobody_until_it_is_started_again(private_engin
     assert private_engine.api.get("/info")["ID"] == before
 
 
-def test_containers_come_back_after_a_power_cut_if_they_shall(
+def test_containers_with_a_restart_policy_run_again_after_a_power_cut(
     private_engine: Engine, bed: Bed, images: Images, tmp_path: Path
 ) -> None:
     private_engine.load(images.build("web"), "web:1")
@@ -69,7 +69,7 @@ def test_a_discarded_engine_leaves_no_bridge_and_no_files(bed: Bed) -> None:
     assert not (bed.directory / "discarded").exists()
 
 
-def test_an_image_is_known_by_the_same_id_however_it_got_there(engine: Engine, images: Images) -> None:
+def test_an_image_has_the_same_id_however_the_engine_got_it(engine: Engine, images: Images) -> None:
     image = images.build("web", version="3.2", env={"COLOUR": "blue"}, volumes=["/content"])
 
     image_id = engine.load(image, "testbed/known:1")
@@ -80,7 +80,7 @@ def test_an_image_is_known_by_the_same_id_however_it_got_there(engine: Engine, i
     assert known["RepoDigests"] == []
 
 
-def test_engines_get_ranges_of_their_own(tmp_path: Path) -> None:
+def test_each_engine_gets_its_own_range_of_addresses(tmp_path: Path) -> None:
     bridges = [Bridge.claim(tmp_path / name) for name in ("left", "right")]
     try:
         left, right = bridges
@@ -93,8 +93,8 @@ def test_engines_get_ranges_of_their_own(tmp_path: Path) -> None:
     assert not any(_exists(bridge.interface) for bridge in bridges)
 
 
-def test_the_bridge_of_another_engine_stays(bed: Bed) -> None:
-    """In a network namespace of its own, where the other engine's docker0 can be pretended."""
+def test_the_bridge_of_another_engine_is_not_removed(bed: Bed) -> None:
+    """Uses a separate network namespace with a fake docker0 of another engine."""
     pretend = "busybox ip link set lo up; busybox ip link add docker0 type bridge"
     look = "test -d /sys/class/net/docker0"
     with TemporaryDirectory(prefix="drt-") as root:

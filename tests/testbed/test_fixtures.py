@@ -1,4 +1,4 @@
-"""Where the testbed cannot run: tests say why, and in CI that is a failure."""
+"""When the testbed cannot run, tests are skipped with the reason. In CI they fail."""
 
 import subprocess
 import sys
@@ -13,13 +13,13 @@ CHECKOUT = Path(__file__).parents[2]
 NEEDS_A_BED = "tests/testbed/test_registry.py::test_equal_images_have_equal_digests"
 
 WITHOUT_NAMESPACES = ("setpriv", "--bounding-set=-sys_admin", "--")
-"""Root, but not allowed what an engine needs, as in an ordinary container."""
+"""Runs as root, but without the right to create namespaces, as in an ordinary container."""
 
 
 @pytest.mark.parametrize(
     ("ci", "outcome", "status"), [("", "SKIPPED", 0), ("false", "SKIPPED", 0), ("true", "ERROR", 1)]
 )
-def test_without_a_testbed_tests_say_why(bed: Bed, ci: str, outcome: str, status: int) -> None:
+def test_tests_without_a_testbed_say_why(bed: Bed, ci: str, outcome: str, status: int) -> None:
     done = _pytest(*WITHOUT_NAMESPACES, environment={"CI": ci})
 
     assert f"{outcome} " in done.stdout

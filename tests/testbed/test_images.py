@@ -1,4 +1,4 @@
-"""Images as values: what they say of themselves, and that their bytes depend on nothing else."""
+"""The configuration of images, and that their bytes depend only on the arguments."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ ARM = Platform("linux", "arm", "v7")
 
 @pytest.fixture
 def images(tmp_path: Path) -> Images:
-    """Any program that lists applets will do where nothing is run."""
+    """Images with a script in place of busybox. It only has to list applets, because nothing runs."""
     busybox = tmp_path / "busybox"
     busybox.write_text("#!/bin/sh\nprintf 'busybox\\nsh\\nsleep\\n'\n")
     busybox.chmod(0o755)
@@ -37,7 +37,7 @@ def test_equal_builds_are_equal_and_another_version_is_another_image(images: Ima
     assert first.layers[1] != other.layers[1]
 
 
-def test_the_config_says_what_was_asked_for(images: Images) -> None:
+def test_the_config_has_the_given_values(images: Images) -> None:
     image = images.build(
         "web",
         version="1.0",
@@ -62,7 +62,7 @@ def test_the_config_says_what_was_asked_for(images: Images) -> None:
     assert (config["Volumes"], config["User"]) == ({"/content": {}}, "1000")
 
 
-def test_an_image_without_version_or_healthcheck_claims_none(images: Images) -> None:
+def test_an_image_without_version_and_health_check_has_none_in_its_config(images: Images) -> None:
     config = _config(images.build("web"))
 
     assert config["Labels"] == {"org.opencontainers.image.title": "web"}
@@ -73,7 +73,7 @@ def test_the_platform_is_declared_with_its_variant(images: Images) -> None:
     assert parse_config_platform(images.build("web", platform=ARM).config) == ARM
 
 
-def test_layers_are_named_by_their_content(images: Images) -> None:
+def test_the_digest_of_a_layer_is_that_of_its_content(images: Images) -> None:
     image = images.build("web", files={"/etc/motd": b"hello"})
     diff_ids = json.loads(image.config)["rootfs"]["diff_ids"]
 

@@ -1,4 +1,4 @@
-"""Whatever happens to those who use a testbed, nothing of it stays on the machine."""
+"""Whatever happens to the users of a testbed, nothing of it stays on the machine."""
 
 import json
 import os
@@ -43,7 +43,7 @@ with Bed.open("bed", Path(sys.argv[1])) as bed:
 
 @dataclass
 class Occupant:
-    """Another process that uses the testbed at `root`, with a container, until its input ends."""
+    """Another process that uses the testbed at `root` and runs a container there until its input ends."""
 
     root: Path
     process: subprocess.Popen[str]
@@ -63,7 +63,7 @@ class Occupant:
         line = process.stdout.readline()
         if not line:
             process.communicate()
-            raise AssertionError("the occupant did not get in; its traceback is on stderr")
+            raise AssertionError("the occupant could not join; its traceback is on stderr")
         engine_id, interface = line.split()
         return cls(root, process, engine_id, interface)
 
@@ -77,12 +77,12 @@ class Occupant:
 
 @pytest.fixture
 def root(bed: Bed) -> Iterator[Path]:
-    """Depends on `bed` only to be skipped where no testbed can run. Paths of sockets must be short."""
+    """A short path, as socket paths must be short. Needs `bed` only for the skip without a testbed."""
     with TemporaryDirectory(prefix="drt-") as directory:
         yield Path(directory)
 
 
-def test_those_who_open_the_same_testbed_share_one_engine(root: Path) -> None:
+def test_processes_that_open_the_same_testbed_share_one_engine(root: Path) -> None:
     first, second = Occupant.enter(root), Occupant.enter(root)
     assert first.engine_id == second.engine_id
 
@@ -94,7 +94,7 @@ def test_those_who_open_the_same_testbed_share_one_engine(root: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_nothing_stays_when_the_only_user_is_ended_by_a_signal(root: Path, number: signal.Signals) -> None:
+def test_nothing_stays_when_a_signal_ends_the_only_user(root: Path, number: signal.Signals) -> None:
     occupant = Occupant.enter(root)
     assert len(_traces(occupant)) > 3
 
@@ -103,7 +103,7 @@ def test_nothing_stays_when_the_only_user_is_ended_by_a_signal(root: Path, numbe
     _await(lambda: _traces(occupant) == [])
 
 
-def test_what_stays_when_the_keeper_itself_is_killed_goes_with_the_next_testbed(root: Path) -> None:
+def test_the_next_testbed_cleans_up_after_a_killed_keeper(root: Path) -> None:
     occupant = Occupant.enter(root)
     (keeper,) = _processes(root, "tests.testbed.keeper_process")
 
@@ -119,11 +119,11 @@ def test_what_stays_when_the_keeper_itself_is_killed_goes_with_the_next_testbed(
 def test_a_directory_of_another_user_is_refused(root: Path) -> None:
     os.chown(root, 65534, 65534)
 
-    with pytest.raises(KeeperFailed, match="belongs to somebody else"), Bed.open("bed", root):
+    with pytest.raises(KeeperFailed, match="belongs to another user"), Bed.open("bed", root):
         pass
 
 
-def test_a_keeper_that_is_gone_is_reported(root: Path) -> None:
+def test_a_keeper_that_has_ended_is_reported(root: Path) -> None:
     with Bed.open("bed", root) as bed:
         (keeper,) = _processes(root, "tests.testbed.keeper_process")
         os.kill(keeper, signal.SIGKILL)
@@ -132,7 +132,7 @@ def test_a_keeper_that_is_gone_is_reported(root: Path) -> None:
             bed.keeper.running("engine")
 
 
-def test_a_server_that_cannot_start_is_reported_with_its_last_words(root: Path) -> None:
+def test_a_server_that_cannot_start_is_reported_with_its_last_output(root: Path) -> None:
     with Bed.open("bed", root) as bed:
         bed.engine.stop()
         config = bed.directory / "engine" / "daemon.json"
@@ -143,7 +143,7 @@ def test_a_server_that_cannot_start_is_reported_with_its_last_words(root: Path) 
 
 
 def _processes(root: Path, program: str = "") -> list[int]:
-    """Everything with the testbed's directory in its command line."""
+    """The ids of all processes with the testbed's directory in their command line."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -156,7 +156,7 @@ def _processes(root: Path, program: str = "") -> list[int]:
 
 
 def _traces(occupant: Occupant) -> list[str]:
-    """Files, interfaces, mounts, cgroups and processes."""
+    """Everything that is left of the testbed: files, interfaces, mounts, cgroups and processes."""
     root, directory = occupant.root, occupant.root / "bed"
     files = [str(directory)] if directory.exists() else []
     interfaces = [occupant.interface] if Path("/sys/class/net", occupant.interface).exists() else []
@@ -169,5 +169,5 @@ def _traces(occupant: Occupant) -> list[str]:
 def _await(condition: Callable[[], bool], patience_seconds: float = 20) -> None:
     deadline = time.monotonic() + patience_seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.05)

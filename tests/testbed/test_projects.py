@@ -1,4 +1,4 @@
-"""Real Compose, V2 and V1, on the testbed's engine."""
+"""The real Compose, V2 and V1, on the testbed's engine."""
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_stop_leaves_the_containers_and_down_removes_everything(
     assert not _volumes_of(engine, blog.name)
 
 
-def test_whatever_a_project_made_can_be_removed_when_its_files_are_broken(
+def test_a_project_with_broken_files_can_be_removed(
     projects: Projects, engine: Engine, registry: Registry, images: Images
 ) -> None:
     pushed = registry.push(images.build("web"), "web")
@@ -93,7 +93,7 @@ def test_whatever_a_project_made_can_be_removed_when_its_files_are_broken(
     assert not _volumes_of(engine, blog.name)
 
 
-def test_a_refusal_of_compose_says_what_compose_said(projects: Projects) -> None:
+def test_an_error_of_compose_has_the_output_of_compose(projects: Projects) -> None:
     broken = projects.create("broken", "services: [")
 
     with pytest.raises(ComposeFailed, match="yaml: line 1"):
@@ -101,7 +101,7 @@ def test_a_refusal_of_compose_says_what_compose_said(projects: Projects) -> None
 
 
 @both_versions
-def test_compose_pulls_from_registries_that_ask_for_an_account(
+def test_compose_pulls_from_registries_that_require_a_login(
     projects: Projects, bed: Bed, images: Images, version: ComposeVersion
 ) -> None:
     image = images.build("web")

@@ -1,4 +1,4 @@
-"""What clients see of the testbed's registries."""
+"""The testbed's registries as clients see them."""
 
 import json
 import urllib.error
@@ -17,7 +17,7 @@ from tests.testbed.registry import Pushed, Registry
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 
 
-def test_a_pushed_tag_means_the_pushed_manifest(registry: Registry, images: Images) -> None:
+def test_a_pushed_tag_names_the_pushed_manifest(registry: Registry, images: Images) -> None:
     pushed = registry.push(images.build("web", version="1.0"), "web:1.0")
 
     assert registry.digest("web:1.0") == pushed.digest
@@ -76,7 +76,7 @@ def test_an_index_lists_its_platforms(
     assert body.count(b"attestation-manifest") == (2 if attestations else 0)
 
 
-def test_a_registry_with_passwords_answers_its_account_only(bed: Bed, images: Images) -> None:
+def test_a_registry_with_passwords_answers_only_its_account(bed: Bed, images: Images) -> None:
     registry = bed.password_registry
     registry.push(images.build("web"), "locked:1")
 
@@ -84,7 +84,7 @@ def test_a_registry_with_passwords_answers_its_account_only(bed: Bed, images: Im
     assert _status(f"http://{registry.host}/v2/locked/tags/list", f"Basic {OPERATOR.basic}") == 200
 
 
-def test_a_registry_with_tokens_names_its_realm(bed: Bed, images: Images) -> None:
+def test_a_registry_with_tokens_names_its_token_server(bed: Bed, images: Images) -> None:
     registry = bed.token_registry
     registry.push(images.build("web"), "locked:1")
 
@@ -128,7 +128,7 @@ def _challenge(url: str) -> str:
     except urllib.error.HTTPError as refusal:
         with refusal:
             return str(refusal.headers["WWW-Authenticate"])
-    raise AssertionError(f"{url} asks for nothing")
+    raise AssertionError(f"{url} requires no authentication")
 
 
 def _status(url: str, authorization: str | None = None) -> int:

@@ -1,9 +1,9 @@
 """
 A token server for docker-registry: `python -m tests.testbed.token_server PORT KEY_DIRECTORY`.
 
-Distribution's token specification (docs/spec/auth/token.md and jwt.md): HTTP basic credentials in, a signed
-JWT out, which grants what was asked for. Without credentials one may pull from repositories with a `public`
-folder in their name, and nothing else. Wrong credentials are refused.
+It follows distribution's token specification (docs/spec/auth/token.md and jwt.md). A client with HTTP basic
+credentials gets a signed JWT that grants everything it asked for. A client without credentials may only pull
+from repositories with a `public` folder in their name. Wrong credentials are refused.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ def _is_operator(header: str) -> bool:
 
 
 def _granted(scope: str, *, known: bool) -> dict[str, Any]:
-    """`repository:NAME:ACTION[,ACTION...]`; a name may hold a colon, as that of a host with a port."""
+    """Parses `repository:NAME:ACTION[,ACTION...]`. The name may contain a colon, for a host with a port."""
     kind, _, rest = scope.partition(":")
     name, _, actions = rest.rpartition(":")
     asked = set(filter(None, actions.split(",")))
