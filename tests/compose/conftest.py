@@ -62,5 +62,5 @@ async def real_compose(version: ComposeVersion) -> Compose:
             reason = f"{version.program} is missing (scripts/setup)"
             pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
         _clients[version] = await Compose.find(config)
-    found = _clients[version]
-    return Compose(found.command, found.version, child_environment(config))
+    client = _clients[version]
+    return Compose(client.command, client.version, child_environment(config))

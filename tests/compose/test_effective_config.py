@@ -16,7 +16,7 @@ def images(config: EffectiveConfig) -> Mapping[str, str | None]:
 
 
 def labels(config: EffectiveConfig, service: str) -> Mapping[str, str]:
-    return next(one.labels for one in config.services if one.name == service)
+    return next(item.labels for item in config.services if item.name == service)
 
 
 async def test_a_plain_project_is_rendered(compose: Compose, folder: Folder) -> None:

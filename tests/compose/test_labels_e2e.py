@@ -37,5 +37,5 @@ async def test_the_effective_image_is_the_running_image(
     )
     config = await (await real_compose(version)).effective_config(files)
 
-    assert [(one.name, one.image) for one in config.services] == [("web", running.image)]
+    assert [(service.name, service.image) for service in config.services] == [("web", running.image)]
     assert config.warnings == ()

@@ -46,12 +46,12 @@ async def gone(pid: int) -> None:
 
 def processes_in(directory: Path) -> list[str]:
     """The processes with this working directory. A zombie has none."""
-    found = []
+    pids = []
     for link in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):
             if link.readlink() == directory:
-                found.append(link.parent.name)
-    return found
+                pids.append(link.parent.name)
+    return pids
 
 
 def written_pid(directory: Path) -> int:

@@ -136,7 +136,7 @@ async def test_both_versions_of_compose_give_the_same_services(compose: Compose,
     web = services["web"]
     assert {dependency.service for dependency in web.depends_on} == {"db", "vpn"}
     assert (web.network_mode, web.namespace_owners) == ("service:vpn", frozenset({"vpn"}))
-    assert {(one.type, one.source, one.target) for one in web.volumes} == {
+    assert {(volume.type, volume.source, volume.target) for volume in web.volumes} == {
         ("volume", "blog_data", "/data"),
         ("bind", f"{folder.path}/conf", "/conf"),
         ("volume", None, "/anonymous"),
@@ -164,7 +164,7 @@ async def test_the_working_directory_keeps_the_path_with_symlinks(compose: Compo
 
     [web] = (await compose.effective_config(ProjectFiles("blog", (link / "compose.yaml",), link))).services
 
-    assert [one.source for one in web.volumes] == [f"{link}/data"]
+    assert [volume.source for volume in web.volumes] == [f"{link}/data"]
 
 
 async def test_files_that_cannot_be_rendered_are_merged(compose: Compose, folder: Folder) -> None:

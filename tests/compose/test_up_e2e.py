@@ -43,10 +43,13 @@ class Blog:
 
     def containers(self) -> Mapping[str, str]:
         """The ids of all containers by name. The names are the same for both versions of Compose."""
-        return {one.name.replace("_", "-"): one.container_id for one in self.project.containers()}
+        return {
+            container.name.replace("_", "-"): container.container_id
+            for container in self.project.containers()
+        }
 
     def images(self, service: str) -> list[str]:
-        return [one.image_id for one in self.project.containers(service)]
+        return [container.image_id for container in self.project.containers(service)]
 
 
 @pytest.fixture

@@ -261,9 +261,9 @@ async def test_a_killed_writer_leaves_a_usable_file_of_whole_transactions(tmp_pa
     await child.communicate()
     with only_server(path):
         async with Database.open(path) as database:
-            found = await names(database)
-            assert len(found) >= 40
-            assert {name[:-1] for name in found if name.endswith("a")} == {
-                name[:-1] for name in found if name.endswith("b")
+            stored = await names(database)
+            assert len(stored) >= 40
+            assert {name[:-1] for name in stored if name.endswith("a")} == {
+                name[:-1] for name in stored if name.endswith("b")
             }
             await add(database, "after")

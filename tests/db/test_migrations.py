@@ -325,5 +325,5 @@ async def test_two_processes_can_migrate_the_same_file_at_once(tmp_path: Path) -
         f"from pathlib import Path; from dockrev.db.migrate import migrate; migrate(Path({str(path)!r}))",
     )
     both = [await asyncio.create_subprocess_exec(sys.executable, *migration) for _ in range(2)]
-    assert [await one.wait() for one in both] == [0, 0]
+    assert [await process.wait() for process in both] == [0, 0]
     assert revision(path) == HEAD

@@ -43,15 +43,15 @@ class DiscoveryHost:
     async def open(cls, directory: Path, compose_bin: Path | None = None) -> AsyncIterator["DiscoveryHost"]:
         """`compose_bin`: the Compose CLI. By default a CLI that counts its calls in `compose_calls`."""
         clock = MovableClock()
-        found = LazyCompose(docker_config(compose_bin or _counting(directory)), clock)
+        compose = LazyCompose(docker_config(compose_bin or _counting(directory)), clock)
         async with (
             FakeEngine.running() as fake,
             Engine.open(fake.config, timeout_seconds=5) as engine,
             Database.open(migrated(directory / "dockrev.sqlite3")) as database,
         ):
             stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
-            scanner = Scanner(host_of(engine, compose=found), stacks, projects, clock)
-            yield cls(directory, fake, engine, database, stacks, projects, scanner, clock, found)
+            scanner = Scanner(host_of(engine, compose=compose), stacks, projects, clock)
+            yield cls(directory, fake, engine, database, stacks, projects, scanner, clock, compose)
 
     def write(self, path: str, content: str) -> Path:
         target = self.directory / path
@@ -98,15 +98,15 @@ class DiscoveryHost:
         return Scanner(host_of(engine, compose=self.compose), self.stacks, self.projects, self.clock)
 
     async def stack(self, name: str) -> Stack:
-        (stack,) = [one for one in await self.stacks.all() if one.name == name]
+        (stack,) = [item for item in await self.stacks.all() if item.name == name]
         return stack
 
     async def service(self, stack: str, name: str) -> Service:
-        (service,) = [one for one in (await self.stack(stack)).services if one.name == name]
+        (service,) = [item for item in (await self.stack(stack)).services if item.name == name]
         return service
 
     async def project(self, name: str) -> DiscoveredProject:
-        (project,) = [one for one in await self.projects.all() if one.project == name]
+        (project,) = [item for item in await self.projects.all() if item.project == name]
         return project
 
 

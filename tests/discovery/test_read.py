@@ -76,10 +76,10 @@ async def test_misleading_directory_and_env_file_labels_do_not_hide_a_project(
     host.deploy("blog", WEB, "web", labels={label: path})
     host.deploy("shop", WEB, "web")
 
-    found = {action.project: action for action in (await host.scanner.scan()).actions}
+    actions = {action.project: action for action in (await host.scanner.scan()).actions}
 
-    assert found["shop"].kind is ActionKind.CREATED
-    assert found["blog"].reason is None or found["blog"].reason.startswith(("warning: ", "compose_file_"))
+    assert actions["shop"].kind is ActionKind.CREATED
+    assert actions["blog"].reason is None or actions["blog"].reason.startswith(("warning: ", "compose_file_"))
 
 
 @pytest.mark.parametrize("reference", ["x" * 300, "/" + "x" * 300, "x/" * 5000, "/proc/self/mem"])
@@ -90,10 +90,10 @@ async def test_references_to_impossible_files_affect_only_their_project(
     host.deploy("blog", extends, "web")
     host.deploy("shop", WEB, "web")
 
-    found = {action.project: action for action in (await host.scanner.scan()).actions}
+    actions = {action.project: action for action in (await host.scanner.scan()).actions}
 
-    assert found["shop"].kind is ActionKind.CREATED
-    assert (found["blog"].reason or "").startswith("warning: Compose could not render")
+    assert actions["shop"].kind is ActionKind.CREATED
+    assert (actions["blog"].reason or "").startswith("warning: Compose could not render")
 
 
 async def test_a_long_path_is_shortened_and_the_reason_stays(

@@ -57,7 +57,7 @@ def test_stopped_containers_decide_when_none_runs() -> None:
     assert runtime.images == (RunningImage("two", (OTHER_DIGEST,)),)
 
 
-@pytest.mark.parametrize("state", [one for one in ContainerState if one is not ContainerState.RUNNING])
+@pytest.mark.parametrize("state", [state for state in ContainerState if state is not ContainerState.RUNNING])
 def test_no_other_state_counts_as_running(state: ContainerState) -> None:
     assert runtime_of((container(state=state),), "nginx", HOST).running == 0
 

@@ -78,7 +78,7 @@ async def test_changed_files_update_only_the_changed_services(host: DiscoveryHos
 
     after = await host.stack("blog")
     assert kinds(result) == {"blog": ActionKind.UPDATED}
-    assert [one.id for one in after.services] == [one.id for one in before.services]
+    assert [service.id for service in after.services] == [service.id for service in before.services]
     assert after.services[:2] == before.services[:2]
     assert after.services[2].image_ref == "nginx:1.28"
 
@@ -145,7 +145,9 @@ async def test_a_broken_file_fails_the_project_and_keeps_the_stored_services(hos
     assert (action.reason or "").startswith(f"compose_file_invalid: {host.directory}/blog/compose.yaml (")
     assert (project.status, project.last_error) == (ProjectStatus.INVALID, action.reason)
     assert project.stack_id == before.id
-    assert [one.image_ref for one in after.services] == [one.image_ref for one in before.services]
+    assert [service.image_ref for service in after.services] == [
+        service.image_ref for service in before.services
+    ]
     assert (await host.service("blog", "db")).runtime.running == 0
     assert (await host.service("blog", "web")).runtime.digests == {digest}
 

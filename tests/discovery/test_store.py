@@ -51,7 +51,7 @@ async def test_all_fields_of_a_project_are_stored(projects: ProjectStore, stack_
 async def test_projects_are_listed_by_name(projects: ProjectStore) -> None:
     await projects.sync(LOCAL, [active("shop"), active("blog"), active("wiki")])
 
-    assert [one.project for one in await projects.all()] == ["blog", "shop", "wiki"]
+    assert [project.project for project in await projects.all()] == ["blog", "shop", "wiki"]
 
 
 async def test_an_invalid_project_keeps_its_stack_and_files(projects: ProjectStore, stack_id: str) -> None:
@@ -126,5 +126,5 @@ async def test_one_scan_stores_a_thousand_projects(projects: ProjectStore) -> No
     await projects.sync(LOCAL, [active(f"p{number:04}") for number in range(1000)])
     await projects.sync(LOCAL, [active(f"p{number:04}") for number in range(500)])
 
-    found = await projects.all()
-    assert sum(one.status is ProjectStatus.MISSING for one in found) == 500
+    stored = await projects.all()
+    assert sum(project.status is ProjectStatus.MISSING for project in stored) == 500

@@ -179,10 +179,10 @@ async def test_events_start_scans_again_when_the_engine_is_back(host: DiscoveryH
         host.deploy("blog", WEB, "web")
         host.fake.emit("start", host.fake.containers[0])
 
-        async def found() -> bool:
+        async def project_found() -> bool:
             return bool(await host.stacks.all())
 
-        await watched.scanner.until(found)
+        await watched.scanner.until(project_found)
 
 
 async def test_an_engine_that_starts_later_is_found(host: DiscoveryHost, lines: list[EventDict]) -> None:

@@ -57,19 +57,19 @@ def add(
 
 def entries(content: bytes, *, below: str = "") -> dict[str, Entry]:
     """The entries by name. The order of the names of a hard link does not matter."""
-    found = {}
+    by_name = {}
     with tarfile.open(fileobj=BytesIO(content)) as archive:
-        for one in archive:
-            name = posixpath.relpath(one.name, below or ".")
+        for member in archive:
+            name = posixpath.relpath(member.name, below or ".")
             if name == ".":
                 continue
-            file = archive.extractfile(one) if one.isreg() or one.islnk() else None
+            file = archive.extractfile(member) if member.isreg() or member.islnk() else None
             body = file.read() if file else b""
-            kind = tarfile.REGTYPE if one.islnk() else one.type
-            target = one.linkname if one.issym() else ""
-            mode = 0o777 if one.issym() else one.mode & 0o7777
-            found[name] = (name, kind, mode, one.uid, one.gid, int(one.mtime), target, body)
-    return found
+            kind = tarfile.REGTYPE if member.islnk() else member.type
+            target = member.linkname if member.issym() else ""
+            mode = 0o777 if member.issym() else member.mode & 0o7777
+            by_name[name] = (name, kind, mode, member.uid, member.gid, int(member.mtime), target, body)
+    return by_name
 
 
 async def chunks(content: bytes, size: int = 64 * 1024) -> AsyncIterator[bytes]:
@@ -143,7 +143,7 @@ async def test_hard_links_stay_links(real: Engine, archives: Archives, image_id:
         content = await read(archives, helper, "/data/.")
 
     with tarfile.open(fileobj=BytesIO(content)) as archive:
-        assert [one.linkname for one in archive if one.islnk()] == ["./big"]
+        assert [member.linkname for member in archive if member.islnk()] == ["./big"]
 
 
 async def test_names_in_an_archive_start_with_the_last_part_of_the_path(
@@ -152,10 +152,10 @@ async def test_names_in_an_archive_start_with_the_last_part_of_the_path(
     async with Helper(real, image_id, volume) as helper:
         await archives.put(helper, "/data", chunks(nasty_tree()))
         whole = await read(archives, helper, "/data")
-        one = await read(archives, helper, "/data/setuid")
+        archive = await read(archives, helper, "/data/setuid")
 
     assert entries(whole, below="data") == entries(nasty_tree())
-    assert list(entries(one)) == ["setuid"]
+    assert list(entries(archive)) == ["setuid"]
 
 
 async def test_an_upload_replaces_entries_of_the_same_name_and_removes_nothing_else(
@@ -168,12 +168,12 @@ async def test_an_upload_replaces_entries_of_the_same_name_and_removes_nothing_e
             add(archive, "closed", tarfile.DIRTYPE, mode=0o755)
             add(archive, "shared", content=b"now a file")
         await archives.put(helper, "/data", chunks(second.getvalue()))
-        found = entries(await read(archives, helper, "/data/."))
+        by_name = entries(await read(archives, helper, "/data/."))
 
-    assert found["closed"][1] == tarfile.DIRTYPE
-    assert found["shared"][-1] == b"now a file"
-    assert "shared/empty" not in found
-    assert {"setuid", "big", "link"} <= set(found)
+    assert by_name["closed"][1] == tarfile.DIRTYPE
+    assert by_name["shared"][-1] == b"now a file"
+    assert "shared/empty" not in by_name
+    assert {"setuid", "big", "link"} <= set(by_name)
 
 
 async def test_is_symlink_tells_symlinks_from_files(
@@ -181,13 +181,13 @@ async def test_is_symlink_tells_symlinks_from_files(
 ) -> None:
     async with Helper(real, image_id, volume) as helper:
         await archives.put(helper, "/data", chunks(nasty_tree()))
-        found = {
+        by_name = {
             name: await archives.is_symlink(helper, f"/data/{name}") for name in ("setuid", "shared", "link")
         }
         with pytest.raises(DockerNotFound, match="nothing-here"):
             await archives.is_symlink(helper, "/data/nothing-here")
 
-    assert found == {"setuid": False, "shared": False, "link": True}
+    assert by_name == {"setuid": False, "shared": False, "link": True}
 
 
 async def test_a_missing_path_raises_not_found(

@@ -63,19 +63,21 @@ async def test_a_service_is_inspected_with_all_details(
     project.until("web", lambda container: "(healthy)" in container.status)
     project.compose("run", "--detach", "web")
 
-    found = await Containers(real).of_service(project.name, "web")
+    replicas = await Containers(real).of_service(project.name, "web")
 
-    assert [(one.number, one.state) for one in found] == [(n, ContainerState.RUNNING) for n in (1, 2)]
-    one = found[0]
-    assert (one.image, one.stop_timeout_seconds, one.restart_count) == (pushed.name, 90, 0)
-    assert one.healthcheck is not None
-    assert (one.healthcheck.start_period_seconds, one.healthcheck.interval_seconds) == (2, 0.5)
-    assert one.healthcheck.retries == 5
-    assert Health.HEALTHY in {each.health for each in found}
-    mounts = {mount.destination: mount for mount in one.mounts}
+    assert [(container.number, container.state) for container in replicas] == [
+        (n, ContainerState.RUNNING) for n in (1, 2)
+    ]
+    container = replicas[0]
+    assert (container.image, container.stop_timeout_seconds, container.restart_count) == (pushed.name, 90, 0)
+    assert container.healthcheck is not None
+    assert (container.healthcheck.start_period_seconds, container.healthcheck.interval_seconds) == (2, 0.5)
+    assert container.healthcheck.retries == 5
+    assert Health.HEALTHY in {each.health for each in replicas}
+    mounts = {mount.destination: mount for mount in container.mounts}
     assert mounts["/data"].name == f"{project.name}_data"
     assert len(mounts["/anonymous"].name or "") == 64
-    image = await EngineImages(real).inspect(one.image_id)
+    image = await EngineImages(real).inspect(container.image_id)
     assert image.digests_of(pushed.ref.repository) == (pushed.digest,)
 
 
@@ -149,19 +151,20 @@ async def test_a_helper_reads_a_volume_and_is_found_by_its_label(
         (HelperMount(MountType.VOLUME, volume, "/data"),),
         ("/bin/sh", "-c", 'test -z "$(ls /data)" && echo new > /data/file'),
     )
-    assert helper in {one.id for one in await containers.helpers()}
+    assert helper in {container.id for container in await containers.helpers()}
     await containers.start(helper)
 
     assert await containers.wait(helper, timeout_seconds=30) == 0
     await containers.remove_helper(helper)
-    assert helper not in {one.id for one in await containers.helpers()}
+    assert helper not in {container.id for container in await containers.helpers()}
     assert volume_names(engine) <= volumes_before
 
 
 def volume_names(engine: RealEngine) -> set[str]:
     """Only anonymous volumes, because other tests create and remove named ones."""
     names = {
-        one["Name"] for one in engine.api.get("/volumes", {"filters": {"dangling": ["true"]}})["Volumes"]
+        volume["Name"]
+        for volume in engine.api.get("/volumes", {"filters": {"dangling": ["true"]}})["Volumes"]
     }
     return {name for name in names if len(name) == 64}
 
@@ -230,11 +233,11 @@ async def test_a_missing_image_cannot_be_tagged(real: Engine) -> None:
 async def test_a_volume_is_found_with_its_driver_and_options(real: Engine, engine: RealEngine) -> None:
     options = {"type": "tmpfs", "device": "tmpfs"}
     with temporary_volume(engine, options) as name:
-        found = await Volumes(real).find(name)
+        volume = await Volumes(real).find(name)
 
-    assert found is not None
-    assert (found.name, found.driver, found.options) == (name, "local", options)
-    assert found.mountpoint.endswith(f"{name}/_data")
+    assert volume is not None
+    assert (volume.name, volume.driver, volume.options) == (name, "local", options)
+    assert volume.mountpoint.endswith(f"{name}/_data")
     assert await Volumes(real).find(name) is None
 
 

@@ -87,7 +87,9 @@ async def test_observe_includes_stopped_containers_and_leaves_out_those_without_
 
     snapshot = await client.observe()
 
-    assert [(one.id, one.state) for one in snapshot.containers] == [("c1", ContainerState.EXITED)]
+    assert [(container.id, container.state) for container in snapshot.containers] == [
+        ("c1", ContainerState.EXITED)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_observe_returns_the_containers_of_a_real_project(
     containers = snapshot.projects()[blog.name]
     services_seen = by_service(containers)
     (web,), (idle,) = services_seen["web"], services_seen["idle"]
-    assert len([one for one in containers if one.oneoff]) == 1
+    assert len([item for item in containers if item.oneoff]) == 1
     assert (web.state, idle.state) == (ContainerState.RUNNING, ContainerState.EXITED)
     assert (web.number, web.image, web.labels["price"], web.health) == (1, pushed.name, "5$", None)
     image = snapshot.images[web.image_id]

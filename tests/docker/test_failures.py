@@ -228,7 +228,7 @@ async def test_a_label_that_is_not_utf8_does_not_break_the_list() -> None:
     async with answering_bytes(answers.__getitem__) as config, Engine.open(config) as engine:
         snapshot = await engine.observe()
 
-    assert [one.project for one in snapshot.containers] == ["bl\ufffd\ufffdg", "shop"]
+    assert [container.project for container in snapshot.containers] == ["bl\ufffd\ufffdg", "shop"]
 
 
 async def test_misleading_labels_are_plain_text(fake: FakeEngine) -> None:

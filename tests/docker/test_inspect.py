@@ -171,22 +171,22 @@ def replica(number: int, **rest: Any) -> FakeContainer:
 
 def inspectable(fake: FakeEngine, *containers: FakeContainer, listed_only: str | None = None) -> None:
     fake.containers = list(containers)
-    for one in containers:
-        document = container(config={"Labels": one.all_labels()}, Id=one.id, Name=f"/{one.name}")
+    for item in containers:
+        document = container(config={"Labels": item.all_labels()}, Id=item.id, Name=f"/{item.name}")
 
         async def answer(_: web.Request, document: dict[str, Any] = document) -> web.Response:
             return web.json_response(document)
 
-        if one.id != listed_only:
-            fake.handlers[f"GET /containers/{one.id}/json"] = answer
+        if item.id != listed_only:
+            fake.handlers[f"GET /containers/{item.id}/json"] = answer
 
 
 async def test_the_containers_of_a_service_are_ordered_by_number(fake: FakeEngine, client: Engine) -> None:
     inspectable(fake, replica(10), replica(2, state="exited"), replica(1), replica(3, oneoff=True))
 
-    found = await Containers(client).of_service("blog", "web")
+    replicas = await Containers(client).of_service("blog", "web")
 
-    assert [one.number for one in found] == [1, 2, 10]
+    assert [item.number for item in replicas] == [1, 2, 10]
 
 
 async def test_a_container_that_is_removed_while_the_list_is_read_is_left_out(
@@ -194,7 +194,7 @@ async def test_a_container_that_is_removed_while_the_list_is_read_is_left_out(
 ) -> None:
     inspectable(fake, replica(1), replica(2), listed_only="c1")
 
-    assert [one.number for one in await Containers(client).of_service("blog", "web")] == [2]
+    assert [item.number for item in await Containers(client).of_service("blog", "web")] == [2]
 
 
 async def test_a_missing_container_raises_not_found(fake: FakeEngine, client: Engine) -> None:

@@ -31,7 +31,7 @@ def blog(projects: Projects, registry: Registry, images: Images) -> Project:
 
 
 async def names(real: Engine, project: Project) -> list[str]:
-    return [one.name for one in await Containers(real).of_service(project.name, "web")]
+    return [container.name for container in await Containers(real).of_service(project.name, "web")]
 
 
 async def kill_in_the_middle(project: Project) -> None:
@@ -42,7 +42,7 @@ async def kill_in_the_middle(project: Project) -> None:
     async with asyncio.TaskGroup() as group:
         order = UpOrder(files, ("web",), recreate=True)
         up = group.create_task(compose.up(order, lambda _: None))
-        await asyncio.to_thread(project.until, "web", lambda one: one.state == "created")
+        await asyncio.to_thread(project.until, "web", lambda container: container.state == "created")
         up.cancel()
 
 
@@ -109,8 +109,8 @@ async def test_repair_changes_nothing_in_a_healthy_project(real: Engine, blog: P
 
     assert await repair(Containers(real), blog.name, "web") == ()
 
-    assert [one.id for one in await Containers(real).of_service(blog.name, "web")] == [
-        one.id for one in before
+    assert [container.id for container in await Containers(real).of_service(blog.name, "web")] == [
+        container.id for container in before
     ]
 
 

@@ -20,8 +20,8 @@ def after(*messages: dict[str, Any]) -> PullProgress:
 def history(*messages: dict[str, Any]) -> list[PullProgress]:
     layers = LayerProgress()
     seen = []
-    for one in messages:
-        layers.take(one)
+    for entry in messages:
+        layers.take(entry)
         seen.append(layers.total())
     return seen
 

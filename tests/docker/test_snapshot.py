@@ -178,7 +178,7 @@ def test_one_off_containers_belong_to_the_project_but_not_to_the_service() -> No
 
     blog = snapshot.projects()["blog"]
     assert list(snapshot.projects()) == ["blog"]
-    assert [one.id for one in blog] == ["2", "1", "run", "nameless"]
-    assert {name: [one.id for one in group] for name, group in by_service(blog).items()} == {
+    assert [item.id for item in blog] == ["2", "1", "run", "nameless"]
+    assert {name: [item.id for item in group] for name, group in by_service(blog).items()} == {
         "web": ["1", "2"]
     }

@@ -40,7 +40,7 @@ class TwoHosts:
 
     def runs(self, host_id: str) -> dict[str, str]:
         """The image id of each container, by container id."""
-        return {one.container_id: one.image_id for one in self.blogs[host_id].containers()}
+        return {item.container_id: item.image_id for item in self.blogs[host_id].containers()}
 
     def tags(self, host_id: str) -> set[str]:
         images = self.blogs[host_id].engine.api.get("/images/json")
@@ -86,8 +86,8 @@ async def stacks_by_host(api: Api) -> dict[str, Document]:
     """Waits until both stacks exist. Returns them by host id."""
 
     async def stacks() -> dict[str, Document]:
-        listed = [one for one in (await api.get("/api/stacks"))["stacks"] if one["name"] == BLOG]
-        return {one["hostId"]: (await api.get(f"/api/stacks/{one['id']}"))["stack"] for one in listed}
+        listed = [item for item in (await api.get("/api/stacks"))["stacks"] if item["name"] == BLOG]
+        return {item["hostId"]: (await api.get(f"/api/stacks/{item['id']}"))["stack"] for item in listed}
 
     return await until(stacks, lambda stacks: stacks.keys() == {"local", GARAGE})
 
@@ -113,7 +113,7 @@ async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_sepa
             " '2024-01-01T00:00:00.000000Z', 'test')"
         )
         stacks = await stacks_by_host(api)
-        assert [one["hostId"] for stack in stacks.values() for one in stack["services"]] == list(stacks)
+        assert [item["hostId"] for stack in stacks.values() for item in stack["services"]] == list(stacks)
         assert two_hosts.rows(f"SELECT host_id FROM discovered_projects WHERE project = '{BLOG}'") == [
             (GARAGE,),
             ("local",),
@@ -130,7 +130,7 @@ async def test_the_same_project_on_two_hosts_is_checked_and_updated_on_each_sepa
         assert set(two_hosts.runs(GARAGE).values()) == {two_hosts.new.image_id}
         assert two_hosts.runs("local") == local
         stacks = await stacks_by_host(api)
-        candidates = {host_id: one["services"][0].get("candidate") for host_id, one in stacks.items()}
+        candidates = {host_id: item["services"][0].get("candidate") for host_id, item in stacks.items()}
         assert (candidates[GARAGE], bool(candidates["local"])) == (None, True)
         assert two_hosts.rows("SELECT host_id, stack_id, job_id, status FROM backups") == [
             (GARAGE, stacks[GARAGE]["id"], job["id"], "success")
@@ -166,7 +166,7 @@ async def test_an_unreachable_host_does_not_affect_the_other(
 async def test_unneeded_tags_of_old_images_are_removed_on_each_host(two_hosts: TwoHosts) -> None:
     async with two_hosts.server() as api:
         stacks = await stacks_by_host(api)
-    needed = {host_id: NEEDED.format(one["services"][0]["id"]) for host_id, one in stacks.items()}
+    needed = {host_id: NEEDED.format(item["services"][0]["id"]) for host_id, item in stacks.items()}
     for host_id, blog in two_hosts.blogs.items():
         for tag in (STALE, needed[host_id]):
             await asyncio.to_thread(blog.engine.load, two_hosts.old, tag)

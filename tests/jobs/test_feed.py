@@ -12,10 +12,10 @@ def line(number: int, job_id: str = "job_a") -> LogRow:
 
 async def test_every_reader_gets_the_lines_of_its_job_or_of_all_jobs_in_order() -> None:
     feed = LogFeed()
-    with feed.subscribe("job_a") as one, feed.subscribe("job_a") as other, feed.subscribe() as every:
+    with feed.subscribe("job_a") as first, feed.subscribe("job_a") as other, feed.subscribe() as every:
         feed.publish([line(1), line(2, "job_b")])
         feed.publish([line(3)])
-        assert await one.next() == [line(1), line(3)]
+        assert await first.next() == [line(1), line(3)]
         assert await other.next() == [line(1), line(3)]
         assert await every.next() == [line(1), line(2, "job_b"), line(3)]
 

@@ -30,14 +30,16 @@ class Hands:
         stacks = StackStore(self.database, self.clock)
         synced = await stacks.sync(observed("blog", web="web:1", db="db:1"))
         stack = await stacks.get(synced.stack_id)
-        self.ids = {one.name: one.id for one in stack.services}
+        self.ids = {service.name: service.id for service in stack.services}
         return self
 
     async def start(self, job_id: str, *services: str, job_type: str = "update") -> None:
         job = NewJob(job_id, job_type, JobTarget(Scope.ALL), "ivan", Reason.UI)
-        wanted = [self.ids[name] for name in services]
+        service_ids = [self.ids[name] for name in services]
         await self.jobs.start(
-            job, None, in_transaction=lambda one: self.reservations.reserve(one, job_id, wanted)
+            job,
+            None,
+            in_transaction=lambda connection: self.reservations.reserve(connection, job_id, service_ids),
         )
 
     def taken(self) -> dict[str, str]:

@@ -165,7 +165,7 @@ async def test_a_page_that_is_exactly_full_has_no_next_one(api: Api, jobs: Jobs)
 async def test_the_list_can_be_filtered(api: Api, jobs: Jobs) -> None:
     check = (await jobs.finished(stack("stk_a"))).id
     scan = await jobs.start(JobTarget(Scope.SERVICE, service_id="svc_a"), type="discovery")
-    for query, found in {
+    for query, expected in {
         "?type=check": [check],
         "?type=discovery,%20check": [scan, check],
         "?type=other": [],
@@ -177,7 +177,7 @@ async def test_the_list_can_be_filtered(api: Api, jobs: Jobs) -> None:
         "?unknown=1": [scan, check],
         "?status=&limit=&cursor=%20&type=&stackId=&serviceId=%20": [scan, check],
     }.items():
-        assert sorted(await api.list(query)) == sorted(found), query
+        assert sorted(await api.list(query)) == sorted(expected), query
 
 
 @pytest.mark.parametrize(

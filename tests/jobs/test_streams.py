@@ -139,11 +139,11 @@ async def test_a_running_job_is_followed_to_its_end(jobs: Jobs, streams: JobStre
 
 
 async def test_another_jobs_lines_are_not_in_the_stream(jobs: Jobs, streams: JobStreams) -> None:
-    one, other = await jobs.start(), await jobs.start()
-    events = streams.one_job(one, 0)
+    own, other = await jobs.start(), await jobs.start()
+    events = streams.one_job(own, 0)
     waiting = await silent(events)
     await jobs.store.add_log(other, Level.INFO, "other")
-    await jobs.store.add_log(one, Level.INFO, "one")
+    await jobs.store.add_log(own, Level.INFO, "one")
     assert data(await waiting)["msg"] == "one"
     await events.aclose()
 
@@ -223,14 +223,14 @@ async def test_a_line_missing_in_the_feed_is_read_from_the_database(
     jobs: Jobs, streams: JobStreams, database: Database
 ) -> None:
     job_id = await jobs.start()
-    one, every = streams.one_job(job_id, 0), streams.every_job(0)
+    own, every = streams.one_job(job_id, 0), streams.every_job(0)
     await jobs.store.add_event(job_id, an_event("first"))
-    for stream in (one, every):
+    for stream in (own, every):
         await next_of(stream)
     silent_store = JobStore(database, LogFeed(), MovableClock())
     await silent_store.add_event(job_id, an_event("not published"))
     await jobs.store.add_event(job_id, an_event("third"))
-    for stream in (one, every):
+    for stream in (own, every):
         assert [data(await next_of(stream))["type"] for _ in range(2)] == ["not published", "third"]
         await stream.aclose()
 
@@ -288,14 +288,14 @@ async def test_a_failing_database_ends_the_streams_with_an_error(
 ) -> None:
     job_id = await jobs.start()
     await jobs.store.add_log(job_id, Level.INFO, "seen")
-    one, every = streams.one_job(job_id, 0), streams.every_job(1)
-    await next_of(one)
-    waiting = [await silent(one), await silent(every)]
+    own, every = streams.one_job(job_id, 0), streams.every_job(1)
+    await next_of(own)
+    waiting = [await silent(own), await silent(every)]
     async with database.write() as connection:
         await connection.exec_driver_sql("DROP TABLE job_logs")
         await connection.exec_driver_sql("ALTER TABLE jobs RENAME TO lost")
     jobs.feed.publish([LogRow(50, job_id, 50, clock.now(), Level.EVENT, "{}")])
-    for task, stream in zip(waiting, (one, every), strict=True):
+    for task, stream in zip(waiting, (own, every), strict=True):
         event = await task
         assert event.event == "job_events_error"
         assert "no such table" in str(data(event)["error"])

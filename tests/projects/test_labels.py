@@ -29,21 +29,21 @@ def by_v1(config_files: str, directory: str) -> Container:
 
 
 def fault_of(label: str | None) -> UnusableProject:
-    found = variants_in(blog(container(config_files=label)))
-    assert isinstance(found, UnusableProject)
-    return found
+    result = variants_in(blog(container(config_files=label)))
+    assert isinstance(result, UnusableProject)
+    return result
 
 
 def test_containers_are_grouped_by_project_in_the_order_of_names() -> None:
-    found = projects_in(snapshot(container(project="shop"), container(), container("db")))
+    result = projects_in(snapshot(container(project="shop"), container(), container("db")))
 
-    assert [(one.name, len(one.containers)) for one in found] == [("blog", 2), ("shop", 1)]
+    assert [(project.name, len(project.containers)) for project in result] == [("blog", 2), ("shop", 1)]
 
 
 def test_one_off_containers_do_not_belong_to_a_project() -> None:
-    found = projects_in(snapshot(container(), container(oneoff=True), container(project="ran", oneoff=True)))
+    result = projects_in(snapshot(container(), container(oneoff=True), container(project="ran", oneoff=True)))
 
-    assert [(one.name, len(one.containers)) for one in found] == [("blog", 1)]
+    assert [(project.name, len(project.containers)) for project in result] == [("blog", 1)]
 
 
 def test_containers_without_a_project_name_are_left_out() -> None:
@@ -67,15 +67,15 @@ def test_paths_in_a_label_are_split_and_cleaned(label: str, paths: tuple[str, ..
 
 
 def test_containers_that_agree_are_one_variant() -> None:
-    found = variants_in(blog(container(), container("db"), container("web", number=2)))
+    result = variants_in(blog(container(), container("db"), container("web", number=2)))
 
-    assert found == (Variant(("/srv/blog/compose.yaml",), frozenset({"web", "db"})),)
+    assert result == (Variant(("/srv/blog/compose.yaml",), frozenset({"web", "db"})),)
 
 
 def test_each_list_of_files_is_a_variant_with_the_services_that_report_it() -> None:
-    found = variants_in(blog(container(), container("db", config_files="/srv/blog/compose.yaml,/tmp/o.yml")))
+    result = variants_in(blog(container(), container("db", config_files="/srv/blog/compose.yaml,/tmp/o.yml")))
 
-    assert found == (
+    assert result == (
         Variant(("/srv/blog/compose.yaml",), frozenset({"web"})),
         Variant(("/srv/blog/compose.yaml", "/tmp/o.yml"), frozenset({"db"})),
     )
@@ -99,9 +99,9 @@ def test_a_project_whose_containers_name_no_files_is_unusable() -> None:
 
 
 def test_one_container_that_names_the_files_is_enough() -> None:
-    found = variants_in(blog(container(config_files=None), container("db")))
+    result = variants_in(blog(container(config_files=None), container("db")))
 
-    assert found == (Variant(("/srv/blog/compose.yaml",), frozenset({"db"})),)
+    assert result == (Variant(("/srv/blog/compose.yaml",), frozenset({"db"})),)
 
 
 @pytest.mark.parametrize("label", ["", "  ", ",\n,"])
@@ -148,10 +148,10 @@ def test_relative_paths_of_compose_v1_are_resolved(
 def test_relative_paths_of_compose_v1_that_contradict_the_directory_are_a_fault(
     label: str, directory: str
 ) -> None:
-    found = variants_in(blog(by_v1(label, directory)))
+    result = variants_in(blog(by_v1(label, directory)))
 
-    assert isinstance(found, UnusableProject)
-    assert found.reason == "config_files_relative_path_rejected"
+    assert isinstance(result, UnusableProject)
+    assert result.reason == "config_files_relative_path_rejected"
 
 
 def test_the_details_of_a_fault_hold_only_the_start_of_a_long_label() -> None:

@@ -28,7 +28,7 @@ async def test_a_project_is_read_from_its_labels_and_files(host: DiscoveryHost) 
     view = await project_of(host, "blog").read()
 
     assert view.files.config_files == (host.directory / "blog/compose.yaml",)
-    assert [(one.name, one.image) for one in view.config.services] == [("web", "nginx:2")]
+    assert [(service.name, service.image) for service in view.config.services] == [("web", "nginx:2")]
 
 
 async def test_a_file_that_changed_is_read_again(host: DiscoveryHost) -> None:

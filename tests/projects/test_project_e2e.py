@@ -51,9 +51,11 @@ async def test_up_recreates_only_the_named_service_and_keeps_its_files_and_scale
         view = await compose.read()
         await compose.up(UpOrder(view.files, ("web",), {"web": 2}), record)
 
-    assert [one.image_id for one in project.containers("web")] == [new.image_id] * 2
-    assert [one.container_id for one in project.containers("db")] == [database.container_id]
-    assert {one.labels["com.docker.compose.project.config_files"] for one in project.containers("web")} <= {
+    assert [container.image_id for container in project.containers("web")] == [new.image_id] * 2
+    assert [container.container_id for container in project.containers("db")] == [database.container_id]
+    assert {
+        container.labels["com.docker.compose.project.config_files"] for container in project.containers("web")
+    } <= {
         str(project.config_file),
         project.config_file.name,
     }
@@ -100,4 +102,4 @@ async def test_up_does_not_pull_a_missing_image(
         with pytest.raises(ComposeError, match="never-there"):
             await compose.up(UpOrder(view.files, ("web",)), ignore)
 
-    assert [one.container_id for one in project.containers("web")] == [before.container_id]
+    assert [container.container_id for container in project.containers("web")] == [before.container_id]

@@ -125,4 +125,4 @@ class Scans:
         return [row.message for row in await self.jobs.logs(job_id) if row.level is level]
 
     async def service_id(self, name: str) -> str:
-        return next(one.id for one in await self.bench.services() if one.name == name)
+        return next(service.id for service in await self.bench.services() if service.name == name)

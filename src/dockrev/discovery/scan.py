@@ -53,7 +53,7 @@ class Scanner:
         self._runtime_forgotten = False
         self._cleaned_at: datetime | None = None
         self.last: LastScan | None = None
-        self.wanted = asyncio.Event()
+        self.scan_needed = asyncio.Event()
         """Set when another scan is needed: a scan has failed, or the engine has reported a change."""
 
     @property
@@ -68,7 +68,7 @@ class Scanner:
                 result = await self._scan(started_at, report)
             except AppError as error:
                 self.last = LastScan(started_at, self._since(started_at), error.message)
-                self.wanted.set()
+                self.scan_needed.set()
                 if isinstance(error, DockerError):
                     await self._forget_runtime()
                 raise

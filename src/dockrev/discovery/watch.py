@@ -57,7 +57,7 @@ class DiscoveryWatch:
         self._scanner = scanner
         self._interval_seconds = interval_seconds
         self._pace = pace
-        self._scan_needed = scanner.wanted
+        self._scan_needed = scanner.scan_needed
         self._engine_answers = asyncio.Event()
         self._listening_since: float | None = None
         self._refusals = 0

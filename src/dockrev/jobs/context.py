@@ -33,7 +33,7 @@ class JobContext:
         return await self._store.events(self.job.id, model)
 
     def progress(self, progress: JobProgress) -> None:
-        """Cheap at any rate: the newest state is stored and sent at most twice a second."""
+        """Call it as often as you like: it stores and sends only the newest state, at most twice a second."""
         self._latest = ProgressDocument.of(progress, self._clock.now())
         self._changed.set()
 

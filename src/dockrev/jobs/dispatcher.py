@@ -35,7 +35,7 @@ class Dispatcher:
         task.add_done_callback(self._tasks.discard)
 
     async def cancel(self, job_id: str) -> None:
-        """Does nothing for a job that does not run here."""
+        """Does nothing for a job that does not run in this process."""
         if cancelled := self._cancels.get(job_id):
             cancelled.set()
 
@@ -45,7 +45,7 @@ class Dispatcher:
             await self.submit(job_id)
 
     async def stop(self) -> None:
-        """Returns when every body has ended. Whoever stops the server asks them to end before."""
+        """Waits until every body has ended. The caller asks the bodies to end first."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _execute(self, job_id: str, cancelled: asyncio.Event) -> None:

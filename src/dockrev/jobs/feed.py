@@ -22,7 +22,7 @@ class Subscription:
         self._arrived.set()
 
     async def next(self, seconds: float | None = None) -> list[LogRow]:
-        """Waits for lines and returns all that have arrived; nothing when none came in time."""
+        """Waits for lines and returns all that have arrived; an empty list after `seconds` without any."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._arrived.wait()
@@ -36,12 +36,12 @@ class LogFeed:
     """Passes every line to the readers of its job and to the readers of all jobs."""
 
     def __init__(self, kept: int = _KEPT) -> None:
-        """`kept`: how many lines wait for one reader at most."""
+        """`kept`: the most lines that the feed holds for one reader."""
         self._kept = kept
         self._subscriptions: defaultdict[str | None, set[Subscription]] = defaultdict(set)
 
     def publish(self, rows: Sequence[LogRow]) -> None:
-        """The rows belong to committed transactions, in the order of their ids."""
+        """`rows`: lines of committed transactions, ordered by id."""
         by_job: defaultdict[str, list[LogRow]] = defaultdict(list)
         for row in rows:
             by_job[row.job_id].append(row)
@@ -54,7 +54,7 @@ class LogFeed:
 
     @contextmanager
     def subscribe(self, job_id: str | None = None) -> Iterator[Subscription]:
-        """To the lines of one job, or of all. Subscribe before you read what is stored."""
+        """Subscribes to the lines of one job, or of all. Subscribe before you read the stored lines."""
         subscription = Subscription(self._kept)
         self._subscriptions[job_id].add(subscription)
         try:

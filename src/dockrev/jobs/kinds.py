@@ -22,5 +22,5 @@ class JobKind:
     resumes: bool = False
     """A restart runs the handler again from its start; the handler finds out how far the job came.
 
-    Such a job ends a cancel by itself. A job that does not resume is ended by a restart or a cancel at once.
+    The handler of such a job reacts to a cancel itself. A restart or a cancel ends any other job at once.
     """

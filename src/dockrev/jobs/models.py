@@ -58,7 +58,7 @@ class Termination(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobTarget:
-    """What a job is about; the ids are present as the scope asks for them."""
+    """The target of a job. The scope decides which ids are set."""
 
     scope: Scope
     stack_id: str | None = None
@@ -76,7 +76,7 @@ class JobProgress:
     planned_current: int | None = None
     current_target: str | None = None
     exact_percent: int | None = None
-    """For work that is finer than its units."""
+    """Replaces the computed percentage when a job can measure its work within one unit."""
 
     @property
     def percent(self) -> int:
@@ -88,7 +88,7 @@ class JobProgress:
 
 
 class ProgressDocument(Wire):
-    """`JobProgress` as it is stored and shown."""
+    """The stored and shown form of `JobProgress`."""
 
     phase: str
     message: str
@@ -127,7 +127,7 @@ class Terminated(Wire):
 class JobSummary(Wire):
     """What a job did. Features derive their own.
 
-    Every field is optional: a job that runs, failed early or was interrupted tells less than a finished one.
+    Every field is optional: a job that runs, failed early or was interrupted has only some values.
     """
 
     error: str | None = None
@@ -149,7 +149,7 @@ class NewJob:
     allow_arch_mismatch: bool = False
     backup_mode: BackupMode = BackupMode.INHERIT
     summary: JobSummary = field(default_factory=JobSummary)
-    """What the record says from its first moment on."""
+    """The first contents of the record of a job."""
     host_id: str = LOCAL
     """The Docker host that the job works on."""
 
@@ -168,7 +168,7 @@ class Job:
     allow_arch_mismatch: bool
     backup_mode: BackupMode
     summary: Mapping[str, Json]
-    """As it was stored, maybe by an earlier release: `read_leniently` makes it the summary of its kind."""
+    """The stored summary, maybe of an earlier release. `read_leniently` parses it as that of its kind."""
     progress: Mapping[str, Json] | None
     cancel_requested: bool = False
     host_id: str = LOCAL

@@ -1,4 +1,4 @@
-"""Jobs that ended long ago are deleted with their logs, a few at a time."""
+"""Deletes jobs that ended long ago with their logs, a few at a time."""
 
 import asyncio
 from datetime import timedelta

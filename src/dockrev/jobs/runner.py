@@ -120,7 +120,7 @@ class JobRunner:
                 await self._store.terminate(job.id, reason)
 
     def _interrupt(self, job_id: str, reason: Termination) -> None:
-        """Only while the handler runs: an end that is being recorded stays as it is."""
+        """Cancels the handler only while it runs, so that an end being recorded stays."""
         if handling := self._handling.get(job_id):
             self._interrupted.setdefault(job_id, reason)
             handling.cancel()
@@ -172,7 +172,7 @@ class JobRunner:
             return JobOutcome(JobStatus.FAILED, JobSummary(error=text))
 
     async def _call_handler(self, context: JobContext) -> JobOutcome:
-        """The handler of a job that resumes runs again when its database comes back."""
+        """Runs the handler of a job that resumes again after the database comes back."""
         handler = partial(self._kinds[context.job.type].handler, context)
         if not self._resumes(context.job):
             return await handler()

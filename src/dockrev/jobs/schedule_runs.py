@@ -37,6 +37,6 @@ class ScheduleRuns:
             return claimed.rowcount == 1
 
     async def forget(self, schedule: str) -> None:
-        """A schedule that is switched on again counts from then on."""
+        """Forgets the last run. A schedule that is switched on again then starts from that moment."""
         async with self._database.write() as connection:
             await connection.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule == schedule))

@@ -57,7 +57,7 @@ class JobStore:
         self._clock = clock
         self._finished_hooks: list[FinishedHook] = []
         self.expects_annotations = False
-        """A live reader of a job waits a moment after its end, since annotations may follow."""
+        """Whether annotations may follow the end of a job, so that live readers wait a moment for them."""
 
     def on_finished(self, hook: FinishedHook, *, annotates: bool = False) -> None:
         """Call `hook` whenever a job ends, however it ends, within the transaction that ends it.
@@ -71,7 +71,7 @@ class JobStore:
     async def start(
         self, new: NewJob, exclusive: Exclusive | None, in_transaction: InTransaction | None = None
     ) -> list[str]:
-        """Record the job as running, unless the rule forbids it: then Conflict names the job in its way.
+        """Record the job as running. Raises Conflict, which names the other job, when the rule forbids it.
 
         `in_transaction` may raise Conflict as well; then nothing is recorded.
         Returns the ids of stale jobs that were closed to make room.
@@ -166,7 +166,7 @@ class JobStore:
         now: datetime,
         last_line: Line | None,
     ) -> list[LogRow]:
-        """The one way in which a job ends."""
+        """Ends a job. All other methods that end jobs call this one."""
         last = last_line and await _add_line(connection, job_id, last_line.level, last_line.text, now)
         finished = await _add_event(connection, job_id, JobFinished(status=outcome.status), now)
         if finished is None:

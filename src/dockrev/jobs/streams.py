@@ -23,7 +23,7 @@ _ANNOTATION_SECONDS = 2.0
 class JobStreams:
     """A stream reads the database when it opens; then its lines come from the feed.
 
-    A stream that cannot go on says so with one `job_events_error` event, and ends.
+    A stream that cannot go on sends one `job_events_error` event and ends.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class JobStreams:
             yield _failure(error.message)
 
     async def one_job(self, job_id: str, after: int) -> AsyncGenerator[ServerEvent, None]:
-        """Every line of one job after `after`, until the job has ended. Each stream tells how it ended.
+        """Every line of one job after `after`, until the job has ended. Each stream sends the end event.
 
-        A live reader gets the annotations, too, that arrive soon after the end.
+        A live reader also gets annotations that arrive soon after the end.
         """
         told_end = False
         try:
@@ -100,7 +100,7 @@ class _Lines:
                 yield row
 
     async def arriving(self, seconds: float | None = None) -> AsyncIterator[LogRow]:
-        """Waits for new lines; none when none came in time. Lines that never came by are read."""
+        """Yields new lines, or none after `seconds`. Lines that the feed lost come from the database."""
         arrived = await self._subscription.next(seconds)
         rows = [row for row in arrived if row.id > self._last_id]
         self.ended = any(row.id <= self._last_id and _as_stored(row).event == _FINISHED for row in arrived)

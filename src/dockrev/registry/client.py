@@ -153,7 +153,7 @@ async def open_http(
     """The HTTP client with the operator's authorities and retries. Raises ConfigError for the CA file."""
     try:
         tls = tls_context(config.ca_file)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # ssl.SSLError is an OSError
         raise ConfigError([f"DOCKREV_REGISTRY_CA_FILE: no certificates in {config.ca_file}"]) from error
     policy = RateLimitPolicy(config.retry_max_attempts, config.retry_base_ms, config.retry_max_ms)
     async with HttpClient.open(RateLimits(policy, clock), tls, timeouts) as http:
