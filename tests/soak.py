@@ -1,6 +1,13 @@
 """`make test` leaves out what is marked `soak`; `make soak` runs that and nothing else (a plug-in)."""
 
+from typing import Any
+
 import pytest
+
+
+def soak(*values: Any) -> Any:
+    """A set of parameters that only the soak runs."""
+    return pytest.param(*values, marks=pytest.mark.soak)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,6 +12,7 @@ from tests.e2e.api import until
 from tests.fakes.engine import FakeImage
 from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
+from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.images import Images
 from tests.testbed.projects import ComposeVersion, Projects
@@ -241,7 +242,7 @@ async def test_a_check_works_without_its_cache(cli: Cli, host: FakeHost, fake_re
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("sent", "code"), [soak(signal.SIGHUP, 129), soak(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
 async def test_an_interrupted_check_leaves_no_temporary_file(
     cli: Cli, host: FakeHost, fake_registry: FakeRegistry, sent: signal.Signals, code: int

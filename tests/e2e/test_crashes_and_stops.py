@@ -12,6 +12,7 @@ from tests.e2e.api import Api, Document, until
 from tests.e2e.server_process import ServerProcess
 from tests.fakes.host import FakeHost
 from tests.fakes.registry import FakeRegistry
+from tests.soak import soak
 
 VERY_LONG = 600.0
 
@@ -98,7 +99,7 @@ async def test_an_upgrade_ends_or_resumes_the_jobs_of_a_release_with_workflows(
     assert "Traceback" not in server.logs()
 
 
-@pytest.mark.parametrize("by_link", [False, True])
+@pytest.mark.parametrize("by_link", [False, soak(True)])
 async def test_a_second_server_refuses_to_start_and_ends_no_job_of_the_first(
     server: ServerProcess, host: FakeHost, fake_registry: FakeRegistry, tmp_path: Path, by_link: bool
 ) -> None:

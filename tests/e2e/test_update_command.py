@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Cli, CommandResult, outcome
+from tests.soak import soak
 from tests.testbed.engine import Engine, RunningContainer
 from tests.testbed.images import Healthcheck, Image, Images
 from tests.testbed.projects import ComposeVersion, Project, Projects
@@ -109,7 +110,7 @@ async def test_a_dry_run_prints_what_it_would_do_and_changes_nothing(prepare: Pr
     assert updating.untouched()
 
 
-@pytest.mark.parametrize("version", ComposeVersion)
+@pytest.mark.parametrize("version", [ComposeVersion.V2, soak(ComposeVersion.V1)])
 async def test_an_update_installs_the_image_of_the_tag_and_compose_up_changes_nothing_after_it(
     prepare: Prepare, version: ComposeVersion
 ) -> None:
@@ -171,7 +172,7 @@ async def until_asked(process: asyncio.subprocess.Process) -> None:
         await process.stderr.readuntil(b"[y/n] (n): ")
 
 
-@pytest.mark.parametrize("answer", [b"n\n", b"\n"])
+@pytest.mark.parametrize("answer", [soak(b"n\n"), b"\n"])
 async def test_the_command_asks_first_and_a_no_changes_nothing(prepare: Prepare, answer: bytes) -> None:
     updating = await asyncio.to_thread(prepare)
 

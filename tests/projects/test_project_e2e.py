@@ -14,11 +14,12 @@ from dockrev.docker.engine import Engine
 from dockrev.errors import ComposeError
 from dockrev.projects.project import ComposeProject
 from tests.hosts.building import host_of
+from tests.soak import soak
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Images
 from tests.testbed.projects import ComposeVersion, Projects
 
-both_generations = pytest.mark.parametrize("version", ComposeVersion)
+both_generations = pytest.mark.parametrize("version", [ComposeVersion.V2, soak(ComposeVersion.V1)])
 
 
 @asynccontextmanager

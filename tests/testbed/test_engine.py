@@ -13,6 +13,8 @@ from tests.testbed.engine import Engine
 from tests.testbed.images import Images
 from tests.testbed.projects import Projects
 
+pytestmark = pytest.mark.soak
+
 CHECKOUT = Path(__file__).parents[2]
 
 STARTS_TWICE = """

@@ -9,6 +9,8 @@ import pytest
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import PATH, NoTestbed, require
 
+pytestmark = pytest.mark.soak
+
 CHECKOUT = Path(__file__).parents[2]
 NEEDS_A_BED = "tests/testbed/test_registry.py::test_equal_images_have_equal_digests"
 

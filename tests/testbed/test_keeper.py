@@ -19,7 +19,7 @@ from tests.testbed.engine import EngineFailed
 from tests.testbed.keeper import KeeperFailed
 from tests.testbed.leftovers import cgroup_parent
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.soak]
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -9,6 +9,8 @@ from tests.testbed.projects import ComposeFailed, ComposeVersion, Content, Proje
 from tests.testbed.registry import Registry
 from tests.testbed.requirements import BUSYBOX
 
+pytestmark = pytest.mark.soak
+
 DOCKERFILE = 'FROM scratch\nCOPY busybox /bin/busybox\nCMD ["/bin/busybox", "sleep", "1000"]\n'
 
 both_versions = pytest.mark.parametrize("version", ComposeVersion)

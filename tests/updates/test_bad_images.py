@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.soak import soak
 from tests.testbed.images import Healthcheck
 from tests.updates.story import (
     CORRUPTING,
@@ -31,8 +32,12 @@ SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_sec
     ("image", "service", "reason"),
     [
         ({"command": CRASHING}, {"restart": "always"}, "restart|exit code 3"),
-        ({"command": CRASHING}, {}, r"exited \(exit code 3\)"),
-        ({"command": CRASHING, "healthcheck": SOUND}, {"restart": "always"}, "restart|exit code 3|unhealthy"),
+        soak({"command": CRASHING}, {}, r"exited \(exit code 3\)"),
+        soak(
+            {"command": CRASHING, "healthcheck": SOUND},
+            {"restart": "always"},
+            "restart|exit code 3|unhealthy",
+        ),
         ({"healthcheck": SICK_AFTER_A_WHILE}, {}, "is unhealthy"),
         ({"command": ("/nowhere",)}, {}, "/nowhere"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
 from tests.updates.story import (
@@ -27,6 +28,8 @@ _AS_A_PLUG_IN = f"""#!/bin/sh
 {COMPOSE_V2} "$@" || exit $?
 """
 """Runs Compose as a child process, as `docker compose` does."""
+PLUG_IN_KILLED = "failed with exit code 137"
+PARENT_KILLED = "was killed in the middle of it (signal 9)"
 
 
 @pytest.fixture
@@ -62,11 +65,15 @@ async def assert_as_before(deployed: Deployed, job_id: str, names: set[str]) -> 
     assert not reservations(deployed.story.server)
 
 
-@pytest.mark.parametrize("replicas", [1, 3])
 @pytest.mark.parametrize(
-    ("program", "told"),
-    [(COMPOSE_V2.name, "failed with exit code 137"), (shell(), "was killed in the middle of it (signal 9)")],
-    ids=["plug-in", "its parent"],
+    ("program", "told", "replicas"),
+    [
+        (COMPOSE_V2.name, PLUG_IN_KILLED, 3),
+        (shell(), PARENT_KILLED, 1),
+        soak(COMPOSE_V2.name, PLUG_IN_KILLED, 1),
+        soak(shell(), PARENT_KILLED, 3),
+    ],
+    ids=["plug-in, 3", "its parent, 1", "plug-in, 1", "its parent, 3"],
 )
 async def test_compose_is_killed_while_it_replaces_containers(
     own_story: Story, program: str, told: str, replicas: int
@@ -91,7 +98,7 @@ async def test_compose_is_killed_while_it_replaces_containers(
     await assert_as_before(deployed, job_id, names)
 
 
-@pytest.mark.parametrize("program", [COMPOSE_V2.name, shell()], ids=["plug-in", "its parent"])
+@pytest.mark.parametrize("program", [soak(COMPOSE_V2.name), shell()], ids=["plug-in", "its parent"])
 async def test_compose_is_killed_during_the_rollback(own_story: Story, program: str) -> None:
     story = own_story
     old = story.push("web", "1")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.api import Document, until
+from tests.soak import soak
 from tests.testbed.images import Healthcheck
 from tests.updates.story import (
     CORRUPTING,
@@ -24,14 +25,23 @@ from tests.updates.story import (
 )
 
 
-@pytest.fixture(params=["live", "stop"])
+@pytest.fixture
 def saving(story: Story, request: pytest.FixtureRequest) -> Iterator[Story]:
     settle_for(story.server, restoreDataOnRollback=True, mode=request.param)
     yield story
     settle_for(story.server)
 
 
-@pytest.mark.parametrize(("owner", "rider"), [("app", "sidecar"), ("vpn", "client")])
+@pytest.mark.parametrize(
+    ("saving", "owner", "rider"),
+    [
+        ("live", "app", "sidecar"),
+        ("stop", "vpn", "client"),
+        soak("live", "vpn", "client"),
+        soak("stop", "app", "sidecar"),
+    ],
+    indirect=["saving"],
+)
 async def test_data_that_a_service_shares_with_its_dependent_is_restored(
     saving: Story, tmp_path: Path, owner: str, rider: str
 ) -> None:
@@ -61,6 +71,7 @@ async def test_data_that_a_service_shares_with_its_dependent_is_restored(
     assert not protective_tags(saving, job["id"])
 
 
+@pytest.mark.soak
 async def test_a_dependent_has_its_network_after_a_backup_that_stopped_the_owner(story: Story) -> None:
     settle_for(story.server, mode="stop")
     story.push("vpn", "1")
@@ -138,6 +149,7 @@ async def test_indirect_dependents_are_recreated_too(story: Story) -> None:
     await assert_all_come_with_it(story)
 
 
+@pytest.mark.soak
 async def test_indirect_dependents_are_recreated_on_compose_v1_too(story_on_v1: Story) -> None:
     await assert_all_come_with_it(story_on_v1)
 

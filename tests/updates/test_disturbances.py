@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.api import Document, until
 from tests.e2e.server_process import server_on_bed
+from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
 from tests.testbed.images import Healthcheck, Images
@@ -53,7 +54,7 @@ async def cancel(deployed: Deployed, job_id: str) -> Document:
     return await deployed.ended(job_id)
 
 
-@pytest.mark.parametrize("at", ["record", "preflight", "backup", "pull"])
+@pytest.mark.parametrize("at", [soak("record"), soak("preflight"), "backup", "pull"])
 async def test_a_cancel_before_the_first_change_ends_the_update(
     story: Story, front: SlowFront, at: str, tmp_path: Path
 ) -> None:
@@ -79,7 +80,7 @@ async def test_a_cancel_before_the_first_change_ends_the_update(
     assert not protective_tags(story, job_id)
 
 
-@pytest.mark.parametrize("at", ["tag", "apply", "verify"])
+@pytest.mark.parametrize("at", [soak("tag"), "apply", soak("verify")])
 async def test_a_later_cancel_rolls_back(story: Story, at: str) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
@@ -252,7 +253,7 @@ def alone(
         yield Story(server, private_engine, registry, images, projects)
 
 
-@pytest.mark.parametrize("at", ["pull", "apply", "verify"])
+@pytest.mark.parametrize("at", [soak("pull"), "apply", soak("verify")])
 async def test_an_engine_that_is_restarted_during_an_update(alone: Story, at: str) -> None:
     old = alone.push("web", "1")
     deployed = await alone.deploy({"web": alone.service("web", restart="always")})
@@ -272,7 +273,7 @@ async def test_an_engine_that_is_restarted_during_an_update(alone: Story, at: st
     assert not protective_tags(alone, job_id)
 
 
-@pytest.mark.parametrize("orderly", [True, False], ids=["clean shutdown", "power cut"])
+@pytest.mark.parametrize("orderly", [soak(True), False], ids=["clean shutdown", "power cut"])
 async def test_an_engine_that_is_restarted_during_the_restore(
     alone: Story, tmp_path: Path, orderly: bool
 ) -> None:

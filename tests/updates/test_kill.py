@@ -220,6 +220,7 @@ async def test_killed_while_compose_replaces_containers(story: Story) -> None:
     await assert_clean(deployed)
 
 
+@pytest.mark.soak
 async def test_killed_while_compose_replaces_dependents(story: Story) -> None:
     story.push("vpn", "1")
     story.push("rider", "1", command=STUBBORN)
@@ -242,6 +243,7 @@ async def test_killed_while_compose_replaces_dependents(story: Story) -> None:
     await assert_clean(deployed)
 
 
+@pytest.mark.soak
 async def test_killed_during_the_health_check(story: Story) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
@@ -259,6 +261,7 @@ async def test_killed_during_the_health_check(story: Story) -> None:
     await assert_clean(deployed)
 
 
+@pytest.mark.soak
 async def test_killed_and_the_container_is_removed_before_the_next_start(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})

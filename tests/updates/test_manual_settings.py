@@ -12,6 +12,7 @@ from dockrev.errors import Json
 from dockrev.replacement import proof
 from dockrev.replacement.manual_limits import described, manual_limits, unexplained_limits
 from tests.e2e.api import Document, until
+from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
 from tests.updates.story import SICK, Deployed, Story, statuses, with_compose
@@ -79,7 +80,7 @@ async def test_a_manual_setting_is_kept(story: Story, good: bool, in_the_file: M
     assert settings_of(deployed, "web") == [BY_HAND]
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+@pytest.mark.parametrize("good", [soak(True), False], ids=["updated", "rolled back"])
 async def test_a_limit_that_was_lifted_by_hand_stays_lifted(story: Story, good: bool) -> None:
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **IN_THE_FILE)})
@@ -113,7 +114,7 @@ async def test_each_replica_keeps_its_own_manual_settings(story: Story) -> None:
     assert not await deployed.changed_by_hand()
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+@pytest.mark.parametrize("good", [soak(True), False], ids=["updated", "rolled back"])
 async def test_recreated_dependents_keep_their_manual_settings(story: Story, good: bool) -> None:
     """Compose's hash of a dependent covers the id of its owner, so the hash changes without any new file."""
     for name in ("vpn", "rider"):
@@ -255,7 +256,7 @@ async def held(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Path]:
         yield tmp_path
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["in the update", "in the rollback"])
+@pytest.mark.parametrize("good", [True, soak(False)], ids=["in the update", "in the rollback"])
 async def test_a_manual_setting_is_kept_when_the_server_is_killed_before_it_is_set(
     story: Story, held: Path, good: bool
 ) -> None:

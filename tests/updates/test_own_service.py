@@ -12,6 +12,7 @@ import pytest
 from tests.cli.command import Cli
 from tests.e2e.api import Refused
 from tests.e2e.server_process import ServerProcess
+from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.updates.story import SICK, Deployed, Story, outcomes, settle_for, target_of
 
@@ -52,9 +53,6 @@ def with_its_image(server: ServerProcess, deployed: Deployed, service: str) -> N
     server.env["DOCKREV_IMAGE_REPO"] = name.rpartition(":")[0]
     story.engine.load(story.images.build(service, version="moved"), name)
     assert {one.image for one in deployed.project.containers(service)} <= deployed.runs(service)
-
-
-IS_ITSELF = pytest.mark.parametrize("is_itself", [in_container, with_its_image])
 
 
 def events_of(deployed: Deployed, service: str, since: int) -> set[str]:
@@ -119,8 +117,15 @@ async def sharing(story: Story) -> Deployed:
     return await story.deploy(services, volumes={"data": {}})
 
 
-@IS_ITSELF
-@pytest.mark.parametrize(("mode", "holding"), [("stop", "die"), ("pause", "pause")])
+@pytest.mark.parametrize(
+    ("is_itself", "mode", "holding"),
+    [
+        (in_container, "stop", "die"),
+        (with_its_image, "pause", "pause"),
+        soak(in_container, "pause", "pause"),
+        soak(with_its_image, "stop", "die"),
+    ],
+)
 async def test_dockrev_keeps_running_while_a_backup_and_a_rollback_hold_the_others(
     story: Story, server: ServerProcess, sharing: Deployed, is_itself: Any, mode: str, holding: str
 ) -> None:

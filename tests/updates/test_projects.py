@@ -9,6 +9,7 @@ from zlib import crc32
 import pytest
 
 from tests.e2e.api import Refused
+from tests.soak import soak
 from tests.testbed.access import OPERATOR
 from tests.testbed.bed import Bed
 from tests.testbed.images import Healthcheck
@@ -42,6 +43,7 @@ async def test_three_replicas_are_updated_and_rolled_back_together(story: Story)
     assert old.image_id != new.image_id
 
 
+@pytest.mark.soak
 async def test_services_in_the_network_of_another_are_recreated_with_it(story: Story) -> None:
     story.push("vpn", "1")
     rider = story.push("rider", "1")
@@ -62,7 +64,7 @@ async def test_services_in_the_network_of_another_are_recreated_with_it(story: S
     assert not await deployed.changed_by_hand()
 
 
-@pytest.mark.parametrize("source", ["data", "data:ro"])
+@pytest.mark.parametrize("source", ["data", soak("data:ro")])
 async def test_services_with_the_volumes_of_another_are_recreated_with_it(story: Story, source: str) -> None:
     for name in ("data", "user"):
         story.push(name, "1", volumes=("/rows",))
@@ -102,6 +104,7 @@ async def test_a_dependent_does_not_get_an_image_that_nobody_approved(story: Sto
     assert deployed.containers() == before
 
 
+@pytest.mark.soak
 async def test_a_dependent_that_fails_in_the_new_network_rolls_both_back(story: Story) -> None:
     story.push("rider", "1")
     needs_door = "wget -q -O /dev/null http://127.0.0.1:80/door || exit 7; sleep 999 & wait"
@@ -268,7 +271,7 @@ async def test_checks_and_scans_do_not_disturb_an_update(story: Story) -> None:
         assert "candidate" not in (await api.services(deployed.project.name))["web"]
 
 
-@pytest.mark.parametrize("good", [True, False], ids=["updated", "rolled back"])
+@pytest.mark.parametrize("good", [True, soak(False)], ids=["updated", "rolled back"])
 async def test_updates_and_rollbacks_work_on_compose_v1(story_on_v1: Story, good: bool) -> None:
     story = story_on_v1
     old = {name: story.push(name, "1") for name in ("db", "web")}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import soak
 from tests.testbed.images import Healthcheck
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import (
@@ -127,6 +128,7 @@ async def test_the_job_names_other_services_that_use_the_image_name(story: Story
     assert told[0].endswith(f"; the next compose up of {deployed.project.name}/other uses this image too")
 
 
+@pytest.mark.soak
 async def test_a_dependent_that_becomes_unhealthy_in_the_new_network_rolls_both_back(story: Story) -> None:
     """The health of the dependent is checked after the update and after the rollback."""
     through_the_door = "wget -q -O /dev/null http://127.0.0.1:80/door"
@@ -206,6 +208,7 @@ async def test_an_updated_service_rolls_back_when_another_with_its_image_name_wa
     assert not protective_tags(story, job["id"])
 
 
+@pytest.mark.soak
 async def test_an_updated_service_stays_with_a_warning_when_automatic_rollback_is_off(story: Story) -> None:
     """`broker` stays as it failed, so `web` stays updated too. The update did not get to `worker`."""
     for name in ("app", "broker"):
@@ -240,7 +243,7 @@ async def test_an_updated_service_stays_with_a_warning_when_automatic_rollback_i
     assert deployed.runs("worker") == {str(new.image_id)}
 
 
-@pytest.mark.parametrize("at", ["settle", "pull"], ids=["before the second", "in the second"])
+@pytest.mark.parametrize("at", [soak("settle"), "pull"], ids=["before the second", "in the second"])
 async def test_a_cancel_between_two_services_of_one_image_name_rolls_both_back(story: Story, at: str) -> None:
     deployed = await two_of_one_image(story, tmpfs=["/data"])
     old = deployed.runs("web")
