@@ -220,12 +220,12 @@ def test_every_variable_about_identity_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "true", "YES", "y", "On"])
-def test_a_flag_is_on(text: str) -> None:
+def test_several_words_switch_a_flag_on(text: str) -> None:
     assert Config.from_env({"DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": text}).auth.allow_anonymous is True
 
 
 @pytest.mark.parametrize("text", ["0", "false", "NO", "n", "Off"])
-def test_a_flag_is_off(text: str) -> None:
+def test_several_words_switch_a_flag_off(text: str) -> None:
     assert Config.from_env({"DOCKREV_AUTH_ALLOW_ANONYMOUS_IN_DEV": text}).auth.allow_anonymous is False
 
 

@@ -88,7 +88,7 @@ def test_the_first_forwarded_host_of_a_trusted_proxy_is_an_own_host(
     [("10.0.0.1", PROXIES, True), ("192.0.2.1", PROXIES, False), ("10.0.0.1", None, False)],
     ids=["trusted proxy", "untrusted peer", "no proxies are configured"],
 )
-def test_own_page_behind_a_proxy_that_replaces_host(
+def test_an_own_page_is_accepted_behind_a_trusted_proxy_that_replaces_host(
     peer: str, proxies: tuple[Network, ...] | None, allowed: bool
 ) -> None:
     headers = {"sec-fetch-site": "same-origin", "origin": "https://d.example"}

@@ -77,7 +77,7 @@ async def read_block(response: ClientResponse) -> bytes:
         (ServerEvent("e", "a\u2028b"), "event: e\ndata: a\u2028b\n\n"),
     ],
 )
-def test_an_event_on_the_wire(event: ServerEvent, text: str) -> None:
+def test_an_event_is_written_as_lines_of_the_stream(event: ServerEvent, text: str) -> None:
     assert event.encode() == text.encode()
 
 

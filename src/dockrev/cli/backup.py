@@ -63,7 +63,7 @@ class BackupReader:
     @classmethod
     @asynccontextmanager
     async def open(cls, config: Config, clock: Clock) -> AsyncIterator["BackupReader"]:
-        """Raises NotFound where no server has ever run, StorageError."""
+        """Raises NotFound when there is no database, and StorageError when it cannot be used."""
         _require_database(config)
         async with (
             Database.open(config.db_path) as database,

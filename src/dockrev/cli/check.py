@@ -100,7 +100,7 @@ async def select_services(read: ReadSide, names: Sequence[str], bar: "ProgressBa
 
 
 async def _find_versions(read: ReadSide, service_ids: Sequence[str]) -> None:
-    """Waits a short time for the versions of the chosen services. The table needs no versions."""
+    """Waits a short time for the versions of the chosen services. The table is right without them."""
     inference, images = read.inference, await read.service_images.all()
     repositories = {image.ref.repository for image in images if image.service_id in service_ids}
     try:

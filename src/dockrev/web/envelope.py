@@ -74,5 +74,5 @@ def envelope_of(details: Any) -> type[Wire]:
 
 
 def responses(*statuses: int, details: Any = ErrorDetails) -> dict[int | str, dict[str, Any]]:
-    """Declares the errors that a route itself answers with. The router declares 400, 401 and 403."""
+    """Declares the errors that a route itself answers with. `web/openapi.py` adds 400, 401 and 403."""
     return {status: {"model": envelope_of(details), "description": MEANINGS[status]} for status in statuses}

@@ -21,7 +21,7 @@ def header(headers: RawHeaders, name: bytes) -> str | None:
 
 
 def _text(value: bytes) -> str:
-    """HTTP does not define the charset. Most proxies send UTF-8, and some send Latin-1."""
+    """HTTP does not define the charset. Text that is not UTF-8 is read as Latin-1."""
     try:
         return value.decode().strip()
     except UnicodeDecodeError:
