@@ -139,7 +139,7 @@ class Compose:
         return finished.code == 0 and not _REPLACED.search(f"{finished.out}\n{finished.err}")
 
     def up_line(self, order: UpOrder) -> str:
-        """The command that `up` runs, as a person could type it."""
+        """The command line of `up`, quoted for a shell."""
         arguments = self._up(order)[len(self.command) :]
         return shlex.join((*map(_without_value, self.command), *arguments))
 

@@ -5,7 +5,7 @@ from collections import deque
 from types import TracebackType
 
 SUCCESSES_TO_GROW = 8
-"""So many successes for each request that may run at once, before one more may."""
+"""The limit grows by one after this many successes for each request that may run at once."""
 
 
 class AdaptiveLimit:

@@ -29,7 +29,7 @@ class Timeouts:
 
 
 class RequestOutdated(Exception):
-    """The client did not send the request: what it carries is no longer valid now that its turn has come."""
+    """The client did not send the request, because its login expired while it waited for its turn."""
 
 
 class HttpClient:
@@ -69,7 +69,7 @@ class HttpClient:
         """The response, whatever its status; 429 and a first 5xx are retried before.
 
         The client calls `still_valid` when the turn of the request has come. Raises HttpFailure when there
-        is no response, RequestOutdated when `still_valid` says no.
+        is no response, RequestOutdated when `still_valid` returns False.
         """
         for followed in itertools.count():
             limit = self.limits.of(request.host, request.service)

@@ -1,4 +1,4 @@
-"""Why a request got no response that can be used, in words that an operator can act on.
+"""Describes why a request got no usable response, in words that an operator can act on.
 
 The module translates every exception that the HTTP library raises because of a server or the network.
 """

@@ -1,4 +1,4 @@
-"""What Dockrev sends to other servers, and what they answer. No I/O."""
+"""Requests to other servers, and their responses. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ class HttpRequest:
     metered: bool = False
     """The server may count the request against a quota, so only a few of them run at once."""
     speaks_for_host: bool = True
-    """False: that this request gets no answer says nothing about other requests to the host."""
+    """False: a failure of this request says nothing about other requests to the host."""
 
     @property
     def host(self) -> str:

@@ -1,4 +1,4 @@
-"""How many requests a host still allows, as the headers of its responses say."""
+"""The number of requests that a host still allows, from the headers of its responses."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _EPOCH_FROM = 10**9
 _SPARE_ABOVE = 0.2
 _LONGEST = timedelta(days=1)
 _WITHOUT_WINDOW = timedelta(hours=1)
-"""How long a number of remaining requests holds when the host names no window."""
+"""How long a number of remaining requests is valid when the host names no window."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How much each host is asked: a few requests at once, none while it wants none, none while it is dead."""
+"""Limits the requests to each host: a few at once, and none while it asks to wait or does not answer."""
 
 import asyncio
 import random
@@ -20,13 +20,13 @@ log = structlog.get_logger()
 
 AT_ONCE = 7
 METERED_AT_ONCE = 2
-"""When the quota runs out, no more metered requests than these are wasted."""
+"""So few, because all metered requests in flight are wasted when the quota runs out."""
 
 _RECENT = timedelta(seconds=60)
-"""When the last good response is older, one request goes first and the others wait for its outcome."""
+"""When the last good response is older, one request goes first and the others wait for its result."""
 
 _REFUSALS_WITHOUT_TIME = 2
-"""After so many refusals in a row that name no time to wait, the cool-down starts."""
+"""The cool-down starts after this many refusals in a row that name no time to wait."""
 
 _COOL_DOWN = timedelta(seconds=60)
 _LONGEST_COOL_DOWN = timedelta(hours=6)
@@ -36,7 +36,7 @@ _DEAD_FOR = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class RateLimitPolicy:
-    """What to do when a host refuses a request. A wait longer than `max_ms` starts a cool-down instead."""
+    """How to retry when a host refuses a request. A wait longer than `max_ms` starts a cool-down instead."""
 
     max_attempts: int = 3
     base_ms: int = 250
@@ -45,7 +45,7 @@ class RateLimitPolicy:
 
 @dataclass(frozen=True, slots=True)
 class HostUsage:
-    """What one host allows (None: it does not say), and what it was sent in the last 24 hours."""
+    """The quota of one host (None: it reports none), and the number of requests in the last 24 hours."""
 
     host: str
     remaining: int | None
@@ -57,7 +57,7 @@ class HostUsage:
 
 
 class RateLimit:
-    """All requests to one service of a host pass here, so one response teaches all of them."""
+    """Holds what the responses of one service of a host say about limits, for all requests to it."""
 
     def __init__(self, host: str, policy: RateLimitPolicy, clock: Clock, counter: RequestCounter) -> None:
         self.host = host
@@ -98,9 +98,9 @@ class RateLimit:
         metered: bool = False,
         speaks_for_host: bool = True,
     ) -> HttpResponse:
-        """The first response that is no refusal and no first 5xx. Raises HttpFailure when there is none.
+        """Returns the first response that is no refusal and no first 5xx. Raises HttpFailure without one.
 
-        `metered` and `speaks_for_host` are those of HttpRequest.
+        `metered` and `speaks_for_host`: as in HttpRequest.
         """
         refusals, server_errors = 0, 0
         async with self._metered if metered else nullcontext():
@@ -140,7 +140,7 @@ class RateLimit:
             self._refusals = self._refusals + 1 if alone else max(self._refusals, 1)
             self._concurrency.shrink()
         elif response.status == 401 and not self._challenged:
-            self._challenged = True  # a first challenge says how to log in, and nothing about limits
+            self._challenged = True  # the first challenge is about the login, not about limits
         else:
             self._refusals, self._succeeded_at = 0, self._clock.now()
             self._concurrency.succeeded()
@@ -167,8 +167,8 @@ class RateLimit:
             raise self._last_failure.again()
 
     async def _wait_or_give_up(self, response: HttpResponse, refusals: int) -> None:
-        """Waits when the wait is short and tries are left. Else it starts the cool-down and raises."""
-        asked = retry_after(response.headers, self._clock.now()) or None  # a wait of no time says nothing
+        """Waits when the wait is short and attempts are left. Otherwise starts the cool-down and raises."""
+        asked = retry_after(response.headers, self._clock.now()) or None  # a wait of 0 seconds counts as none
         give_up = asked is None and self._refusals >= _REFUSALS_WITHOUT_TIME
         give_up |= max(refusals, self._refusals) >= self._policy.max_attempts
         give_up |= asked is not None and asked > timedelta(milliseconds=self._policy.max_ms)
@@ -177,7 +177,7 @@ class RateLimit:
         await self._pause(asked or self._backoff(refusals))
 
     def _start_cool_down(self, length: timedelta) -> datetime:
-        """Returns its end. Several refusals of requests that were sent together start one cool-down."""
+        """Returns the end of the cool-down. Refusals of requests that ran together start only one."""
         until = self._clock.now() + min(length, _LONGEST_COOL_DOWN)
         current = self.cool_down_until()
         self._cool_down_until = max(until, current) if current else until

@@ -1,4 +1,4 @@
-"""How many requests each host was sent, hour by hour. A store outside keeps the counts across restarts."""
+"""Counts the requests to each host, hour by hour. A separate store keeps the counts over restarts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class HourlyRequests:
-    """The requests that `host` was sent in the hour that begins at `hour`."""
+    """The number of requests to `host` in the hour that starts at `hour`."""
 
     host: str
     hour: datetime

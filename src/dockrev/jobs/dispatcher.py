@@ -5,7 +5,7 @@ The four calls of `Dispatcher` are a port. A durable queue on PostgreSQL (DBOS, 
 stand behind them later, and they promise no more than both can keep:
 
 * The id of a job is the id of its execution: a second submit of the same id does nothing.
-* The job's own record tells how far it came. After a crash the body runs again from its start.
+* Progress is kept in the job's own record. After a crash the body runs again from its start.
 * A cancel is only a signal to the body. The body ends the job and its record.
 """
 

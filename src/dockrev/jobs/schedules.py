@@ -36,7 +36,7 @@ def next_time(cron: str, after: datetime, zone: tzinfo) -> datetime:
 
 
 class Schedule:
-    """One named schedule. Each tick asks anew what the plan is, so that changes act at once."""
+    """One named schedule. Each tick reads the plan again, so that a change takes effect at once."""
 
     def __init__(
         self,

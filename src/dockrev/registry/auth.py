@@ -1,4 +1,4 @@
-"""How requests to one endpoint log in. The flows do no I/O: `EndpointClient` carries their steps out."""
+"""Logs requests in to one endpoint. The flows do no I/O: `EndpointClient` runs their steps."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from dockrev.registry.tokens import LoginRefused, Tokens
 
 
 class EndpointAuth:
-    """What one endpoint taught about logging in. Its login goes to it and to the realm it names only."""
+    """Challenge and tokens of one endpoint. Its login goes only to it and to the realm that it names."""
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         self._endpoint = endpoint
@@ -26,7 +26,7 @@ class EndpointAuth:
         self._first_request = asyncio.Lock()
         self._answered = False
         self.challenge: Challenge | None = None
-        """As the endpoint named it; None until a request was refused."""
+        """The challenge of the endpoint. None until it has refused a request."""
 
     def announce(self, paths: Iterable[str]) -> None:
         self._announced.update(dict.fromkeys(paths))
@@ -41,13 +41,13 @@ class EndpointAuth:
         self.challenge = challenge
 
     def request(self, path: str) -> Flow[HttpResponse]:
-        """Sends a request about the repository `path`, logging in if the endpoint wants that."""
+        """Sends a request about the repository `path`, and logs in if the endpoint requires it."""
         first = None if self._answered else (yield from self._introduce(path))
         response, used = first or (yield from self._send(path))
         return (yield from self._after_challenge(path, response, used))
 
     def authorization(self, path: str) -> Flow[str | None]:
-        """The header for a request about `path`; None while no login is known to be needed."""
+        """The header for a request about `path`. None while the endpoint has not asked for a login."""
         challenge = self.challenge
         if challenge is None:
             return None

@@ -64,7 +64,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     """Kills the children of the helper too: one of them may be the process that hangs."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    # A child in another session may keep the pipes open for ever, and wait() waits for the pipes too.
+    # A child in another session may keep the pipes open forever, and wait() waits for the pipes too.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_REAP_SECONDS):
             await process.wait()

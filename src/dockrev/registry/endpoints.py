@@ -20,7 +20,7 @@ class Endpoint:
 
     base: str
     host: str
-    """As people and Docker's config.json name it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`."""
+    """The usual name, also in Docker's config.json: `docker.io`, `ghcr.io`, `127.0.0.1:5000`."""
     anonymous: bool = False
     credential: Credential | None = field(default=None, repr=False)
     """From the userinfo of a mirror's URL."""

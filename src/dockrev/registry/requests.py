@@ -25,7 +25,7 @@ class RegistryRequest:
     method: str
     path: str
     target: str
-    """Path and query below the base URL of whoever answers."""
+    """Path and query below the base URL of the endpoint."""
     what: str
     headers: dict[str, str]
     max_body_bytes: int = 0

@@ -1,4 +1,4 @@
-"""What one bulk API is: which registries have it, how it is asked, where its pages are and what they say."""
+"""The interface of a bulk API: which registries have it, how to ask it, and how to read its pages."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence

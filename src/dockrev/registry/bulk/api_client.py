@@ -1,4 +1,4 @@
-"""Asks an API as it is: without answering challenges, and without following redirects."""
+"""Sends requests to an API. It answers no challenges and follows no redirects."""
 
 from collections.abc import Awaitable, Callable
 

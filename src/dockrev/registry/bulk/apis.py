@@ -1,4 +1,4 @@
-"""All bulk APIs, and the way from a repository to its pages."""
+"""Lists all bulk APIs, and finds the one of a registry."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,21 +26,21 @@ from dockrev.registry.requests import version_check
 APIS: tuple[BulkApi, ...] = (DockerHub(), Ghcr(), Quay(), Google(), Harbor(), GitLab())
 
 WITHOUT_API = ("public.ecr.aws", ".amazonaws.com", "mcr.microsoft.com", ".azurecr.io")
-"""Hosts and domains that would only cost requests: no API of theirs answers without a special login."""
+"""Hosts and domains that are not asked: their APIs answer only with a special login."""
 
 
 def is_named(registry: str) -> bool:
-    """Whether the name of the registry alone tells which API it has, or that it has none."""
+    """Whether the name of the registry alone decides which API it has, or that it has none."""
     return api_of(registry) is not None or _is_listed(registry, WITHOUT_API)
 
 
 def api_of(registry: str) -> BulkApi | None:
-    """The API that the name of the registry tells."""
+    """The API of a registry whose name alone decides it."""
     return next((api for api in APIS if _is_listed(registry, api.hosts)), None)
 
 
 def api_behind(challenge: Challenge | None) -> BulkApi | None:
-    """The API of a registry whose name tells nothing."""
+    """The API of any other registry, from its challenge."""
     if not isinstance(challenge, Bearer):
         return None
     return next((api for api in APIS if api.is_behind(challenge)), None)
@@ -51,7 +51,7 @@ def _is_listed(registry: str, hosts: Sequence[str]) -> bool:
 
 
 class BulkApis:
-    """Finds the API of each registry. A registry whose name tells nothing is asked once what it is."""
+    """Finds the API of each registry. It asks a registry once when its name does not decide."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class BulkApis:
         return self._listings[registry]
 
     async def _identify(self, access: RegistryAccess) -> BulkApi:
-        """What `/v2/` answers to an anonymous request tells who made the registry."""
+        """The answer of `/v2/` to an anonymous request shows which software the registry runs."""
         response = await access.own_server().fetch(version_check())
         if response.status >= 500:
             response.raise_for_status()

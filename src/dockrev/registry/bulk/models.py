@@ -1,4 +1,4 @@
-"""What a bulk API gives, and the exception for when it gives nothing."""
+"""The answers of bulk APIs, and the exception for a bulk API that cannot answer."""
 
 from dataclasses import dataclass
 from datetime import datetime

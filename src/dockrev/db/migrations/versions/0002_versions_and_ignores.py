@@ -1,4 +1,4 @@
-"""Ignore rules, and what is known of versions."""
+"""Adds the tables of ignore rules and versions."""
 
 import sqlalchemy as sa
 from alembic import op

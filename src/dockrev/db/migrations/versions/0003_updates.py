@@ -1,4 +1,4 @@
-"""Updates: their plans, reservations and journal; backups; the wish to cancel a job."""
+"""Adds updates with plans, reservations and journal, backups, and the request to cancel a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +24,7 @@ _SERVICES = (
 
 
 def upgrade() -> None:
-    # SQLite would put a column behind the constraints: made anew, the tables read as they are declared.
+    # SQLite would add columns after the constraints. A copy of each table keeps the declared order.
     with op.batch_alter_table("jobs", recreate="always") as jobs:
         jobs.add_column(sa.Column("cancel_requested", sa.Boolean(), server_default="0", nullable=False))
     _remake_services()
@@ -100,7 +100,7 @@ def upgrade() -> None:
 
 
 def _remake_services() -> None:
-    """By hand, since a batch puts several constraints in any order."""
+    """Written by hand, because a batch of Alembic orders several constraints at random."""
     op.create_table(
         "new_services",
         sa.Column("id", sa.String(), nullable=False),

@@ -1,4 +1,4 @@
-"""Services are reserved for a restore by hand as well."""
+"""Reserves services for a manual restore too."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Since when a tag names its digest. For digests that are stored already it is the newest check."""
+"""Stores since when a tag names its digest. Existing digests get the time of the newest check."""
 
 import sqlalchemy as sa
 from alembic import op

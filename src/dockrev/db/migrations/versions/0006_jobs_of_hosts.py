@@ -1,4 +1,4 @@
-"""A job names its host, the lines of each job are counted, and held containers have a position."""
+"""Gives jobs a host, log lines a number within their job, and held containers a position."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,5 +24,5 @@ def upgrade() -> None:
         " (SELECT job_id, count(*) AS number FROM job_logs GROUP BY job_id) AS counted"
         " WHERE counted.job_id = jobs.id"
     )
-    if op.get_bind().dialect.name == "sqlite":  # the only database there was until now
+    if op.get_bind().dialect.name == "sqlite":  # until this revision the only database
         op.execute("UPDATE suspended_containers SET position = rowid")

@@ -1,4 +1,4 @@
-"""Hosts. All that is on record belongs to the local one."""
+"""Adds the table of hosts. All existing rows belong to the local host."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,7 +47,7 @@ def _host_id() -> sa.Column[str]:
 
 
 def _remake_discovered_projects() -> None:
-    """No table refers to it, so a new one with another primary key can take its place."""
+    """Replaces the table by one with another primary key. No other table refers to it."""
     op.create_table(
         "new_discovered_projects",
         _host_id(),

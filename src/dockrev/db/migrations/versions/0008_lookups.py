@@ -1,4 +1,4 @@
-"""A task holds all of its lookup. For a task of an older release, the lookup assumes the tag `latest`."""
+"""Stores the whole lookup in its task. A task of an older release gets the tag `latest`."""
 
 import sqlalchemy as sa
 from alembic import op

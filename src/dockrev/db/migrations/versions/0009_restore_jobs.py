@@ -1,4 +1,4 @@
-"""A restore is a job: only jobs reserve services. A held container has a mode and a purpose."""
+"""Makes a restore a job, so that only jobs reserve services. Held containers get a mode and a purpose."""
 
 import sqlalchemy as sa
 from alembic import op
