@@ -23,20 +23,24 @@ EXACT, PREFIX, REGEX, SEMVER = MatchKind.EXACT, MatchKind.PREFIX, MatchKind.REGE
     ],
 )
 def test_each_kind_matches_in_its_own_way(kind: MatchKind, value: str, matched: str, others: str) -> None:
-    one = rule(kind, value)
-    assert [tag for tag in matched.split() if first_match([one], tag, []) != IgnoreMatch(one, tag)] == []
-    assert [tag for tag in others.split() if first_match([one], tag, []) is not None] == []
+    ignore_rule = rule(kind, value)
+    assert [
+        tag for tag in matched.split() if first_match([ignore_rule], tag, []) != IgnoreMatch(ignore_rule, tag)
+    ] == []
+    assert [tag for tag in others.split() if first_match([ignore_rule], tag, []) is not None] == []
 
 
 @pytest.mark.parametrize(
-    "one",
+    "ignore_rule",
     [rule(EXACT, "1.5.1"), rule(PREFIX, "1.5"), rule(REGEX, r"^1\.5"), rule(SEMVER, "^1.5")],
-    ids=lambda one: str(one.kind),
+    ids=lambda ignore_rule: str(ignore_rule.kind),
 )
-def test_a_rule_matches_the_version_of_a_moving_tag(one: IgnoreRule) -> None:
-    assert first_match([rule(EXACT, "x"), one], "latest", ["v1.4.0", "1.5.1"]) == IgnoreMatch(one, "1.5.1")
-    assert first_match([one], "latest", ["1.4.0"]) is None
-    assert first_match([one], "latest", []) is None
+def test_a_rule_matches_the_version_of_a_moving_tag(ignore_rule: IgnoreRule) -> None:
+    assert first_match([rule(EXACT, "x"), ignore_rule], "latest", ["v1.4.0", "1.5.1"]) == IgnoreMatch(
+        ignore_rule, "1.5.1"
+    )
+    assert first_match([ignore_rule], "latest", ["1.4.0"]) is None
+    assert first_match([ignore_rule], "latest", []) is None
 
 
 def test_the_newest_enabled_rule_is_named() -> None:
@@ -56,21 +60,25 @@ def test_of_rules_with_the_same_time_the_greater_id_is_newer() -> None:
 
 
 def test_a_text_longer_than_any_tag_matches_no_rule() -> None:
-    one = rule(REGEX, ".*")
-    assert first_match([one], "a" * 128, []) == IgnoreMatch(one, "a" * 128)
-    assert first_match([one], "a" * 129, []) is None
-    assert first_match([one], "a" * 129, ["1.0.0"]) == IgnoreMatch(one, "1.0.0")
+    ignore_rule = rule(REGEX, ".*")
+    assert first_match([ignore_rule], "a" * 128, []) == IgnoreMatch(ignore_rule, "a" * 128)
+    assert first_match([ignore_rule], "a" * 129, []) is None
+    assert first_match([ignore_rule], "a" * 129, ["1.0.0"]) == IgnoreMatch(ignore_rule, "1.0.0")
 
 
 def test_the_match_names_the_first_tag_that_fits() -> None:
-    one = rule(REGEX, r"^1|^latest")
-    assert first_match([one], "latest", ["1.5.1", "1.5"]) == IgnoreMatch(one, "latest")
-    assert first_match([one], "stable", ["v1.5.1", "1.5.1", "1.5"]) == IgnoreMatch(one, "1.5.1")
+    ignore_rule = rule(REGEX, r"^1|^latest")
+    assert first_match([ignore_rule], "latest", ["1.5.1", "1.5"]) == IgnoreMatch(ignore_rule, "latest")
+    assert first_match([ignore_rule], "stable", ["v1.5.1", "1.5.1", "1.5"]) == IgnoreMatch(
+        ignore_rule, "1.5.1"
+    )
 
 
 @pytest.mark.parametrize(
-    "one", [rule(REGEX, "("), rule(REGEX, "a(?!b)"), rule(REGEX, r"(a)\1"), rule(SEMVER, "no")], ids=str
+    "ignore_rule",
+    [rule(REGEX, "("), rule(REGEX, "a(?!b)"), rule(REGEX, r"(a)\1"), rule(SEMVER, "no")],
+    ids=str,
 )
-def test_a_rule_with_an_unreadable_value_matches_nothing(one: IgnoreRule) -> None:
+def test_a_rule_with_an_unreadable_value_matches_nothing(ignore_rule: IgnoreRule) -> None:
     other = rule(REGEX, ".*")
-    assert first_match([one, other], "a", []) == IgnoreMatch(other, "a")
+    assert first_match([ignore_rule, other], "a", []) == IgnoreMatch(other, "a")

@@ -22,8 +22,8 @@ async def test_a_rule_is_read_back_exactly(ignores: IgnoreStore, blog: Stack, cl
         await ignores.add(blog.services[0].id, kind, f"value of {kind}", note, enabled=enabled)
         for kind, note, enabled in zip(MatchKind, ["why", None, "", "ü"], [True, False] * 2, strict=True)
     ]
-    assert {one.id: one for one in await ignores.all()} == {one.id: one for one in added}
-    assert all(one.id.startswith("ign_") and one.created_at == clock.now() for one in added)
+    assert {each.id: each for each in await ignores.all()} == {each.id: each for each in added}
+    assert all(each.id.startswith("ign_") and each.created_at == clock.now() for each in added)
 
 
 async def test_the_newest_comes_first(ignores: IgnoreStore, blog: Stack, clock: MovableClock) -> None:
@@ -33,9 +33,9 @@ async def test_the_newest_comes_first(ignores: IgnoreStore, blog: Stack, clock: 
         rule = await ignores.add(service_id, MatchKind.EXACT, value, None, enabled=True)
         ids.append(rule.id)
         clock.advance(1)
-    assert [one.id for one in await ignores.all()] == ids[::-1]
+    assert [each.id for each in await ignores.all()] == ids[::-1]
     grouped = await ignores.by_service()
-    assert {key: [one.value for one in rules] for key, rules in grouped.items()} == {
+    assert {key: [each.value for each in rules] for key, rules in grouped.items()} == {
         web: ["3", "1"],
         db: ["2"],
     }
@@ -64,7 +64,7 @@ async def test_deleting_a_service_deletes_its_rules(
         await ignores.add(service.id, MatchKind.EXACT, service.name, None, enabled=True)
     async with database.write() as connection:
         await connection.execute(delete(services).where(services.c.name == "web"))
-    assert [one.value for one in await ignores.all()] == ["db"]
+    assert [each.value for each in await ignores.all()] == ["db"]
 
 
 async def test_the_revision_grows_with_every_change(ignores: IgnoreStore, blog: Stack) -> None:

@@ -34,8 +34,8 @@ class Pages:
 
     async def row(self) -> Mapping[str, Any]:
         (row,) = (await self.whole.get("/api/version-inference/overview"))["rows"]
-        found: Mapping[str, Any] = row
-        return found
+        document: Mapping[str, Any] = row
+        return document
 
 
 def many(registry: FakeRegistry) -> list[Digest]:

@@ -27,10 +27,10 @@ async def test_the_backfill_completes_a_repository(engine: Engine, registry: Fak
         "nightly",
         "latest",
     }
-    found = await engine.versions.snapshot(engine.key(APP, made[-1]))
-    assert found is not None
-    assert found.tags == ("1.8.0", "latest")
-    assert (found.scan.total, found.scan.considered, found.scan.ok) == (11, 11, 11)
+    snapshot = await engine.versions.snapshot(engine.key(APP, made[-1]))
+    assert snapshot is not None
+    assert snapshot.tags == ("1.8.0", "latest")
+    assert (snapshot.scan.total, snapshot.scan.considered, snapshot.scan.ok) == (11, 11, 11)
 
 
 async def test_the_backfill_finds_a_version_beyond_the_budget_of_a_lookup(
@@ -40,9 +40,9 @@ async def test_the_backfill_finds_a_version_beyond_the_budget_of_a_lookup(
     engine.services.run(f"{registry.host}/{APP}", made[0])
     assert (await engine.run(APP, made[0])).tags == ()
     await complete(engine)
-    found = await engine.versions.snapshot(engine.key(APP, made[0]))
-    assert found is not None
-    assert found.tags == ("1.0.0",)
+    snapshot = await engine.versions.snapshot(engine.key(APP, made[0]))
+    assert snapshot is not None
+    assert snapshot.tags == ("1.0.0",)
 
 
 async def test_the_next_process_continues_the_backfill(
@@ -150,8 +150,8 @@ async def test_tags_that_always_fail_do_not_keep_the_backfill_from_the_others(
     for _ in range(6):
         await complete(engine)
         engine.clock.advance(601)
-    found = await engine.versions.facts(engine.repository(APP))
-    assert set(found) == {"latest", *(f"1.{minor}.0" for minor in range(8, 52))}
+    facts = await engine.versions.facts(engine.repository(APP))
+    assert set(facts) == {"latest", *(f"1.{minor}.0" for minor in range(8, 52))}
 
 
 async def test_a_small_repository_without_a_version_does_not_wait_for_a_large_one(

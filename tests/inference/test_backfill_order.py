@@ -29,14 +29,14 @@ def known(**tags: str) -> VersionKnowledge:
 @pytest.mark.parametrize(
     ("unknown", "knowledge", "expected"),
     [
-        pytest.param({"a": 400, "b": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="the smaller one first"),
+        pytest.param({"a": 400, "b": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="the smaller each first"),
         pytest.param(
             {"a": 3, "b": 400}, known(a="1.4.0"), "b a", id="a missing version counts more than the size"
         ),
         pytest.param(
             {"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a floating tag is no version"
         ),
-        pytest.param({"a": 400, "b": 3}, known(), "b a", id="the smaller one if both miss a version"),
+        pytest.param({"a": 400, "b": 3}, known(), "b a", id="the smaller each if both miss a version"),
         pytest.param({"a": 0, "b": 3}, known(b="1.4.0"), "b", id="complete"),
         pytest.param({"a": 0, "b": 0}, known(), "", id="all complete"),
         pytest.param({"a": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="a repository without a list first"),
@@ -47,8 +47,8 @@ def test_repositories_are_in_this_order(
     unknown: dict[str, int], knowledge: VersionKnowledge, expected: str
 ) -> None:
     counts = {f"r.io/{name}": count for name, count in unknown.items()}
-    found = backfill_order([image("r.io/a"), image("r.io/b")], counts, knowledge, {})
-    assert [one.ref.path for one in found] == expected.split()
+    order = backfill_order([image("r.io/a"), image("r.io/b")], counts, knowledge, {})
+    assert [each.ref.path for each in order] == expected.split()
 
 
 def test_one_digest_without_a_version_puts_its_repository_first() -> None:
@@ -62,7 +62,7 @@ def test_a_service_with_a_version_as_its_tag_does_not_count_as_unnamed() -> None
     pinned = image("r.io/a", tag="1.4.0")
     assert backfill_order([pinned], {}, known(), {}) == []
     shared = [pinned, image("r.io/a")]
-    assert [one.unnamed for one in backfill_order(shared, {}, known(), {})] == [True]
+    assert [each.unnamed for each in backfill_order(shared, {}, known(), {})] == [True]
 
 
 def test_a_service_whose_tag_is_a_version_by_the_list_does_not_count_as_unnamed() -> None:
@@ -70,10 +70,10 @@ def test_a_service_whose_tag_is_a_version_by_the_list_does_not_count_as_unnamed(
     for tag, missed in (("17.2-alpine", False), ("17-alpine", True), ("latest", True)):
         images = [image("r.io/a", tag=tag)]
         named = known(a=tag)
-        assert [one.unnamed for one in backfill_order(images, {}, named, lists)] == [missed], tag
+        assert [each.unnamed for each in backfill_order(images, {}, named, lists)] == [missed], tag
         assert repositories_to_list(images) == ({"r.io/a"} if tag != "latest" else set())
     unlisted = [image("r.io/a", tag="17.2-alpine")]
-    assert [one.unnamed for one in backfill_order(unlisted, {}, known(), {})] == [True]
+    assert [each.unnamed for each in backfill_order(unlisted, {}, known(), {})] == [True]
 
 
 def test_repositories_without_services_are_skipped() -> None:
@@ -83,4 +83,4 @@ def test_repositories_without_services_are_skipped() -> None:
 def test_registries_are_independent_of_each_other() -> None:
     images = [image("r.io/a"), image("r.io/b"), image("q.io/c")]
     first = first_of_each_registry(backfill_order(images, {"r.io/a": 9, "r.io/b": 2}, known(), {}))
-    assert [str(one.ref) for one in first] == ["q.io/c:latest", "r.io/b:latest"]
+    assert [str(each.ref) for each in first] == ["q.io/c:latest", "r.io/b:latest"]

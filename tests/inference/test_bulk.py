@@ -17,9 +17,9 @@ async def named(engine: Engine, bulk: FakeBulk, content: Digest) -> tuple[str, .
     key = DigestKey(f"{bulk.host}/{APP}", content, AMD64)
     await engine.queue.enqueue([engine.services.lookup(key, InferenceReason.NEW_VERSION)])
     await engine.worker.work_once()
-    found = await engine.versions.snapshot(key)
-    assert found is not None
-    return found.tags
+    snapshot = await engine.versions.snapshot(key)
+    assert snapshot is not None
+    return snapshot.tags
 
 
 @pytest.mark.parametrize("kind", [FakeGoogle, FakeHarbor])

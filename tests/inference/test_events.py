@@ -67,9 +67,9 @@ async def test_a_reader_that_falls_behind_while_it_reads_gets_resync_required() 
         assert (await anext(events)).id == 1
         for number in range(2, 9):
             ring.publish(InferenceEvent(type=f"event {number}"))
-        told = await anext(events)
-    assert orjson.loads(told.data)["type"] == "resync_required"
-    assert told.id == 9
+        event = await anext(events)
+    assert orjson.loads(event.data)["type"] == "resync_required"
+    assert event.id == 9
 
 
 async def test_a_reader_with_the_id_of_an_earlier_process_waits_for_that_number() -> None:
@@ -85,15 +85,15 @@ async def test_a_reader_with_the_id_of_an_earlier_process_waits_for_that_number(
 
 
 async def test_the_events_of_a_task_name_it() -> None:
-    ring, wanted = EventBuffer(MovableClock()), need("1.4.0")
-    ring.publish(TaskEnqueued.about(wanted.key, wanted.reason))
+    ring, lookup = EventBuffer(MovableClock()), need("1.4.0")
+    ring.publish(TaskEnqueued.about(lookup.key, lookup.reason))
     document = orjson.loads(ring.kept[0].data)
     assert document == {
         "type": "task_enqueued",
         "ts": "2026-01-02T03:04:05.000000Z",
-        "key": str(wanted.key),
+        "key": str(lookup.key),
         "imageRepo": "ghcr.io/acme/web",
-        "digest": wanted.key.digest,
+        "digest": lookup.key.digest,
         "hostPlatform": "linux/amd64",
         "reason": "cache_miss",
     }

@@ -52,17 +52,17 @@ class Oracle:
                 return InferenceAnswer(facts, more=bool(page), end=not page)
             case AskHeads(tags):
                 known = {tag: fact(tag, self.tags[tag]) for tag in tags if tag in self.tags}
-                facts = {tag: one for tag, one in known.items() if tag not in self.failing}
+                facts = {tag: fact for tag, fact in known.items() if tag not in self.failing}
                 errors = self.failing & known.keys()
                 return InferenceAnswer(
                     facts, gone=[tag for tag in tags if tag not in self.tags], errors=errors
                 )
 
     def requests(self) -> int:
-        return sum(len(one.tags) if isinstance(one, AskHeads) else 1 for one in self.asked)
+        return sum(len(question.tags) if isinstance(question, AskHeads) else 1 for question in self.asked)
 
     def heads(self) -> list[str]:
-        return [tag for one in self.asked if isinstance(one, AskHeads) for tag in one.tags]
+        return [tag for question in self.asked if isinstance(question, AskHeads) for tag in question.tags]
 
     def run(self, case: LookupInput) -> set[str]:
         """The tags that the lookup found for the digest."""

@@ -71,7 +71,7 @@ def test_the_status_of_a_row(
 
 
 def test_rows_are_ordered_by_status_then_age_then_name() -> None:
-    found = rows(
+    ordered = rows(
         [task(repository="r/queued"), task("x", TaskStatus.RUNNING, repository="r/running")],
         [
             snapshot(repository="r/ready-b"),
@@ -83,7 +83,7 @@ def test_rows_are_ordered_by_status_then_age_then_name() -> None:
         [],
         NOON,
     )
-    assert [row.repository.removeprefix("r/") for row in found] == [
+    assert [row.repository.removeprefix("r/") for row in ordered] == [
         "running",
         "queued",
         "stale",
@@ -119,7 +119,7 @@ FOUND = rows(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "number", "size", "names", "total"),
+    ("row_filter", "number", "size", "names", "total"),
     [
         (OverviewFilter(), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
         (OverviewFilter("A"), 1, 50, ["r/c", "r/A1", "r/a2", "r/b"], 4),
@@ -134,9 +134,9 @@ FOUND = rows(
     ],
 )
 def test_the_overview_can_be_filtered_and_paged(
-    wanted: OverviewFilter, number: int, size: int, names: list[str], total: int
+    row_filter: OverviewFilter, number: int, size: int, names: list[str], total: int
 ) -> None:
-    shown = page(FOUND, wanted, number, size)
+    shown = page(FOUND, row_filter, number, size)
     assert ([row.repository for row in shown.rows], shown.total) == (names, total)
 
 

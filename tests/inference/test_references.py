@@ -29,7 +29,7 @@ def moving(content: Mapping[str, str], families: str = "") -> Tags:
 
 
 def patches(series: str, count: int) -> list[str]:
-    return [f"{one}.{patch}" for one in series.split() for patch in range(count)]
+    return [f"{minor}.{patch}" for minor in series.split() for patch in range(count)]
 
 
 def based(tags: Tags, base: str) -> Tags:
@@ -74,7 +74,7 @@ HOME_ASSISTANT = releases(
 ) | {"latest": "2024.12.4", "stable": "2024.12.4", "beta": "2025.1.0b3", "rc": "2025.1.0b3"}
 HOME_ASSISTANT |= {"dev": "2025.2.0.dev20241209"}
 NOTHING_IN_BETA = HOME_ASSISTANT | {"beta": "2024.12.4"}
-UNIFI = releases(*(f"v{one}" for one in patches("5.14 6.4 6.5 7.5 8.3 8.4", 9))) | {
+UNIFI = releases(*(f"v{version}" for version in patches("5.14 6.4 6.5 7.5 8.3 8.4", 9))) | {
     **{"latest": "v8.4.8", "stable": "v8.4.8", "stable-8": "v8.4.8", "stable-7": "v7.5.8"},
     **{"stable-6": "v6.5.8", "stable-5": "v5.14.8", "v6": "v6.5.8", "v8.4": "v8.4.8"},
 }
@@ -100,7 +100,7 @@ PLEX = {
 _JDKS = "-jdk17 -jdk21 -alpine"
 JENKINS = (
     releases(*(f"2.{n}" for n in range(440, 483)), families=_JDKS)
-    | releases(*(f"{one}-lts" for one in patches("2.440 2.452 2.462", 4)), families=_JDKS)
+    | releases(*(f"{version}-lts" for version in patches("2.440 2.452 2.462", 4)), families=_JDKS)
     | moving({"": "2.482"}, _JDKS)
     | moving({"lts": "2.462.3-lts"}, _JDKS)
     | {"latest": "2.482"}
@@ -157,12 +157,12 @@ SONARR_BY_ARCHITECTURE = {
     for n, name in enumerate(patches("5.13.0 5.14.0", 12))
     for tag in (f"{name}-ls{n}", f"version-{name}")
 } | {"latest": "5.14.0.11", "arm64v8-latest": "arm64v8-5.14.0.11"}
-QBITTORRENT = releases(*(f"{one}_v2.0.11-ls{n}" for n, one in enumerate(patches("4.6 5.0", 9)))) | {
-    **releases(*(f"libtorrentv1-release-{one}_v1.2.19-ls9" for one in patches("4.6 5.0", 9))),
+QBITTORRENT = releases(*(f"{version}_v2.0.11-ls{n}" for n, version in enumerate(patches("4.6 5.0", 9)))) | {
+    **releases(*(f"libtorrentv1-release-{version}_v1.2.19-ls9" for version in patches("4.6 5.0", 9))),
     **{"latest": "5.0.8_v2.0.11-ls17", "libtorrentv1": "libtorrentv1-release-5.0.8_v1.2.19-ls9"},
 }
 CLAMAV = releases(
-    *(f"{one}-{n}{base}" for one in patches("1.3 1.4", 3) for n in "123" for base in ("", "_base"))
+    *(f"{version}-{n}{base}" for version in patches("1.3 1.4", 3) for n in "123" for base in ("", "_base"))
 )
 CLAMAV |= {"stable": "1.4.2-3", "stable_base": "1.4.2-3_base", "1.4_base": "1.4.2-3_base"}
 VECTOR = releases(*patches("0.41 0.42 0.43", 4), families="-alpine -debian")

@@ -22,11 +22,11 @@ async def test_snapshots_are_deleted_after_thirty_days_without_renewal(
     clock.advance(11 * 86_400)
     run = await SnapshotRetention(engine.versions, engine.events, clock).purge()
     assert run.deleted == 1
-    assert [one.key.digest for one in await engine.versions.snapshots()] == [new]
+    assert [snapshot.key.digest for snapshot in await engine.versions.snapshots()] == [new]
     assert await engine.versions.last_retention() == run
-    told = orjson.loads(engine.events.kept[-1].data)
-    assert (told["type"], told["ok"], told["deleted"]) == ("gc_ran", True, 1)
-    assert told["cutoff"] == "2026-01-03T03:04:05.000000Z"
+    event = orjson.loads(engine.events.kept[-1].data)
+    assert (event["type"], event["ok"], event["deleted"]) == ("gc_ran", True, 1)
+    assert event["cutoff"] == "2026-01-03T03:04:05.000000Z"
 
 
 async def test_a_retention_that_fails_is_reported(engine: Engine, clock: MovableClock) -> None:
@@ -35,8 +35,8 @@ async def test_a_retention_that_fails_is_reported(engine: Engine, clock: Movable
     run = await SnapshotRetention(engine.versions, engine.events, clock).purge()
     assert run.error is not None
     assert await engine.versions.last_retention() == RetentionRun(clock.now(), 0, run.duration_ms, run.error)
-    told = orjson.loads(engine.events.kept[-1].data)
-    assert (told["ok"], told["error"]) == (False, run.error)
+    event = orjson.loads(engine.events.kept[-1].data)
+    assert (event["ok"], event["error"]) == (False, run.error)
 
 
 async def test_the_start_enqueues_running_digests_and_asks_no_registry(

@@ -120,7 +120,7 @@ async def test_request_counts_survive_a_restart(
         await whole.names()
     asked = len(registry.requests)
     async with Whole.open(tmp_path, clock, registry) as whole:
-        spent = {one.host: one.requests_24h for one in whole.core.registry.usage()}
+        spent = {usage.host: usage.requests_24h for usage in whole.core.registry.usage()}
         assert spent == {registry.host: asked}
         clock.advance(25 * 3600)
         assert whole.core.registry.usage() == []
@@ -139,9 +139,9 @@ async def test_a_refresh_finds_all_tags_of_the_digest_again(
             clock.advance(60)
             await whole.core.inference.queue.enqueue([Lookup(key, InferenceReason.FORCE)])
             await whole.wait_done()
-            found = await whole.core.versions.snapshot(key)
-            assert found is not None
-            assert found.tags == tags
+            snapshot = await whole.core.versions.snapshot(key)
+            assert snapshot is not None
+            assert snapshot.tags == tags
             registry.push("web", "latest", revision="moved on")
 
 

@@ -17,7 +17,9 @@ from tests.inference.building import AMD64, APP, Engine, digest, release
 
 
 def events_of(engine: Engine, kind: str) -> list[dict[str, object]]:
-    return [one for event in engine.events.kept if (one := orjson.loads(event.data))["type"] == kind]
+    return [
+        document for event in engine.events.kept if (document := orjson.loads(event.data))["type"] == kind
+    ]
 
 
 async def test_an_unknown_candidate_costs_the_tag_list_and_one_head(
@@ -26,8 +28,8 @@ async def test_an_unknown_candidate_costs_the_tag_list_and_one_head(
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
     await engine.checked(APP, "latest", new)
-    found = await engine.run(APP, new)
-    assert found.tags == ("1.4.1", "latest")
+    snapshot = await engine.run(APP, new)
+    assert snapshot.tags == ("1.4.1", "latest")
     assert registry.counts["tags"] == 1
     assert registry.counts["head"] == 1
 
@@ -166,16 +168,18 @@ async def test_a_digest_without_a_version_is_given_up_after_forty_heads(
     release(registry, *(f"1.{minor}.0" for minor in range(60)))
     lost = digest("a build that no tag names any more")
     engine.services.run(f"{registry.host}/{APP}", lost)
-    found = await engine.run(APP, lost)
+    snapshot = await engine.run(APP, lost)
     assert registry.counts["head"] == 40
-    assert (found.tags, found.all_failed) == ((), False)
-    assert (found.scan.total, found.scan.considered) == (61, 40)
+    assert (snapshot.tags, snapshot.all_failed) == ((), False)
+    assert (snapshot.scan.total, snapshot.scan.considered) == (61, 40)
 
 
 async def test_a_platform_manifest_is_found_through_its_index(engine: Engine, registry: FakeRegistry) -> None:
     release(registry, "1.4.0", "1.4.1")
     index = Digest(registry.content(APP).tags["1.4.0"])
-    child = next(Digest(one) for one in registry.content(APP).manifests if one != index)
+    child = next(
+        Digest(child_digest) for child_digest in registry.content(APP).manifests if child_digest != index
+    )
     await engine.checked(APP, "old", index, [ImageFacts(index, (Child(AMD64, child),))])
     engine.services.run(f"{registry.host}/{APP}", child)
     assert "1.4.0" in (await engine.run(APP, child)).tags
@@ -185,9 +189,9 @@ async def test_a_failed_tag_list_gives_an_all_failed_snapshot(engine: Engine, re
     old, _ = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old)
     registry.faults.status = 500
-    found = await engine.run(APP, old)
-    assert found.all_failed
-    assert (found.scan.total, found.scan.considered, found.scan.error) == (0, 0, 1)
+    snapshot = await engine.run(APP, old)
+    assert snapshot.all_failed
+    assert (snapshot.scan.total, snapshot.scan.considered, snapshot.scan.error) == (0, 0, 1)
     assert events_of(engine, "task_finished")[-1]["allFailed"] is True
 
 
@@ -198,9 +202,9 @@ async def test_failures_of_all_tags_give_an_all_failed_snapshot_whatever_a_check
     engine.services.run(f"{registry.host}/{APP}", old, new)
     await engine.checked(APP, "latest", new)
     registry.faults.head_status = 500
-    found = await engine.run(APP, new)
-    assert found.all_failed
-    assert (found.scan.total, found.scan.ok, found.scan.error) == (3, 0, 2)
+    snapshot = await engine.run(APP, new)
+    assert snapshot.all_failed
+    assert (snapshot.scan.total, snapshot.scan.ok, snapshot.scan.error) == (3, 0, 2)
 
 
 async def test_a_failure_never_replaces_a_known_version(
@@ -262,8 +266,8 @@ async def test_a_refresh_reads_the_list_again_and_asks_the_known_tag_again(
     registry.retag(APP, "v1.4.0", old)
     registry.forget_counts()
     clock.advance(60)
-    found = await engine.run(APP, old, InferenceReason.FORCE)
-    assert set(found.tags) == {"1.4.0", "v1.4.0"}
+    snapshot = await engine.run(APP, old, InferenceReason.FORCE)
+    assert set(snapshot.tags) == {"1.4.0", "v1.4.0"}
     assert registry.counts["tags"] == 1
 
 
@@ -281,7 +285,7 @@ async def test_two_lookups_in_one_repository_run_one_after_the_other(
 ) -> None:
     old, new = release(registry, "1.4.0", "1.4.1")
     engine.services.run(f"{registry.host}/{APP}", old, new)
-    keys = [engine.key(APP, one) for one in (new, old)]
+    keys = [engine.key(APP, content) for content in (new, old)]
     await engine.queue.enqueue(Lookup(each, InferenceReason.CACHE_MISS) for each in keys)
     async with asyncio.TaskGroup() as group:
         group.create_task(engine.worker.work_once())
@@ -311,7 +315,8 @@ async def test_the_progress_of_a_lookup_has_phases(engine: Engine, registry: Fak
     await engine.run(APP, old)
     phases = [document["phase"] for document in events_of(engine, "task_progress")]
     assert list(dict.fromkeys(phases)) == ["prepare", "listing_tags", "scanning", "persist"]
-    last = [one for one in events_of(engine, "task_progress") if one["phase"] == "scanning"][-1]
+    progress = events_of(engine, "task_progress")
+    last = [event for event in progress if event["phase"] == "scanning"][-1]
     assert (last["assignedCurrent"], last["resultCurrent"], last["message"]) == (
         2,
         2,
@@ -357,9 +362,9 @@ async def test_the_next_process_finishes_an_interrupted_task(
         (task,) = again.queue.tasks
         assert task.status is TaskStatus.QUEUED
         await again.worker.work_once()
-        found = await again.versions.snapshot(again.key(APP, old))
-        assert found is not None
-        assert found.tags == ("1.4.0",)
+        snapshot = await again.versions.snapshot(again.key(APP, old))
+        assert snapshot is not None
+        assert snapshot.tags == ("1.4.0",)
 
 
 async def test_the_worker_completes_every_task_of_the_queue(engine: Engine, registry: FakeRegistry) -> None:

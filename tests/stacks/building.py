@@ -52,8 +52,8 @@ def running(
     `version`: their version label.
     """
     known = tuple(
-        RunningImage(f"sha256:image-{number}", one if isinstance(one, tuple) else (one,), version)
-        for number, one in enumerate(images)
+        RunningImage(f"sha256:image-{number}", image if isinstance(image, tuple) else (image,), version)
+        for number, image in enumerate(images)
     )
     return Runtime(total, total, unhealthy, known)
 
@@ -114,7 +114,7 @@ def tag(
 
 def knowledge(*tags: TagState, facts: Sequence[ImageFacts] = ()) -> RegistryFacts:
     states: Mapping[tuple[str, str], TagState] = {state.key: state for state in tags}
-    return RegistryFacts(states, {one.digest: one for one in facts})
+    return RegistryFacts(states, {each.digest: each for each in facts})
 
 
 def views_of(stacks: Iterable[Stack], context: Context) -> list[StackView]:
@@ -140,7 +140,7 @@ def task(digest: Digest, reason: InferenceReason = InferenceReason.NEW_VERSION) 
 
 
 def versions(*known: DigestSnapshot, tasks: Iterable[InferenceTask] = ()) -> VersionKnowledge:
-    return VersionKnowledge({}, {one.key: one for one in known}, {one.key: one for one in tasks})
+    return VersionKnowledge({}, {each.key: each for each in known}, {each.key: each for each in tasks})
 
 
 OWN_IMAGE = "ghcr.io/acme/dockrev"
@@ -159,11 +159,11 @@ def context(
 
 def observed(project: str = "blog", **services: str | ObservedService) -> ObservedStack:
     """`observed(web="nginx:1", db=observed_service("db", ...))` has these two services."""
-    found = tuple(
-        one if isinstance(one, ObservedService) else observed_service(name, one)
-        for name, one in services.items()
+    observed_services = tuple(
+        image if isinstance(image, ObservedService) else observed_service(name, image)
+        for name, image in services.items()
     )
-    return ObservedStack(project, (f"/srv/{project}/compose.yml",), found)
+    return ObservedStack(project, (f"/srv/{project}/compose.yml",), observed_services)
 
 
 def observed_service(

@@ -32,8 +32,8 @@ FAILED = ScanCounts(total=4, considered=4, error=4)
 LONG_AGO = NOON - timedelta(days=8)
 
 
-def view_of(one: Service, known: Context) -> ServiceView:
-    (shown,) = views_of([stack(one)], known)[0].services
+def view_of(web: Service, known: Context) -> ServiceView:
+    (shown,) = views_of([stack(web)], known)[0].services
     return shown
 
 
@@ -65,9 +65,9 @@ def test_without_a_version_a_service_shows_its_tag() -> None:
 
 
 def test_a_tag_that_is_a_full_version_needs_no_lookup() -> None:
-    one = service("web:1.4.0", running(OLD))
+    web = service("web:1.4.0", running(OLD))
     known = knowledge(tag(NEW, name="1.4.0"), facts=[index(NEW, amd64=NEW)])
-    shown = view_of(one, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
+    shown = view_of(web, context(known, snapshot(OLD, "1.4.0"), snapshot(NEW, "1.4.0")))
     assert (shown.version.current, shown.version.candidate, shown.version.lookups) == ((), (), ())
     assert (shown.version.inference.status, shown.version.inference.reason) == ("ready", "not_required")
 
@@ -78,7 +78,7 @@ def test_versions_of_another_repository_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "one",
+    "skipped",
     [
         service(None, running(()), builds=True),
         service(runtime=running(OLD), watched=False),
@@ -87,8 +87,8 @@ def test_versions_of_another_repository_do_not_count() -> None:
         service(runtime=running(OLD), removed=True),
     ],
 )
-def test_an_unchecked_service_needs_no_lookup(one: Service) -> None:
-    shown = view_of(one, context(knowledge())).version
+def test_an_unchecked_service_needs_no_lookup(skipped: Service) -> None:
+    shown = view_of(skipped, context(knowledge())).version
     assert (shown.inference.status, shown.inference.reason, shown.lookups) == ("ready", "not_required", ())
 
 

@@ -19,7 +19,7 @@ from tests.stacks.building import (
 
 
 @pytest.mark.parametrize(
-    ("one", "status"),
+    ("shown", "status"),
     [
         (stack(service(runtime=running(OLD))), StackStatus.HEALTHY),
         (stack(service(runtime=running(OLD, total=3)), service(runtime=running(OLD))), StackStatus.HEALTHY),
@@ -33,30 +33,30 @@ from tests.stacks.building import (
     ],
 )
 def test_a_stack_is_healthy_when_all_its_containers_run_and_none_is_unhealthy(
-    one: Stack, status: StackStatus
+    shown: Stack, status: StackStatus
 ) -> None:
-    assert one.status is status
+    assert shown.status is status
 
 
 @pytest.mark.parametrize(
-    ("wanted", "admitted"),
+    ("archived_filter", "admitted"),
     [
         (ArchivedFilter.EXCLUDE, {False}),
         (ArchivedFilter.ONLY, {True}),
         (ArchivedFilter.INCLUDE, {True, False}),
     ],
 )
-def test_the_archived_filter(wanted: ArchivedFilter, admitted: set[bool]) -> None:
-    assert {archived for archived in (True, False) if wanted.admits(archived)} == admitted
+def test_the_archived_filter(archived_filter: ArchivedFilter, admitted: set[bool]) -> None:
+    assert {archived for archived in (True, False) if archived_filter.admits(archived)} == admitted
 
 
 def test_only_updates_for_this_host_are_counted_archived_services_included() -> None:
     matching = knowledge(tag(NEW), facts=[index(NEW, amd64=NEW)])
     mismatching = knowledge(tag(NEW), facts=[index(NEW, arm64=NEW)])
-    one = stack(
+    blog = stack(
         service("web", running(OLD)),
         service("web", running(OLD), archived=True),
         service("web", running(OLD), removed=True),
         service("web", running(NEW)),
     )
-    assert [views_of([one], context(known))[0].updates for known in (matching, mismatching)] == [2, 0]
+    assert [views_of([blog], context(known))[0].updates for known in (matching, mismatching)] == [2, 0]

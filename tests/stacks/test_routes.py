@@ -41,7 +41,7 @@ class Api:
     ignores: IgnoreStore
     views: StackViews
     routes: StackRoutes
-    wanted: list[Lookup]
+    requested: list[Lookup]
     """The lookups that reading stacks requested."""
 
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> Answer:
@@ -63,13 +63,13 @@ async def api(database: Database, clock: MovableClock) -> AsyncIterator[Api]:
     config = DockerConfig(host="unix:///nowhere", platform=AMD64)
     stacks, images = StackStore(database, clock), ImageStore(database, clock)
     versions, ignores = VersionStore(database), IgnoreStore(database, clock)
-    wanted: list[Lookup] = []
+    requested: list[Lookup] = []
 
     async with Engine.open(config) as engine:
         hosts = HostDirectory([host_of(engine, config.platform)])
         views = StackViews(stacks, images, versions, ignores, hosts, clock)
-        routes = StackRoutes(stacks, views, wanted.extend)
-        yield Api(database, stacks, images, versions, ignores, views, routes, wanted)
+        routes = StackRoutes(stacks, views, requested.extend)
+        yield Api(database, stacks, images, versions, ignores, views, routes, requested)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ async def test_a_stack_has_the_documented_shape(api: Api, blog: Stack, clock: Mo
 async def detail(api: Api, blog: Stack, service: str = "web") -> dict[str, Any]:
     answer = await api.ask("GET", f"/api/stacks/{blog.id}")
     assert answer.status == 200
-    return next(one for one in answer.json()["stack"]["services"] if one["name"] == service)
+    return next(each for each in answer.json()["stack"]["services"] if each["name"] == service)
 
 
 async def test_known_versions_are_shown_with_the_best_first(
@@ -200,7 +200,7 @@ async def test_known_versions_are_shown_with_the_best_first(
     assert web["candidate"]["tag"] == "latest"
     assert web["candidate"]["resolvedTag"] == "1.5.1"
     assert web["versionInference"] == {"status": "ready", "checkedAt": timestamp(clock.now())}
-    assert api.wanted == []
+    assert api.requested == []
 
 
 async def test_the_version_label_is_shown_in_its_own_field(api: Api) -> None:
@@ -214,7 +214,7 @@ async def test_reading_a_stack_requests_unknown_versions(api: Api, blog: Stack, 
     await api.learn(TagState(WEB, "latest", NEW, clock.now()), index(NEW, amd64=NEW))
     await detail(api, blog)
     await api.list()
-    assert api.wanted == [
+    assert api.requested == [
         Lookup(DigestKey(WEB, digest, AMD64), InferenceReason.CACHE_MISS, ("latest",), runs=digest == OLD)
         for digest in (NEW, OLD)
     ]
@@ -289,7 +289,7 @@ async def updates(api: Api) -> int:
 async def test_a_service_that_left_its_project_is_shown_as_archived(api: Api, blog: Stack) -> None:
     await api.stacks.sync(observed(web="web"))
     services = (await api.ask("GET", f"/api/stacks/{blog.id}")).json()["stack"]["services"]
-    assert [(one["name"], one["archived"], one["removed"]) for one in services] == [
+    assert [(each["name"], each["archived"], each["removed"]) for each in services] == [
         ("db", True, True),
         ("web", False, False),
     ]

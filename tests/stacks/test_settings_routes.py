@@ -164,7 +164,7 @@ async def test_the_refusal_names_the_missing_or_wrong_field(api: Api, body: obje
     answer = await api.put(body)
 
     assert answer.status == 400
-    assert [one["field"] for one in answer.json()["error"]["details"]["errors"]] == [field]
+    assert [each["field"] for each in answer.json()["error"]["details"]["errors"]] == [field]
 
 
 async def test_an_unknown_service_is_404_even_with_an_invalid_url(api: Api) -> None:
@@ -182,7 +182,7 @@ async def test_a_change_is_logged_with_the_user(api: Api, clock: MovableClock) -
     with capture_logs() as lines:
         await api.put({"autoRollback": False, "backupTargets": NOTHING}, **{"x-forwarded-user": "ann"})
 
-    (line,) = [one for one in lines if one["action"] == "service.settings_changed"]
+    (line,) = [each for each in lines if each["action"] == "service.settings_changed"]
     async with api.database.read() as connection:
         updated_at = await connection.scalar(select(services.c.updated_at))
     assert (line["service_id"], line["changed_by"]) == (api.service_id, "ann")

@@ -157,7 +157,7 @@ async def test_the_newest_stack_comes_first(store: StackStore, clock: MovableClo
 async def test_each_stack_has_its_own_services(store: StackStore) -> None:
     await store.sync(observed("blog", web="nginx", db="postgres"))
     await store.sync(observed("empty"))
-    assert {stack.name: [one.name for one in stack.services] for stack in await store.all()} == {
+    assert {stack.name: [service.name for service in stack.services] for stack in await store.all()} == {
         "blog": ["db", "web"],
         "empty": [],
     }
@@ -197,8 +197,8 @@ async def test_archiving_again_keeps_the_first_time_and_restoring_clears_it(
 ) -> None:
     async def archival() -> tuple[object, object]:
         async with database.read() as connection:
-            found = await connection.execute(select(services.c.archived_at, services.c.archived_reason))
-            return tuple(found.one())
+            result = await connection.execute(select(services.c.archived_at, services.c.archived_reason))
+            return tuple(result.one())
 
     service = (await synced(store, observed(web="nginx"))).services[0]
     first = clock.now()

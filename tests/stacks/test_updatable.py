@@ -80,18 +80,18 @@ def test_dockrev_is_recognized_by_its_container_too() -> None:
 
 
 def test_all_blockers_are_listed() -> None:
-    told = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
-    assert codes(*told) == ["platform_mismatch", "stack_archived", "service_archived", "ignored"]
+    all_blockers = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
+    assert codes(*all_blockers) == ["platform_mismatch", "stack_archived", "service_archived", "ignored"]
 
 
 def test_naming_a_service_overrules_only_earlier_choices_of_the_operator() -> None:
-    told = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
-    assert codes(*refusals(told, by_name=True, allow_arch_mismatch=False)) == ["platform_mismatch"]
-    assert refusals(told, by_name=True, allow_arch_mismatch=True) == ()
+    all_blockers = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
+    assert codes(*refusals(all_blockers, by_name=True, allow_arch_mismatch=False)) == ["platform_mismatch"]
+    assert refusals(all_blockers, by_name=True, allow_arch_mismatch=True) == ()
     pinned = blockers(replace(BEHIND, image_ref=f"web:1@{OLD}"))
     assert refusals(pinned, by_name=True, allow_arch_mismatch=True) == pinned
 
 
 def test_an_update_of_everything_skips_services_with_blockers() -> None:
-    told = blockers(replace(BEHIND, archived=True), rules=(RULE,))
-    assert refusals(told, by_name=False, allow_arch_mismatch=True) == told
+    all_blockers = blockers(replace(BEHIND, archived=True), rules=(RULE,))
+    assert refusals(all_blockers, by_name=False, allow_arch_mismatch=True) == all_blockers

@@ -82,7 +82,7 @@ def test_an_update_is_waiting_when_the_running_image_would_change(
 
 
 @pytest.mark.parametrize(
-    ("one", "why"),
+    ("skipped", "reason"),
     [
         (service(None, builds=True), NotCheckedReason.LOCAL_BUILD),
         (service(None), NotCheckedReason.LOCAL_BUILD),
@@ -95,10 +95,10 @@ def test_an_update_is_waiting_when_the_running_image_would_change(
         (service("", running(OLD)), NotCheckedReason.INVALID),
     ],
 )
-def test_checks_skip_some_services(one: Service, why: NotCheckedReason) -> None:
-    assert question_of(one) is why
-    state = state_of(one, knowledge(tag(NEW)))
-    assert state.unchecked is why
+def test_checks_skip_some_services(skipped: Service, reason: NotCheckedReason) -> None:
+    assert question_of(skipped) is reason
+    state = state_of(skipped, knowledge(tag(NEW)))
+    assert state.unchecked is reason
     assert state.candidate is None
 
 
@@ -173,7 +173,11 @@ def test_a_candidate_lists_its_platforms_in_order_and_each_once() -> None:
     twice = ImageFacts(NEW, offered.children * 2)
     candidate = state_of(service("web", running(OLD)), knowledge(tag(NEW), facts=[twice])).candidate
     assert candidate is not None
-    assert [str(one) for one in candidate.platforms] == ["linux/amd64", "linux/arm/v7", "linux/arm64"]
+    assert [str(platform) for platform in candidate.platforms] == [
+        "linux/amd64",
+        "linux/arm/v7",
+        "linux/arm64",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -110,4 +110,4 @@ class Bench:
 
     async def states(self) -> dict[str, UpdateState]:
         """The update states by the name of the service."""
-        return {one.service.name: one.state for stack in await self.views.all() for one in stack.services}
+        return {view.service.name: view.state for stack in await self.views.all() for view in stack.services}

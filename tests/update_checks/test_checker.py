@@ -147,7 +147,7 @@ async def test_a_failure_belongs_to_its_service_and_keeps_the_last_result(bench:
     bench.registry.fail("bad").status = 500
     report = await bench.check()
     assert (report.checked, report.with_candidate) == (3, 2)
-    assert {one.service.name: one.error.code for one in report.failed} == {
+    assert {each.service.name: each.error.code for each in report.failed} == {
         "bad": "registry_server_error",
         "gone": "image_not_found",
     }
@@ -196,7 +196,7 @@ async def test_a_long_pause_is_reported_as_deferred(bench: Bench) -> None:
     (deferral,) = report.deferrals
     assert (deferral.registry, deferral.services) == (bench.registry.host, len(report.deferred))
     assert timedelta(seconds=3590) < deferral.until - now < timedelta(seconds=3610)
-    assert await bench.images.first_retry() == min(one.error.retry_at or now for one in report.deferred)
+    assert await bench.images.first_retry() == min(each.error.retry_at or now for each in report.deferred)
 
 
 async def test_a_dead_host_does_not_delay_the_others(bench: Bench) -> None:
@@ -213,7 +213,7 @@ async def test_a_dead_host_does_not_delay_the_others(bench: Bench) -> None:
         if step.answered > before.answered and step.target
     ]
     assert answered[0] == "web"
-    assert {one.error.code for one in report.failed} == {"registry_timeout"}
+    assert {each.error.code for each in report.failed} == {"registry_timeout"}
     assert (len(report.failed), report.with_candidate) == (20, 1)
 
 

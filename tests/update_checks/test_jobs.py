@@ -202,8 +202,8 @@ async def test_a_check_writes_a_log_and_progress(checks: Checks) -> None:
 async def test_a_check_of_one_service_asks_only_about_it(checks: Checks) -> None:
     bench = checks.bench
     stack_id = await bench.stack("pair", bench.runs("a", "none", "1"), bench.runs("b", "none", "2"))
-    (one, _) = (await bench.stacks.get(stack_id)).services
-    summary = await checks.summary({"scope": "service", "serviceId": one.id})
+    (first, _) = (await bench.stacks.get(stack_id)).services
+    summary = await checks.summary({"scope": "service", "serviceId": first.id})
     assert (summary["servicesChecked"], summary["stackIds"]) == (1, [stack_id])
 
 
@@ -358,4 +358,4 @@ async def defer_tag(checks: Checks, clock: MovableClock, seconds: float) -> None
     later.advance(seconds)
     error = CheckError("registry_rate_limited", "later", clock.now(), later.now())
     async with checks.bench.database.write() as connection:
-        await checks.bench.images.record(connection, [TagState("r.lan/put-off", "1", error=error)], [])
+        await checks.bench.images.record(connection, [TagState("r.lan/deferred", "1", error=error)], [])

@@ -32,7 +32,7 @@ def test_services_that_share_an_image_share_a_question() -> None:
 
 def test_each_tag_of_each_repository_is_a_question() -> None:
     planned = plan(*(service(ref, running(OLD)) for ref in ("web:1", "web:2", "ghcr.io/library/web:1")))
-    assert [one.question.key for one in planned.questions] == [
+    assert [each.question.key for each in planned.questions] == [
         (WEB, "1"),
         (WEB, "2"),
         ("ghcr.io/library/web", "1"),
@@ -42,7 +42,7 @@ def test_each_tag_of_each_repository_is_a_question() -> None:
 def test_archived_services_are_checked_and_removed_ones_are_not() -> None:
     archived, removed = service("web", running(OLD), archived=True), service(removed=True)
     planned = plan(archived, removed)
-    assert [one.services for one in planned.questions] == [(archived,)]
+    assert [each.services for each in planned.questions] == [(archived,)]
     assert planned.unasked == (removed,)
     assert planned.services == 2
 
@@ -74,8 +74,8 @@ def test_a_report_counts_candidates_failures_and_deferrals_by_service() -> None:
     report = report_check(planned, knowledge(), after, PLATFORMS)
     assert (report.platforms, report.with_candidate) == ((AMD64,), 3)
     assert (report.services, report.checked, report.skipped) == (7, 6, 1)
-    assert [one.service for one in report.failed] == [broken]
-    assert [one.service for one in report.deferred] == waiting
+    assert [each.service for each in report.failed] == [broken]
+    assert [each.service for each in report.deferred] == waiting
     (deferral,) = report.deferrals
     assert (deferral.registry, deferral.until, deferral.services) == ("quay.io", LIMITED.retry_at, 2)
 
@@ -84,7 +84,9 @@ def test_an_invalid_reference_is_a_failure_and_not_skipped() -> None:
     broken = service("web:${TAG}", running(OLD))
     report = report_check(plan(broken), knowledge(), knowledge(), PLATFORMS)
     assert (report.services, report.checked, report.skipped) == (1, 0, 0)
-    assert [(one.service, one.error.code) for one in report.failed] == [(broken, "invalid_image_reference")]
+    assert [(each.service, each.error.code) for each in report.failed] == [
+        (broken, "invalid_image_reference")
+    ]
 
 
 def test_only_a_candidate_that_no_check_saw_before_is_a_new_version() -> None:
@@ -98,12 +100,12 @@ def test_only_a_candidate_that_no_check_saw_before_is_a_new_version() -> None:
 
 
 def test_a_candidate_with_another_digest_is_new_again() -> None:
-    one = service("web", running(OLD))
+    web = service("web", running(OLD))
     before, after = knowledge(tag(NEW)), knowledge(tag(digest("newest")))
-    assert len(report_check(plan_check([one], [one], before), before, after, PLATFORMS).new_versions) == 1
+    assert len(report_check(plan_check([web], [web], before), before, after, PLATFORMS).new_versions) == 1
 
 
 def test_a_tag_that_another_check_deleted_meanwhile_does_no_harm() -> None:
-    one = service("web", running(OLD))
-    report = report_check(plan_check([one], [one], knowledge()), knowledge(), knowledge(), PLATFORMS)
+    web = service("web", running(OLD))
+    report = report_check(plan_check([web], [web], knowledge()), knowledge(), knowledge(), PLATFORMS)
     assert (report.checked, report.with_candidate, report.failed) == (1, 0, ())

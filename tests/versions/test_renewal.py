@@ -105,11 +105,11 @@ async def test_learning_the_last_tag_renews_every_snapshot(store: VersionStore, 
         facts.snapshot("old", scan=ScanCounts(3, 1, 1)),
     ]
     await store.learn(Observation(WEB, seen[1:2], listing=names, snapshots=snapshots))
-    assert {one.tags for one in await store.snapshots()} == {("v2",), ()}
+    assert {snapshot.tags for snapshot in await store.snapshots()} == {("v2",), ()}
     revision = store.revision
     await store.learn(Observation(WEB, [seen[0], seen[2]]))
-    found = {one.key.digest: (one.tags, one.scan) for one in await store.snapshots()}
-    assert found == {digest("new"): (("v2", "latest"), WHOLE), digest("old"): (("v1",), WHOLE)}
+    by_digest = {snapshot.key.digest: (snapshot.tags, snapshot.scan) for snapshot in await store.snapshots()}
+    assert by_digest == {digest("new"): (("v2", "latest"), WHOLE), digest("old"): (("v1",), WHOLE)}
     assert store.revision > revision
 
 
@@ -125,7 +125,7 @@ async def test_an_older_list_removes_no_tag(store: VersionStore, facts: Facts, c
     assert await store.learn(Observation(WEB, listing=before)) == after
     assert after == replace(now, complete_at=clock.now())
     assert set(await store.facts(WEB)) == {"v1", "v2"}
-    assert [one.tags for one in await store.snapshots()] == [("v2",)]
+    assert [snapshot.tags for snapshot in await store.snapshots()] == [("v2",)]
 
 
 async def test_a_tag_that_was_seen_after_the_list_was_read_stays(
@@ -137,7 +137,7 @@ async def test_a_tag_that_was_seen_after_the_list_was_read_stays(
     await store.learn(Observation(WEB, facts(v2="new"), snapshots=[facts.snapshot("new", "v2")]))
     await store.learn(Observation(WEB, listing=names))
     assert set(await store.facts(WEB)) == {"v1", "v2"}
-    assert [one.tags for one in await store.snapshots()] == [("v2",)]
+    assert [snapshot.tags for snapshot in await store.snapshots()] == [("v2",)]
 
 
 async def test_an_older_fact_does_not_replace_a_newer_one(

@@ -8,9 +8,9 @@ from dockrev.versions.tags import Scheme, learn, newest_first, parse_version
 
 
 def scheme_of(tag: str, others: str) -> Scheme:
-    found = learn([tag, *others.split()]).version(tag)
-    assert found is not None
-    return found.scheme
+    version = learn([tag, *others.split()]).version(tag)
+    assert version is not None
+    return version.scheme
 
 
 @pytest.mark.parametrize(

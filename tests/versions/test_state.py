@@ -49,7 +49,7 @@ def task(digest: Digest, reason: InferenceReason) -> InferenceTask:
 def knowledge(
     snapshots: Sequence[DigestSnapshot] = (), tasks: Sequence[InferenceTask] = ()
 ) -> VersionKnowledge:
-    return VersionKnowledge({}, {one.key: one for one in snapshots}, {one.key: one for one in tasks})
+    return VersionKnowledge({}, {each.key: each for each in snapshots}, {each.key: each for each in tasks})
 
 
 def image(tag: str = "latest", current: Digest | None = OLD, candidate: Digest | None = None) -> ServiceImage:
@@ -104,22 +104,22 @@ def test_the_state_of_one_digest(
     reason: str | None,
     enqueued: list[str],
 ) -> None:
-    found, lookups = inference_of(image(), knowledge(snapshots, tasks), NOON)
-    assert (found.status, found.reason) == (status, reason)
+    state, lookups = inference_of(image(), knowledge(snapshots, tasks), NOON)
+    assert (state.status, state.reason) == (status, reason)
     assert [lookup.reason.value for lookup in lookups] == enqueued
 
 
 def test_one_unknown_digest_makes_a_service_pending() -> None:
-    found, lookups = inference_of(image(candidate=NEW), knowledge([snapshot(OLD, DAY)]), NOON)
-    assert found == InferenceState(PENDING, "cache_miss", NOON - DAY)
+    state, lookups = inference_of(image(candidate=NEW), knowledge([snapshot(OLD, DAY)]), NOON)
+    assert state == InferenceState(PENDING, "cache_miss", NOON - DAY)
     assert lookups == (Lookup(key(NEW), InferenceReason.CACHE_MISS, ("latest",)),)
 
 
 def test_the_newest_snapshot_gives_the_age() -> None:
-    found, _ = inference_of(
+    state, _ = inference_of(
         image(candidate=NEW), knowledge([snapshot(OLD, 3 * DAY), snapshot(NEW, DAY)]), NOON
     )
-    assert found == InferenceState(READY, None, NOON - DAY)
+    assert state == InferenceState(READY, None, NOON - DAY)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ async def test_old_snapshots_and_unused_old_facts_are_deleted(
     clock.advance(31 * 86_400)
     await store.learn(Observation(WEB, snapshots=[facts.snapshot("new", "v2")]))
     assert await store.delete_before(clock.now() - timedelta(days=30)) == 2
-    assert [one.tags for one in await store.snapshots()] == [("v2",)]
+    assert [snapshot.tags for snapshot in await store.snapshots()] == [("v2",)]
     assert set(await store.facts(WEB)) == {"v1", "v2"}
     assert await store.facts(other) == {}
     assert await store.listing(other) is None

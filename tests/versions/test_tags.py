@@ -53,9 +53,9 @@ SEMVER = st.builds(
 
 
 def version(tag: str) -> Version:
-    found = parse_version(tag)
-    assert found is not None, tag
-    return found
+    parsed = parse_version(tag)
+    assert parsed is not None, tag
+    return parsed
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_tag_that_names_no_version_is_none(tag: str) -> None:
 def test_a_tag_is_split_into_its_parts(
     tag: str, scheme: Scheme, prefix: str, family: str, numbers: tuple[int, ...]
 ) -> None:
-    found = version(tag)
-    assert (found.scheme, found.prefix, found.family, found.numbers) == (scheme, prefix, family, numbers)
+    parsed = version(tag)
+    assert (parsed.scheme, parsed.prefix, parsed.family, parsed.numbers) == (scheme, prefix, family, numbers)
 
 
 ASCENDING = [
@@ -178,13 +178,13 @@ ASCENDING = [
 @pytest.mark.parametrize("tags", ASCENDING)
 def test_versions_of_a_line_are_in_order(tags: str) -> None:
     ascending = [version(tag) for tag in tags.split()]
-    assert len({one.line for one in ascending}) == 1
+    assert len({each.line for each in ascending}) == 1
     mixed = [*ascending[1::2], *ascending[0::2]]
     assert sorted(mixed) == ascending
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("1.2.3", "1.2.3-alpine"),
         ("1.2.3-alpine", "1.2.3-bookworm"),
@@ -196,16 +196,16 @@ def test_versions_of_a_line_are_in_order(tags: str) -> None:
         ("99999", "1.2.3"),
     ],
 )
-def test_versions_of_different_lines_are_never_compared(one: str, other: str) -> None:
-    assert not version(one).comparable(version(other))
+def test_versions_of_different_lines_are_never_compared(first: str, second: str) -> None:
+    assert not version(first).comparable(version(second))
     with pytest.raises(TypeError):
-        assert version(one) < version(other)
+        assert version(first) < version(second)
 
 
 @given(SEMVER, SEMVER)
-def test_precedence_is_that_of_semver_org(one: str, other: str) -> None:
-    expected = SemVer.parse(one).compare(other)
-    mine, others = version(one), version(other)
+def test_precedence_is_that_of_semver_org(first: str, second: str) -> None:
+    expected = SemVer.parse(first).compare(second)
+    mine, others = version(first), version(second)
     assert (mine.age > others.age) - (mine.age < others.age) == expected
 
 
@@ -221,14 +221,14 @@ def test_the_order_within_a_line_is_total(first: str, second: str, third: str) -
 
 @given(st.one_of(LIKELY_TAG, ANY_TAG), st.one_of(LIKELY_TAG, ANY_TAG))
 def test_two_versions_are_ordered_or_not_comparable(first: str, second: str) -> None:
-    one, other = parse_version(first), parse_version(second)
-    if one is None or other is None:
+    version, other = parse_version(first), parse_version(second)
+    if version is None or other is None:
         return
-    if one.comparable(other):
-        assert (one < other) + (other < one) + (one == other) == 1
+    if version.comparable(other):
+        assert (version < other) + (other < version) + (version == other) == 1
     else:
         with pytest.raises(TypeError):
-            assert one < other
+            assert version < other
 
 
 @given(st.lists(st.one_of(LIKELY_TAG, ANY_TAG), unique=True, max_size=30), st.one_of(LIKELY_TAG, ANY_TAG))
@@ -261,8 +261,8 @@ def test_the_longest_tags_are_read_quickly(unit: str) -> None:
 def test_five_thousand_tags_are_sorted() -> None:
     tags = [f"{major}.{minor}.{patch}" for major in range(5) for minor in range(10) for patch in range(50)]
     variants = [f"{tag}-alpine" for tag in tags]
-    found = newest_first([*sorted(variants), *sorted(tags)], "stable-alpine")
-    assert found == [*reversed(variants), *reversed(tags)]
+    ordered = newest_first([*sorted(variants), *sorted(tags)], "stable-alpine")
+    assert ordered == [*reversed(variants), *reversed(tags)]
 
 
 def test_a_digest_with_thousands_of_tags_is_resolved() -> None:

@@ -13,12 +13,14 @@ from tests.versions.tooling_images import TOOLING_IMAGES
 
 REPOSITORIES = (*OFFICIAL_IMAGES, *PROJECT_IMAGES, *COMMUNITY_IMAGES, *TOOLING_IMAGES)
 LINES = [
-    pytest.param(one, used, expected.split(), id=f"{one}:{used}")
-    for one in REPOSITORIES
-    for used, expected in one.lines.items()
+    pytest.param(repository, used, expected.split(), id=f"{repository}:{used}")
+    for repository in REPOSITORIES
+    for used, expected in repository.lines.items()
 ]
 QUESTIONS = [
-    pytest.param(question, id=f"{one}:{question.used}") for one in REPOSITORIES for question in one.questions
+    pytest.param(question, id=f"{repository}:{question.used}")
+    for repository in REPOSITORIES
+    for question in repository.questions
 ]
 
 
@@ -39,8 +41,8 @@ def test_the_line_of_the_used_tag_comes_first_with_the_newest_ahead(
     repository: Repository, used: str, expected: list[str], seed: int
 ) -> None:
     assert set(expected) <= set(repository.all())
-    found = newest_first(shuffled(repository.all(), seed), used)
-    assert found[: len(expected)] == expected
+    ordered = newest_first(shuffled(repository.all(), seed), used)
+    assert ordered[: len(expected)] == expected
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -61,7 +63,7 @@ def test_tags_that_name_no_version_are_recognized(repository: Repository) -> Non
 
 @pytest.mark.parametrize("repository", REPOSITORIES, ids=str)
 def test_every_tag_is_kept_and_signatures_come_last(repository: Repository) -> None:
-    found = newest_first(repository.all(), "latest")
-    assert sorted(found) == sorted(repository.all())
-    signatures = [tag for tag in found if tag.endswith((".sig", ".att"))]
-    assert found[len(found) - len(signatures) :] == signatures
+    ordered = newest_first(repository.all(), "latest")
+    assert sorted(ordered) == sorted(repository.all())
+    signatures = [tag for tag in ordered if tag.endswith((".sig", ".att"))]
+    assert ordered[len(ordered) - len(signatures) :] == signatures

@@ -51,13 +51,13 @@ class _RepositoryCursor:
     ordered: Sequence[str] = ()
     failed: set[str] = field(default_factory=set)
 
-    async def ask(self, listing: TagListing | None, known: Container[str]) -> InferenceAnswer:
+    async def ask(self, listing: TagListing | None, known_tags: Container[str]) -> InferenceAnswer:
         """Asks the next question about the repository. Raises RegistryError."""
         if listing is None:
             return await self.reader.answer(AskList())
         if self.names != listing.names:
             self.names, self.ordered = listing.names, newest_first(listing.names)
-        unknown = [name for name in self.ordered if name not in known]
+        unknown = [name for name in self.ordered if name not in known_tags]
         if not unknown:
             return InferenceAnswer()
         if self.paging:

@@ -1,4 +1,4 @@
-"""What is known of one repository while a digest is looked up in it. No I/O."""
+"""Collects what a lookup knows about the tags of its repository. No I/O."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

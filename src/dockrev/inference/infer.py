@@ -155,10 +155,10 @@ class _Search:
             return
         for _ in range(PAGE_BUDGET):
             answer = yield from self.ask(AskPage())
-            found = self._evidence.version_tags or (
+            decided = self._evidence.version_tags or (
                 self._evidence.has_possible_version and not self._evidence.cut
             )
-            if found or not answer.more:
+            if decided or not answer.more:
                 return
 
     def ask_through(self) -> Inquiry:

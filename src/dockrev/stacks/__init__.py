@@ -1,1 +1,1 @@
-"""Stacks and their services: what is known of them and what that means."""
+"""Stacks and their services: their records, their update state and their views."""

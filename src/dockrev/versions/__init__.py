@@ -1,1 +1,1 @@
-"""Which version a digest is: how tags are ordered, and what is known of them."""
+"""Reads and compares version tags, and stores which digests they name."""
