@@ -68,6 +68,7 @@ class Server:
     @classmethod
     async def started(cls, host: Host, bench: Bench, database: Database, clock: MovableClock) -> "Server":
         jobs, reservations = Jobs.of(database, clock), Reservations(database)
+        jobs.store.on_finished(reservations.job_finished)
         runner, restorer = JobRunner(jobs.store, clock), ObservedRestorer(host, bench.store)
         stacks = StackStore(database, clock)
         planner = RestorePlanner(bench.store, reservations, HostDirectory([host]), stacks)

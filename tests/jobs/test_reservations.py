@@ -24,6 +24,7 @@ class Hands:
         self.clock = clock
         self.jobs = JobStore(database, LogFeed(), clock)
         self.reservations = Reservations(database)
+        self.jobs.on_finished(self.reservations.job_finished)
         self.ids: dict[str, str] = {}
 
     async def prepare(self) -> "Hands":
@@ -64,13 +65,6 @@ async def test_two_updates_of_the_same_service_conflict(hands: Hands) -> None:
     assert hands.taken() == {"web": "job_1", "db": "job_2"}
 
 
-async def test_a_finished_job_holds_no_reservation(hands: Hands) -> None:
-    await hands.start("job_1", "web")
-    await hands.jobs.finish("job_1", JobOutcome(JobStatus.SUCCESS, JobSummary()))
-    await hands.start("job_2", "web")
-    assert hands.taken() == {"web": "job_2"}
-
-
 async def test_no_update_starts_during_a_restore(hands: Hands) -> None:
     await hands.start("job_1", "web", job_type="restore")
     with pytest.raises(Conflict, match="the restore job_1 is at work") as refusal:
@@ -91,8 +85,22 @@ async def test_no_restore_starts_during_an_update(hands: Hands) -> None:
 
 
 async def test_the_end_of_a_job_releases_its_services(hands: Hands) -> None:
-    hands.jobs.on_finished(hands.reservations.job_finished)
     await hands.start("job_1", "db")
     await hands.start("job_2", "web", job_type="restore")
     await hands.jobs.finish("job_1", JobOutcome(JobStatus.FAILED, JobSummary()))
     assert hands.taken() == {"web": "job_2"}
+    await hands.start("job_3", "db")
+
+
+async def test_a_question_about_reservations_writes_nothing(hands: Hands) -> None:
+    async with hands.database.write():  # another writer has the lock
+        await hands.reservations.require_free(hands.ids.values())
+
+
+async def test_reservations_that_an_earlier_release_left_are_deleted_at_start(hands: Hands) -> None:
+    await hands.start("job_1", "web")
+    await hands.start("job_2", "db")
+    async with hands.database.write() as connection:
+        await connection.exec_driver_sql("UPDATE jobs SET finished_at = created_at WHERE id = 'job_1'")
+    await hands.reservations.delete_ended()
+    assert hands.taken() == {"db": "job_2"}

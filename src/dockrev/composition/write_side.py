@@ -29,6 +29,7 @@ class WriteSide:
     feed: LogFeed
     jobs: JobStore
     runner: JobRunner
+    reservations: Reservations
     backups: BackupStore
     backup_recovery: BackupRecovery
     backup_retention: BackupRetention
@@ -43,6 +44,7 @@ class WriteSide:
 
     async def repair(self) -> None:
         """Removes what a crash left and no unfinished job needs. Call this before `start`."""
+        await self.reservations.delete_ended()
         await self.backup_recovery.recover()
         await self.updates.repair()
 
@@ -66,6 +68,7 @@ def build_write_side(read: ReadSide) -> WriteSide:
         feed,
         jobs,
         runner,
+        reservations,
         backups,
         BackupRecovery(read.hosts, backups),
         retention,

@@ -25,7 +25,6 @@ class Reservations:
 
     async def reserve(self, connection: AsyncConnection, job_id: str, service_ids: Collection[str]) -> None:
         """In the transaction that records the job. Raises Conflict naming a job that has one of them."""
-        await _delete_ended(connection)
         await _require_free(connection, service_ids)
         if service_ids:
             rows = [{"service_id": service_id, "job_id": job_id} for service_id in service_ids]
@@ -33,18 +32,18 @@ class Reservations:
 
     async def require_free(self, service_ids: Collection[str]) -> None:
         """Raises Conflict as `reserve` does, before an operator is asked to confirm."""
-        async with self._database.write() as connection:
-            await _delete_ended(connection)
+        async with self._database.read() as connection:
             await _require_free(connection, service_ids)
 
     async def job_finished(self, connection: AsyncConnection, job: Job) -> None:
         """A hook of the transaction that ends a job."""
         await connection.execute(delete(reservations).where(reservations.c.job_id == job.id))
 
-
-async def _delete_ended(connection: AsyncConnection) -> None:
-    ended = select(jobs.c.id).where(jobs.c.finished_at.is_not(None))
-    await connection.execute(delete(reservations).where(reservations.c.job_id.in_(ended)))
+    async def delete_ended(self) -> None:
+        """Deletes the reservations of ended jobs, which an earlier release left. Call it before jobs run."""
+        ended = select(jobs.c.id).where(jobs.c.finished_at.is_not(None))
+        async with self._database.write() as connection:
+            await connection.execute(delete(reservations).where(reservations.c.job_id.in_(ended)))
 
 
 async def _require_free(connection: AsyncConnection, service_ids: Collection[str]) -> None:
