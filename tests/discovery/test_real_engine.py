@@ -45,23 +45,24 @@ class Discovery:
         return await self.stack(name)
 
     async def stack(self, name: str) -> Stack:
-        (stack,) = [one for one in await self.stacks.all() if one.name == name]
+        (stack,) = [stack for stack in await self.stacks.all() if stack.name == name]
         return stack
 
     async def until(self, name: str, status: StackStatus, running: int) -> None:
         """Waits until the stored stack has this status and number of running containers."""
 
-        async def so() -> bool:
-            found = [one for one in await self.stacks.all() if one.name == name]
+        async def reached() -> bool:
+            stacks = [stack for stack in await self.stacks.all() if stack.name == name]
             return any(
-                one.status is status and sum(service.runtime.running for service in one.services) == running
-                for one in found
+                stack.status is status
+                and sum(service.runtime.running for service in stack.services) == running
+                for stack in stacks
             )
 
-        await self.scanner.until(so)
+        await self.scanner.until(reached)
 
     async def project(self, name: str) -> DiscoveredProject:
-        (project,) = [one for one in await self.projects.all() if one.project == name]
+        (project,) = [project for project in await self.projects.all() if project.project == name]
         return project
 
 
@@ -123,12 +124,12 @@ async def test_every_service_is_found_with_its_effective_image(
     files = ("compose.yaml", "override.yaml")
     project.compose("up", "--detach", "--build", "--scale", "worker=2", files=files)
 
-    async with discovery(engine, tmp_path, version.program) as found:
-        stack = await found.scan(project.name)
-        row = await found.project(project.name)
+    async with discovery(engine, tmp_path, version.program) as host:
+        stack = await host.scan(project.name)
+        row = await host.project(project.name)
 
     services = by_name(stack)
-    one = (RunningImage(image.image_id, (pushed.digest,), "1.0"),)
+    running_images = (RunningImage(image.image_id, (pushed.digest,), "1.0"),)
     assert (row.status, row.last_error) == (ProjectStatus.ACTIVE, None)
     assert stack.compose_files == tuple(str(project.directory / name) for name in files)
     assert stack.status is StackStatus.HEALTHY
@@ -138,7 +139,7 @@ async def test_every_service_is_found_with_its_effective_image(
     }
     assert {name for name, service in services.items() if not service.watched} == {"api"}
     assert {name for name, service in services.items() if service.builds} == {"own"}
-    assert services["worker"].runtime == Runtime(2, 2, 0, one)
+    assert services["worker"].runtime == Runtime(2, 2, 0, running_images)
     assert services["tools"].runtime == Runtime()
     assert services["own"].runtime.running == 1
     assert services["own"].runtime.digests == frozenset()
@@ -156,10 +157,10 @@ async def test_included_files_belong_to_the_project(
     project = projects.create("included", compose, files=files)
     project.up()
 
-    async with discovery(engine, tmp_path, COMPOSE_V2) as found:
-        before = by_name(await found.scan(project.name))
+    async with discovery(engine, tmp_path, COMPOSE_V2) as host:
+        before = by_name(await host.scan(project.name))
         project.write("data/.env", "DB_TAG=another\n")
-        after = by_name(await found.scan(project.name))
+        after = by_name(await host.scan(project.name))
 
     assert {name: service.image_ref for name, service in before.items()} == {
         "web": "testbed/app:1",
@@ -177,18 +178,18 @@ async def test_a_project_is_followed_from_its_start_to_its_removal(
     project = projects.create("blog", {"web": {"image": "testbed/app:1"}}, version=version)
     project.up()
 
-    async with discovery(engine, tmp_path, version.program) as found:
-        running = await found.scan(project.name)
+    async with discovery(engine, tmp_path, version.program) as host:
+        running = await host.scan(project.name)
         project.stop()
-        stopped = await found.scan(project.name)
-        stopped_row = await found.project(project.name)
+        stopped = await host.scan(project.name)
+        stopped_row = await host.project(project.name)
         project.down()
-        gone = await found.scan(project.name)
-        gone_row = await found.project(project.name)
+        gone = await host.scan(project.name)
+        gone_row = await host.project(project.name)
         project.configure({"front": {"image": "testbed/app:1"}})
         project.up()
-        renamed = await found.scan(project.name)
-        renamed_row = await found.project(project.name)
+        renamed = await host.scan(project.name)
+        renamed_row = await host.project(project.name)
 
     assert running.status is StackStatus.HEALTHY
     assert (stopped.status, stopped_row.status) == (StackStatus.DEGRADED, ProjectStatus.ACTIVE)
@@ -209,8 +210,8 @@ async def test_a_project_started_without_file_options_is_found(
     project = projects.create("blog", {"web": {"image": "testbed/app:1"}}, version=version)
     project.compose("up", "--detach", files=())
 
-    async with discovery(engine, tmp_path, version.program) as found:
-        stack = await found.scan(project.name)
+    async with discovery(engine, tmp_path, version.program) as host:
+        stack = await host.scan(project.name)
 
     assert stack.compose_files == (str(project.config_file),)
 
@@ -223,8 +224,8 @@ async def test_a_one_off_container_is_no_replica(
     project.up()
     project.compose("run", "--detach", "web")
 
-    async with discovery(engine, tmp_path, COMPOSE_V2) as found:
-        stack = await found.scan(project.name)
+    async with discovery(engine, tmp_path, COMPOSE_V2) as host:
+        stack = await host.scan(project.name)
 
     assert len(project.containers()) == 2
     assert by_name(stack)["web"].runtime.total == 1
@@ -237,9 +238,9 @@ async def test_without_compose_projects_are_still_found_with_a_warning(
     project = projects.create("blog", {"web": {"image": "testbed/app:1"}})
     project.up()
 
-    async with discovery(engine, tmp_path, tmp_path / "no-compose") as found:
-        stack = await found.scan(project.name)
-        row = await found.project(project.name)
+    async with discovery(engine, tmp_path, tmp_path / "no-compose") as host:
+        stack = await host.scan(project.name)
+        row = await host.project(project.name)
 
     assert by_name(stack)["web"].image_ref == "testbed/app:1"
     assert row.status is ProjectStatus.ACTIVE
@@ -247,10 +248,10 @@ async def test_without_compose_projects_are_still_found_with_a_warning(
 
 
 @asynccontextmanager
-async def watching(found: Discovery) -> AsyncIterator[None]:
+async def watching(host: Discovery) -> AsyncIterator[None]:
     """The interval is so long that only events cause scans."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(DiscoveryWatch(found.engine, found.scanner, interval_seconds=3600).run())
+        task = group.create_task(DiscoveryWatch(host.engine, host.scanner, interval_seconds=3600).run())
         yield
         task.cancel()
 
@@ -261,17 +262,17 @@ async def test_changes_on_the_host_are_seen_through_events(
     engine.load(images.build("ill", healthcheck=Healthcheck("test -f /well")), "testbed/ill:1")
     project = projects.create("blog", {"web": {"image": "testbed/ill:1"}})
 
-    async with discovery(engine, tmp_path, COMPOSE_V2) as found, watching(found):
-        await found.scanner.reached(1)
+    async with discovery(engine, tmp_path, COMPOSE_V2) as host, watching(host):
+        await host.scanner.reached(1)
         await asyncio.to_thread(project.up)
-        await found.until(project.name, StackStatus.DEGRADED, running=1)
-        assert by_name(await found.stack(project.name))["web"].runtime.unhealthy == 1
+        await host.until(project.name, StackStatus.DEGRADED, running=1)
+        assert by_name(await host.stack(project.name))["web"].runtime.unhealthy == 1
 
         await asyncio.to_thread(project.compose, "exec", "-T", "web", "touch", "/well")
-        await found.until(project.name, StackStatus.HEALTHY, running=1)
+        await host.until(project.name, StackStatus.HEALTHY, running=1)
 
         await asyncio.to_thread(project.down)
-        await found.until(project.name, StackStatus.DEGRADED, running=0)
+        await host.until(project.name, StackStatus.DEGRADED, running=0)
 
 
 async def test_discovery_goes_on_when_a_killed_engine_is_back(
@@ -282,16 +283,16 @@ async def test_discovery_goes_on_when_a_killed_engine_is_back(
     project = projects.create("blog", {"web": {"image": "testbed/app:1"}})
     project.up()
 
-    async with discovery(private_engine, tmp_path, COMPOSE_V2) as found, watching(found):
-        await found.until(project.name, StackStatus.HEALTHY, running=1)
-        stack = await found.stack(project.name)
+    async with discovery(private_engine, tmp_path, COMPOSE_V2) as host, watching(host):
+        await host.until(project.name, StackStatus.HEALTHY, running=1)
+        stack = await host.stack(project.name)
 
         await asyncio.to_thread(private_engine.kill)
-        await found.until(project.name, StackStatus.UNKNOWN, running=1)
-        assert (await found.project(project.name)).status is ProjectStatus.ACTIVE
+        await host.until(project.name, StackStatus.UNKNOWN, running=1)
+        assert (await host.project(project.name)).status is ProjectStatus.ACTIVE
 
         await asyncio.to_thread(private_engine.start)
-        await found.until(project.name, StackStatus.DEGRADED, running=0)
+        await host.until(project.name, StackStatus.DEGRADED, running=0)
         await asyncio.to_thread(project.up)
-        await found.until(project.name, StackStatus.HEALTHY, running=1)
-        assert (await found.stack(project.name)).id == stack.id
+        await host.until(project.name, StackStatus.HEALTHY, running=1)
+        assert (await host.stack(project.name)).id == stack.id

@@ -50,7 +50,7 @@ class Pullable:
     """An image of the fake engine: the messages of its pull, and its inspect document afterwards."""
 
     engine: FakeEngine
-    said: bytes = lines(*FETCHING)
+    stream: bytes = lines(*FETCHING)
     then: Then = nothing_more
     repo_digest: str = NAME
     requests: list[web.Request] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Pullable:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         try:
-            await response.write(self.said)
+            await response.write(self.stream)
             await self.then()
         except asyncio.CancelledError:
             self.left.set()
@@ -144,7 +144,7 @@ async def test_pull_can_ask_for_another_platform(image: Pullable, client: Engine
 
 async def test_an_error_message_in_the_stream_is_a_failure(image: Pullable, client: Engine) -> None:
     message = "write /layer: no space left on device"
-    image.said = lines(*FETCHING[:3], {"errorDetail": {"message": message}, "error": message})
+    image.stream = lines(*FETCHING[:3], {"errorDetail": {"message": message}, "error": message})
 
     assert "disk is full" in (await failure(client)).message
 
@@ -165,18 +165,18 @@ async def test_a_missing_engine_is_reported(fake: FakeEngine, client: Engine) ->
 
 
 @pytest.mark.parametrize(
-    "said", [b"<html>\n", b"[1]\n", b'{"error": ', lines({"status": "Downloading"})[:-4]]
+    "stream", [b"<html>\n", b"[1]\n", b'{"error": ', lines({"status": "Downloading"})[:-4]]
 )
 async def test_a_stream_of_another_format_is_an_engine_failure(
-    image: Pullable, client: Engine, said: bytes
+    image: Pullable, client: Engine, stream: bytes
 ) -> None:
-    image.said = said
+    image.stream = stream
 
     assert "does not speak like a Docker engine" in (await failure(client)).message
 
 
 async def test_an_endless_message_is_refused(image: Pullable, client: Engine) -> None:
-    image.said = b'"' + b"x" * (MAX_LINE_LENGTH + 1)
+    image.stream = b'"' + b"x" * (MAX_LINE_LENGTH + 1)
 
     assert "does not speak like a Docker engine" in (await failure(client)).message
 

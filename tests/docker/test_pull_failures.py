@@ -8,7 +8,7 @@ NAME = "registry.test/x/web@sha256:aa"
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence", "permanent"),
+    ("reason", "sentence", "permanent"),
     [
         ("write /var/lib/docker/tmp/GetImageBlob1: no space left on device", "disk is full", True),
         (
@@ -68,8 +68,8 @@ NAME = "registry.test/x/web@sha256:aa"
         ("something new", f"could not pull {NAME}: something new.", False),
     ],
 )
-def test_a_failure_says_what_to_do(said: str, sentence: str, permanent: bool) -> None:
-    failure = pull_failure(NAME, said)
+def test_a_failure_says_what_to_do(reason: str, sentence: str, permanent: bool) -> None:
+    failure = pull_failure(NAME, reason)
 
     assert sentence in failure.message
     assert NAME in failure.message
@@ -81,15 +81,15 @@ def test_an_unknown_message_has_no_known_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reason",
     [
         'Get "https://store.test/blob?X-Amz-Signature=s3cret": dial tcp: i/o timeout',
         "Get https://user:s3cret@proxy.test/v2/: unauthorized",
         "error parsing https://auth.test/token?account=s3cret&scope=x",
     ],
 )
-def test_signatures_and_passwords_in_urls_are_removed(said: str) -> None:
-    message = pull_failure(NAME, said).message
+def test_signatures_and_passwords_in_urls_are_removed(reason: str) -> None:
+    message = pull_failure(NAME, reason).message
 
     assert "s3cret" not in message
     assert ".test/" in message

@@ -28,11 +28,13 @@ def ended_by(job: Job) -> str:
     return str(terminated["reason"])
 
 
-async def test_a_stop_ends_every_job_truthfully_and_a_restart_goes_on(tmp_path: Path) -> None:
-    running, stubborn_began = Endless(), asyncio.Event()
+async def test_a_stop_records_the_true_end_of_every_job_and_new_jobs_run_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    running, stubborn_started = Endless(), asyncio.Event()
 
     async def nearly_done(context: JobContext) -> JobOutcome:
-        stubborn_began.set()
+        stubborn_started.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -41,21 +43,21 @@ async def test_a_stop_ends_every_job_truthfully_and_a_restart_goes_on(tmp_path: 
 
     async with Works.open(tmp_path) as works:
         done = await works.run(succeed)
-        at_work = await works.submit(running, EVERYTHING, ALONE)
+        running_id = await works.submit(running, EVERYTHING, ALONE)
         stubborn = await works.submit(nearly_done)
-        await asyncio.gather(running.began.wait(), stubborn_began.wait())
-        not_begun = await works.submit(succeed)
+        await asyncio.gather(running.began.wait(), stubborn_started.wait())
+        not_started = await works.submit(succeed)
         await works.runner.stop()
-        ends = {job_id: await works.jobs.store.get(job_id) for job_id in (at_work, stubborn, not_begun)}
+        ends = {job_id: await works.jobs.store.get(job_id) for job_id in (running_id, stubborn, not_started)}
         with pytest.raises(Unavailable):
             await works.submit(succeed)
         with pytest.raises(Unavailable):
             await works.runner.probe()
     assert running.cancelled
-    assert ended_by(ends[at_work]) == "server_shutdown"
+    assert ended_by(ends[running_id]) == "server_shutdown"
     assert ends[stubborn].status is JobStatus.SUCCESS
     assert ends[stubborn].progress is not None
-    assert ends[not_begun].status is JobStatus.SUCCESS or ended_by(ends[not_begun]) == "server_shutdown"
+    assert ends[not_started].status is JobStatus.SUCCESS or ended_by(ends[not_started]) == "server_shutdown"
     async with Works.open(tmp_path) as works:
         assert await works.jobs.store.unfinished() == []
         again = await works.submit(succeed, EVERYTHING, ALONE)
@@ -101,7 +103,7 @@ async def test_a_job_whose_server_was_killed_is_ended_at_the_next_start(tmp_path
         assert await works.jobs.store.get(job_id) == job
 
 
-async def test_a_job_that_resumes_is_left_open_by_a_stop_and_runs_again(
+async def test_a_stop_leaves_a_job_that_resumes_unfinished_and_it_runs_again(
     tmp_path: Path,
 ) -> None:
     running = Endless()
@@ -117,7 +119,9 @@ async def test_a_job_that_resumes_is_left_open_by_a_stop_and_runs_again(
         assert len(events) == 1
 
 
-async def test_a_cancel_of_a_job_that_resumes_is_remembered_and_the_handler_ends_it(tmp_path: Path) -> None:
+async def test_a_cancel_of_a_job_that_resumes_survives_a_restart_and_the_handler_ends_the_job(
+    tmp_path: Path,
+) -> None:
     began = asyncio.Event()
 
     async def undo_when_cancelled(context: JobContext) -> JobOutcome:

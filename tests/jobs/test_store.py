@@ -47,7 +47,7 @@ async def test_a_job_that_does_not_exist_is_not_found(jobs: Jobs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("running", "wanted"),
+    ("running", "new"),
     [
         (EVERYTHING, EVERYTHING),
         (stack("stk_a"), stack("stk_a")),
@@ -55,16 +55,16 @@ async def test_a_job_that_does_not_exist_is_not_found(jobs: Jobs) -> None:
         (JobTarget(Scope.SERVICE, "stk_a", "svc_a"), SERVICE),
     ],
 )
-async def test_the_same_check_does_not_start_twice(jobs: Jobs, running: JobTarget, wanted: JobTarget) -> None:
+async def test_the_same_check_does_not_start_twice(jobs: Jobs, running: JobTarget, new: JobTarget) -> None:
     first = await jobs.start(running, TWO_HOURS)
     with pytest.raises(Conflict, match="check already running") as raised:
-        await jobs.start(wanted, TWO_HOURS)
+        await jobs.start(new, TWO_HOURS)
     assert raised.value.details == {"existingJobId": first}
     assert [job.id for job in await jobs.store.unfinished()] == [first]
 
 
 @pytest.mark.parametrize(
-    ("running", "wanted"),
+    ("running", "new"),
     [
         (EVERYTHING, stack("stk_a")),
         (EVERYTHING, SERVICE),
@@ -75,10 +75,10 @@ async def test_the_same_check_does_not_start_twice(jobs: Jobs, running: JobTarge
     ],
 )
 async def test_different_scopes_and_targets_never_conflict(
-    jobs: Jobs, running: JobTarget, wanted: JobTarget
+    jobs: Jobs, running: JobTarget, new: JobTarget
 ) -> None:
     await jobs.start(running, ALONE)
-    await jobs.start(wanted, ALONE)
+    await jobs.start(new, ALONE)
 
 
 async def test_any_target_allows_one_job_of_a_kind(jobs: Jobs) -> None:
@@ -201,13 +201,13 @@ async def test_only_the_newest_progress_is_stored(jobs: Jobs) -> None:
 
 
 async def test_line_numbers_grow_over_all_jobs_and_are_never_used_again(jobs: Jobs) -> None:
-    one, other = await jobs.start(), await jobs.start()
-    await jobs.store.set_progress(one, progress())
+    first, second = await jobs.start(), await jobs.start()
+    await jobs.store.set_progress(first, progress())
     before = await jobs.store.last_log_id()
-    await jobs.store.set_progress(one, progress())
-    await jobs.store.add_log(other, Level.INFO, "x")
+    await jobs.store.set_progress(first, progress())
+    await jobs.store.add_log(second, Level.INFO, "x")
     assert [row.id for row in await jobs.store.logs_after(0, 10)] == [before + 1, before + 2]
-    assert [row.id for row in await jobs.store.logs_after(0, 10, one)] == [before + 1]
+    assert [row.id for row in await jobs.store.logs_after(0, 10, first)] == [before + 1]
     assert [row.id for row in await jobs.store.logs_after(before + 1, 10)] == [before + 2]
 
 
@@ -218,18 +218,18 @@ async def test_the_newest_lines_are_returned_oldest_first(jobs: Jobs) -> None:
     assert [row.message for row in await jobs.store.newest_logs(job_id, 3)] == ["2", "3", "4"]
 
 
-async def paged(jobs: Jobs, wanted: JobFilter, limit: int) -> list[list[str]]:
-    """The pages as a client reads them, with the cursor as text."""
+async def paged(jobs: Jobs, job_filter: JobFilter, limit: int) -> list[list[str]]:
+    """Reads all pages like a client, with the cursor as text."""
     pages, cursor = [], None
     while True:
-        found = await jobs.store.page(wanted, limit, decode_cursor(cursor) if cursor else None)
-        pages.append([job.id for job in found[:limit]])
-        if len(found) <= limit:
+        page = await jobs.store.page(job_filter, limit, decode_cursor(cursor) if cursor else None)
+        pages.append([job.id for job in page[:limit]])
+        if len(page) <= limit:
             return pages
-        cursor = encode_cursor(found[limit - 1])
+        cursor = encode_cursor(page[limit - 1])
 
 
-async def test_pages_lose_and_repeat_nothing_though_jobs_were_created_at_the_same_time(
+async def test_pages_lose_and_repeat_no_jobs_that_were_created_at_the_same_time(
     jobs: Jobs, clock: MovableClock
 ) -> None:
     ids = []
@@ -245,7 +245,7 @@ async def test_pages_lose_and_repeat_nothing_though_jobs_were_created_at_the_sam
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("job_filter", "expected"),
     [
         (JobFilter(), "ABCD"),
         (JobFilter(types=frozenset({"check"})), "ABD"),
@@ -256,14 +256,14 @@ async def test_pages_lose_and_repeat_nothing_though_jobs_were_created_at_the_sam
         (JobFilter(service_id="svc_a"), "D"),
     ],
 )
-async def test_jobs_are_filtered(jobs: Jobs, wanted: JobFilter, found: str) -> None:
+async def test_jobs_are_filtered(jobs: Jobs, job_filter: JobFilter, expected: str) -> None:
     names = {
         (await jobs.finished(stack("stk_a"))).id: "A",
         await jobs.start(stack("stk_b")): "B",
         (await jobs.finished(type="discovery")).id: "C",
         (await jobs.finished(JobTarget(Scope.SERVICE, "stk_a", "svc_a"))).id: "D",
     }
-    assert {names[job.id] for job in await jobs.store.page(wanted, 10, None)} == set(found)
+    assert {names[job.id] for job in await jobs.store.page(job_filter, 10, None)} == set(expected)
 
 
 async def test_old_jobs_are_deleted_with_their_lines_a_few_at_a_time(jobs: Jobs, clock: MovableClock) -> None:
@@ -300,14 +300,14 @@ async def test_stored_lines_reach_the_feed_in_order(jobs: Jobs) -> None:
 
 
 async def test_the_lines_of_a_job_are_numbered_independently_of_other_jobs(jobs: Jobs) -> None:
-    one, other = await jobs.start(), await jobs.start()
-    for job_id in (one, other, one):
+    first, second = await jobs.start(), await jobs.start()
+    for job_id in (first, second, first):
         await jobs.store.add_log(job_id, Level.INFO, "x")
-    await jobs.store.set_progress(one, progress("a"))
-    await jobs.store.set_progress(one, progress("b"))
-    await jobs.store.finish(one, success(), Line(Level.ERROR, "last"))
-    assert [row.seq for row in await jobs.logs(one)] == [1, 2, 4, 5, 6], "replaced progress leaves a gap"
-    assert [row.seq for row in await jobs.logs(other)] == [1]
+    await jobs.store.set_progress(first, progress("a"))
+    await jobs.store.set_progress(first, progress("b"))
+    await jobs.store.finish(first, success(), Line(Level.ERROR, "last"))
+    assert [row.seq for row in await jobs.logs(first)] == [1, 2, 4, 5, 6], "replaced progress leaves a gap"
+    assert [row.seq for row in await jobs.logs(second)] == [1]
 
 
 async def test_a_job_belongs_to_a_host(jobs: Jobs) -> None:

@@ -16,19 +16,20 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (
         re.compile(r"no matching manifest for|does not match the specified platform"),
         True,
-        "{name} has no image for the platform of this engine ({said}).",
+        "{name} has no image for the platform of this engine ({reason}).",
     ),
     (
         re.compile(r"toomanyrequests|too many requests|rate limit", re.IGNORECASE),
         False,
-        "The registry limits how often images are pulled, and refuses {name} now: {said}. Wait, or log in.",
+        "The registry limits how often images are pulled, and refuses {name} now: {reason}. Wait, or log in.",
     ),
     (
         re.compile(
             r"unauthorized|authentication required|denied|no basic auth|incorrect username", re.IGNORECASE
         ),
         True,
-        "The registry does not let this engine pull {name}: {said}. Check the login in Docker's config.json.",
+        "The registry does not let this engine pull {name}: {reason}."
+        " Check the login in Docker's config.json.",
     ),
     (
         re.compile(r"manifest unknown|manifest for .* not found|name unknown|not found: not found"),
@@ -44,8 +45,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
     (
         re.compile(r"x509:|tls: |certificate"),
         True,
-        "The engine does not accept the certificate of the registry of {name}: {said}. Put the certificate of"
-        " its authority into the engine's /etc/docker/certs.d.",
+        "The engine does not accept the certificate of the registry of {name}: {reason}. Put the"
+        " certificate of its authority into the engine's /etc/docker/certs.d.",
     ),
     (
         re.compile(
@@ -53,24 +54,24 @@ _KNOWN: tuple[tuple[re.Pattern[str], bool, str], ...] = (
             r"|deadline exceeded|EOF"
         ),
         False,
-        "The engine cannot reach the registry of {name}: {said}.",
+        "The engine cannot reach the registry of {name}: {reason}.",
     ),
 )
 """A pattern in the engine's message, whether a retry is pointless, and our sentence. The first match wins."""
 
 
-def pull_failure(name: str, said: str) -> DockerError:
-    return known_failure(name, said) or DockerError(f"The engine could not pull {name}: {_clean(said)}.")
+def pull_failure(name: str, reason: str) -> DockerError:
+    return known_failure(name, reason) or DockerError(f"The engine could not pull {name}: {_clean(reason)}.")
 
 
-def known_failure(name: str, said: str) -> DockerError | None:
+def known_failure(name: str, reason: str) -> DockerError | None:
     for pattern, permanent, sentence in _KNOWN:
-        if pattern.search(said):
-            return DockerError(sentence.format(name=name, said=_clean(said)), permanent=permanent)
+        if pattern.search(reason):
+            return DockerError(sentence.format(name=name, reason=_clean(reason)), permanent=permanent)
     return None
 
 
-def _clean(said: str) -> str:
+def _clean(reason: str) -> str:
     """Removes what may be secret in URLs: users, passwords, signed queries."""
-    text = _SECRET_PARTS.sub(lambda found: f"{found['scheme']}{found['rest']}", said.strip())
+    text = _SECRET_PARTS.sub(lambda url: f"{url['scheme']}{url['rest']}", reason.strip())
     return text[:_MAX_LENGTH].rstrip(".")

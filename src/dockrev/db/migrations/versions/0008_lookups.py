@@ -1,4 +1,4 @@
-"""Stores the whole lookup in its task. A task of an older release gets the tag `latest`."""
+"""Stores the whole lookup in its task. A lookup from an older task assumes the tag `latest`."""
 
 import sqlalchemy as sa
 from alembic import op
