@@ -18,7 +18,7 @@ from bench.load import LoadResult, Target, load
 from bench.traffic import Kind
 
 REGISTRY_HEADS_PER_SECOND = 5_000
-"""Five times what a check of 500 images in half a second asks for."""
+"""Five times the rate of a check of 500 images in half a second."""
 
 
 async def measure() -> list[Figure]:

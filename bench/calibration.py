@@ -1,4 +1,4 @@
-"""How fast this machine is right now, so that times can be told as ratios."""
+"""Measures the current speed of this machine, so that times can be shown as ratios to it."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ _DOCUMENT = {"services": [{"name": f"service-{number}", "digest": "0" * 64} for 
 
 
 def calibrate() -> float:
-    """Seconds that a fixed piece of work takes: the best of five runs, so that busy moments do not count."""
+    """Seconds for a fixed piece of work. The best of five runs counts, which leaves out busy moments."""
     return min(_timed() for _ in range(_REPEATS))
 
 
@@ -21,7 +21,7 @@ def _timed() -> float:
 
 
 def fixed_work() -> str:
-    """Encodes, hashes and decodes: the same bytes each time, on one core, without input or output."""
+    """Encodes, hashes and decodes the same bytes each time, on one core, without I/O."""
     digest = ""
     for number in range(_ROUNDS):
         text = json.dumps({"round": number, "before": digest, **_DOCUMENT})

@@ -1,4 +1,4 @@
-"""Which repositories a synthetic registry has, and what each tag of theirs names. Pure arithmetic."""
+"""Computes the repositories of a synthetic registry and what each of their tags names. No I/O."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import ceil
 
 PATCHES = MINORS = 12
-"""Releases per minor and minors per major: above ten, so that text order is not version order."""
+"""Releases per minor and minors per major. More than ten, so that text order differs from version order."""
 
 FEWEST_TAGS = 10
 LARGE_TAGS = 5_000
@@ -17,11 +17,11 @@ class Quirk(StrEnum):
     NONE = "none"
     LARGE = "large"
     MISSING = "missing"
-    """Every question about it is answered 404."""
+    """Every request for it is answered 404."""
     BROKEN = "broken"
-    """Every question about it is answered 500."""
+    """Every request for it is answered 500."""
     OLDEST_FIRST = "oldest-first"
-    """Lists tags in the order of their making, against the specification, as GHCR and Quay do."""
+    """Lists tags in the order of their creation. GHCR and Quay do this, against the specification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Repository:
 
 
 def repositories(images: int, tags: int, single_platform: int = 10) -> Iterator[Repository]:
-    """The plain repositories, `single_platform` in a hundred for one platform, then the six odd ones."""
+    """The plain repositories, then the six odd ones. `single_platform` percent have only one platform."""
     if tags < FEWEST_TAGS:
         raise ValueError(
             f"a repository needs at least {FEWEST_TAGS} tags to have three releases and a family"
@@ -63,14 +63,14 @@ def version(release: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TagPlan:
-    """The tags of a repository after `released` releases, `latest` being the last of them."""
+    """The tags of a repository after `released` releases. `latest` names the last release."""
 
     released: int
     junk: tuple[str, ...]
 
     @classmethod
     def of(cls, repository: Repository) -> "TagPlan":
-        """Exactly `repository.tags` tags: one in twenty is junk, and junk fills what no release can."""
+        """Plans exactly `repository.tags` tags. One in twenty is junk, and more junk fills the rest."""
         wanted = repository.tags - repository.tags // 20
         released = 3
         while _tags_of(released + 1) <= wanted:
@@ -82,7 +82,7 @@ class TagPlan:
         return TagPlan(self.released + 1, self.junk)
 
     def names(self) -> dict[str, str]:
-        """Each tag, in the order of making, with the name of the build it points at."""
+        """The name of the build that each tag names, in the order of creation."""
         named: dict[str, str] = {}
         for release in range(self.released):
             text = version(release)
@@ -93,7 +93,7 @@ class TagPlan:
 
 
 def _tags_of(released: int) -> int:
-    """How many tags that many releases have, with their families and `latest` and `stable`."""
+    """The number of tags of that many releases, with their families and with `latest` and `stable`."""
     return released + ceil(released / PATCHES) + ceil(released / (PATCHES * MINORS)) + 2
 
 

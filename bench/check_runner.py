@@ -1,7 +1,7 @@
 """
-A process that checks whenever it is told to, over the database of its environment, and does nothing else.
+A process that only runs checks: one for each line of its input, over the database of its environment.
 
-`python -m bench.check_runner` prints `{}` when it is ready and, for each line that it reads, what it found.
+`python -m bench.check_runner` prints `{}` when it is ready, and the result of each check.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from dockrev.update_checks.models import CheckReport, CheckStep
 
 class _Unwatched:
     def step(self, step: CheckStep) -> None:
-        """Nobody follows."""
+        """Ignores the step."""
 
     async def pausing(self, until: datetime, services: int) -> None:
-        """Nobody follows."""
+        """Ignores the pause."""
 
 
 async def _run() -> None:

@@ -1,4 +1,4 @@
-"""Checks in a process of their own, so that the registry's counts are those of the check alone."""
+"""Runs checks in their own process, so that the registry counts only the requests of the check."""
 
 import asyncio
 import sys
@@ -19,7 +19,7 @@ _LONGEST_LINE = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What one check found. `resident` and `peak` are the process's megabytes after it."""
+    """The result of one check. `resident` and `peak` are the memory of the process after it, in MB."""
 
     seconds: float
     failed: int
@@ -38,7 +38,7 @@ class Check:
 
 
 class CheckRunner:
-    """Each started one is a new process; the database is the same as long as the environment is."""
+    """Each start is a new process. Processes with the same environment use the same database."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -65,7 +65,7 @@ class CheckRunner:
             await runner._stop()
 
     async def check(self) -> Check:
-        """Looks at the host, then asks about everything that runs there. Raises ChildFailed."""
+        """Scans the host, then checks everything that runs there. Raises ChildFailed."""
         if self._process.stdin is None:
             raise ChildFailed("the check runner has no input")
         self._process.stdin.write(b"check\n")
@@ -94,7 +94,7 @@ class CheckRunner:
 
 
 def _is_right(service: Mapping[str, Any] | None, expected: Expectation) -> bool:
-    """The candidate is exactly the content that the tag names now, or there is none, as it has to be."""
+    """Whether the candidate is the content that the tag names now, or is absent if none is expected."""
     if service is None:
         return False
     if expected.outcome in _ERRORS:

@@ -1,4 +1,4 @@
-"""What checks cost: requests by kind, time, memory and right answers, in every named scenario."""
+"""Measures checks in every named scenario: requests by kind, time, memory and right answers."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -14,7 +14,7 @@ _SHOWN = (Kind.PING, Kind.TOKEN, Kind.HEAD_TAG, Kind.HEAD_DIGEST, Kind.GET_TAG, 
 
 
 async def first_and_next(name: str, calibration: float) -> list[Figure]:
-    """A first check, a next one, and one by a new process; then a server that knows nothing yet."""
+    """Runs a first check, a second check, and a check in a new process. Then starts an empty server."""
     scenario = SCENARIOS[name]
     async with scenario.open() as rig:
         async with CheckRunner.start(rig.environment) as runner:
@@ -54,7 +54,7 @@ async def _counted(rig: Rig, runner: CheckRunner) -> tuple[Check, TrafficReport]
 
 
 async def _server(name: str, rig: Rig) -> list[Figure]:
-    """It also finds out versions, so its requests are not counted here."""
+    """Measures a server. It also runs version lookups, so its requests are not counted here."""
     database = rig.directory / "server.sqlite3"
     async with Product.start({**rig.environment, "DOCKREV_DB_PATH": str(database)}) as product:
         await product.check()
@@ -68,7 +68,7 @@ async def _server(name: str, rig: Rig) -> list[Figure]:
 
 
 def _by_kind(name: str, asked: TrafficReport) -> list[Figure]:
-    """For reading; the limits stand at the sums."""
+    """The requests by kind, for information. The limits are on the sums."""
     counts = ((kind, asked.count(kind)) for kind in _SHOWN)
     return [Figure(f"{name}: {kind}", number) for kind, number in counts if number]
 
@@ -96,7 +96,7 @@ async def under_failure(name: str) -> list[Figure]:
 
 
 async def _quota(rig: Rig, _runner: CheckRunner, check: Check) -> list[Figure]:
-    """Ten GETs allowed, thirty wanted: twenty services are deferred, and the registry is left in peace."""
+    """The quota allows ten of thirty GETs. Twenty services are deferred without more requests."""
     asked = await rig.stats()
     lost = len(rig.expectations) - check.right_answers(rig.expectations) - check.deferred
     return [

@@ -1,4 +1,4 @@
-"""Servers as processes of their own: a line of JSON says that they listen; they end with their parent."""
+"""Runs servers as child processes. A child prints a JSON line when it listens, and ends with its parent."""
 
 import argparse
 import asyncio
@@ -17,11 +17,11 @@ READY_SECONDS = 30
 STOP_SECONDS = 10
 
 Serving = Callable[[], AbstractAsyncContextManager[str]]
-"""Listens while the block runs; gives the address."""
+"""Listens while the block runs. Gives the address."""
 
 
 class ChildFailed(Exception):
-    """A server process did not come up, or ended badly."""
+    """A server process did not start, or ended with an error."""
 
 
 def add_child_flags(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ async def _serve(serving: Serving, *, attached: bool) -> None:
 
 @asynccontextmanager
 async def child(module: str, arguments: Sequence[str], cpu: int | None = None) -> AsyncIterator[str]:
-    """Runs `python -m module` attached to this process; gives its address. Raises ChildFailed."""
+    """Runs `python -m module` attached to this process. Gives its address. Raises ChildFailed."""
     pinned = [] if cpu is None else ["--cpu", str(cpu)]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -94,6 +94,6 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def spare_cpu() -> int | None:
-    """The core for servers, so that the measured program has another; None where there is only one."""
+    """The core for servers, so that the measured program has another core. None on a single core."""
     cores = sorted(os.sched_getaffinity(0))
     return cores[-1] if len(cores) > 1 else None

@@ -1,4 +1,4 @@
-"""The bytes behind a tag: a pure function of seed, repository and build."""
+"""Computes the content behind a tag, as a pure function of seed, repository and build."""
 
 import gzip
 import hashlib
@@ -48,7 +48,7 @@ _EMPTY_DOCKER_LAYER = Document.of(DOCKER_LAYER, _EMPTY_LAYER.body)
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One image as pushed: what a tag names, and everything reachable from there."""
+    """A pushed image: the document that a tag names, and everything that it refers to."""
 
     name: str
     top: Document
@@ -56,7 +56,7 @@ class Build:
     attestation: Document | None
     blobs: tuple[Document, ...]
     image_id: str
-    """The config's digest for the host's platform: what an engine calls the image once pulled."""
+    """The image id on the host's platform, which is the digest of the config."""
 
     @property
     def manifests(self) -> tuple[Document, ...]:
@@ -65,7 +65,7 @@ class Build:
 
 
 def build(seed: str, repository: Repository, name: str, again: int = 0) -> Build:
-    """`again`: how often that release was built before; each time its content is another."""
+    """Builds the image. `again` is the number of earlier builds of this release; each has other content."""
     seed = f"{seed}+{again}" if again else seed
     if repository.multi_platform:
         return _multi_platform(seed, repository, name)

@@ -1,4 +1,4 @@
-"""Talks to the bench's own servers about themselves, outside of what they count."""
+"""Controls the bench's own servers. They do not count these requests."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,9 +18,9 @@ _REFERENCES = TypeAdapter(list[ReferenceTruth])
 @dataclass(frozen=True, slots=True)
 class EngineReport:
     calls: Mapping[str, int]
-    """`GET /containers/json` to how often, version prefixes left out."""
+    """The number of calls by method and path without version prefix, such as `GET /containers/json`."""
     listeners: int
-    """Clients that hold `/events` open."""
+    """The number of clients that listen to `/events`."""
 
     @property
     def total(self) -> int:
@@ -51,15 +51,15 @@ class RegistryControl:
         await _post(self._session, "/__reset")
 
     async def expire_tokens(self) -> None:
-        """Every token given so far is refused from now on, whatever lifetime it was promised."""
+        """Makes the registry refuse every token that it has granted so far."""
         await _post(self._session, "/__expire")
 
     async def move(self, repositories: Sequence[str]) -> None:
-        """Publishes the next release of each. An unknown name is an error of the caller (404)."""
+        """Publishes the next release of each repository. An unknown name is answered 404."""
         await self._change("/__move", repositories)
 
     async def rebuild(self, repositories: Sequence[str]) -> None:
-        """The newest release of each is built and pushed again, under the tags it has."""
+        """Builds the newest release of each repository again and pushes it under the same tags."""
         await self._change("/__rebuild", repositories)
 
     async def references(self) -> list[ReferenceTruth]:
@@ -95,7 +95,7 @@ class EngineControl:
         await _post(self._session, "/__reset")
 
     async def emit(self, container: str, action: str) -> None:
-        """Puts the container into the state that the event tells of, and tells every listener."""
+        """Puts the container into the state that follows from the event, and sends the event to listeners."""
         await _post(self._session, "/__emit", [("container", container), ("action", action)])
 
 

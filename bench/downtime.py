@@ -1,4 +1,4 @@
-"""How long a service does not answer while it is updated, on a real engine, and with Compose alone."""
+"""Measures how long a service does not answer during an update on a real engine, and with Compose alone."""
 
 import asyncio
 import tempfile
@@ -24,7 +24,7 @@ _HEALTHCHECK = Healthcheck("wget -q -O /dev/null http://127.0.0.1/version", inte
 
 
 class Visitor:
-    """Asks again and again; `longest_gap` is the longest time without an answer."""
+    """Sends requests all the time. `longest_gap` is the longest time without an answer."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -34,7 +34,7 @@ class Visitor:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """From the first answer until another one after the block."""
+        """Sends requests from the first answer until one more answer after the block."""
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(1)
         ) as session:
@@ -74,7 +74,7 @@ class Visitor:
 
 
 async def measure() -> list[Figure]:
-    """Nothing where no engine can be started."""
+    """Returns no figures when no engine can be started."""
     try:
         with Bed.open("bench-downtime") as bed, tempfile.TemporaryDirectory() as directory:
             return await _measure(bed, Path(directory))

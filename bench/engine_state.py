@@ -11,7 +11,7 @@ STARTED_SECONDS_AGO = 3600
 IMAGE_SIZE = 48_000_000
 
 _OTHER_TOOLS = {"wud.watch.digest": "true", "dd.watch.digest": "true", "diun.enable": "true"}
-"""So that other update checkers can be measured fairly against the same engine."""
+"""Labels for other update checkers, so that the same engine can measure them too."""
 
 JsonObject = Mapping[str, object]
 
@@ -30,7 +30,7 @@ EFFECTS = {
     "health_status: healthy": Effect("running", "Up 1 hour (healthy)"),
     "health_status: unhealthy": Effect("running", "Up 1 hour (unhealthy)"),
 }
-"""The events that can be emitted, and what each makes of its container."""
+"""The events that can be emitted, and the new state of the container."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class EngineState:
         self._created = created
 
     def selected(self, filters: Mapping[str, Iterable[str]], *, everything: bool) -> list[Container]:
-        """`filters` as the API takes them: values of a name are alternatives, but labels must all match."""
+        """Filters containers like the API: one value of each name has to match, but all labels have to."""
         labels, states = list(filters.get("label", ())), set(filters.get("status", ()))
         return [
             container
@@ -109,7 +109,7 @@ class EngineState:
         ]
 
     def container(self, name: str) -> Container | None:
-        """By name, by id, or by the beginning of an id."""
+        """The container with this name, this id, or an id that begins so."""
         for container in self.containers:
             if name == container.service.container_name or (name and container.id.startswith(name)):
                 return container

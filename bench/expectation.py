@@ -1,4 +1,4 @@
-"""What a check of each installed service should say: the answers a bench marks against."""
+"""The expected result of a check for each installed service. A bench compares the answers with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from bench.truth import ReleaseTruth, RepositoryTruth
 
 class Outcome(StrEnum):
     SAME = "same"
-    """The tag still names what runs, and there is no newer version."""
+    """The tag still names the running image, and there is no newer version."""
     MOVED = "moved"
-    """The tag names something else now."""
+    """The tag names another image now."""
     NEWER = "newer"
-    """The tag names what runs, and a newer version has a tag of its own."""
+    """The tag names the running image, and a newer version has its own tag."""
     NOT_FOUND = "not found"
     SERVER_ERROR = "server error"
     UNREACHABLE = "unreachable"
@@ -29,13 +29,13 @@ class Expectation:
     running_digest: str
     outcome: Outcome
     offered: ReleaseTruth | None
-    """What the service's own tag names now; None where nobody can tell."""
+    """What the service's own tag names now. None when it is not known."""
     newest: ReleaseTruth | None
-    """The newest version that has a tag; None where nobody can tell."""
+    """The newest version that has a tag. None when it is not known."""
 
 
 def expect(installed: InstalledService, registry: Mapping[str, RepositoryTruth] | None) -> Expectation:
-    """`registry`: the truth of the service's registry by repository; None: it cannot be reached."""
+    """`registry` is the truth of the service's registry by repository. None when it cannot be reached."""
     image = installed.image
     outcome, offered, newest = _answer(image, None if registry is None else registry[image.repository])
     return Expectation(

@@ -1,8 +1,8 @@
 """
-A Docker engine that only tells: containers, images and events over a unix socket, each call counted.
+A read-only Docker engine: containers, images and events over a unix socket. It counts each call.
 
 `python -m bench.fake_engine --socket PATH --installation FILE` serves until it is interrupted.
-The bench's own questions: `GET /__stats`, `POST /__reset`, `POST /__emit?container=NAME&action=die`.
+The bench's own requests: `GET /__stats`, `POST /__reset`, `POST /__emit?container=NAME&action=die`.
 """
 
 import argparse
@@ -128,7 +128,7 @@ class FakeEngine:
         )
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Held open until the client leaves or the engine stops."""
+        """Keeps the stream open until the client leaves or the engine stops."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         response = web.StreamResponse(headers={**_HEADERS, "Content-Type": "application/json"})
         response.enable_chunked_encoding()
@@ -171,7 +171,7 @@ async def _no_swarm(_request: web.Request) -> web.Response:
 
 @web.middleware
 async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The engine's own form of an error for what aiohttp would answer in text."""
+    """Answers errors in the engine's JSON form instead of aiohttp's text."""
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -187,7 +187,7 @@ def _refuse_unknown_version(request: web.Request) -> None:
 
 
 def _filters(request: web.Request) -> Mapping[str, list[str]]:
-    """Both forms that engines take: a list of values, or (before 1.22) a map with the values as keys."""
+    """Parses both forms of filters: a list of values or, before API 1.22, a map with the values as keys."""
     try:
         parsed = orjson.loads(request.query.get("filters") or "{}")
         return {name: list(values) for name, values in parsed.items()}
@@ -225,7 +225,7 @@ def _message(status: int, text: str) -> web.Response:
 
 @asynccontextmanager
 async def serving(engine: FakeEngine, socket: Path) -> AsyncIterator[str]:
-    """Listens on the unix socket while the block runs; gives the address as in DOCKER_HOST."""
+    """Listens on the unix socket while the block runs. Gives the address for DOCKER_HOST."""
     runner = web.AppRunner(engine.application(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:

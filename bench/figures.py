@@ -1,4 +1,4 @@
-"""What a bench found, as a table, and what it may not exceed."""
+"""The figures of a bench with their limits, and the table that shows them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Verdict(StrEnum):
     GOOD = "ok"
     TOLD = ""
     MISSED = "missed"
-    """A time or a rate beyond its limit: told, but a busy machine breaks no build."""
+    """A time or a rate is beyond its limit. This is only shown: a busy machine must not break a build."""
     BROKEN = "BROKEN"
-    """An exact count beyond its limit."""
+    """An exact count is beyond its limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Figure:
     name: str
     value: float
     limit: float | None = None
-    """None: only told."""
+    """None: the figure is only shown."""
     unit: str = ""
     bound: Bound = Bound.AT_MOST
     exact: bool = False
@@ -40,12 +40,12 @@ class Figure:
 
 
 def count(name: str, value: int, limit: int, bound: Bound = Bound.AT_MOST) -> Figure:
-    """An exact count: the same in every run, so a gate."""
+    """An exact count. It is the same in every run, so its limit is a gate."""
     return Figure(name, value, limit, bound=bound, exact=True)
 
 
 def ratio(name: str, seconds: float, limit: float | None, calibration: float) -> Figure:
-    """A time in units of the calibration loop of the same run."""
+    """A time as a multiple of the calibration loop of the same run."""
     return Figure(name, seconds / calibration, limit, "x cal")
 
 

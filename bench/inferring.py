@@ -1,4 +1,4 @@
-"""Version inference in the bench's own process, and what it asked the registry for."""
+"""Runs version inference in the bench's own process, and counts its requests to the registry."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -51,7 +51,7 @@ class Services(ServiceImages):
 
 
 class Inference:
-    """Over a database file."""
+    """Version inference over a database file."""
 
     def __init__(self, control: RegistryControl, client: RegistryClient, database: Database) -> None:
         self._control, self._host = control, control.host
@@ -80,7 +80,7 @@ class Inference:
             yield cls(control, RegistryClient(config, SystemClock(), http), database)
 
     async def checked(self, repository: str, tag: str, digest: str) -> None:
-        """A check saw what the tag names, as one always has before an update is shown."""
+        """Stores what a check learns about the tag. A check always runs before an update is shown."""
         state = TagState(self._full(repository), tag, Digest(digest), self._clock.now())
         async with self._database.write() as connection:
             await self._images.record(connection, [state], ())
@@ -94,7 +94,7 @@ class Inference:
         candidate: str | None = None,
         label: str | None = None,
     ) -> None:
-        """A service of that repository, in place of the one there was."""
+        """Adds a service of that repository, or replaces it."""
         self._services.wanted[repository] = ServiceImage(
             service_id=repository,
             ref=ImageRef.parse(f"{self._full(repository)}:{tag}"),
@@ -106,7 +106,7 @@ class Inference:
         )
 
     async def look(self, repository: str, digest: str) -> int:
-        """Has the digest looked into; how many requests that cost."""
+        """Looks up the digest. Returns the number of requests."""
         before = await self._requests()
         image = self._services.wanted[repository]
         await self._queue.enqueue([image.lookup(Digest(digest), InferenceReason.NEW_VERSION)])
@@ -114,13 +114,13 @@ class Inference:
         return await self._requests() - before
 
     async def tags(self, repository: str, digest: str) -> tuple[str, ...]:
-        """Those that are known to name the digest."""
+        """The tags that are known to name the digest."""
         full, wanted = self._full(repository), Digest(digest)
         known = await self._versions.known([(full, wanted)])
         return tuple(known.tags_of(DigestKey(full, wanted, _HOST)))
 
     async def shown(self, repository: str, digest: str, tag: str) -> str | None:
-        """The version that a service of that tag shows."""
+        """The displayed version of a service with that tag."""
         return next(iter(resolved(await self.tags(repository, digest), tag)), None)
 
     def _full(self, repository: str) -> str:

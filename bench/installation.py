@@ -1,4 +1,4 @@
-"""What is installed on the host of a bench: Compose projects of five services, as files and as values."""
+"""The Compose projects on the host of a bench, with five services each, as files and as values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SERVICES_PER_PROJECT = 5
 
 @dataclass(frozen=True, slots=True)
 class LocalImage:
-    """Pulled as `registry/repository:tag` when that named `running`."""
+    """An image that was pulled as `registry/repository:tag` when the tag named `running`."""
 
     registry: str
     repository: str
@@ -26,7 +26,7 @@ class LocalImage:
 
     @property
     def repo_digest(self) -> str:
-        """As the engine keeps it after a pull by tag: the index's digest where there is an index."""
+        """The repo digest after a pull by tag: the digest of the index, if there is one."""
         return f"{self.registry}/{self.repository}@{self.running.digest}"
 
 
@@ -48,11 +48,11 @@ class InstalledService:
 
 Installation = tuple[InstalledService, ...]
 FORMAT: TypeAdapter[Installation] = TypeAdapter(Installation)
-"""How an installation is handed to the engine's process."""
+"""The file format in which an installation is handed to the engine's process."""
 
 
 def install(images: Iterable[LocalImage], directory: Path) -> Installation:
-    """One service for each image; writes one compose file for every five services."""
+    """Installs one service for each image. Writes one compose file for every five services."""
     services = tuple(_service(number, image, directory) for number, image in enumerate(images))
     for first in range(0, len(services), SERVICES_PER_PROJECT):
         _write(services[first : first + SERVICES_PER_PROJECT])

@@ -1,4 +1,4 @@
-"""What a registry refuses on account of how much was asked."""
+"""The limits of a registry on the number of requests."""
 
 import math
 import time
@@ -8,7 +8,7 @@ QUOTA_WINDOW_SECONDS = 21_600
 
 
 class PullQuota:
-    """Counts manifest GETs as Docker Hub does; HEAD is free."""
+    """Counts manifest GETs like Docker Hub. HEAD does not count."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -31,7 +31,7 @@ class PullQuota:
 
 
 class RateBucket:
-    """`rate` requests a second, and as many at once after a quiet second."""
+    """Allows `rate` requests a second, and a burst of the same size after a second without requests."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._now = rate, now
@@ -53,12 +53,12 @@ class RateBucket:
 
     @property
     def retry_after_seconds(self) -> int:
-        """Whole seconds, as in the header, after which one request is let through."""
+        """The whole seconds, for the header, after which one request is allowed."""
         return max(1, math.ceil((1 - self._left) / self._rate))
 
 
 class FailureRate:
-    """Fails that share of requests, evenly: the same requests in every run."""
+    """Fails this share of the requests, evenly spread. They are the same requests in every run."""
 
     def __init__(self, share: float) -> None:
         self._share = share

@@ -1,6 +1,6 @@
-"""How fast the list of stacks is served: read and evaluated anew, and where nothing changed (304).
+"""Measures how fast the server answers the list of stacks: a full answer, and a 304 when nothing changed.
 
-A raw ASGI server that sends the same bytes runs beside it, for comparison.
+For comparison, it measures a raw ASGI server that sends the same bytes.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ _SECONDS = 1.0
 
 
 async def measure() -> list[Figure]:
-    """The two servers in turns on the same core, the best round of each: what disturbs one disturbs both."""
+    """Loads both servers in turns on one core, so that a disturbance affects both. Takes the best rounds."""
     scenario = Scenario(services_per_image=_SERVICES // 100, behaviour=Behaviour())
     async with scenario.open() as rig, Product.start(rig.environment) as product:
         await product.check()

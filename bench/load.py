@@ -1,5 +1,5 @@
 """
-A small HTTP load generator: raw keep-alive connections, each asking again as soon as it is answered.
+A small HTTP load generator: raw keep-alive connections, each of which sends a request after every answer.
 
 `python -m bench.load http://127.0.0.1:PORT/path [--seconds 3] [--connections 32] [--method HEAD]`; each
 `--header 'Name: value'` is sent along.
@@ -21,7 +21,7 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class LoadFailed(Exception):
-    """The server closed a connection or answered with something that has no length."""
+    """The server closed a connection or sent an answer without a length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Tally:
 
 
 class _Asker(asyncio.Protocol):
-    """One connection. `done` ends when time is up, or fails with the first thing that went wrong."""
+    """One connection. `done` ends when the time is up, or fails with the first error."""
 
     def __init__(self, request: bytes, bodiless: bool, tally: _Tally, done: asyncio.Future[None]) -> None:
         self._request, self._bodiless, self._tally, self._done = request, bodiless, tally, done
@@ -105,7 +105,7 @@ class _Asker(asyncio.Protocol):
         if self._missing == 0:
             self._answered()
         elif self._missing < 0:
-            self._fail("more was answered than asked")
+            self._fail("the server sent more answers than there were requests")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(f"the server closed the connection ({exc or 'no error'})")
@@ -115,7 +115,7 @@ class _Asker(asyncio.Protocol):
         self._transport.write(self._request)
 
     def _read_head(self, end: int) -> int:
-        """The body's length."""
+        """The length of the body."""
         head = bytes(self._buffer[:end]).lower()
         status = int(head[9:12])
         self._tally.statuses[status] += 1
@@ -146,7 +146,7 @@ class _Asker(asyncio.Protocol):
 
 
 async def load(target: Target, *, seconds: float = 3.0, connections: int = 32) -> LoadResult:
-    """Raises LoadFailed; answers with other statuses than 200 are counted, not judged."""
+    """Loads the server. Counts answers of every status. Raises LoadFailed."""
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     tally = _Tally(until=began + seconds)
@@ -178,7 +178,7 @@ def _result(tally: _Tally, elapsed: float) -> LoadResult:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Nearest rank; `ordered` ascends and is not empty."""
+    """The nearest-rank percentile. `ordered` is ascending and not empty."""
     rank = max(1, -(-len(ordered) * percent // 100))
     return ordered[int(rank) - 1]
 

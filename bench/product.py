@@ -1,4 +1,4 @@
-"""Dockrev itself as the measured program: a server process of its own, on a core of its own."""
+"""Dockrev as the measured program: a server process on its own core."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 120
 _CORES = sorted(os.sched_getaffinity(0))
 
 PRODUCT_CPU = _CORES[0] if len(_CORES) > 1 else None
-"""Not the one that the bench's own servers run on."""
+"""The core for Dockrev. The bench's own servers run on another one."""
 
 _COMPOSE = Path(sysconfig.get_path("purelib")) / "compose" / "docker-compose"
 
@@ -43,7 +43,7 @@ class Product:
     @classmethod
     @asynccontextmanager
     async def start(cls, environment: Mapping[str, str]) -> AsyncIterator["Product"]:
-        """Waits until the first discovery is done. Raises ChildFailed when the server does not come up."""
+        """Waits until the first discovery is done. Raises ChildFailed when the server does not start."""
         env = of_product(environment)
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
@@ -61,7 +61,7 @@ class Product:
             await process.wait()
 
     async def check(self) -> Job:
-        """A check of everything, waited for without asking again and again."""
+        """Runs a check of everything and waits for its end without polling."""
         async with self._api.post("/api/checks", json={"scope": "all"}) as answer:
             answer.raise_for_status()
             job_id = (await answer.json())["checkId"]
@@ -73,7 +73,7 @@ class Product:
         return Job(job["status"], _seconds(job), job["summary"])
 
     def resident_megabytes(self, peak: bool = False) -> float:
-        """Of the process now, or its highest since it started."""
+        """The resident memory of the process in MB: now, or the peak since its start."""
         key = "VmHWM:" if peak else "VmRSS:"
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(key))
@@ -83,14 +83,14 @@ class Product:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def body(self, path: str) -> tuple[bytes, str]:
-        """The body as it is without compression, and its ETag."""
+        """The uncompressed body and its ETag."""
         async with self._api.get(path, headers={"accept-encoding": "identity"}) as answer:
             answer.raise_for_status()
             return await answer.read(), answer.headers["etag"]
 
 
 def of_product(environment: Mapping[str, str]) -> dict[str, str]:
-    """With the Compose of this Python environment, and nothing logged but errors."""
+    """The environment of Dockrev, with the Compose of this Python environment. It logs only errors."""
     return {**environment, "DOCKREV_COMPOSE_BIN": str(_COMPOSE), "DOCKREV_LOG_LEVEL": "error"}
 
 
@@ -108,7 +108,7 @@ async def _until(process: asyncio.subprocess.Process, api: aiohttp.ClientSession
         except aiohttp.ClientConnectionError:
             pass
         await asyncio.sleep(0.02)
-    raise ChildFailed(f"the server did not come up (exit code {process.returncode})")
+    raise ChildFailed(f"the server did not start (exit code {process.returncode})")
 
 
 def _seconds(job: Mapping[str, Any]) -> float:

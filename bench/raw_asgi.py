@@ -1,5 +1,5 @@
 """
-An ASGI application that answers every request with the same bytes: the fastest that uvicorn can be.
+An ASGI application that answers every request with the same bytes. It shows how fast uvicorn can be at most.
 
 `python -m bench.raw_asgi FILE --content-type application/json` serves the file's content on a free port.
 """
@@ -36,7 +36,7 @@ class SameBytes:
 
 @asynccontextmanager
 async def serving(body: bytes, content_type: str) -> AsyncIterator[str]:
-    """Listens on loopback while the block runs; gives `127.0.0.1:port`."""
+    """Listens on loopback while the block runs. Gives `127.0.0.1:port`."""
     config = uvicorn.Config(
         SameBytes(body, content_type),
         host="127.0.0.1",

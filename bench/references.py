@@ -1,18 +1,18 @@
-"""Repositories that are built in many flavours, and which version each channel names. Pure arithmetic.
+"""Computes repositories with many flavours, and the version that each channel names. No I/O.
 
-Each is numbered like one that everybody knows; none of their images carries a label.
+Each repository is numbered like a well-known one. None of their images has a version label.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 Names = Mapping[str, str]
-"""Each tag, with the name of the build it points at."""
+"""The name of the build that each tag names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flavoured:
-    """`references`: tags in use, with the version tag that is to be shown for each."""
+    """`references` maps tags to the version tag that Dockrev should show for each."""
 
     name: str
     names: Names
@@ -33,7 +33,7 @@ def flavoured() -> tuple[Flavoured, ...]:
 
 
 def _web_server() -> Flavoured:
-    """nginx: even minors are stable, and the base that is not named is the newest one."""
+    """nginx: even minors are stable. A tag without a base image means the newest base image."""
     flavours = ("", "-alpine", "-perl", "-alpine-slim")
     versions = [*_patches("1.24 1.25 1.26", 3), *_patches("1.27", 6)]
     names = _built(versions, flavours)
@@ -54,7 +54,7 @@ def _web_server() -> Flavoured:
 
 
 def _language() -> Flavoured:
-    """PHP: candidates of the next version, while alphas of the one after it are out."""
+    """PHP: there are release candidates of the next version and alphas of the one after it."""
     flavours = ("", "-fpm", "-apache", "-fpm-alpine")
     ahead = ("8.4.0beta3", "8.4.0RC1", "8.4.0RC2", "8.4.0RC3", "8.5.0alpha1", "8.5.0alpha2")
     names = _built([*_patches("8.1 8.2 8.3", 14), *ahead], flavours)
@@ -72,7 +72,7 @@ def _language() -> Flavoured:
 
 
 def _media_server() -> Flavoured:
-    """Jellyfin: releases by number, builds by day."""
+    """Jellyfin: releases have numbers, and nightly builds have dates."""
     days = [f"2024{month:02}{day:02}05" for month in (9, 10) for day in range(1, 29)]
     names = _built([*_patches("10.8 10.9 10.10", 10), *(f"10.11.0-rc{n}" for n in range(1, 6)), *days])
     names |= {"latest": "10.10.9", "unstable": days[-1]}
@@ -80,7 +80,7 @@ def _media_server() -> Flavoured:
 
 
 def _controller() -> Flavoured:
-    """UniFi: a channel for each major version."""
+    """UniFi: there is a channel for each major version."""
     names = _built([*(f"v{one}" for one in _patches("5.14 6.4 6.5 7.5 8.3 8.4", 9)), "v9.0.1-beta"])
     names |= {"latest": "v8.4.8", "stable": "v8.4.8", "beta": "v9.0.1-beta", "release-6.4": "v6.4.8"}
     names |= {"stable-8": "v8.4.8", "stable-7": "v7.5.8", "stable-6": "v6.5.8", "stable-5": "v5.14.8"}
@@ -98,7 +98,7 @@ def _controller() -> Flavoured:
 
 
 def _database() -> Flavoured:
-    """MongoDB: the flavour has a number too."""
+    """MongoDB: the flavour contains a number too."""
     flavours = ("", "-nanoserver-1809", "-nanoserver-ltsc2022")
     names = _built(_patches("6.0 7.0 8.0", 12), flavours)
     names |= _follow({"": "8.0.11", "latest": "8.0.11", "8": "8.0.11", "7": "7.0.11"}, flavours)
@@ -114,7 +114,7 @@ def _database() -> Flavoured:
 
 
 def _packaged() -> Flavoured:
-    """LinuxServer: one image under its version, and under how often it was packaged."""
+    """LinuxServer: an image has a tag with its version, and a tag with its packaging number."""
     names: dict[str, str] = {}
     for number, version in enumerate(_patches("4.0 4.1 4.2", 12)):
         names |= dict.fromkeys((version, f"version-{version}", f"{version}-ls{number}"), version)
@@ -127,7 +127,7 @@ def _packaged() -> Flavoured:
 
 
 def _build_server() -> Flavoured:
-    """Jenkins: weekly releases, and a line of long-term support whose tags say so."""
+    """Jenkins: there are weekly releases, and long-term support releases with `lts` in their tags."""
     flavours = ("", "-jdk17", "-jdk21")
     weekly = [f"2.{number}" for number in range(440, 483)]
     names = _built([*weekly, *(f"{one}-lts" for one in _patches("2.452 2.462", 4))], flavours)
@@ -140,7 +140,7 @@ def _build_server() -> Flavoured:
 
 
 def _runtime() -> Flavoured:
-    """Node.js: long-term support is a major version behind, and has a code name."""
+    """Node.js: the long-term support release is one major version behind and has a code name."""
     flavours = ("", "-alpine", "-slim")
     names = _built([f"{major}.{minor}.0" for major in (18, 20, 22, 23) for minor in range(14)], flavours)
     names |= _follow({"": "23.13.0", "current": "23.13.0", "lts": "22.13.0", "iron": "20.13.0"}, flavours)
@@ -166,7 +166,7 @@ def _built(versions: Iterable[str], flavours: Iterable[str] = ("",)) -> dict[str
 
 
 def _follow(channels: Names, flavours: Iterable[str]) -> dict[str, str]:
-    """`stable` and `stable-alpine`; what follows nothing but a flavour is `alpine`."""
+    """Adds the channel with each flavour, such as `stable-alpine`, and bare flavours, such as `alpine`."""
     return {
         f"{channel}{flavour}".removeprefix("-"): f"{version}{flavour}"
         for flavour in flavours

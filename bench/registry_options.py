@@ -1,4 +1,4 @@
-"""How a synthetic registry behaves, as values and as command line flags."""
+"""The options of a synthetic registry, as values and as command line flags."""
 
 import argparse
 from dataclasses import dataclass, fields
@@ -14,16 +14,16 @@ class Auth(StrEnum):
 
 class ExcessScopes(StrEnum):
     REFUSE = "refuse"
-    """400 to the whole request."""
+    """The token server answers 400 to the whole request."""
     DROP = "drop"
-    """A token for the first ones, and no word about the others."""
+    """The token server grants the first scopes and silently drops the others."""
 
 
 class TagList(StrEnum):
     PLAIN = "plain"
-    """Names alone, page by page."""
+    """Pages with tag names only."""
     GOOGLE = "google"
-    """Names and what they point at, all at once, as Google's registries answer; so is the token's address."""
+    """All tags at once with what they name, like Google's registries. The token address is Google's too."""
 
 
 BASIC_USER, BASIC_PASSWORD = "bench", "synthetic"
@@ -31,24 +31,24 @@ BASIC_USER, BASIC_PASSWORD = "bench", "synthetic"
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What a registry holds."""
+    """The content of a registry."""
 
     seed: str = "bench"
     images: int = 100
     tags: int = 200
     single_platform: int = 10
-    """Images for one platform only, in a hundred."""
+    """The percentage of images with only one platform."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     page: int = 1000
-    """The most tags in one answer of `tags/list`, asked for or not."""
+    """The highest number of tags in one answer of `tags/list`, whatever the request asks for."""
     latency: float = 0.0
-    """Milliseconds for a round trip."""
+    """The time of a round trip, in milliseconds."""
     jitter: float = 0.1
     handshake_rtts: float = 2.0
-    """Round trips that a new connection costs before its first answer."""
+    """The number of round trips of a new connection before its first answer."""
     auth: Auth = Auth.BEARER
     tag_list: TagList = TagList.PLAIN
     expires_in: int = 300
@@ -57,11 +57,11 @@ class Behaviour:
     max_url: int = 8192
     max_auth_header: int = 8192
     get_quota: int | None = None
-    """Manifest GETs before 429."""
+    """The number of manifest GETs before 429."""
     rate: float | None = None
-    """Requests a second before 429."""
+    """The number of requests a second before 429."""
     fail_rate: float = 0.0
-    """The share of requests that get 503."""
+    """The share of requests that get 503, from 0 to 1."""
 
 
 Options = TypeVar("Options", Stock, Behaviour)
@@ -70,7 +70,7 @@ _OPTIONAL: dict[str, type[int] | type[float]] = {"max_scopes": int, "get_quota":
 
 
 def add_flags(parser: argparse.ArgumentParser, options: Stock | Behaviour) -> None:
-    """A flag for every field; `options` holds the defaults."""
+    """Adds a flag for every field. `options` has the defaults."""
     for option in fields(options):
         default = getattr(options, option.name)
         kind = _OPTIONAL.get(option.name) or type(default)
@@ -83,7 +83,7 @@ def read_flags(parsed: argparse.Namespace, kind: type[Options]) -> Options:
 
 
 def arguments(options: Stock | Behaviour) -> list[str]:
-    """The flags that read back as `options`."""
+    """The flags that parse to these options."""
     flags = []
     for option in fields(options):
         value = getattr(options, option.name)

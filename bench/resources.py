@@ -1,4 +1,4 @@
-"""The distribution API's read side: manifests, tag lists, blobs (OCI distribution specification 1.1)."""
+"""The read requests of the distribution API: manifests, tag lists, blobs (OCI distribution spec 1.1)."""
 
 import re
 from bisect import bisect_right
@@ -116,7 +116,7 @@ class Resources:
 
 
 def _tags_with_digests(shelf: Assortment) -> Answer:
-    """google/go-containerregistry, pkg/v1/google/list.go."""
+    """The tag list in Google's format (google/go-containerregistry, pkg/v1/google/list.go)."""
     tags: dict[str, list[str]] = {}
     named: dict[str, dict[str, object]] = {}
     for number, tag in enumerate(shelf.tags()):
@@ -150,7 +150,7 @@ def _blob(shelf: Assortment, digest: str) -> Answer:
 
 
 def _accepted(document: Document, request: Request) -> bool:
-    """Schema 2 is what old clients get unasked; everything newer must be named."""
+    """Whether the client accepts the media type. Schema 2 needs no Accept header, as for old clients."""
     return document.media_type == DOCKER_MANIFEST or document.media_type in request.headers.get("accept", "")
 
 

@@ -1,8 +1,8 @@
 """
-A registry and an engine with something installed, started for one measurement.
+A registry, and an engine with installed services, which run for one measurement.
 
     async with Scenario(images=100, tags=200, floating=30).open() as rig:
-        ...  # start the product with rig.environment, then mark its answers against rig.expectations
+        ...  # start the product with rig.environment, then compare its answers with rig.expectations
 """
 
 import base64
@@ -34,28 +34,28 @@ Truth = Mapping[str, RepositoryTruth]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Every service has a repository of its own unless `services_per_image` says otherwise."""
+    """Every service has its own repository unless `services_per_image` says otherwise."""
 
     images: int = 100
     tags: int = 200
     floating: int = 30
-    """Images on `latest`, pulled one release ago; the others are on version tags."""
+    """The number of images on `latest`, pulled one release ago. The others are on version tags."""
     outdated: int = 0
-    """Of the version tags, how many have a newer one; the others are the newest."""
+    """The number of images on version tags that have a newer version."""
     single_platform: int = 0
-    """Images for one platform only, in a hundred: their platform stands in a blob."""
+    """The percentage of images with only one platform, which only their config blob names."""
     services_per_image: int = 1
     slow_images: int = 0
-    """More images, on a registry that takes two seconds for each answer."""
+    """The number of additional images on a registry that takes two seconds for each answer."""
     dead_images: int = 0
-    """More images, on a registry that refuses connections."""
+    """The number of additional images on a registry that refuses connections."""
     odd_repositories: bool = False
-    """Six more images: three with 5,000 tags, one not found, one failing, one listing tags out of order."""
+    """Adds six images: three with 5,000 tags, one not found, one failing, one with unsorted tags."""
     behaviour: Behaviour = field(default_factory=lambda: Behaviour(latency=LATENCY_MS))
 
     @asynccontextmanager
     async def open(self) -> "AsyncIterator[Rig]":
-        """Starts it all, and stops it when the block ends. Raises ChildFailed."""
+        """Starts the servers, and stops them when the block ends. Raises ChildFailed."""
         async with AsyncExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dockrev-bench-")))
             main = await stack.enter_async_context(_registry(self.stock, self.behaviour))
@@ -80,7 +80,7 @@ class Scenario:
         return Stock(images=self.images, tags=self.tags, single_platform=self.single_platform)
 
     def _extra(self, host: str) -> Stock:
-        """Another seed, so that no two registries hold the same content."""
+        """The stock of another registry. Its own seed gives it other content."""
         images = self.slow_images if host == "slow" else self.dead_images
         return Stock(host, images, self.tags, self.single_platform)
 
@@ -95,17 +95,17 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """A running scenario. Times are ratios only when the product runs on another core than the servers."""
+    """A running scenario. Times are only comparable if the product and the servers run on different cores."""
 
     registry: RegistryControl
     engine: EngineControl
     installation: Installation
     environment: Mapping[str, str]
-    """The whole environment for a process of the product."""
+    """All environment variables for a process of the product."""
     directory: Path
-    """Empty but for the parts of the scenario, and gone when it ends."""
+    """A directory that holds only the files of the scenario. It is removed at the end."""
     hosts: Mapping[str, RegistryControl | None]
-    """Every registry that something is installed from; None: it refuses connections."""
+    """All registries of installed images. None for a registry that refuses connections."""
 
     @property
     def docker_host(self) -> str:
@@ -121,7 +121,7 @@ class Rig:
 
     @property
     def expectations(self) -> tuple[Expectation, ...]:
-        """What a check should say now, for each installed service."""
+        """The expected result of a check now, for each installed service."""
         return tuple(self._expect(service) for service in self.installation)
 
     def _expect(self, service: InstalledService) -> Expectation:
@@ -129,17 +129,17 @@ class Rig:
         return expect(service, None if control is None else control.truth)
 
     async def stats(self) -> TrafficReport:
-        """What the main registry was asked since it started or since `reset`."""
+        """The requests to the main registry since its start or since `reset`."""
         return await self.registry.stats()
 
     async def reset(self) -> None:
-        """Counts begin again, in the registries and in the engine; releases and tokens stay."""
+        """Clears the counts of the registries and of the engine. Releases and tokens stay."""
         for control in filter(None, self.hosts.values()):
             await control.reset()
         await self.engine.reset()
 
     async def move(self, repositories: Sequence[str]) -> None:
-        """Publishes the next release of each in the main registry; truth and expectations follow."""
+        """Publishes the next release of each repository in the main registry. The expectations follow."""
         await self.registry.move(repositories)
 
 
@@ -167,7 +167,7 @@ async def _engine(installation: Installation, directory: Path) -> AsyncIterator[
 
 @contextmanager
 def _closed_port() -> Iterator[str]:
-    """An address that refuses connections, and that nobody else can take meanwhile."""
+    """An address that refuses connections, and that no other process can use meanwhile."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{reserved.getsockname()[1]}"
@@ -195,7 +195,7 @@ def _further_images(host: str, truth: Truth) -> list[LocalImage]:
 def _local_images(
     host: str, truths: Sequence[RepositoryTruth], floating: int, outdated: int
 ) -> list[LocalImage]:
-    """Floating and outdated ones are spread evenly over the repositories."""
+    """Spreads floating and outdated images evenly over the repositories."""
     images, pinned = [], 0
     for number, truth in enumerate(truths):
         if _falls_on(number, floating, len(truths)):
@@ -209,7 +209,7 @@ def _local_images(
 
 
 def _falls_on(number: int, chosen: int, total: int) -> bool:
-    """Chooses `chosen` of `total` numbers, evenly."""
+    """Whether the number is one of `chosen` numbers that are spread evenly over `total`."""
     return (number + 1) * chosen // total > number * chosen // total
 
 

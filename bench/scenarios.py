@@ -1,5 +1,5 @@
 """
-The scenarios with names. `python -m bench.scenarios S100` keeps one standing and prints its environment.
+The named scenarios. `python -m bench.scenarios S100` keeps a scenario running and prints its environment.
 """
 
 import argparse
@@ -50,7 +50,7 @@ async def stand(scenario: Scenario) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Keep a bench scenario standing until interrupted.")
+    parser = argparse.ArgumentParser(description="Keep a bench scenario running until interrupted.")
     parser.add_argument("name", choices=list(SCENARIOS))
     asyncio.run(stand(SCENARIOS[parser.parse_args().name]))
 

@@ -1,4 +1,4 @@
-"""One repository of the synthetic registry: built when asked for, able to publish its next release."""
+"""A repository of the synthetic registry. It builds content on request and can publish its next release."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from bench.references import Flavoured
 
 
 class Assortment:
-    """Tags, and what each of them names."""
+    """Tags with the content that each of them names."""
 
     def __init__(self, seed: str, repository: Repository, names: Mapping[str, str]) -> None:
         self.repository = repository
@@ -41,7 +41,7 @@ class Assortment:
         return self._blobs.get(digest)
 
     def tags(self) -> list[str]:
-        """In the order in which this repository lists them."""
+        """The tags in the order in which this repository lists them."""
         if self._listed is None:
             in_order = self.repository.quirk is Quirk.OLDEST_FIRST
             self._listed = list(self._names) if in_order else sorted(self._names)
@@ -57,7 +57,7 @@ class Assortment:
         return made
 
     def _build_everything(self) -> None:
-        """A digest says nothing of the tag it came from, so an unknown one means building them all, once."""
+        """Builds all content once, because an unknown digest does not show which tag it belongs to."""
         if not self._complete:
             for name in self._names.values():
                 self._build(name)
@@ -65,7 +65,7 @@ class Assortment:
 
 
 class Shelf(Assortment):
-    """Its releases go on."""
+    """A repository that can publish further releases."""
 
     def __init__(self, seed: str, repository: Repository) -> None:
         self._plan = TagPlan.of(repository)
@@ -78,14 +78,14 @@ class Shelf(Assortment):
         return self._build(version(self._plan.released - 1 - back))
 
     def publish(self) -> None:
-        """The next release: its own tag appears, `latest`, `stable` and its families move."""
+        """Publishes the next release: adds its version tag and moves `latest`, `stable` and its families."""
         self._plan = self._plan.next()
         self._names = self._plan.names()
         self._listed = None
         self.release(back=0)
 
     def rebuild(self) -> None:
-        """The newest release once more: all its tags move to the new content, and none appears."""
+        """Builds the newest release again: moves all its tags to the new content and adds no tag."""
         name = version(self._plan.released - 1)
         self._rebuilt[name] = self._rebuilt.get(name, 0) + 1
         del self._builds[name]

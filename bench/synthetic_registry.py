@@ -1,10 +1,10 @@
 """
-A registry in memory that answers as fast as one core allows and counts what it was asked.
+A registry in memory that answers as fast as one core allows, and counts the requests.
 
 `python -m bench.synthetic_registry --images 100 --tags 200 --latency 20` serves until it is interrupted.
-The bench's own questions: `GET /__stats`, `GET /__truth`, `POST /__reset`, `POST /__expire` (every token),
-`POST /__move?repository=NAME` (one or more; publishes the next release of each), `POST /__rebuild` (likewise;
-builds the newest release of each again), `GET /__references` (what the channels of flavoured ones name).
+The bench's own requests: `GET /__stats`, `GET /__truth`, `POST /__reset`, `POST /__expire` (every token),
+`POST /__move?repository=NAME` (once or more; publishes the next release of each), `POST /__rebuild`
+(the same; builds the newest release of each again), `GET /__references` (the versions of the channels).
 """
 
 import argparse
@@ -43,7 +43,7 @@ _BASIC = "Basic " + base64.b64encode(f"{BASIC_USER}:{BASIC_PASSWORD}".encode()).
 
 
 class SyntheticRegistry:
-    """`now` is the clock by which tokens expire and buckets fill."""
+    """`now` is the clock for the lifetime of tokens and for rate limits."""
 
     def __init__(self, stock: Stock, behaviour: Behaviour, now: Callable[[], float] = time.time) -> None:
         self._behaviour = behaviour
@@ -134,7 +134,7 @@ class SyntheticRegistry:
         return Answer(204)
 
     def _reset(self) -> None:
-        """Counts, quota and rate begin again; tokens and releases stay as they are."""
+        """Clears the counts, the quota and the rate limit. Tokens and releases stay as they are."""
         self.traffic.reset()
         self._failures.restart()
         if self._quota is not None:
@@ -165,7 +165,7 @@ def _challenge(asked: Question, challenge: str) -> Answer:
 
 @asynccontextmanager
 async def serving(registry: SyntheticRegistry, port: int = 0) -> AsyncIterator[str]:
-    """Listens on loopback while the block runs; gives `127.0.0.1:port`."""
+    """Listens on loopback while the block runs. Gives `127.0.0.1:port`."""
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(registry, registry.link, registry.traffic), "127.0.0.1", port, backlog=1024
     )
@@ -175,7 +175,7 @@ async def serving(registry: SyntheticRegistry, port: int = 0) -> AsyncIterator[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A synthetic registry.", allow_abbrev=False)
-    parser.add_argument("--http", type=int, default=5055, help="the port; 0 takes a free one")
+    parser.add_argument("--http", type=int, default=5055, help="the port; 0 chooses a free one")
     add_flags(parser, Stock())
     add_flags(parser, Behaviour())
     add_child_flags(parser)

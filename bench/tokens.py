@@ -12,7 +12,7 @@ from bench.registry_options import ExcessScopes
 
 
 class ScopeRefused(Exception):
-    """The token server wants fewer scopes, or other ones."""
+    """The token server refuses the number or the kind of the scopes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Tokens:
         self._issued = 0
 
     def issue(self, scopes: Iterable[str]) -> bytes:
-        """The token's JSON. Raises ScopeRefused."""
+        """Issues a token. Returns the JSON answer. Raises ScopeRefused."""
         names = self._affordable([_repository(scope) for text in scopes for scope in text.split()])
         issued_at = self._now()
         token = self._encode(names, issued_at)
@@ -50,7 +50,7 @@ class Tokens:
         )
 
     def fault(self, token: str, repository: str | None) -> str | None:
-        """Why this token does not open this repository, in the words of RFC 6750; None: it does."""
+        """Why this token is not valid for this repository, as an error code of RFC 6750. None if it is."""
         grant = self._grants.get(token)
         if grant is None or self._now() >= grant.expires_at:
             return "invalid_token"
@@ -69,7 +69,7 @@ class Tokens:
         return names[: self._max_scopes]
 
     def _encode(self, names: list[str], issued_at: float) -> str:
-        """Opaque to clients, and like a signed token it grows with what it grants."""
+        """Encodes a token. Clients cannot read it, and like a signed token it grows with its scopes."""
         self._issued += 1
         claims = orjson.dumps({"access": names, "iat": issued_at, "jti": self._issued})
         seal = hashlib.sha256(claims).digest()
@@ -77,7 +77,7 @@ class Tokens:
 
 
 def _repository(scope: str) -> str:
-    """The name in `repository:<name>:pull`; anything but a pull is refused."""
+    """The name in `repository:<name>:pull`. Raises ScopeRefused for any other scope."""
     kind, _, rest = scope.partition(":")
     name, _, actions = rest.rpartition(":")
     if kind != "repository" or not name or actions != "pull":

@@ -1,4 +1,4 @@
-"""Exact counts of what a registry was asked."""
+"""Exact counts of the requests to a registry."""
 
 import time
 from collections import Counter
@@ -25,14 +25,14 @@ MANIFEST_GETS = (Kind.GET_TAG, Kind.GET_DIGEST)
 @dataclass(frozen=True, slots=True)
 class TrafficReport:
     answers: Mapping[Kind, Mapping[int, int]]
-    """How often each kind of question was answered with each status."""
+    """The number of answers by kind of request and status."""
     connections: int
     abandoned: int
-    """Connections that closed before their answer came."""
+    """The number of connections that closed before their answer."""
     peak_in_flight: int
     bytes_sent: int
     span_ms: float
-    """From the arrival of the first request to the departure of the last answer."""
+    """The time from the arrival of the first request to the last answer."""
 
     @property
     def requests(self) -> int:
@@ -46,7 +46,7 @@ class TrafficReport:
 
     @property
     def counted_pulls(self) -> int:
-        """Manifest GETs that a pull quota counts: those that were answered."""
+        """The manifest GETs that a pull quota counts: those with an answer."""
         return sum(
             number
             for kind in MANIFEST_GETS
@@ -85,7 +85,7 @@ class Traffic:
         self.abandoned += 1
 
     def reset(self) -> None:
-        """Forgets the counts; what is in flight stays in flight."""
+        """Clears the counts. Requests in flight are not affected."""
         self.answers.clear()
         self.connections = self.abandoned = self.bytes_sent = 0
         self.peak_in_flight = self._in_flight

@@ -1,4 +1,4 @@
-"""What the registry really offers: the table that answers are marked against."""
+"""The content that the registry really offers. A bench compares answers with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from bench.shelf import Assortment, Shelf
 class ReleaseTruth:
     version: str
     digest: str
-    """What the tag names: an index, or the manifest itself where there is only one platform."""
+    """The digest that the tag names: of an index, or of the manifest if there is only one platform."""
     platforms: Mapping[str, str]
-    """Platform to manifest digest; attestations are no platform."""
+    """Manifest digests by platform, without attestations."""
     image_id: str
     labels: Mapping[str, str]
 
@@ -32,12 +32,12 @@ class RepositoryTruth:
     tags: int
     latest: ReleaseTruth
     before: ReleaseTruth
-    """What `latest` named until the newest release."""
+    """The release that `latest` named before the newest one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceTruth:
-    """A tag that follows something, and the tag of the same content that says which version it is."""
+    """A floating tag, and the version tag of the same content."""
 
     repository: str
     tag: str

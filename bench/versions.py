@@ -1,4 +1,4 @@
-"""What it costs to name the version behind a floating tag, and whether the name is right."""
+"""Measures the requests of a version lookup for a floating tag, and checks the result."""
 
 import statistics
 import tempfile
@@ -21,7 +21,7 @@ _MOVED = 20
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """Requests: the median, those of nearly all, and after a release was built again."""
+    """Limits of requests: the median, the 95th percentile, and after a release was built again."""
 
     median: int = 2
     p95: int = 8
@@ -30,12 +30,12 @@ class _Limits:
 
 _WITH_BULK = _Limits(1, 1, 1)
 _SMALL_PAGES = _Limits(rebuilt=4)
-"""The list alone takes three."""
+"""The tag list alone takes three requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """One digest looked into: what that cost, and whether the name is the truth."""
+    """The lookup of one digest: the number of requests, and whether the version is right."""
 
     requests: int
     right: bool
@@ -54,7 +54,7 @@ async def measure() -> list[Figure]:
 
 @asynccontextmanager
 async def _registry(behaviour: Behaviour) -> AsyncIterator[tuple[RegistryControl, Path]]:
-    """With a directory for the databases of those who ask it."""
+    """Starts a registry. Also gives a directory for the databases of its clients."""
     flags = ["--http", "0", *arguments(Stock()), *arguments(behaviour)]
     with tempfile.TemporaryDirectory(prefix="dockrev-bench-") as directory:
         async with (
@@ -94,7 +94,7 @@ async def _measured(
 
 
 async def _references(title: str, behaviour: Behaviour, limits: _Limits) -> list[Figure]:
-    """Each with a database of its own, so that nothing is known of its repository."""
+    """Looks up each reference with an empty database."""
     async with _registry(behaviour) as (control, directory):
         named = []
         for number, truth in enumerate(await control.references()):
@@ -113,7 +113,7 @@ async def _name_reference(inference: Inference, truth: ReferenceTruth) -> _Named
 
 
 async def _warm(inference: Inference, control: RegistryControl) -> None:
-    """The first look at a host also finds out how it wants to be asked: not a cost of any one version."""
+    """Makes a first lookup. It learns how the host authenticates, which is no cost of a single version."""
     some = next(each for each in control.truth.values() if each.quirk is Quirk.MISSING)
     inference.run(some.name, "latest", current=some.latest.digest)
     await inference.look(some.name, some.latest.digest)
@@ -124,7 +124,7 @@ def _usable(control: RegistryControl) -> list[RepositoryTruth]:
 
 
 def _moving(control: RegistryControl) -> list[RepositoryTruth]:
-    """Some of each size."""
+    """The repositories to move: some of each size."""
     large = [each for each in _usable(control) if each.quirk is Quirk.LARGE]
     return [*_usable(control)[:_MOVED], *large]
 
@@ -141,7 +141,7 @@ async def _name_all(inference: Inference, truths: Sequence[RepositoryTruth], *, 
 
 
 async def _after_a_release(inference: Inference, control: RegistryControl) -> list[_Named]:
-    """`latest` and its families move on: the new digest is named, the old one keeps its name and no more."""
+    """Publishes a release. The new digest gets its version, and the old digest keeps only its version tag."""
     chosen = [each.name for each in _moving(control)]
     await control.move(chosen)
     named = []
@@ -152,7 +152,7 @@ async def _after_a_release(inference: Inference, control: RegistryControl) -> li
 
 
 async def _after_a_rebuild(inference: Inference, control: RegistryControl) -> list[_Named]:
-    """All tags of a release that is known move to another build of it, and nothing else names the old one."""
+    """Builds a known release again. All its tags move to the new build, and no tag names the old one."""
     old = {each.name: each.latest for each in _moving(control)}
     await control.rebuild(list(old))
     named = []
@@ -164,7 +164,7 @@ async def _after_a_rebuild(inference: Inference, control: RegistryControl) -> li
 
 
 async def _name_offered(inference: Inference, truth: RepositoryTruth, *, running: ReleaseTruth) -> _Named:
-    """What `latest` names now, while `running` does."""
+    """Looks up what `latest` names now, while the service runs `running`."""
     await inference.checked(truth.name, "latest", truth.latest.digest)
     _run(inference, truth, running, truth.latest)
     return await _name(inference, truth, truth.latest)
@@ -188,7 +188,7 @@ async def _name(inference: Inference, truth: RepositoryTruth, release: ReleaseTr
 
 
 async def _is_right(inference: Inference, truth: RepositoryTruth, release: ReleaseTruth) -> bool:
-    """The version is the one shown, and `latest` is among the tags only where it belongs."""
+    """Whether the right version is shown, and `latest` is among the tags only if it names the digest."""
     tags = await inference.tags(truth.name, release.digest)
     misplaced = "latest" in tags and release.digest != truth.latest.digest
     return await inference.shown(truth.name, release.digest, "latest") == release.version and not misplaced

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on an asyncio.Protocol: as much as keep-alive clients need, over a link that costs time."""
+"""HTTP/1.1 on an asyncio.Protocol: enough for keep-alive clients, with a simulated network delay."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ class Request:
     method: str
     target: str
     headers: Mapping[str, str]
-    """Names in lower case; repeated ones are joined by commas (RFC 9110, 5.3), as engines repeat Accept."""
+    """Names in lower case. Repeated headers are joined by commas (RFC 9110, 5.3); engines repeat Accept."""
 
     @property
     def path(self) -> str:
@@ -34,10 +34,10 @@ class Request:
 class Answer:
     status: int
     headers: bytes = b""
-    """Whole lines, Content-Length left out."""
+    """Complete header lines, without Content-Length."""
     body: bytes = b""
     kind: Kind | None = None
-    """None: a question of the bench itself, neither counted nor delayed."""
+    """None for a request of the bench itself, which is neither counted nor delayed."""
 
     def render(self, *, head_only: bool) -> bytes:
         length = b"" if self.status == 304 else b"content-length: %d\r\n" % len(self.body)
@@ -50,7 +50,7 @@ class Answering(Protocol):
 
 
 class Link:
-    """A round trip before each answer, and some more before the first one of a connection (TCP, TLS)."""
+    """Delays each answer by a round trip, and the first answer of a connection by more (TCP, TLS)."""
 
     def __init__(self, latency_ms: float, jitter: float, handshake_rtts: float, seed: str) -> None:
         self._round_trip = latency_ms / 1000
@@ -66,7 +66,7 @@ class Link:
 
 
 class Connection(asyncio.Protocol):
-    """Answers one request at a time, in order, as long as the client likes."""
+    """Answers one request after the other until the client closes the connection."""
 
     def __init__(self, server: Answering, link: Link, traffic: Traffic) -> None:
         self._server, self._link, self._traffic = server, link, traffic
@@ -100,16 +100,19 @@ class Connection(asyncio.Protocol):
             self._take(request)
 
     def _next_request(self) -> Request | None:
-        """None: it has not arrived whole. ValueError: it is no HTTP. The body is read and dropped."""
+        """The next request without its body; None when it has not arrived completely.
+
+        Raises ValueError when it is not HTTP.
+        """
         end = self._buffer.find(_HEAD_END)
         if end < 0:
             if len(self._buffer) > _LARGEST_HEAD:
-                raise ValueError("endless request head")
+                raise ValueError("the request head is too long")
             return None
         request = parse_head(self._buffer[:end].decode("latin-1"))
         length = int(request.headers.get("content-length", "0"))
         if not 0 <= length <= _LARGEST_BODY:
-            raise ValueError("unreasonable request body")
+            raise ValueError("the request body is too long")
         whole = end + len(_HEAD_END) + length
         if len(self._buffer) < whole:
             return None
@@ -151,7 +154,7 @@ class Connection(asyncio.Protocol):
 
 
 def parse_head(text: str) -> Request:
-    """Raises ValueError when it is no HTTP/1.x request head."""
+    """Parses a request head. Raises ValueError when it is not HTTP/1.x."""
     first, *lines = text.split("\r\n")
     method, target, protocol = first.split(" ")
     if not protocol.startswith("HTTP/1.") or not target.startswith("/"):

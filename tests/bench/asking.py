@@ -1,4 +1,4 @@
-"""A client of the synthetic registry as tests need it: every answer whole, nothing hidden."""
+"""A simple client of the synthetic registry that shows tests the whole answer."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ SMALL = Stock(images=10, tags=60)
 
 
 class Hands:
-    """A clock that only moves when told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.moment = 1_000_000.0

@@ -15,7 +15,7 @@ SINGLE = Repository("bench/single", 60, multi_platform=False, labelled=False)
 
 
 @pytest.mark.parametrize("tags", [FEWEST_TAGS, 11, 60, 200, 1_000, LARGE_TAGS])
-def test_a_repository_has_exactly_the_tags_it_was_given(tags: int) -> None:
+def test_a_repository_has_exactly_the_given_number_of_tags(tags: int) -> None:
     assert len(TagPlan.of(Repository("bench/any", tags)).names()) == tags
 
 
@@ -32,7 +32,7 @@ def test_versions_are_ordered_by_number_and_not_by_text() -> None:
     assert len(set(versions)) == 400
 
 
-def test_floating_tags_and_families_name_the_newest_of_theirs() -> None:
+def test_floating_tags_name_their_newest_release() -> None:
     names = TagPlan(released=200, junk=()).names()
 
     assert names["latest"] == version(199)
@@ -50,7 +50,7 @@ def test_one_tag_in_twenty_is_junk() -> None:
     assert any(tag.endswith(".sig") for tag in plan.junk)
 
 
-def test_the_catalogue_mixes_kinds_of_images_and_adds_the_odd_ones() -> None:
+def test_the_catalogue_mixes_kinds_of_images_and_adds_odd_repositories() -> None:
     known = list(repositories(100, 200))
 
     assert len({repository.name for repository in known}) == 106
@@ -66,7 +66,7 @@ def test_the_catalogue_mixes_kinds_of_images_and_adds_the_odd_ones() -> None:
     ]
 
 
-def test_content_depends_on_seed_repository_and_build_and_on_nothing_else() -> None:
+def test_content_depends_only_on_seed_repository_and_build() -> None:
     first = build("a", INDEXED, "1.0.0")
 
     assert first == build("a", INDEXED, "1.0.0")
@@ -113,12 +113,12 @@ def test_each_manifest_leads_to_a_config_that_declares_its_platform(repository: 
     assert made.image_id == host.config
 
 
-def test_only_labelled_repositories_tell_their_version() -> None:
+def test_only_labelled_repositories_have_a_version_label() -> None:
     assert labels(INDEXED, "1.0.0")["org.opencontainers.image.version"] == "1.0.0"
     assert "org.opencontainers.image.version" not in labels(SINGLE, "1.0.0")
 
 
-def test_the_truth_names_what_latest_is_and_what_it_was_before() -> None:
+def test_the_truth_names_what_latest_names_now_and_named_before() -> None:
     shelf = Shelf("seed", INDEXED)
     before = truth_of(shelf)
 
@@ -134,14 +134,14 @@ def test_the_truth_names_what_latest_is_and_what_it_was_before() -> None:
     assert shelf.named(before.latest.version) == shelf.manifest(before.latest.digest)
 
 
-def test_a_digest_that_was_never_asked_for_by_tag_is_found() -> None:
+def test_a_digest_that_was_never_requested_by_tag_is_served() -> None:
     oldest = build("seed", INDEXED, "1.0.0")
 
     assert Shelf("seed", INDEXED).manifest(oldest.top.digest) == oldest.top
     assert Shelf("seed", INDEXED).blob(oldest.image_id) == _by_digest(oldest)[oldest.image_id]
 
 
-def test_a_release_that_is_not_out_yet_is_unknown() -> None:
+def test_a_release_that_is_not_published_yet_is_not_served() -> None:
     shelf = Shelf("seed", INDEXED)
     coming = version(TagPlan.of(INDEXED).released)
 

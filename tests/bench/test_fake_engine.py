@@ -69,7 +69,7 @@ def test_every_five_services_get_a_compose_file_that_names_their_images(tmp_path
     assert len(YAML(typ="safe").load(Path(files[0]))["services"]) == 5
 
 
-def test_an_installation_survives_being_handed_over(tmp_path: Path) -> None:
+def test_an_installation_can_be_written_and_read_back(tmp_path: Path) -> None:
     installation = install(_images(3), tmp_path)
 
     assert FORMAT.validate_json(FORMAT.dump_json(installation)) == installation
@@ -100,7 +100,7 @@ def _check_container(service: InstalledService, container: dict[str, object]) ->
     assert labels.items() >= service.image.running.labels.items()
 
 
-async def test_images_are_listed_once_with_the_digest_they_were_pulled_by(tmp_path: Path) -> None:
+async def test_each_image_is_listed_once_with_the_digest_of_its_pull(tmp_path: Path) -> None:
     images = _images(3)
     async with _engine(install(images * 2, tmp_path), tmp_path) as engine:
         listed = await engine.items("/images/json")
@@ -123,7 +123,7 @@ async def test_images_are_listed_once_with_the_digest_they_were_pulled_by(tmp_pa
         ({"filters": '{"status": ["exited"]}'}, 1),
     ],
 )
-async def test_containers_are_selected_as_the_engine_selects_them(
+async def test_containers_are_filtered_like_by_a_real_engine(
     tmp_path: Path, query: dict[str, str], found: int
 ) -> None:
     async with _engine(install(_images(6), tmp_path), tmp_path) as engine:
@@ -132,7 +132,7 @@ async def test_containers_are_selected_as_the_engine_selects_them(
         assert len(await engine.items("/containers/json", query)) == found
 
 
-async def test_single_things_are_found_by_their_names_and_ids(tmp_path: Path) -> None:
+async def test_containers_and_images_are_served_by_name_and_by_id(tmp_path: Path) -> None:
     image = _images(1)[0]
     async with _engine(install([image], tmp_path), tmp_path) as engine:
         container = (await engine.items("/containers/json"))[0]["Id"]
@@ -167,7 +167,7 @@ async def test_single_things_are_found_by_their_names_and_ids(tmp_path: Path) ->
         ("/nowhere", 404),
     ],
 )
-async def test_other_questions_are_answered_as_an_engine_without_swarm_does(
+async def test_other_requests_get_the_answers_of_an_engine_without_swarm(
     tmp_path: Path, path: str, status: int
 ) -> None:
     async with _engine(install(_images(1), tmp_path), tmp_path) as engine:
@@ -178,7 +178,7 @@ async def test_other_questions_are_answered_as_an_engine_without_swarm_does(
         assert orjson.loads(body)["message"]
 
 
-async def test_events_are_held_open_and_tell_what_is_emitted(tmp_path: Path) -> None:
+async def test_the_event_stream_stays_open_and_sends_emitted_events(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(10),
         _engine(install(_images(2), tmp_path), tmp_path) as engine,
@@ -198,13 +198,15 @@ async def test_events_are_held_open_and_tell_what_is_emitted(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("container", "action"), [("nobody", "die"), ("bench-000-service-0-1", "dance")])
-async def test_an_event_that_cannot_be_is_refused(tmp_path: Path, container: str, action: str) -> None:
+async def test_an_impossible_event_is_refused(tmp_path: Path, container: str, action: str) -> None:
     async with _engine(install(_images(1), tmp_path), tmp_path) as engine:
         with pytest.raises(aiohttp.ClientResponseError, match="404"):
             await engine.control.emit(container, action)
 
 
-async def test_calls_are_counted_without_their_version_and_not_those_of_the_bench(tmp_path: Path) -> None:
+async def test_calls_are_counted_without_version_prefix_and_without_those_of_the_bench(
+    tmp_path: Path,
+) -> None:
     async with _engine(install(_images(1), tmp_path), tmp_path) as engine:
         await engine.ask("/v1.43/containers/json")
         await engine.ask("/containers/json")

@@ -19,7 +19,7 @@ def test_an_exact_count_is_a_gate(value: int, bound: Bound, verdict: Verdict) ->
     assert exit_code([figure]) == (1 if verdict is Verdict.BROKEN else 0)
 
 
-def test_a_missed_time_is_told_and_breaks_nothing() -> None:
+def test_a_missed_time_is_reported_and_breaks_nothing() -> None:
     slow = ratio("check", seconds=0.5, limit=10, calibration=0.025)
 
     assert slow.value == pytest.approx(20)
@@ -35,7 +35,7 @@ def test_one_broken_gate_among_good_ones_is_enough() -> None:
     assert exit_code([]) == 0
 
 
-def test_the_table_is_aligned_and_names_the_verdicts() -> None:
+def test_the_table_is_aligned_and_shows_the_verdicts() -> None:
     figures = [
         count("requests", 4240, 105),
         Figure("time", 0.2514, 0.25, "s"),

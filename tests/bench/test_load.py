@@ -12,7 +12,7 @@ from bench.traffic import Kind
 from tests.bench.asking import asking
 
 
-async def test_the_load_counts_what_the_server_counts() -> None:
+async def test_the_load_and_the_server_count_the_same_requests() -> None:
     async with asking(Behaviour(auth=Auth.NONE)) as registry:
         url = f"http://{registry.control.host}/v2/bench/service-0000/tags/list"
         got = await load(Target.of(url), seconds=0.2, connections=4)
@@ -49,7 +49,7 @@ async def test_headers_are_sent_along() -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 204 None\r\n\r\nmore"]
 )
-async def test_an_answer_that_cannot_be_measured_fails_the_load(answer: bytes) -> None:
+async def test_an_answer_without_a_length_fails_the_load(answer: bytes) -> None:
     async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -63,12 +63,12 @@ async def test_an_answer_that_cannot_be_measured_fails_the_load(answer: bytes) -
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "127.0.0.1:80", "http://"])
-def test_only_plain_http_is_loaded(url: str) -> None:
+def test_only_plain_http_urls_are_accepted(url: str) -> None:
     with pytest.raises(ValueError, match="not an http:// URL"):
         Target.of(url)
 
 
-def test_percentiles_are_values_that_were_measured() -> None:
+def test_percentiles_are_measured_values() -> None:
     ordered = [float(number) for number in range(1, 101)]
 
     assert (percentile(ordered, 50), percentile(ordered, 99), percentile(ordered, 100)) == (50, 99, 100)
@@ -85,7 +85,7 @@ async def test_raw_asgi_serves_the_given_bytes() -> None:
     assert set(result.statuses) == {200}
 
 
-async def test_raw_asgi_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
+async def test_raw_asgi_runs_as_its_own_process(tmp_path: Path) -> None:
     body = tmp_path / "body"
     body.write_bytes(bytes(100_000))
     async with child("bench.raw_asgi", [str(body), "--content-type", "text/plain"]) as host:

@@ -30,7 +30,7 @@ from bench.registry_options import (
         ),
     ],
 )
-def test_flags_read_back_as_the_options_they_were_made_from(behaviour: Behaviour) -> None:
+def test_flags_parse_to_the_options_they_were_made_from(behaviour: Behaviour) -> None:
     stock = Stock("other", images=3, tags=20)
     parser = argparse.ArgumentParser()
     add_flags(parser, Stock())

@@ -12,7 +12,7 @@ REPOSITORY, OTHER = "bench/service-0000", "bench/service-0001"
 LATEST = f"/v2/{REPOSITORY}/manifests/latest"
 
 
-async def test_a_stranger_is_told_where_to_get_a_token() -> None:
+async def test_a_request_without_a_token_gets_the_address_of_the_token_server() -> None:
     async with asking(Behaviour()) as registry:
         refused = await registry.ask(LATEST, "HEAD")
 
@@ -23,7 +23,7 @@ async def test_a_stranger_is_told_where_to_get_a_token() -> None:
     )
 
 
-async def test_a_token_opens_the_repositories_of_its_scopes_and_no_other() -> None:
+async def test_a_token_is_valid_only_for_the_repositories_of_its_scopes() -> None:
     async with asking(Behaviour()) as registry:
         token = await registry.token(REPOSITORY, OTHER)
         opened = [
@@ -36,7 +36,7 @@ async def test_a_token_opens_the_repositories_of_its_scopes_and_no_other() -> No
     assert 'error="insufficient_scope"' in closed.headers["www-authenticate"]
 
 
-async def test_a_token_ends_with_its_promised_lifetime() -> None:
+async def test_a_token_expires_after_its_lifetime() -> None:
     clock = Hands()
     async with asking(Behaviour(expires_in=60), now=clock) as registry:
         token = await registry.token(REPOSITORY)
@@ -58,7 +58,7 @@ async def test_all_tokens_can_be_made_to_expire_early() -> None:
         assert (await registry.ask(LATEST, token=await registry.token(REPOSITORY))).status == 200
 
 
-async def test_a_made_up_token_opens_nothing() -> None:
+async def test_an_unknown_token_is_refused() -> None:
     async with asking(Behaviour()) as registry:
         assert (await registry.ask(LATEST, token="QQ==")).status == 401
 
@@ -69,7 +69,7 @@ async def test_only_pulls_are_granted(scope: str) -> None:
         assert (await registry.ask(f"/token?scope={scope}")).status == 400
 
 
-async def test_too_many_scopes_are_refused_or_dropped_as_told() -> None:
+async def test_too_many_scopes_are_refused_or_dropped_by_the_options() -> None:
     names = [f"bench/service-{number:04}" for number in range(3)]
     query = "&".join(f"scope=repository:{name}:pull" for name in names)
     async with asking(Behaviour(max_scopes=2)) as registry:
@@ -91,7 +91,7 @@ async def test_long_urls_and_long_tokens_are_refused() -> None:
         assert (await registry.ask(LATEST, token=await registry.token(REPOSITORY))).status == 200
 
 
-async def test_basic_auth_wants_the_right_password() -> None:
+async def test_basic_auth_requires_the_right_password() -> None:
     right = base64.b64encode(f"{BASIC_USER}:{BASIC_PASSWORD}".encode()).decode()
     wrong = base64.b64encode(f"{BASIC_USER}:other".encode()).decode()
     async with asking(Behaviour(auth=Auth.BASIC)) as registry:
@@ -103,7 +103,7 @@ async def test_basic_auth_wants_the_right_password() -> None:
     assert bare.headers["www-authenticate"] == 'Basic realm="bench"'
 
 
-async def test_the_quota_counts_manifest_gets_and_nothing_else() -> None:
+async def test_the_quota_counts_only_manifest_gets() -> None:
     async with asking(Behaviour(auth=Auth.NONE, get_quota=2)) as registry:
         for _ in range(5):
             await registry.ask(LATEST, "HEAD")
@@ -127,7 +127,7 @@ async def test_the_quota_counts_manifest_gets_and_nothing_else() -> None:
     assert refilled.status == 200
 
 
-async def test_the_rate_limit_lets_a_burst_through_and_then_so_many_a_second() -> None:
+async def test_the_rate_limit_allows_a_burst_and_then_a_fixed_rate() -> None:
     clock = Hands()
     async with asking(Behaviour(auth=Auth.NONE, rate=3), now=clock) as registry:
         burst = await _statuses(registry, 5)
@@ -140,12 +140,12 @@ async def test_the_rate_limit_lets_a_burst_through_and_then_so_many_a_second() -
     assert later == [200, 200, 200, 429]
 
 
-async def test_failures_hit_the_given_share_of_requests_evenly() -> None:
+async def test_failures_are_spread_evenly_over_the_requests() -> None:
     async with asking(Behaviour(auth=Auth.NONE, fail_rate=0.25)) as registry:
         assert await _statuses(registry, 8) == [200, 200, 200, 503, 200, 200, 200, 503]
 
 
-def test_a_round_trip_takes_its_time_and_a_new_connection_takes_more() -> None:
+def test_a_new_connection_takes_more_time_than_a_round_trip() -> None:
     steady = Link(latency_ms=20, jitter=0, handshake_rtts=2, seed="a")
     shaky = Link(latency_ms=20, jitter=0.1, handshake_rtts=0, seed="a")
     delays = [shaky.delay(first=False) for _ in range(1_000)]
@@ -164,7 +164,7 @@ async def test_every_answer_of_the_registry_is_delayed() -> None:
         await registry.ask(LATEST, "HEAD")
         kept = (await registry.stats()).span_ms
 
-    # A timer may be early by its own resolution; how late it is, the machine decides.
+    # A timer may fire early by its resolution. How late it fires depends on the machine.
     assert fresh >= 3 * 30 - 1
     assert kept >= 30 - 1
 

@@ -31,7 +31,7 @@ def _outcomes(rig: Rig) -> Counter[Outcome]:
     return Counter(expected.outcome for expected in rig.expectations)
 
 
-async def test_a_scenario_installs_what_it_says_and_its_registry_offers_what_is_expected() -> None:
+async def test_a_scenario_and_its_registry_match_the_expectations() -> None:
     scenario = Scenario(images=20, tags=30, floating=6, outdated=4, services_per_image=2, behaviour=OPEN)
     async with scenario.open() as rig, aiohttp.ClientSession() as session:
         for expected in rig.expectations:
@@ -48,7 +48,7 @@ async def test_a_scenario_installs_what_it_says_and_its_registry_offers_what_is_
     assert report.answers == {Kind.HEAD_TAG: {200: 40}}
 
 
-async def test_moving_latest_changes_what_is_expected_and_what_is_answered() -> None:
+async def test_moving_latest_changes_the_expectations_and_the_answers() -> None:
     async with (
         Scenario(images=5, tags=20, floating=1, behaviour=OPEN).open() as rig,
         aiohttp.ClientSession() as session,
@@ -65,7 +65,7 @@ async def test_moving_latest_changes_what_is_expected_and_what_is_answered() -> 
         assert rig.truth[repository].before == moved.offered
 
 
-async def test_slow_dead_and_odd_parts_are_expected_to_be_so() -> None:
+async def test_slow_dead_and_odd_parts_have_matching_expectations() -> None:
     scenario = Scenario(
         images=5,
         tags=20,
@@ -97,7 +97,7 @@ async def test_slow_dead_and_odd_parts_are_expected_to_be_so() -> None:
     assert [control is None for control in rig.hosts.values()] == [False, False, True]
 
 
-async def test_the_environment_configures_the_product_for_the_scenario_and_nothing_else() -> None:
+async def test_the_environment_configures_the_product_for_the_scenario_only() -> None:
     async with Scenario(images=1, tags=10, floating=0).open() as rig:
         config = Config.from_env(rig.environment)
         socket = Path(config.docker.host.removeprefix("unix://"))
@@ -109,7 +109,7 @@ async def test_the_environment_configures_the_product_for_the_scenario_and_nothi
     assert _present(socket, rig.directory) == [False, False]
 
 
-async def test_a_reset_forgets_counts_of_both_servers() -> None:
+async def test_a_reset_clears_the_counts_of_both_servers() -> None:
     async with Scenario(images=1, tags=10, floating=0).open() as rig:
         async with aiohttp.ClientSession() as session:
             await _named(session, rig.installation[0].image.reference)
@@ -131,7 +131,7 @@ async def test_a_server_that_cannot_start_is_reported() -> None:
             pass
 
 
-async def test_a_server_ends_when_the_process_that_started_it_goes() -> None:
+async def test_a_server_ends_with_the_process_that_started_it() -> None:
     async with asyncio.timeout(30):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -152,7 +152,7 @@ async def test_a_server_ends_when_the_process_that_started_it_goes() -> None:
         assert await process.wait() == 0
 
 
-def test_the_named_scenarios_are_those_of_the_targets() -> None:
+def test_the_named_scenarios_have_the_sizes_of_the_targets() -> None:
     assert {scenario.images for scenario in SCENARIOS.values()} == {100, 500}
     assert len(set(SCENARIOS.values())) == len(SCENARIOS)
     assert all(scenario.floating * 10 == scenario.images * 3 for scenario in SCENARIOS.values())

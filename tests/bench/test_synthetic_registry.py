@@ -16,7 +16,7 @@ LATEST = f"/v2/{REPOSITORY}/manifests/latest"
 
 
 @pytest.mark.parametrize("repository", [REPOSITORY, SINGLE])
-async def test_head_and_get_say_the_same_and_the_body_hashes_to_the_digest(repository: str) -> None:
+async def test_head_and_get_agree_and_the_digest_is_the_hash_of_the_body(repository: str) -> None:
     async with asking(OPEN) as registry:
         head = await registry.ask(f"/v2/{repository}/manifests/latest", "HEAD")
         get = await registry.ask(f"/v2/{repository}/manifests/latest")
@@ -29,7 +29,7 @@ async def test_head_and_get_say_the_same_and_the_body_hashes_to_the_digest(repos
     assert get.headers["etag"] == f'"{get.headers["docker-content-digest"]}"'
 
 
-async def test_everything_below_an_index_can_be_fetched_and_hashes_right() -> None:
+async def test_everything_below_an_index_can_be_fetched_and_matches_its_digest() -> None:
     async with asking(OPEN) as registry:
         index = parse_manifest((await registry.ask(LATEST)).body)
         assert isinstance(index, Index)
@@ -60,7 +60,7 @@ async def test_the_truth_is_what_the_registry_answers() -> None:
                     assert release.image_id == index.config
 
 
-async def test_a_move_publishes_one_release_of_the_named_repository_only() -> None:
+async def test_a_move_publishes_one_release_of_only_the_named_repository() -> None:
     async with asking(OPEN) as registry:
         before = dict(registry.control.truth)
         await registry.control.move([REPOSITORY])
@@ -72,7 +72,7 @@ async def test_a_move_publishes_one_release_of_the_named_repository_only() -> No
     assert {name for name in after if after[name] != before[name]} == {REPOSITORY}
 
 
-async def test_a_rebuild_gives_all_tags_of_the_newest_release_another_content() -> None:
+async def test_a_rebuild_changes_the_content_of_all_tags_of_the_newest_release() -> None:
     async with asking(OPEN) as registry:
         before = dict(registry.control.truth)
         await registry.control.rebuild([REPOSITORY])
@@ -94,7 +94,7 @@ async def test_a_rebuild_gives_all_tags_of_the_newest_release_another_content() 
     assert {name for name in after if after[name] != before[name]} == {REPOSITORY}
 
 
-async def test_flavoured_repositories_are_served_and_say_what_their_channels_name() -> None:
+async def test_flavoured_repositories_are_served_with_their_references() -> None:
     async with asking(OPEN) as registry:
         references = await registry.control.references()
         for reference in references:
@@ -159,7 +159,9 @@ async def test_the_odd_repositories_are_odd() -> None:
     ("query", "status", "tags"),
     [("n=0", 200, 0), ("n=x", 400, None), ("n=-1", 400, None), ("last=zzz", 200, 0)],
 )
-async def test_odd_pages_are_answered_by_the_specification(query: str, status: int, tags: int | None) -> None:
+async def test_unusual_pages_are_answered_by_the_specification(
+    query: str, status: int, tags: int | None
+) -> None:
     async with asking(OPEN) as registry:
         reply = await registry.ask(f"/v2/{REPOSITORY}/tags/list?{query}")
 
@@ -180,12 +182,12 @@ async def test_odd_pages_are_answered_by_the_specification(query: str, status: i
         "/v1/anything",
     ],
 )
-async def test_what_is_not_there_is_not_found(path: str) -> None:
+async def test_missing_resources_are_not_found(path: str) -> None:
     async with asking(OPEN) as registry:
         assert (await registry.ask(path)).status == 404
 
 
-async def test_counts_are_exact_by_kind_and_status_and_begin_again_at_a_reset() -> None:
+async def test_counts_are_exact_by_kind_and_status_and_a_reset_clears_them() -> None:
     async with asking(OPEN) as registry:
         digest = (await registry.ask(LATEST, "HEAD")).headers["docker-content-digest"]
         await registry.ask(LATEST)
@@ -225,7 +227,7 @@ async def _pages(registry: Asker, path: str) -> list[list[str]]:
     return pages
 
 
-async def test_googles_face_lists_all_tags_at_once_with_what_they_name() -> None:
+async def test_googles_tag_list_has_all_tags_with_their_digests() -> None:
     behaviour = Behaviour(page=10, tag_list=TagList.GOOGLE)
     async with asking(behaviour) as registry:
         refused = await registry.ask(f"/v2/{REPOSITORY}/tags/list")

@@ -14,7 +14,7 @@ def _registry(latency: float = 0) -> SyntheticRegistry:
 
 
 async def _exchange(registry: SyntheticRegistry, *parts: bytes) -> bytes:
-    """Sends the parts as they are; everything that comes back until the server closes."""
+    """Sends the parts. Returns everything that the server sends until it closes the connection."""
     async with serving(registry) as host, asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(*host.split(":"))
         for part in parts:
@@ -34,7 +34,7 @@ def test_a_request_head_is_read() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "GET /", "GET / HTTP/2", "GET http://x/ HTTP/1.1", "GET / x HTTP/1.1"])
-def test_what_is_no_request_is_refused(text: str) -> None:
+def test_an_invalid_request_head_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_head(text)
 
@@ -67,7 +67,7 @@ async def test_a_request_may_arrive_in_pieces_and_with_a_body() -> None:
     [b"hello\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"A" * 70_000],
     ids=["no HTTP", "no length", "endless"],
 )
-async def test_garbage_is_answered_once_and_the_connection_ends(garbage: bytes) -> None:
+async def test_garbage_gets_one_answer_and_ends_the_connection(garbage: bytes) -> None:
     answered = await _exchange(_registry(), garbage)
 
     assert answered.startswith(b"HTTP/1.1 400 Bad Request\r\n")

@@ -1,4 +1,4 @@
-"""Servers on loopback with what bulk APIs share: tags that are pushed, pages, logins, and ways to fail."""
+"""What fake bulk APIs on loopback share: pushed tags, pages, logins, and faults."""
 
 import asyncio
 import itertools
@@ -22,7 +22,7 @@ class Pushed:
     digest: Digest
     at: datetime
     children: tuple[tuple[str, Digest], ...]
-    """Architectures and digests; none for a single-platform image."""
+    """Architectures and digests. Empty for a single-platform image."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class BulkFaults:
 
 
 class FakeBulk:
-    """`requests` holds `METHOD raw-path?query`; `authorizations` what each carried.
+    """`requests` lists `METHOD raw-path?query`, `authorizations` the Authorization header of each request.
 
-    Subclasses say what they answer (`answer`). Those that are registries too set `realm` and `service`: they
-    challenge at `/v2/`, and grant tokens at the realm to everybody, or to `login` alone.
+    Subclasses implement `answer`. A subclass that is a registry too sets `realm` and `service`: it sends a
+    challenge at `/v2/`, and its realm grants tokens to everybody, or only to `login`.
     """
 
     largest_page = 100
@@ -49,7 +49,7 @@ class FakeBulk:
 
     def __init__(self, *, login: str | None = None) -> None:
         self.login = login
-        """The Authorization that is let in, None for everybody."""
+        """The only Authorization that is accepted. None: everybody is accepted."""
         self.faults = BulkFaults()
         self.requests: list[str] = []
         self.authorizations: list[str | None] = []
@@ -81,12 +81,12 @@ class FakeBulk:
 
     @property
     def listings(self) -> list[str]:
-        """The requests that were neither introduction nor login."""
+        """The requests that were neither a challenge nor a login."""
         realm = f"GET {self.realm}?"
         return [line for line in self.requests if line != "GET /v2/" and not line.startswith(realm)]
 
     def push(self, repository: str, tag: str, architectures: Sequence[str] = ("amd64", "arm64")) -> Digest:
-        """Each push is a minute after the last; a tag that is there already moves."""
+        """Pushes an image, a minute later than the previous push. An existing tag moves."""
         number = next(self._numbers)
         name = f"{repository}:{tag}#{number}"
         children = tuple((each, Digest.of(f"{name} {each}".encode())) for each in architectures)
@@ -96,7 +96,7 @@ class FakeBulk:
         return pushed.digest
 
     def tag(self, repository: str, tag: str, of: str, *, later: bool = False) -> None:
-        """Names what the tag `of` does, pushed together with it, or `later` than everything else."""
+        """Adds a tag for the image of the tag `of`, at its time or `later` than everything else."""
         rows = self.repositories[repository]
         others = [one for one in rows if one.tag != tag]
         named = next(replace(one, tag=tag) for one in rows if one.tag == of)
@@ -117,7 +117,7 @@ class FakeBulk:
     def numbered_page(
         self, request: web.Request, rows: Sequence[Pushed], size: str
     ) -> tuple[list[Pushed], bool]:
-        """The page asked for by `page` and the parameter `size`, and whether there are more."""
+        """The page that the parameters `page` and `size` select, and whether there are more pages."""
         length = min(int(request.query.get(size, 10)), self.largest_page)
         start = (int(request.query.get("page", 1)) - 1) * length
         return list(rows[start : start + length]), start + length < len(rows)
@@ -148,7 +148,7 @@ class FakeBulk:
             return web.json_response({"errors": [{"code": "NAME_UNKNOWN"}]}, status=404)
 
     def tag_list(self, request: web.Request, repository: str) -> web.Response:
-        """As any registry has it, for those who bring a pull token."""
+        """The tag list of the distribution API, for clients with a pull token."""
         if not self.granted(request, repository):
             return self.challenge()
         names = sorted(row.tag for row in self.repositories[repository])

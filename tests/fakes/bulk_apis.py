@@ -1,4 +1,4 @@
-"""The bulk APIs as they answer: shapes, orders, pages, limits and refusals of each."""
+"""Fakes of the bulk APIs, with the answer formats, orders, pages, limits and refusals of each."""
 
 import re
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from tests.fakes.bulk import FakeBulk, Pushed, rfc3339
 
 
 class FakeDockerHub(FakeBulk):
-    """Counts down 180 requests a minute. `next` names Docker's own host, wherever this one stands.
+    """Allows 180 requests a minute. Its `next` links always name Docker's real host.
 
-    `documented_for`: the status of the documented path to those who did not log in.
+    `documented_for`: the status of the documented path for clients without a login.
     """
 
     documented_for = 200
@@ -86,7 +86,7 @@ class FakeQuay(FakeBulk):
 
 
 class FakeGitLab(FakeBulk):
-    """By name, unless asked for one of `sorts`; what a release does not know it refuses."""
+    """Sorts tags by name, or by one of `sorts`. Refuses any other order, as older releases do."""
 
     realm, service = "/jwt/auth", "container_registry"
     largest_page = 1000
@@ -120,7 +120,7 @@ class FakeGitLab(FakeBulk):
 
 
 class FakeHarbor(FakeBulk):
-    """Behind a proxy that decodes paths once. A private project is a 401 to everybody but `login`."""
+    """Runs behind a proxy that decodes paths once. A private project answers 401 to everybody but `login`."""
 
     realm, service = "/service/token", "harbor-registry"
 
@@ -158,7 +158,7 @@ def _harbor_artifact(row: Pushed) -> Mapping[str, object]:
 
 
 class FakeGoogle(FakeBulk):
-    """One page by digest, the images of each index and untagged ones among them."""
+    """Answers one page by digest, which includes the images of each index and untagged images."""
 
     realm = "/v2/token"
 
@@ -178,9 +178,9 @@ class FakeGoogle(FakeBulk):
 
 
 class FakeGitHub(FakeBulk):
-    """Packages of organisations and users (`users`), for `login` alone, 5,000 requests an hour.
+    """Packages of organisations and users (`users`), only for `login`, with 5,000 requests an hour.
 
-    Each version of an index stands before its images, which have no tags.
+    Each version of an index comes before its images, which have no tags.
     """
 
     left = 5000

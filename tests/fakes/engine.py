@@ -1,4 +1,4 @@
-"""A Docker engine in memory on a unix socket: it lists, reports, counts, and can be told to fail."""
+"""A Docker engine in memory on a unix socket. It has containers, images and events, and counts calls."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ class FakeImage:
     id: str
     tags: tuple[str, ...] = ()
     repo_digests: tuple[str, ...] = ()
-    """`nginx@sha256:...`, written as an engine does."""
+    """References such as `nginx@sha256:...`, as an engine writes them."""
     labels: Mapping[str, str] | None = None
 
     def listed(self) -> dict[str, object]:
@@ -41,7 +41,7 @@ class FakeImage:
 
 @dataclass
 class FakeContainer:
-    """`status` is prose, where an engine hides the health: `Up 3 seconds (healthy)`."""
+    """`status` is a text that includes the health, as engines write it: `Up 3 seconds (healthy)`."""
 
     id: str
     image: str
@@ -53,7 +53,7 @@ class FakeContainer:
     state: str = "running"
     status: str = "Up 3 seconds"
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Beside the ones that the fields above mean; these win."""
+    """Additional labels. They override the labels that follow from the fields above."""
     created: int = 1_700_000_000
 
     @property
@@ -85,7 +85,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FakeEngine:
-    """Declare `containers` and `images`, ask `calls` what it was asked (without the version prefix)."""
+    """A test sets `containers` and `images`. `calls` counts the requests, without the version prefix."""
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
@@ -93,7 +93,7 @@ class FakeEngine:
         self.images: list[FakeImage] = []
         self.calls: list[str] = []
         self.paths: list[str] = []
-        """As they came, with the version prefix."""
+        """The paths of the requests, with the version prefix."""
         self.version: dict[str, object] = {
             "Version": "20.10.24",
             "ApiVersion": "1.41",
@@ -106,7 +106,7 @@ class FakeEngine:
         self.failure: tuple[int, str] | None = None
         self.hanging = False
         self.handlers: dict[str, Handler] = {}
-        """By `METHOD /path`: what a test answers itself, before anything else is looked up."""
+        """The answers of a test by `METHOD /path`. They override all others."""
         self._subscribers: dict[asyncio.Queue[bytes | None], dict[str, list[str]]] = {}
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -114,7 +114,7 @@ class FakeEngine:
     @classmethod
     @asynccontextmanager
     async def running(cls) -> AsyncIterator[Self]:
-        # A unix socket's path is limited to 107 bytes, which a test's own directory may exceed.
+        # The path of a unix socket is limited to 107 bytes, and a test's own directory may be longer.
         with TemporaryDirectory(prefix="engine") as directory:
             engine = cls(Path(directory) / "docker.sock")
             await engine.start()
@@ -144,7 +144,7 @@ class FakeEngine:
         self.socket.unlink(missing_ok=True)
 
     def emit(self, action: str, container: FakeContainer) -> None:
-        """To those who subscribed to such; `action` as an engine writes it (`health_status: healthy`)."""
+        """Sends an event to its subscribers. `action` is the engine's text: `health_status: healthy`."""
         moment = time.time_ns()
         attributes = {**container.all_labels(), "image": container.image, "name": container.name}
         message = {
@@ -166,12 +166,12 @@ class FakeEngine:
             queue.put_nowait(content)
 
     async def subscribed(self, count: int = 1) -> None:
-        """Returns when so many clients listen to events."""
+        """Waits until this many clients listen to events."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._subscribers) >= count)
 
     async def deserted(self) -> None:
-        """Returns when no client listens to events any more."""
+        """Waits until no client listens to events any more."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._subscribers)
 
@@ -233,7 +233,7 @@ class FakeEngine:
 
 @asynccontextmanager
 async def answering_bytes(answer: Callable[[str], bytes]) -> AsyncIterator[DockerConfig]:
-    """An engine that is none: `answer(path)` is written as it is, then the connection is closed."""
+    """A server that is no engine: it sends the bytes of `answer(path)` and closes the connection."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -250,7 +250,7 @@ async def answering_bytes(answer: Callable[[str], bytes]) -> AsyncIterator[Docke
 
 
 def http(body: bytes, *, length: int | None = None, status: str = "200 OK") -> bytes:
-    """A whole HTTP answer; `length` may promise more than there is."""
+    """A whole HTTP answer. `length` may announce more bytes than the body has."""
     promised = len(body) if length is None else length
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {promised}\r\n\r\n"
     return head.encode() + body
@@ -267,7 +267,7 @@ def _filters(request: web.Request) -> dict[str, list[str]]:
 
 
 def _labelled(labels: Mapping[str, str], wanted: str) -> bool:
-    """`name`, or `name=value`."""
+    """Whether the labels match `name` or `name=value`."""
     name, equals, value = wanted.partition("=")
     return name in labels and (not equals or labels[name] == value)
 

@@ -1,4 +1,4 @@
-"""A host in memory whose projects' files are real: for stories about registries and crashes."""
+"""A host in memory with real project files, for tests about registries and crashes."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -30,7 +30,7 @@ class FakeHost:
         return f"unix://{self.engine.socket}"
 
     def deploy(self, project: str, images: Mapping[str, str]) -> None:
-        """A container for each service, of something that its image's tag named once."""
+        """Adds a container for each service. It runs an image that the tag named earlier."""
         directory = self.directory / project
         directory.mkdir(parents=True, exist_ok=True)
         file = directory / "compose.yaml"

@@ -1,4 +1,4 @@
-"""Small HTTP servers on loopback: one that a handler answers for, and one that says any bytes."""
+"""Small HTTP servers on loopback: one with a handler, and one that sends any bytes."""
 
 import asyncio
 import ssl
@@ -14,15 +14,15 @@ Answer = web.Response | Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
-    """Answers each request with `answer`, which a test may replace, and counts the requests."""
+    """Answers each request with `answer`, which a test may replace. Counts the requests."""
 
     def __init__(self, answer: Answer | None = None, *, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Answer = answer or web.Response()
         self.requests: list[str] = []
         self.peak = 0
-        """The most requests that were in flight at once."""
+        """The highest number of concurrent requests."""
         self.down = False
-        """Closes every connection without an answer."""
+        """While this is set, every connection is closed without an answer."""
         self.latency_seconds = 0.0
         self.port = 0
         self._tls = tls
@@ -37,7 +37,7 @@ class HttpServer:
         await self.stop()
 
     async def start(self) -> None:
-        """Listens; after `stop` on the same port as before."""
+        """Starts to listen. After `stop`, it uses the same port as before."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=0.2, access_log=None, handler_cancellation=True)

@@ -24,13 +24,13 @@ class Stored:
 
 @dataclass
 class FakeImage:
-    """`top` is what a tag points at; `manifests` holds it and, for an index, its children."""
+    """`top` is the manifest or index that a tag names. `manifests` holds it and the children of an index."""
 
     top: Stored
     manifests: list[Stored] = field(default_factory=list)
     configs: list[Stored] = field(default_factory=list)
     children: dict[str, Digest] = field(default_factory=dict)
-    """Platform to manifest digest."""
+    """Manifest digests by platform."""
 
     @property
     def digest(self) -> Digest:
@@ -45,7 +45,7 @@ def index_image(
     docker: bool = False,
     labels: Mapping[str, str] | None = None,
 ) -> FakeImage:
-    """A multi-platform image as BuildKit pushes it: with an attestation entry `unknown/unknown`."""
+    """A multi-platform image with an attestation entry `unknown/unknown`, as BuildKit pushes it."""
     singles = {platform: single_image(seed, platform, docker=docker, labels=labels) for platform in platforms}
     entries = [
         _descriptor(single.top) | {"platform": _platform(platform)} for platform, single in singles.items()
@@ -65,7 +65,7 @@ def index_image(
 def single_image(
     seed: str, platform: str = "linux/amd64", *, docker: bool = False, labels: Mapping[str, str] | None = None
 ) -> FakeImage:
-    """A single-platform image: its platform stands only in its config."""
+    """A single-platform image. Only its config names the platform."""
     content = {
         **_platform(platform),
         "created": "2026-01-01T00:00:00Z",

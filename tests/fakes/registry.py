@@ -1,4 +1,4 @@
-"""A registry in memory on loopback: it challenges, grants, counts what it is asked, and fails on demand."""
+"""A registry in memory on loopback. It grants tokens, counts requests, and fails on demand."""
 
 import asyncio
 import base64
@@ -35,7 +35,7 @@ class FakeRegistry:
     """`async with FakeRegistry() as registry: registry.push("library/nginx", "1.27")`
 
     `counts` has "head", "get_manifest", "blob", "tags", "token", "ping", "401", "404", "429", "redirect".
-    `requests` holds `METHOD path?query`, the token requests as `GET /token?...`.
+    `requests` lists `METHOD path?query`, and token requests as `GET /token?...`.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class FakeRegistry:
         self.page_size = page_size
         self.latency_seconds = latency_seconds
         self.lists_oldest_first = False
-        """As GHCR does; the spec wants tags by name."""
+        """Lists tags oldest first, as GHCR does. The specification wants them by name."""
         self.realm = realm
         self.moved_token: str | None = None
-        """Where `/moved` redirects to: a token server that has gone elsewhere."""
+        """The address to which `/moved` redirects, for a token server that has moved."""
         self.token_status: int | None = None
-        """What every token request gets."""
+        """The status of every answer to a token request. None: a normal answer."""
         self.faults = Faults()
         self.limits = Limits()
         self.requests: list[str] = []
@@ -72,9 +72,9 @@ class FakeRegistry:
         self.authorizations: list[str | None] = []
         """The Authorization header of each request, in order."""
         self.scopes: list[int] = []
-        """How many scopes each token request asked for."""
+        """The number of scopes of each token request."""
         self.peak = 0
-        """The most requests that were in flight at once."""
+        """The highest number of concurrent requests."""
         self._in_flight = 0
         self._arrival = asyncio.Event()
         self._clock = clock or SystemClock()
@@ -94,7 +94,7 @@ class FakeRegistry:
         await self.stop()
 
     async def start(self) -> None:
-        """Listens; after `stop` on the same port as before."""
+        """Starts to listen. After `stop`, it uses the same port as before."""
         app = web.Application()
         app.router.add_route("*", "/token", self._counted(self._token))
         app.router.add_route("*", "/moved", self._counted(self._moved))
@@ -129,7 +129,7 @@ class FakeRegistry:
         revision: str = "1",
         labels: Mapping[str, str] | None = None,
     ) -> Digest:
-        """A multi-platform image; another `revision` is other content. Returns the digest of the index."""
+        """Pushes a multi-platform image. Another `revision` has other content. Returns the index's digest."""
         image = index_image(f"{repository}:{tag}#{revision}", platforms, labels=labels)
         return self.push_image(repository, tag, image)
 
@@ -153,7 +153,7 @@ class FakeRegistry:
         return image.digest
 
     def retag(self, repository: str, tag: str, digest: Digest) -> None:
-        """Points a tag at content that is there already."""
+        """Points a tag at content that the registry already has."""
         self._repositories[repository].tags[tag] = digest
 
     def delete_tag(self, repository: str, tag: str) -> None:
@@ -163,11 +163,11 @@ class FakeRegistry:
         return self._repositories[repository]
 
     def share_grants_of(self, token_server: "FakeRegistry") -> None:
-        """Believes the tokens that another registry's token endpoint gives out."""
+        """Accepts the tokens of another registry's token endpoint."""
         self._grants = token_server._grants
 
     def fail(self, repository: str) -> Faults:
-        """The faults of one repository, to be set: `registry.fail("library/nginx").status = 500`"""
+        """The faults of one repository, to set them: `registry.fail("library/nginx").status = 500`"""
         return self._repository_faults.setdefault(repository, Faults())
 
     def heal(self) -> None:
@@ -177,11 +177,11 @@ class FakeRegistry:
         self._bucket = None
 
     def expire_tokens(self) -> None:
-        """Every token given out so far is refused from now on."""
+        """Refuses every token that was granted so far."""
         self._grants.clear()
 
     async def until(self, happened: Callable[[], bool]) -> None:
-        """Waits for requests until `happened`, which is asked whenever one arrives (before its answer)."""
+        """Waits until `happened` is true. It is called when a request arrives, before the answer."""
         async with asyncio.timeout(5):
             while not happened():
                 self._arrival.clear()
@@ -235,7 +235,7 @@ class FakeRegistry:
         self.counts[name] += 1
 
     def _faults_of(self, repository: str) -> Faults:
-        """The faults of the repository where they are set, else those of the registry."""
+        """The faults of the repository if they are set, or else those of the registry."""
         own, untouched = self._repository_faults.get(repository), Faults()
         if own is None:
             return self.faults

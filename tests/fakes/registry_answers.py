@@ -1,4 +1,4 @@
-"""What a fake registry holds, and the answers made of it."""
+"""The content of a fake registry, and the answers that serve it."""
 
 from dataclasses import dataclass, field
 
@@ -18,13 +18,13 @@ class Repository:
 
 
 def split(path: str) -> tuple[str, str, str]:
-    """`/v2/library/nginx/manifests/1` -> repository, kind, reference."""
+    """Splits `/v2/library/nginx/manifests/1` into repository, kind and reference."""
     parts = path.removeprefix("/v2/").split("/")
     return ("/".join(parts[:-2]), parts[-2], parts[-1]) if len(parts) > 2 else (path, "", "")
 
 
 def manifest(request: web.Request, content: Repository, reference: str, faults: Faults) -> web.StreamResponse:
-    """As GHCR: content the client does not accept is not found."""
+    """The answer to a manifest request. Like GHCR, it is 404 if the client does not accept the media type."""
     stored = content.manifests.get(content.tags.get(reference, Digest(reference)))
     if stored and stored.media_type not in request.headers.get("Accept", ""):
         return unknown("MANIFEST_UNKNOWN")
