@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from dockrev.blockers import Blocked, Blocker
 from dockrev.clock import SystemClock
 from dockrev.config.shared import DockerConfig
 from dockrev.docker.data import BackupTarget, TargetKind
@@ -181,12 +182,12 @@ class ReplacementBench:
         replacement = Replacement("job_bench", project.name, tuple(changes), **more)
         return await replace_services(self._context(replacement))
 
-    async def refusal(self, project: Project, *services: str, **more: Any) -> str | None:
+    async def refusal(self, project: Project, *services: str, **more: Any) -> Blocker | None:
         """Why the preflight refuses the first of these services. None when it does not refuse it."""
         changes = await self.changes(project, *services, **more)
         return await self.refusal_of(project, changes)
 
-    async def refusal_of(self, project: Project, changes: Sequence[ServiceChange]) -> str | None:
+    async def refusal_of(self, project: Project, changes: Sequence[ServiceChange]) -> Blocker | None:
         """Runs a dry run and returns its refusal. Asserts that it changes nothing of the project."""
         before = seen(project)
         self.journal = MemoryJournal()
@@ -194,8 +195,12 @@ class ReplacementBench:
         assert seen(project) == before
         outcome = result.services[0]
         assert outcome.step in (None, "preflight"), outcome
-        assert bool(outcome.blockers) == outcome.status.went_wrong, "a refusal has its code"
-        return outcome.reason if outcome.status.went_wrong else None
+        if not outcome.status.went_wrong:
+            assert not outcome.blockers
+            return None
+        [blocker] = outcome.blockers
+        assert outcome.reason == Blocked(blocker).message
+        return blocker
 
     def _context(self, replacement: Replacement) -> ReplacementContext:
         return ReplacementContext(

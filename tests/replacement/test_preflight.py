@@ -14,6 +14,7 @@ from zlib import crc32
 
 import pytest
 
+from dockrev.blockers import Blocker
 from tests.replacement.bench import OWN_IMAGE, ReplacementBench
 from tests.testbed.projects import ComposeVersion, Project
 
@@ -42,6 +43,13 @@ async def from_a_shell(
     return project
 
 
+def assert_refused(blocker: Blocker | None, code: str, text: str, remedy: str | None = None) -> None:
+    assert blocker is not None
+    assert blocker.code == code
+    assert text in blocker.text
+    assert remedy in (None, blocker.remedy)
+
+
 async def test_a_service_without_a_blocker_passes(bench: ReplacementBench) -> None:
     project = await outdated(bench)
     assert await bench.refusal(project, "web") is None
@@ -51,9 +59,11 @@ async def test_a_paused_service_is_refused(bench: ReplacementBench) -> None:
     project = await outdated(bench)
     await asyncio.to_thread(project.compose, "pause")
 
-    reason = await bench.refusal(project, "web")
+    blocker = await bench.refusal(project, "web")
 
-    assert reason == f"{project.name}-web-1 is paused, and the update would start it; unpause it first"
+    text = f"{project.name}-web-1 is paused, and the update would start it"
+    assert blocker == Blocker("container_paused", text, "unpause it first")
+    assert [container.state for container in project.containers("web")] == ["paused"]
 
 
 async def test_a_compose_file_that_now_names_another_image_is_refused(bench: ReplacementBench) -> None:
@@ -61,11 +71,11 @@ async def test_a_compose_file_that_now_names_another_image_is_refused(bench: Rep
     changes = await bench.changes(project, "web")
     project.configure({"web": {**bench.service("web"), "image": f"{bench.pushed['web'].name}0"}})
 
-    reason = await bench.refusal_of(project, changes)
+    blocker = await bench.refusal_of(project, changes)
 
-    assert reason is not None
-    assert "the compose file names" in reason
-    assert reason.endswith("; check again")
+    old, new = bench.pushed["web"].name, f"{bench.pushed['web'].name}0"
+    text = f"the compose file names {new} now, not {old}"
+    assert blocker == Blocker("image_ref_changed", text, "check again")
 
 
 async def test_a_service_that_is_not_in_the_project_any_more_is_refused(bench: ReplacementBench) -> None:
@@ -73,7 +83,9 @@ async def test_a_service_that_is_not_in_the_project_any_more_is_refused(bench: R
     changes = await bench.changes(project, "web")
     project.configure({"other": bench.service("web")})
 
-    assert await bench.refusal_of(project, changes) == "the project has no service web any more"
+    blocker = await bench.refusal_of(project, changes)
+
+    assert blocker == Blocker("not_in_project", "the project has no service web any more")
 
 
 async def test_an_edited_env_file_is_refused(bench: ReplacementBench) -> None:
@@ -81,10 +93,9 @@ async def test_an_edited_env_file_is_refused(bench: ReplacementBench) -> None:
     changes = await bench.changes(project, "web")
     project.write("app.env", "LEVEL=debug-all\n")
 
-    reason = await bench.refusal_of(project, changes)
+    blocker = await bench.refusal_of(project, changes)
 
-    assert reason is not None
-    assert "compose file was changed" in reason
+    assert_refused(blocker, "compose_file_changed", "the compose file was changed since it was last read")
 
 
 @pytest.mark.parametrize("networks", [None, {"inner": {}}], ids=["default network", "named network"])
@@ -96,8 +107,8 @@ async def test_a_network_that_was_connected_by_hand_is_refused(
     project = await bench.deploy({"web": bench.service("web", **own)}, **own)
     bench.push("web", "2")
     with joined_by_hand(project, f"{project.name}_foreign"):
-        reason = await bench.refusal(project, "web")
-        assert f"does not name ({project.name}_foreign)" in str(reason)
+        blocker = await bench.refusal(project, "web")
+        assert_refused(blocker, "network_not_in_files", f"does not name ({project.name}_foreign)")
 
     assert await bench.refusal(project, "web") is None
 
@@ -112,8 +123,9 @@ async def test_a_network_of_a_dependent_that_was_connected_by_hand_is_refused(
     )
     network = f"{project.name}_reading"
     with joined_by_hand(project, network, "reader"):
-        reason = await bench.refusal(project, "web")
-    assert f"reader-1 is in a network that the compose file does not name ({network})" in str(reason)
+        blocker = await bench.refusal(project, "web")
+    text = f"reader-1 is in a network that the compose file does not name ({network})"
+    assert_refused(blocker, "network_not_in_files", text)
 
 
 @contextmanager
@@ -143,9 +155,7 @@ async def test_a_service_whose_network_dockrev_uses_is_refused(
     itself = {**bench.service("dockrev", network_mode="service:vpn"), "image": own}
     project = await bench.deploy({"vpn": bench.service("vpn"), "dockrev": itself})
 
-    reason = await bench.refusal(project, "vpn")
-
-    assert "dockrev is Dockrev itself" in str(reason)
+    assert_refused(await bench.refusal(project, "vpn"), "recreates_dockrev", "dockrev is Dockrev itself")
 
 
 async def test_a_dependent_of_the_same_image_is_updated_together_or_not_at_all(
@@ -156,7 +166,8 @@ async def test_a_dependent_of_the_same_image_is_updated_together_or_not_at_all(
     project = await bench.deploy(services)
     bench.push("app", "2")
 
-    assert "update them together" in str(await bench.refusal(project, "vpn"))
+    blocker = await bench.refusal(project, "vpn")
+    assert_refused(blocker, "same_image_name", "rider has to be recreated with vpn", "update them together")
     assert await bench.refusal(project, "vpn", "rider") is None
 
 
@@ -169,9 +180,10 @@ async def test_a_dependent_whose_name_now_means_another_image_is_refused(bench: 
     bench.push("rider", "2")
     await asyncio.to_thread(project.compose, "pull", "rider")
 
-    reason = await bench.refusal(project, "vpn")
+    blocker = await bench.refusal(project, "vpn")
 
-    assert "bring it up to date first (docker compose up)" in str(reason)
+    remedy = "bring it up to date first (docker compose up)"
+    assert_refused(blocker, "dependent_out_of_date", "rider has to be recreated with vpn", remedy)
 
 
 async def test_a_dependent_of_a_stopped_owner_is_refused(bench: ReplacementBench) -> None:
@@ -186,9 +198,10 @@ async def test_a_dependent_of_a_stopped_owner_is_refused(bench: ReplacementBench
     )
     await asyncio.to_thread(project.stop, "proxy")
 
-    reason = await bench.refusal(project, "vpn")
+    blocker = await bench.refusal(project, "vpn")
 
-    assert "start proxy or stop client" in str(reason)
+    text = "client has to be recreated with vpn, but it shares a namespace of proxy"
+    assert_refused(blocker, "namespace_owner_stopped", text, "start proxy or stop client")
 
 
 async def test_a_container_that_names_a_container_as_its_network_is_refused(
@@ -201,9 +214,9 @@ async def test_a_container_that_names_a_container_as_its_network_is_refused(
     rider = bench.service("rider", network_mode=f"container:{name}")
     other = await bench.deploy({"rider": rider}, title="other")
 
-    reason = await bench.refusal(project, "vpn")
+    blocker = await bench.refusal(project, "vpn")
 
-    assert f"{other.name}-rider-1 shares a namespace of" in str(reason)
+    assert_refused(blocker, "namespace_cut_off", f"{other.name}-rider-1 shares a namespace of")
     await asyncio.to_thread(other.stop)
     assert await bench.refusal(project, "vpn") is None
 
@@ -212,10 +225,10 @@ async def test_a_container_that_names_a_container_as_its_network_is_refused(
 async def test_a_variable_of_the_shell_is_not_lost(bench: ReplacementBench, written: str | None) -> None:
     project = await from_a_shell(bench, {"PASSWORD": HIDDEN}, {}, environment={"PASSWORD": written})
 
-    reason = await bench.refusal(project, "web")
+    blocker = await bench.refusal(project, "web")
 
-    assert "(PASSWORD)" in str(reason)
-    assert HIDDEN not in str([reason, bench.tell.lines, bench.tell.warnings, bench.tell.events])
+    assert_refused(blocker, "inputs_not_in_files", "(PASSWORD)")
+    assert HIDDEN not in str([blocker, bench.tell.lines, bench.tell.warnings, bench.tell.events])
     project.write(".env", f"PASSWORD={HIDDEN}\n")
     assert await bench.refusal(project, "web") is None
 
@@ -243,7 +256,9 @@ async def test_a_directory_that_came_from_a_shell_variable_is_refused(
     data.mkdir()
     project = await from_a_shell(bench, {"DATA": str(data)}, {}, volumes=["${DATA:-./data}:/data"])
 
-    assert f"({data} at /data)" in str(await bench.refusal(project, "web"))
+    blocker = await bench.refusal(project, "web")
+
+    assert_refused(blocker, "inputs_not_in_files", f"({data} at /data)")
 
 
 @pytest.mark.parametrize("kind", ["secrets", "configs"])
@@ -253,7 +268,9 @@ async def test_a_secret_that_came_from_a_shell_variable_is_refused(
     """Compose would fail only after the old container is gone, and fail again in a rollback."""
     project = await from_a_shell(bench, {"TOKEN": HIDDEN}, {}, **{kind: {"token": {"environment": "TOKEN"}}})
 
-    assert "are not set here (TOKEN)" in str(await bench.refusal(project, "web"))
+    blocker = await bench.refusal(project, "web")
+
+    assert_refused(blocker, "variables_not_set", "are not set here (TOKEN)")
 
     project.write(".env", f"TOKEN={HIDDEN}\n")
     assert await bench.refusal(project, "web") is None
