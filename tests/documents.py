@@ -7,6 +7,9 @@ from jsonschema_rs import Draft202012Validator
 
 Schema = Mapping[str, Any]
 
+_VALIDATORS: dict[int, tuple[Schema, dict[str, Draft202012Validator]]] = {}
+"""By the id of a document, which is kept so that no other gets its id."""
+
 
 def _closed(node: Any) -> Any:
     """In which an object has no key but those that the schema names."""
@@ -22,11 +25,20 @@ def _closed(node: Any) -> Any:
 
 def faults(document: Schema, name: str, value: object) -> list[str]:
     """What of the value is not as the schema of this name says."""
-    schemas = {key: _closed(one) for key, one in document["components"]["schemas"].items()}
-    schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
     return [
-        f"{error.instance_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(value)
+        f"{error.instance_path}: {error.message}" for error in _validator(document, name).iter_errors(value)
     ]
+
+
+def _validator(document: Schema, name: str) -> Draft202012Validator:
+    """Made once for each document and name: a story holds hundreds of events against the same schema."""
+    known, validators = _VALIDATORS.setdefault(id(document), (document, {}))
+    assert known is document
+    if name not in validators:
+        schemas = {key: _closed(one) for key, one in document["components"]["schemas"].items()}
+        schema = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+        validators[name] = Draft202012Validator(schema)
+    return validators[name]
 
 
 def loose(node: Any, path: str = "#") -> Iterator[str]:
