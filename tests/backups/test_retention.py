@@ -4,15 +4,18 @@ from pathlib import Path
 import pytest
 
 from dockrev.backups.archive import manifest_path
+from dockrev.backups.documents import RestoreSummary
+from dockrev.backups.jobs import JOB_TYPE
 from dockrev.backups.manifest import Head
-from dockrev.backups.models import Backup, RecordStatus
+from dockrev.backups.models import Backup, HeldContainer, RecordStatus
 from dockrev.backups.retention import BackupRetention, Purged, deletable
-from dockrev.backups.settings import BackupSettings
+from dockrev.backups.settings import BackupSettings, HoldMode
 from dockrev.backups.store import BackupStore
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
+from dockrev.hosts.local import LOCAL
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import JobTarget, NewJob, Reason, Scope, Termination
+from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, NewJob, Reason, Scope, Termination
 from dockrev.jobs.store import JobStore
 from tests.fakes.clock import MovableClock
 from tests.settings.building import settings_store
@@ -85,7 +88,7 @@ class Shelf:
         self.store = BackupStore(database, clock)
         self.settings = settings_store(database, clock)
         self.jobs = JobStore(database, LogFeed(), clock)
-        self.retention = BackupRetention(self.store, self.settings, clock)
+        self.retention = BackupRetention(self.store, self.jobs, self.settings, clock)
 
     async def add(self, number: int, *, stable: bool = True) -> Path:
         path = self.directory / f"{number}.tar.zst"
@@ -154,3 +157,32 @@ async def test_a_failed_backup_does_not_count_as_the_last_one(shelf: Shelf) -> N
 
     assert await shelf.retention.purge() == Purged()
     assert shelf.names == ["0.manifest.jsonl", "0.tar.zst"]
+
+
+async def test_a_backup_stays_until_its_restore_has_ended(shelf: Shelf) -> None:
+    for number in range(3):
+        await shelf.add(number)
+    restore = NewJob(
+        "job_9", JOB_TYPE, JobTarget(Scope.ALL), "ivan", Reason.UI, summary=RestoreSummary(backup_id="bkp_0")
+    )
+    await shelf.jobs.start(restore, None)
+
+    assert await shelf.retention.purge() == Purged(1, 10)
+    assert shelf.names == ["0.manifest.jsonl", "0.tar.zst", "2.manifest.jsonl", "2.tar.zst"]
+
+    await shelf.jobs.finish(restore.id, JobOutcome(JobStatus.SUCCESS, RestoreSummary(restored=[])))
+    assert await shelf.retention.purge() == Purged(1, 10)
+
+
+async def test_a_backup_stays_while_containers_are_stopped_for_its_restore(shelf: Shelf) -> None:
+    for number in range(3):
+        await shelf.add(number)
+    stopped = HeldContainer(LOCAL, "c1", "blog-web-1", HoldMode.STOP, for_restore=True)
+    await shelf.store.record_hold("bkp_0", stopped)
+    await shelf.store.record_hold("bkp_1", HeldContainer(LOCAL, "c2", "blog-db-1", HoldMode.STOP))
+
+    assert await shelf.retention.purge() == Purged(1, 10)
+    assert shelf.names == ["0.manifest.jsonl", "0.tar.zst", "2.manifest.jsonl", "2.tar.zst"]
+
+    await shelf.store.forget_hold("c1")
+    assert await shelf.retention.purge() == Purged(1, 10)

@@ -10,10 +10,12 @@ from pathlib import Path
 import structlog
 
 from dockrev.backups.archive import remove_files
+from dockrev.backups.jobs import JOB_TYPE
 from dockrev.backups.models import Backup
 from dockrev.backups.settings import BackupSettings
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
+from dockrev.jobs.store import JobStore
 from dockrev.settings.store import SettingsStore
 
 log = structlog.get_logger()
@@ -29,8 +31,9 @@ class Purged:
 
 
 class BackupRetention:
-    def __init__(self, store: BackupStore, settings: SettingsStore, clock: Clock) -> None:
+    def __init__(self, store: BackupStore, jobs: JobStore, settings: SettingsStore, clock: Clock) -> None:
         self._store = store
+        self._jobs = jobs
         self._settings = settings
         self._clock = clock
 
@@ -41,16 +44,26 @@ class BackupRetention:
         await self._store.set_cleanup_after(job_id, self._clock.now() + stable)
 
     async def purge(self) -> Purged:
+        """Deletes the backups that are due, but none that a restore still needs."""
         settings = await self._settings.section(BackupSettings)
         due = deletable(await self._store.kept(), settings.keep_last, self._clock.now())[:_BATCH]
         purged = Purged()
         for backup in due:
+            # A restore may begin while the files of other backups are deleted.
+            if backup.id in await self._needed_by_restores():
+                continue
             if await asyncio.to_thread(_remove, Path(backup.artifact_path)):
                 await self._store.mark_deleted(backup.id)
                 purged = Purged(purged.backups + 1, purged.bytes + (backup.size_bytes or 0))
         if purged.backups:
             log.info("Old backups deleted", action="backups.purged", count=purged.backups, bytes=purged.bytes)
         return purged
+
+    async def _needed_by_restores(self) -> set[str]:
+        """The backups that a restore reads, will read after a restart, or has to repeat after a failure."""
+        restores = [job for job in await self._jobs.unfinished() if job.type == JOB_TYPE]
+        named = {str(job.summary.get("backupId")) for job in restores}
+        return named | await self._store.awaiting_restore()
 
 
 def deletable(kept: Sequence[Backup], keep_last: int, now: datetime) -> list[Backup]:

@@ -170,6 +170,12 @@ class BackupStore:
                 for row in rows
             ]
 
+    async def awaiting_restore(self) -> set[str]:
+        """The backups whose restore has stopped containers, and has to succeed before they run again."""
+        query = select(suspended_containers.c.backup_id).where(suspended_containers.c.for_restore)
+        async with self._database.read() as connection:
+            return set((await connection.scalars(query)).all())
+
     async def forget_hold(self, container_id: str) -> None:
         async with self._database.write(durable=True) as connection:
             await connection.execute(

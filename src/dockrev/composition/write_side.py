@@ -54,7 +54,7 @@ def build_write_side(read: ReadSide) -> WriteSide:
     jobs = JobStore(read.database, feed, read.clock)
     runner = JobRunner(jobs, read.clock)
     backups = BackupStore(read.database, read.clock)
-    retention = BackupRetention(backups, read.settings, read.clock)
+    retention = BackupRetention(backups, jobs, read.settings, read.clock)
     reservations = Reservations(read.database)
     jobs.on_finished(reservations.job_finished)
     planner = RestorePlanner(backups, reservations, read.hosts, read.stacks)
