@@ -72,7 +72,8 @@ def row_of(checked: Service, facts: RegistryFacts, *versions: DigestSnapshot) ->
             service("web:${TAG}", running(OLD)),
             knowledge(),
             RowStatus.FAILED,
-            "'web:${TAG}' is no image reference; correct it in the compose file, or set its variables",
+            "'web:${TAG}' is not a valid image reference; "
+            "correct it in the compose file, or set its variables",
         ),
     ],
 )

@@ -36,14 +36,14 @@ def test_a_value_that_can_match_a_tag_is_accepted(kind: MatchKind, value: str) -
         (EXACT, "  ", "is empty"),
         (EXACT, "a" * 129, "longer than 128 characters"),
         (EXACT, "(", "letters, digits, '_', '.' and '-'"),
-        (EXACT, " 1.2.3", "no tag is or begins so"),
-        (EXACT, "nginx:1.2.3", "no tag is or begins so"),
-        (EXACT, ".1", "begin with neither"),
-        (EXACT, "sha256:" + "a" * 64, "no tag is or begins so"),
-        (PREFIX, " ", "no tag is or begins so"),
-        (PREFIX, "-alpine", "begin with neither"),
-        (PREFIX, "1.2.*", "no tag is or begins so"),
-        (PREFIX, "ü", "no tag is or begins so"),
+        (EXACT, " 1.2.3", "no tag has or begins with this value"),
+        (EXACT, "nginx:1.2.3", "no tag has or begins with this value"),
+        (EXACT, ".1", "do not begin with '.' or '-'"),
+        (EXACT, "sha256:" + "a" * 64, "no tag has or begins with this value"),
+        (PREFIX, " ", "no tag has or begins with this value"),
+        (PREFIX, "-alpine", "do not begin with '.' or '-'"),
+        (PREFIX, "1.2.*", "no tag has or begins with this value"),
+        (PREFIX, "ü", "no tag has or begins with this value"),
         (PREFIX, "a" * 129, "longer than 128 characters"),
         (REGEX, "(", "not a regular expression: missing )"),
         (REGEX, "a(?!b)", "invalid perl operator: (?!"),
@@ -61,4 +61,4 @@ def test_a_value_that_can_match_no_tag_has_a_fault(kind: MatchKind, value: str, 
 @pytest.mark.parametrize("kind", MatchKind)
 @pytest.mark.parametrize("character", ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\ufffd"])
 def test_control_characters_are_a_fault(kind: MatchKind, character: str) -> None:
-    assert fault(kind, f"1{character}") == "holds a control character, which no tag does"
+    assert fault(kind, f"1{character}") == "contains a control character, but no tag has one"

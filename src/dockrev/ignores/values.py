@@ -15,10 +15,10 @@ _UNDECODABLE: Final = "\ufffd"
 def fault(kind: MatchKind, value: str) -> str | None:
     """Why a rule with this value can never match anything. None: it can."""
     if any(unicodedata.category(character) == "Cc" or character == _UNDECODABLE for character in value):
-        return "holds a control character, which no tag does"
+        return "contains a control character, but no tag has one"
     match kind:
         case MatchKind.EXACT:
-            return _fault_of_tag(value) if value.strip() else "is empty, which no tag is"
+            return _fault_of_tag(value) if value.strip() else "is empty, but no tag is empty"
         case MatchKind.PREFIX:
             return _fault_of_tag(value) if value else None
         case MatchKind.REGEX | MatchKind.SEMVER:
@@ -30,11 +30,11 @@ def fault(kind: MatchKind, value: str) -> str | None:
 def _fault_of_tag(value: str) -> str | None:
     """Serves prefixes too, because the beginning of a tag is a valid tag."""
     if len(value) > MAX_TAG_LENGTH:
-        return f"longer than {MAX_TAG_LENGTH} characters, which no tag is"
+        return f"longer than {MAX_TAG_LENGTH} characters, the maximum length of a tag"
     if not is_tag(value):
         return (
-            "no tag is or begins so: tags are made of letters, digits, '_', '.' and '-', "
-            "and begin with neither of the last two"
+            "no tag has or begins with this value: tags consist of letters, digits, '_', '.' and '-', "
+            "and do not begin with '.' or '-'"
         )
     return None
 

@@ -73,7 +73,7 @@ class DigestLookup:
             error = await self._ask(lookup_input, evidence, reader, report)
         finally:
             await reader.close()
-        report.phase(InferencePhase.PERSIST, "storing what was found")
+        report.phase(InferencePhase.PERSIST, "storing the result")
         result = _LookupResult(task.key, lookup_input, evidence, stored, known, reader.saved, listing, error)
         return result.outcome(self._clock.now())
 

@@ -84,7 +84,7 @@ class InferenceWorker:
         """Returns False when the operator ordered a new lookup meanwhile."""
         reporter = _ProgressReporter(task, self._queue, self._events)
         reporter.show(
-            InferenceProgress(InferencePhase.PREPARE, "collecting what is known", 0, 0, 0, self._clock.now())
+            InferenceProgress(InferencePhase.PREPARE, "reading stored facts", 0, 0, 0, self._clock.now())
         )
         if not await self._services.uses(task.key):
             return await self._end(task, None, "no service uses this digest any more")

@@ -68,7 +68,7 @@ class StackRoutes:
         )
 
     async def get(self, stack_id: str) -> Response:
-        view = await self._views.one(stack_id)
+        view = await self._views.stack(stack_id)
         self._request_versions(view.lookups)
         return WireResponse(StackAnswer(stack=stack_detail(view)))
 

@@ -125,7 +125,8 @@ def evaluate(service: Service, knowledge: RegistryFacts, platform: Platform) -> 
 def _invalid_reference(service: Service) -> CheckError:
     """An invalid reference is a failed check, because the operator expects a check of the service."""
     text = (
-        f"{service.image_ref!r} is no image reference; correct it in the compose file, or set its variables"
+        f"{service.image_ref!r} is not a valid image reference; "
+        "correct it in the compose file, or set its variables"
     )
     return CheckError(INVALID_REFERENCE, text, service.updated_at)
 

@@ -103,13 +103,13 @@ class StackViews:
     async def all(self) -> list[StackView]:
         return await self.of(await self._stacks.all())
 
-    async def one(self, stack_id: str) -> StackView:
+    async def stack(self, stack_id: str) -> StackView:
         return (await self.of([await self._stacks.get(stack_id)]))[0]
 
     async def service(self, stack_id: str, service_id: str) -> ServiceView | None:
         """Returns None when the service or its stack is not in the database any more."""
         try:
-            stack = await self.one(stack_id)
+            stack = await self.stack(stack_id)
         except NotFound:
             return None
         return next((view for view in stack.services if view.service.id == service_id), None)

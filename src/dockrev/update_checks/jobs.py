@@ -81,11 +81,13 @@ class CheckJobs:
 
     async def _run(self, context: JobContext) -> JobOutcome:
         await context.log("check started")
-        context.progress(JobProgress("prepare", "looking at what runs here", 0, 0))
+        context.progress(JobProgress("prepare", "scanning the containers", 0, 0))
         host_id = await host_of(self._stacks, context.job.target)
         scans = await self._scanners.scan([host_id] if host_id else None)
         for failure in scans.failures.values():
-            await context.log(f"comparing with what ran when last seen: {failure.message}", Level.WARN)
+            await context.log(
+                f"the scan failed, so the check uses the last known containers: {failure.message}", Level.WARN
+            )
         selected = await services_of(self._stacks, context.job.target)
         report = await self._checker.check(selected, _JobWatcher(context))
         versions = await self._find_versions([new.service.id for new in report.new_versions])
@@ -108,7 +110,7 @@ class _JobWatcher:
         waiting = counted(services, "service waits", "services wait")
         await self._context.log(
             f"{waiting}: the registry allows no more requests before {timestamp(until)}; "
-            "the check goes on then",
+            "the check continues then",
             Level.WARN,
         )
 
