@@ -14,6 +14,7 @@ from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import Job, Level, LogRow
 from dockrev.jobs.store import JobStore
 from dockrev.jobs.streams import JobStreams
+from dockrev.jobs.tables import job_logs
 from dockrev.web.server_event import ServerEvent
 from tests.fakes.clock import MovableClock
 from tests.jobs.building import Jobs, an_event, failure, new_job, progress, success
@@ -97,6 +98,29 @@ async def test_a_stored_event_is_sent_as_it_was_stored(jobs: Jobs, streams: JobS
     event, _ = await rest_of(streams.one_job(job_id, 0))
     stored, _ = await jobs.logs(job_id)
     assert (event.event, event.data, event.id) == ("service_seen", stored.message, stored.id)
+
+
+@pytest.mark.parametrize("damaged", ["not json", "[1]"])
+async def test_an_event_that_is_no_json_object_does_not_end_a_stream(
+    jobs: Jobs, streams: JobStreams, database: Database, damaged: str
+) -> None:
+    job_id = await jobs.start()
+    await jobs.store.add_event(job_id, an_event("service_seen"))
+    async with database.write() as connection:
+        await connection.execute(sa.update(job_logs).values(message=damaged))
+    await jobs.store.finish(job_id, success())
+
+    event, finished = await rest_of(streams.one_job(job_id, 0))
+    assert (event.event, event.data, finished.event) == ("event", damaged, "job_finished")
+
+    everything = streams.every_job(0)
+    assert data(await next_of(everything)) == {
+        "jobId": job_id,
+        "ts": "2026-01-02T03:04:05.000000Z",
+        "type": "job_event",
+        "raw": damaged,
+    }
+    await everything.aclose()
 
 
 async def test_a_stream_resumes_after_the_last_seen_line(jobs: Jobs, streams: JobStreams) -> None:

@@ -73,6 +73,21 @@ def guarded(auth: AuthConfig = AUTH) -> ASGIApp:
     return create_web_app([router], auth, "1.2.3")
 
 
+async def test_a_public_route_for_every_path_opens_only_what_no_other_route_serves() -> None:
+    secrets, pages = ApiRouter(access=Access.IDENTITY), ApiRouter(access=Access.PUBLIC)
+
+    async def text(path: str = "secret") -> PlainTextResponse:
+        return PlainTextResponse(path)
+
+    secrets.add_api_route("/api/me", text, methods=["GET"])
+    pages.add_api_route("/{path:path}", text, methods=["GET"])
+    app = create_web_app([secrets, pages], AUTH, "1.2.3")
+
+    assert (await ask(app, "GET", "/settings")).body == b"settings"
+    for path in ("/api/me", "/api/openapi.json"):
+        assert (await ask(app, "GET", path)).status == 401, path
+
+
 async def test_routes_get_the_principal() -> None:
     assert (await ask(guarded(), "GET", "/api/me", headers=IVAN)).body == b"ivan"
 

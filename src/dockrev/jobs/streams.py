@@ -134,20 +134,25 @@ class _Lines:
 
 def _as_stored(row: LogRow) -> ServerEvent:
     if row.level is Level.EVENT:
-        kind = _object(row.message).get("type")
+        kind = (_object(row.message) or {}).get("type")
         return ServerEvent(kind if isinstance(kind, str) else "event", row.message, row.id)
     line = stamp(JobLogged(level=row.level, msg=row.message), row.job_id, row.at)
     return ServerEvent("job_log", orjson.dumps(line).decode(), row.id)
 
 
 def _complete(row: LogRow) -> str:
-    document = {"jobId": row.job_id, "ts": timestamp(row.at), **_object(row.message)}
+    event = _object(row.message) or {"type": "job_event", "raw": row.message}
+    document = {"jobId": row.job_id, "ts": timestamp(row.at), **event}
     return orjson.dumps(document).decode()
 
 
-def _object(text: str) -> dict[str, Json]:
-    document = orjson.loads(text)
-    return document if isinstance(document, dict) else {"type": "job_event", "raw": text}
+def _object(text: str) -> dict[str, Json] | None:
+    """None for a line that is no JSON object: one damaged row does not end a stream."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _finished(job: Job) -> ServerEvent:

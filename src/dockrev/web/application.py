@@ -14,7 +14,7 @@ from dockrev.web.guard import Guard
 from dockrev.web.head import HeadAsGet
 from dockrev.web.openapi import DocumentedApi
 from dockrev.web.request_log import RequestLog
-from dockrev.web.router import ApiRoute, ApiRouter
+from dockrev.web.router import ApiRouter
 from dockrev.web.security import SecurityHeaders
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -41,7 +41,7 @@ def create_web_app(
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
             Middleware(HeadAsGet),
             Middleware(ExceptionMiddleware, handlers={**HANDLERS, Exception: unexpected}),
-            Middleware(Guard, auth=auth, routes=[route for route in routes if isinstance(route, ApiRoute)]),
+            Middleware(Guard, auth=auth),
         ],
     )
     install_error_handlers(app)

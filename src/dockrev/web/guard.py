@@ -1,7 +1,5 @@
 """Refuses requests that the access of their route does not allow, or that another site's page sent."""
 
-from collections.abc import Iterable
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dockrev.config.shared import AuthConfig
@@ -23,16 +21,15 @@ class Guard:
     without one learns neither which routes exist nor which parameters they have.
     """
 
-    def __init__(self, app: ASGIApp, auth: AuthConfig, routes: Iterable[ApiRoute]) -> None:
+    def __init__(self, app: ASGIApp, auth: AuthConfig) -> None:
         self._app = app
         self._auth = auth
-        self._other_access = [route for route in routes if route.access is not Access.IDENTITY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        access = self._access(scope)
+        access = _access(scope)
         if isinstance(access, Signature):
             body = await BoundedRequest(scope, receive).body()
             principal: Principal | None = await access.verify(scope["headers"], body)
@@ -46,12 +43,6 @@ class Guard:
         _refuse_nul(scope)
         await self._app(scope, receive, send)
 
-    def _access(self, scope: Scope) -> RouteAccess:
-        for route in self._other_access:
-            if scope["method"] in route.methods and route.path_regex.match(scope["path"]):
-                return route.access
-        return Access.IDENTITY
-
     def _principal(self, scope: Scope, access: Access) -> Principal | None:
         try:
             return authorize(scope["headers"], peer_of(scope), self._auth)
@@ -59,6 +50,14 @@ class Guard:
             if access is Access.PUBLIC:
                 return None
             raise
+
+
+def _access(scope: Scope) -> RouteAccess:
+    """The access of the first route that matches, which is the one that the router takes."""
+    for route in scope["app"].router.routes:
+        if scope["method"] in route.methods and route.path_regex.match(scope["path"]):
+            return route.access if isinstance(route, ApiRoute) else Access.IDENTITY
+    return Access.IDENTITY
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -42,15 +42,17 @@ class RequestLog:
         started = time.perf_counter()
         # No unbinding needed: each request is its own task, and the binding ends with the task.
         bind_contextvars(request_id=own_id)
-        await self._app(scope, receive, send_identified)
-        self._log.debug(
-            "Answered a request",
-            action="http.request",
-            method=scope["method"],
-            path=logged_path(scope),
-            status=status,
-            milliseconds=round((time.perf_counter() - started) * 1000, 1),
-        )
+        try:
+            await self._app(scope, receive, send_identified)
+        finally:  # also when a stream breaks, or the client goes away
+            self._log.debug(
+                "Answered a request",
+                action="http.request",
+                method=scope["method"],
+                path=logged_path(scope),
+                status=status,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
 
 
 def logged_path(scope: Scope) -> str:
