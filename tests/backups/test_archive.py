@@ -201,11 +201,11 @@ def entry(path: str, mode: int = 0o644) -> Entry:
 def test_differences_are_listed_and_the_rest_is_counted() -> None:
     archived = {name: entry(name) for name in "abcdef"}
     assert not Differences.between(archived, dict(archived))
-    found = {"a": entry("a", 0o600), "z": entry("z")}
-    assert Differences.between(archived, found).lines(3) == (
+    current = {"a": entry("a", 0o600), "z": entry("z")}
+    assert Differences.between(archived, current).lines(3) == (
         "b is missing",
         "c is missing",
         "d is missing",
         "and 4 more",
     )
-    assert Differences.between(found, {**found, "a": entry("a")}).lines() == ("a differs in mode",)
+    assert Differences.between(current, {**current, "a": entry("a")}).lines() == ("a differs in mode",)

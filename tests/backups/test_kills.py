@@ -47,9 +47,13 @@ async def killed(
 
 
 def helpers(engine: RealEngine, project: Project) -> list[str]:
-    found = engine.api.get("/containers/json", {"all": True, "filters": {"label": ["dockrev.helper=true"]}})
+    containers = engine.api.get(
+        "/containers/json", {"all": True, "filters": {"label": ["dockrev.helper=true"]}}
+    )
     return [
-        one["Id"] for one in found if any(project.name in mount.get("Name", "") for mount in one["Mounts"])
+        each["Id"]
+        for each in containers
+        if any(project.name in mount.get("Name", "") for mount in each["Mounts"])
     ]
 
 

@@ -232,8 +232,8 @@ async def test_big_data_is_skipped_unless_forced(bench: Bench, blog: Project, ch
     )
     result = await bench.back_up(blog, web(volumes={volume(blog, "data").source: choice}))
 
-    told = {one.target: one for one in result.targets}
-    data = told[volume(blog, "data")]
+    results = {one.target: one for one in result.targets}
+    data = results[volume(blog, "data")]
     assert result.status is BackupStatus.SUCCESS
     assert data.skipped is (TargetSkipReason.BY_SIZE if choice is BackupChoice.INHERIT else None)
     assert (data.size_bytes or 0) > 1_000_000

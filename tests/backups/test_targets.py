@@ -48,9 +48,9 @@ def choosing(
     return ServiceSettings(True, paths or {}, volumes or {}, None)
 
 
-def found(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, CandidateTarget]:
-    given = [(settings, [container(*mounts)]) for settings, mounts in services]
-    return {one.target.source: one for one in candidate_targets(given, OWN)}
+def candidates(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, CandidateTarget]:
+    mounted = [(settings, [container(*mounts)]) for settings, mounts in services]
+    return {each.target.source: each for each in candidate_targets(mounted, OWN)}
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,15 @@ def found(*services: tuple[ServiceSettings, Sequence[Mount]]) -> dict[str, Candi
     ],
 )
 def test_data_of_the_host_is_no_target(source: str) -> None:
-    assert found((choosing(), [mount(source)])) == {}
-    assert found((choosing(paths={source: FORCE}), [mount(source)])) == {}
+    assert candidates((choosing(), [mount(source)])) == {}
+    assert candidates((choosing(paths={source: FORCE}), [mount(source)])) == {}
 
 
 @pytest.mark.parametrize(
     "source", ["/srv/blog", "/etc/nginx", "/data/blog", "/processes", "/home/me/x", "blog_data", "a" * 64]
 )
 def test_named_and_anonymous_volumes_and_paths_are_targets(source: str) -> None:
-    assert list(found((choosing(), [mount(source)]))) == [source]
+    assert list(candidates((choosing(), [mount(source)]))) == [source]
 
 
 def test_mounts_that_do_not_outlive_the_container_are_no_targets() -> None:
@@ -105,13 +105,13 @@ def test_for_a_shared_target_force_beats_inherit_and_inherit_beats_skip(
     choices: list[BackupChoice | None], chosen: BackupChoice
 ) -> None:
     settings = [choosing({"data": choice} if choice else {}) for choice in choices]
-    one = found(*((each, [mount("data")]) for each in settings))["data"]
-    assert one.choice is chosen
+    candidate = candidates(*((each, [mount("data")]) for each in settings))["data"]
+    assert candidate.choice is chosen
 
 
 def test_a_choice_is_for_its_kind_of_target() -> None:
     settings = choosing(volumes={"/srv/blog": SKIP}, paths={"data": SKIP})
-    assert {one.choice for one in found((settings, [mount("data"), mount("/srv/blog")])).values()} == {
+    assert {each.choice for each in candidates((settings, [mount("data"), mount("/srv/blog")])).values()} == {
         INHERIT
     }
 
@@ -130,19 +130,19 @@ def test_a_choice_is_for_its_kind_of_target() -> None:
 def test_read_only_data_is_skipped_unless_forced(
     choice: BackupChoice, writable: bool, skipped: TargetSkipReason | None
 ) -> None:
-    one = found((choosing({"data": choice}), [mount("data", writable=writable)]))["data"]
-    assert one.skipped is skipped
+    candidate = candidates((choosing({"data": choice}), [mount("data", writable=writable)]))["data"]
+    assert candidate.skipped is skipped
 
 
 def test_a_target_is_writable_if_one_container_can_write() -> None:
     services = [(choosing(), [mount("data", writable=False)]), (choosing(), [mount("data", at="/other")])]
-    one = found(*services)["data"]
-    assert (one.skipped, one.destinations) == (None, ("/data", "/other"))
+    candidate = candidates(*services)["data"]
+    assert (candidate.skipped, candidate.destinations) == (None, ("/data", "/other"))
 
 
 def test_a_forced_target_has_no_size_limit() -> None:
-    assert found((choosing(), [mount("data")]))["data"].limit(100) == 100
-    assert found((choosing({"data": FORCE}), [mount("data")]))["data"].limit(100) is None
+    assert candidates((choosing(), [mount("data")]))["data"].limit(100) == 100
+    assert candidates((choosing({"data": FORCE}), [mount("data")]))["data"].limit(100) is None
 
 
 @pytest.mark.parametrize(
@@ -202,5 +202,5 @@ def test_the_result_of_a_target_has_the_form_of_the_api(result: TargetResult, do
 
 
 def test_the_result_of_an_empty_directory_has_its_size() -> None:
-    one = found((choosing(), [mount("data")]))["data"]
-    assert replace(one.include(0)).as_json()["sizeBytes"] == 0
+    candidate = candidates((choosing(), [mount("data")]))["data"]
+    assert replace(candidate.include(0)).as_json()["sizeBytes"] == 0

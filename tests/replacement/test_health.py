@@ -34,8 +34,8 @@ def assessed(
     *containers: ContainerDetail, after: float = 60, replicas: int | None = None
 ) -> HealthAssessment:
     now = START + timedelta(seconds=after)
-    wanted = len(containers) if replicas is None else replicas
-    return assess(containers, "sha256:new", wanted, START, now, LIMITS)
+    expected = len(containers) if replicas is None else replicas
+    return assess(containers, "sha256:new", expected, START, now, LIMITS)
 
 
 def test_healthy_is_good_at_once() -> None:

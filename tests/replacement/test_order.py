@@ -10,8 +10,8 @@ def compose(name: str, *depends_on: str, network_mode: str | None = None) -> Com
     )
 
 
-def services(*known: ComposeService) -> dict[str, ComposeService]:
-    return {one.name: one for one in known}
+def services(*project: ComposeService) -> dict[str, ComposeService]:
+    return {each.name: each for each in project}
 
 
 def test_dependencies_come_first() -> None:

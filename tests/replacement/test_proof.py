@@ -192,10 +192,10 @@ def test_an_edited_compose_file_explains_everything() -> None:
 def test_values_that_may_be_secret_are_neither_stored_nor_shown(change: Callable[[Document], None]) -> None:
     document = replaced()
     change(document)
-    found = proof.compare(before(), after(document))
-    assert len(found) == 1
-    assert "s3cret" not in f"{before()} {found}"
-    assert "hidden" not in f"{after(document)} {found} {found[0]}"
+    losses = proof.compare(before(), after(document))
+    assert len(losses) == 1
+    assert "s3cret" not in f"{before()} {losses}"
+    assert "hidden" not in f"{after(document)} {losses} {losses[0]}"
 
 
 def test_a_shared_network_may_belong_to_another_container() -> None:

@@ -16,8 +16,8 @@ MADE = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 def service(volumes_of_project: Any = None, **body: Any) -> ComposeService:
     document = {"services": {"web": {"image": "web:1", **body}}, "volumes": volumes_of_project}
-    [found] = rendered_services(document, "blog")
-    return found
+    [rendered] = rendered_services(document, "blog")
+    return rendered
 
 
 def container(
@@ -148,17 +148,17 @@ def test_data_with_the_same_source_is_not_missing(written: Any, mounted: Mapping
 
 
 @pytest.mark.parametrize(
-    ("here", "told"), [("/Users/me/data", []), ("/Users/you", ["/Users/me/data at /data"])]
+    ("here", "missing"), [("/Users/me/data", []), ("/Users/you", ["/Users/me/data at /data"])]
 )
-def test_a_mount_of_docker_desktop_counts_as_the_path_in_the_file(here: str, told: list[str]) -> None:
+def test_a_mount_of_docker_desktop_counts_as_the_path_in_the_file(here: str, missing: list[str]) -> None:
     prefix = "desktop.docker.io/binds/0"
     asked = {f"{prefix}/Source": "/Users/me/data", f"{prefix}/Target": "/data"}
     made = container(labels=asked, mounts=[bind("/host_mnt/Users/me/data")])
-    assert missing_inputs(service(volumes=[f"{here}:/data"]), made, image()) == told
+    assert missing_inputs(service(volumes=[f"{here}:/data"]), made, image()) == missing
 
 
 @pytest.mark.parametrize(
-    ("written", "mounted", "told"),
+    ("written", "mounted", "missing"),
     [
         ("/srv/default:/data", bind("/srv/data"), "/srv/data at /data"),
         ("data:/data", volume("blog_old"), "blog_old at /data"),
@@ -167,9 +167,9 @@ def test_a_mount_of_docker_desktop_counts_as_the_path_in_the_file(here: str, tol
     ],
 )
 def test_data_that_would_get_another_source_is_named(
-    written: Any, mounted: Mapping[str, str], told: str
+    written: Any, mounted: Mapping[str, str], missing: str
 ) -> None:
-    assert missing_inputs(service(volumes=[written]), container(mounts=[mounted]), image()) == [told]
+    assert missing_inputs(service(volumes=[written]), container(mounts=[mounted]), image()) == [missing]
 
 
 def test_only_a_later_change_of_the_files_explains_a_difference() -> None:

@@ -205,7 +205,7 @@ async def restoring(story: Story, request: pytest.FixtureRequest) -> AsyncIterat
 async def test_corrupted_data_is_restored_when_the_settings_say_so(
     restoring: Story, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    wanted: bool = request.node.callspec.params["restoring"]
+    restores: bool = request.node.callspec.params["restoring"]
     old = restoring.push("web", "1")
     bind = tmp_path / "data"
     bind.mkdir()
@@ -220,7 +220,7 @@ async def test_corrupted_data_is_restored_when_the_settings_say_so(
 
     assert (job["status"], deployed.runs("web")) == ("rolled_back", {str(old.image_id)}), job
     assert job["summary"]["stacks"][0]["backup"]["status"] == "success"
-    assert (hashes(bind) == before) is wanted
+    assert (hashes(bind) == before) is restores
     await assert_settled(deployed)
 
 

@@ -42,13 +42,13 @@ async def own_story(story: Story, bed: Bed, tmp_path: Path) -> AsyncIterator[Sto
 def kill(deployed: Deployed, program: str) -> None:
     """Kills the process that runs `up` for this project."""
     project = f"--project-name={deployed.project.name}"
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended
             words = (path / "cmdline").read_text().split("\0")
             if project in words and "up" in words and (path / "exe").readlink().name == program:
-                found.append(int(path.name))
-    [process] = found
+                processes.append(int(path.name))
+    [process] = processes
     os.kill(process, signal.SIGKILL)
 
 
@@ -66,7 +66,7 @@ async def assert_as_before(deployed: Deployed, job_id: str, names: set[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("program", "told", "replicas"),
+    ("program", "message", "replicas"),
     [
         (COMPOSE_V2.name, PLUG_IN_KILLED, 3),
         (shell(), PARENT_KILLED, 1),
@@ -76,7 +76,7 @@ async def assert_as_before(deployed: Deployed, job_id: str, names: set[str]) -> 
     ids=["plug-in, 3", "its parent, 1", "plug-in, 1", "its parent, 3"],
 )
 async def test_compose_is_killed_while_it_replaces_containers(
-    own_story: Story, program: str, told: str, replicas: int
+    own_story: Story, program: str, message: str, replicas: int
 ) -> None:
     story = own_story
     old = story.push("web", "1", command=STUBBORN)
@@ -93,7 +93,7 @@ async def test_compose_is_killed_while_it_replaces_containers(
 
     assert (job["status"], statuses(job)) == ("rolled_back", {"web": "rolled_back"}), job
     assert outcomes(job)["web"]["step"] == "apply"
-    assert told in outcomes(job)["web"]["reason"]
+    assert message in outcomes(job)["web"]["reason"]
     assert deployed.runs("web") == {str(old.image_id)}
     await assert_as_before(deployed, job_id, names)
 

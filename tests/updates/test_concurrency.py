@@ -12,8 +12,8 @@ BIG = random.Random(11).randbytes(1_500_000)
 
 async def progress_of(story: Story, job_id: str) -> list[Document]:
     async with story.api() as api:
-        told = await api.events_of(job_id)
-    return [event.data for event in told if event.data.get("type") == "job_progress"]
+        published = await api.events_of(job_id)
+    return [event.data for event in published if event.data.get("type") == "job_progress"]
 
 
 async def test_progress_of_three_services_never_decreases(story: Story) -> None:

@@ -97,9 +97,9 @@ async def assert_clean(deployed: Deployed) -> None:
     assert not partial
     async with story.api() as api:
         jobs = [job for job in (await api.get("/api/jobs"))["jobs"] if job["type"] == "update"]
-        told = [event.data for job in jobs for event in await api.events_of(job["id"])]
+        reported = [event.data for job in jobs for event in await api.events_of(job["id"])]
     assert all(job["status"] not in ("running", "queued") for job in jobs)
-    assert_every_step_end_is_reported_once([one for one in told if one.get("type") == "update_step"])
+    assert_every_step_end_is_reported_once([each for each in reported if each.get("type") == "update_step"])
 
 
 def assert_every_step_end_is_reported_once(steps: Sequence[Document]) -> None:
@@ -190,10 +190,10 @@ async def test_killed_during_the_pull(story: Story, front: SlowFront) -> None:
     job_id = await deployed.start("web")
 
     def pulling(event: Event) -> bool:
-        found = re.search(r"pulled ([0-9.]+) MB of ([0-9.]+) MB", str(event.data.get("message")))
-        return found is not None and 0 < float(found[1]) < float(found[2])
+        amounts = re.search(r"pulled ([0-9.]+) MB of ([0-9.]+) MB", str(event.data.get("message")))
+        return amounts is not None and 0 < float(amounts[1]) < float(amounts[2])
 
-    await told(story, job_id, pulling)
+    await wait_for_event(story, job_id, pulling)
     assert deployed.containers() == before
     await killed_and_started(story)
     front.pause_seconds = 0
@@ -251,7 +251,7 @@ async def test_killed_during_the_health_check(story: Story) -> None:
     new = story.push("web", "2", healthcheck=slowly)
     await deployed.checked()
     job_id = await deployed.start("web")
-    await told(story, job_id, lambda event: "not healthy yet" in str(event.data.get("message")))
+    await wait_for_event(story, job_id, lambda event: "not healthy yet" in str(event.data.get("message")))
     containers = deployed.containers()
     await killed_and_started(story)
 
@@ -269,7 +269,7 @@ async def test_killed_and_the_container_is_removed_before_the_next_start(story: 
     story.push("web", "2", healthcheck=slowly)
     await deployed.checked()
     job_id = await deployed.start("web")
-    await told(story, job_id, lambda event: event.data.get("step") == "verify")
+    await wait_for_event(story, job_id, lambda event: event.data.get("step") == "verify")
     story.server.kill()
     await asyncio.to_thread(story.engine.remove_project, deployed.project.name)
     story.server.start()
@@ -287,7 +287,7 @@ async def test_killed_while_compose_rolls_back(story: Story) -> None:
     story.push("web", "2", command=STUBBORN, healthcheck=SICK)
     await deployed.checked()
     job_id = await deployed.start("web")
-    await told(story, job_id, lambda event: event.data.get("step") == "rollback")
+    await wait_for_event(story, job_id, lambda event: event.data.get("step") == "rollback")
     await replacing(deployed)
     await killed_and_started(story)
 
@@ -328,8 +328,8 @@ async def test_killed_during_the_restore(story: Story) -> None:
     story.push("web", "2", healthcheck=SICK, command=CORRUPTING)
     await deployed.checked()
     job_id = await deployed.start("web")
-    await told(story, job_id, lambda event: event.data.get("step") == "rollback")
-    await until(lambda: asyncio.to_thread(helpers, story), lambda found: found, look_again_seconds=0.01)
+    await wait_for_event(story, job_id, lambda event: event.data.get("step") == "rollback")
+    await until(lambda: asyncio.to_thread(helpers, story), lambda ids: ids, look_again_seconds=0.01)
     await killed_and_started(story)
 
     job = await deployed.ended(job_id)
@@ -338,7 +338,7 @@ async def test_killed_during_the_restore(story: Story) -> None:
     await assert_clean(deployed)
 
 
-async def told(story: Story, job_id: str, what: Callable[[Event], bool]) -> None:
+async def wait_for_event(story: Story, job_id: str, what: Callable[[Event], bool]) -> None:
     """Waits for an event of the job that `what` accepts."""
     async with (
         story.api() as api,
@@ -355,7 +355,7 @@ async def replacing(deployed: Deployed, service: str | None = None) -> None:
     """Waits until Compose has created the new container and waits for the old one to stop."""
     await until(
         lambda: asyncio.to_thread(deployed.containers, service),
-        lambda found: any(BEING_REPLACED.match(name) for name in found),
+        lambda names: any(BEING_REPLACED.match(name) for name in names),
         look_again_seconds=0.02,
     )
 

@@ -28,11 +28,11 @@ def stack(name: str, *refs: str) -> StackPlan:
 async def test_only_one_update_at_a_time_uses_a_stack_or_an_image_name(
     first: StackPlan, second: StackPlan, waits: bool
 ) -> None:
-    locks, told, done = UpdateLocks(), list[str](), list[str]()
+    locks, lines, done = UpdateLocks(), list[str](), list[str]()
     entered, release, at_once, settled = (asyncio.Event() for _ in range(4))
 
     async def tell(line: str) -> None:
-        told.append(line)
+        lines.append(line)
         settled.set()
 
     async def work(plan: StackPlan, until: asyncio.Event) -> None:
@@ -50,7 +50,7 @@ async def test_only_one_update_at_a_time_uses_a_stack_or_an_image_name(
         await settled.wait()
         release.set()
 
-    assert bool(told) is waits
+    assert bool(lines) is waits
     expected = [one.stack_id + one.services[0].name for one in (first, second)]
     assert done == (expected if waits else expected[::-1])
 

@@ -78,8 +78,8 @@ async def test_a_dry_run_reports_on_every_service(story: Story) -> None:
     assert job["summary"]["stacks"][0]["update"]["changedServices"] == 1
     async with story.api() as api:
         services = await api.services(deployed.project.name)
-        told = await api.events_of(job["id"])
-    settled = [event.data for event in told if event.data.get("type") == "update_state_settled"]
+        published = await api.events_of(job["id"])
+    settled = [event.data for event in published if event.data.get("type") == "update_state_settled"]
     assert {one["serviceName"]: one["runtimeDigest"] for one in settled} == {
         name: services[name]["image"]["digest"] for name in names
     }

@@ -63,8 +63,8 @@ def events_of(deployed: Deployed, service: str, since: int) -> set[str]:
         "until": int(time.time()) + 1,
         "filters": {"container": [container.container_id]},
     }
-    told = deployed.story.engine.api.call("GET", "/events", query)
-    return {json.loads(line)["Action"] for line in told.splitlines()}
+    stream = deployed.story.engine.api.call("GET", "/events", query)
+    return {json.loads(line)["Action"] for line in stream.splitlines()}
 
 
 async def test_dockrev_does_not_update_its_own_service(story: Story, server: ServerProcess) -> None:

@@ -100,8 +100,8 @@ async def test_a_pull_is_retried_when_the_registry_fails_for_a_moment(
     job = await deployed.update("web", pullTags=["extra"])
 
     assert of_update(job)["pullTagsPulled"] == [f"{repository(deployed)}:extra"]
-    told = [line["msg"] for line in job["logs"] if "of 3 failed" in line["msg"]]
-    assert [line[:16] for line in told] == ["attempt 1 of 3 f", "attempt 2 of 3 f"], told
+    attempts = [line["msg"] for line in job["logs"] if "of 3 failed" in line["msg"]]
+    assert [line[:16] for line in attempts] == ["attempt 1 of 3 f", "attempt 2 of 3 f"], attempts
 
 
 async def test_a_pull_is_given_up_when_the_registry_keeps_failing(

@@ -14,8 +14,8 @@ SERVICE: dict[str, Any] = {"scope": "service", **ONE}
 STACK: dict[str, Any] = {"scope": "stack", "stackId": "stk_1", "targets": [ONE]}
 
 
-def parsed(given: dict[str, Any]) -> UpdateRequest:
-    return parse_request(UpdateIn.model_validate(given))
+def parsed(body: dict[str, Any]) -> UpdateRequest:
+    return parse_request(UpdateIn.model_validate(body))
 
 
 def test_a_service_is_named_with_its_digest() -> None:
@@ -46,13 +46,13 @@ def test_the_options_are_parsed() -> None:
 
 
 def test_names_are_trimmed_and_a_bare_digest_is_a_sha256() -> None:
-    given = SERVICE | {"serviceId": " svc_1 ", "targetTag": " latest ", "targetDigest": "a" * 64}
-    assert parsed(given).approved == (ApprovedTarget("svc_1", "latest", DIGEST),)
+    body = SERVICE | {"serviceId": " svc_1 ", "targetTag": " latest ", "targetDigest": "a" * 64}
+    assert parsed(body).approved == (ApprovedTarget("svc_1", "latest", DIGEST),)
 
 
 def test_pull_tags_are_trimmed_without_repetition_and_without_the_target_itself() -> None:
-    given = SERVICE | {"pullTags": [" 1.2.3 ", "latest", "1.2", "1.2.3"]}
-    assert parsed(given).approved[0].pull_tags == ("1.2.3", "1.2")
+    body = SERVICE | {"pullTags": [" 1.2.3 ", "latest", "1.2", "1.2.3"]}
+    assert parsed(body).approved[0].pull_tags == ("1.2.3", "1.2")
 
 
 @pytest.mark.parametrize("tag", ["latest", "_hidden", "1.2.3-rc.1_build", "t" * 128])
@@ -61,7 +61,7 @@ def test_every_valid_tag_may_be_pulled(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("body", "field"),
     [
         (SERVICE | {"serviceId": None}, "serviceId"),
         (SERVICE | {"serviceId": " "}, "serviceId"),
@@ -93,9 +93,9 @@ def test_every_valid_tag_may_be_pulled(tag: str) -> None:
         (STACK | {"targets": [ONE, ONE]}, "targets[1].serviceId"),
     ],
 )
-def test_the_first_fault_of_the_form_is_named(given: dict[str, Any], field: str) -> None:
+def test_the_first_fault_of_the_form_is_named(body: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
-        parsed(given)
+        parsed(body)
     assert refused.value.details == {"field": field}
     assert refused.value.message.startswith(field) or "is required" in refused.value.message
 
@@ -109,7 +109,7 @@ def test_the_faults_are_checked_in_the_order_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "body",
     [
         {"scope": "everything"},
         SERVICE | {"mode": "apply-now"},
@@ -118,6 +118,6 @@ def test_the_faults_are_checked_in_the_order_of_the_contract() -> None:
         STACK | {"targets": ["svc_1"]},
     ],
 )
-def test_a_field_of_the_wrong_type_is_refused(given: dict[str, Any]) -> None:
+def test_a_field_of_the_wrong_type_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        UpdateIn.model_validate(given)
+        UpdateIn.model_validate(body)

@@ -30,8 +30,8 @@ async def outdated(story: Story, healthcheck: Healthcheck, **web: Any) -> Deploy
 def starts(deployed: Deployed) -> dict[str, tuple[str, str]]:
     """The container id and the start time of each service."""
     [db], [web], [worker] = (deployed.inspect(name) for name in ("db", "web", "worker"))
-    found = {"db": db, "web": web, "worker": worker}
-    return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in found.items()}
+    containers = {"db": db, "web": web, "worker": worker}
+    return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in containers.items()}
 
 
 @pytest.mark.parametrize(("health", "ends"), [(SOUND, "updated"), (SICK, "rolled_back")])
@@ -80,8 +80,8 @@ async def test_an_init_service_is_named_and_not_run_again(story: Story, mode: st
 
     job = await deployed.update("web", mode=mode)
 
-    [told] = [line for line in job["logs"] if "has to complete before web" in line["msg"]]
-    assert (told["level"], told["msg"].endswith("docker compose up migrate")) == ("warn", True), told
+    [warning] = [line for line in job["logs"] if "has to complete before web" in line["msg"]]
+    assert (warning["level"], warning["msg"].endswith("docker compose up migrate")) == ("warn", True), warning
     assert deployed.containers("migrate") == before
 
 

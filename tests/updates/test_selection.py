@@ -111,8 +111,8 @@ def test_a_stack_and_all_cover_exactly_the_updatable_services() -> None:
 def test_targets_that_differ_from_the_updatable_services_are_refused(
     wishes: tuple[ApprovedTarget, ...], missing: list[str], extra: list[str]
 ) -> None:
-    told = details(request(*wishes), host(BEHIND, CURRENT))
-    assert told == {"missingServiceIds": missing, "extraServiceIds": extra}
+    answer = details(request(*wishes), host(BEHIND, CURRENT))
+    assert answer == {"missingServiceIds": missing, "extraServiceIds": extra}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_an_ignored_candidate_is_left_out_of_stack_and_all_and_can_be_requested_
 
 
 def test_a_lower_version_is_skipped_unless_the_operator_requested_it() -> None:
-    known = [snapshot(OLD, "1.5.0"), snapshot(NEW, "1.4.9")]
+    snapshots = [snapshot(OLD, "1.5.0"), snapshot(NEW, "1.4.9")]
     by_hook = replace(request(wish(BEHIND), scope=Scope.SERVICE), reason=Reason.WEBHOOK)
-    planned = plan(by_hook, host(BEHIND, snapshots=known))
+    planned = plan(by_hook, host(BEHIND, snapshots=snapshots))
     assert planned.service_ids == ()
     assert planned.stacks[0].skipped_downgrades == (
         {
@@ -153,7 +153,7 @@ def test_a_lower_version_is_skipped_unless_the_operator_requested_it() -> None:
         },
     )
     by_hand = request(wish(BEHIND), scope=Scope.SERVICE)
-    assert plan(by_hand, host(BEHIND, snapshots=known)).service_ids == (BEHIND.id,)
+    assert plan(by_hand, host(BEHIND, snapshots=snapshots)).service_ids == (BEHIND.id,)
 
 
 def test_archived_stacks_are_left_out() -> None:
@@ -165,9 +165,9 @@ def test_another_platform_is_included_when_the_request_allows_it() -> None:
     allowed = request(wish(foreign, OLD), allow_arch_mismatch=True)
     assert plan(allowed, host(foreign)).service_ids == (foreign.id,)
     refused = request(wish(foreign, OLD), scope=Scope.SERVICE)
-    told = details(refused, host(foreign))
-    assert (told["serviceId"], told["archMatch"]) == (foreign.id, "mismatch")
-    assert [blocker["code"] for blocker in told["blockers"]] == ["platform_mismatch"]
+    answer = details(refused, host(foreign))
+    assert (answer["serviceId"], answer["archMatch"]) == (foreign.id, "mismatch")
+    assert [blocker["code"] for blocker in answer["blockers"]] == ["platform_mismatch"]
 
 
 def test_a_digest_that_is_not_the_candidate_is_a_conflict() -> None:
@@ -178,13 +178,13 @@ def test_a_digest_that_is_not_the_candidate_is_a_conflict() -> None:
 
 
 def test_a_service_without_candidate_is_a_conflict_without_an_expected_digest() -> None:
-    told = details(request(wish(CURRENT), scope=Scope.SERVICE), host(CURRENT))
-    assert told == {"serviceId": CURRENT.id, "expectedDigest": None, "gotDigest": NEW}
+    answer = details(request(wish(CURRENT), scope=Scope.SERVICE), host(CURRENT))
+    assert answer == {"serviceId": CURRENT.id, "expectedDigest": None, "gotDigest": NEW}
 
 
 def test_an_update_keeps_the_tag() -> None:
-    told = details(request(wish(BEHIND, tag="1.2"), scope=Scope.SERVICE), host(BEHIND))
-    assert told == {"serviceId": BEHIND.id, "expectedTag": "latest", "gotTag": "1.2"}
+    answer = details(request(wish(BEHIND, tag="1.2"), scope=Scope.SERVICE), host(BEHIND))
+    assert answer == {"serviceId": BEHIND.id, "expectedTag": "latest", "gotTag": "1.2"}
 
 
 @pytest.mark.parametrize(
@@ -203,9 +203,9 @@ def test_a_service_that_can_never_be_updated_is_refused_with_the_reason(
     of: Service, tag: str, reason: str
 ) -> None:
     asked = request(wish(of, tag=tag), scope=Scope.SERVICE)
-    told = details(asked, host(of))
-    assert (told["serviceId"], told["reason"]) == (of.id, reason)
-    assert [blocker["code"] for blocker in told["blockers"]] == [reason]
+    answer = details(asked, host(of))
+    assert (answer["serviceId"], answer["reason"]) == (of.id, reason)
+    assert [blocker["code"] for blocker in answer["blockers"]] == [reason]
 
 
 @pytest.mark.parametrize("archived", [True, False])
@@ -240,6 +240,6 @@ def test_the_plan_of_a_request_for_one_stack_has_only_that_stack() -> None:
         "stk_other", LOCAL, "other", (), True, False, NOON, NOON, (replace(BEHIND, id="svc_other"),)
     )
     facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
-    known = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts)
-    both = views_of([stack(BEHIND), other], context(known))
+    registry = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts)
+    both = views_of([stack(BEHIND), other], context(registry))
     assert plan(request(wish(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)

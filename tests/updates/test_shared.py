@@ -124,8 +124,8 @@ async def test_the_job_names_other_services_that_use_the_image_name(story: Story
     job = await deployed.update("web")
 
     assert statuses(job) == {"web": "updated"}
-    told = [line["msg"] for line in job["logs"] if ": tag done: " in line["msg"]]
-    assert told[0].endswith(f"; the next compose up of {deployed.project.name}/other uses this image too")
+    lines = [line["msg"] for line in job["logs"] if ": tag done: " in line["msg"]]
+    assert lines[0].endswith(f"; the next compose up of {deployed.project.name}/other uses this image too")
 
 
 @pytest.mark.soak

@@ -17,9 +17,9 @@ async def test_a_good_image_replaces_the_old_one_and_compose_changes_nothing_aft
     deployed.assert_own_files_only()
     async with story.api() as api:
         service = (await api.services(deployed.project.name))["web"]
-        told = await api.events_of(job["id"])
+        published = await api.events_of(job["id"])
     assert "candidate" not in service
-    (settled,) = (event.data for event in told if event.data.get("type") == "update_state_settled")
+    (settled,) = (event.data for event in published if event.data.get("type") == "update_state_settled")
     assert (settled["serviceId"], settled["runtimeDigest"]) == (service["id"], service["image"]["digest"])
     assert (settled["candidatePresent"], settled["inferenceOk"]) == (False, True)
 
