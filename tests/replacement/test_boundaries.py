@@ -13,7 +13,7 @@ from dockrev.replacement.steps import STEPS
 from tests.replacement.bench import ReplacementBench, changed_by_hand, runs, seen
 from tests.testbed.images import Healthcheck
 from tests.testbed.projects import Project
-from tests.updates.story import CORRUPTING, SICK, SOUND, hashes
+from tests.updates.story import CORRUPTING, HEALTHY, UNHEALTHY, hashes
 
 KILL_POINTS = pytest.mark.parametrize("kill_point", list(KillPoint))
 UPDATE = [step.name for step in STEPS]
@@ -46,9 +46,9 @@ def assert_clean(bench: ReplacementBench, project: Project) -> None:
 
 @KILL_POINTS
 async def test_a_good_update(bench: ReplacementBench, kill_point: KillPoint) -> None:
-    bench.push("web", "1", healthcheck=SOUND)
+    bench.push("web", "1", healthcheck=HEALTHY)
     project = await bench.deploy({"web": bench.service("web")})
-    new = bench.push("web", "2", healthcheck=SOUND)
+    new = bench.push("web", "2", healthcheck=HEALTHY)
     changes = await bench.changes(project, "web")
 
     result, kills = await killed_at_every_write(bench, project, changes, kill_point)
@@ -65,7 +65,7 @@ async def test_a_good_update(bench: ReplacementBench, kill_point: KillPoint) -> 
 async def test_a_bad_update_without_data(bench: ReplacementBench, kill_point: KillPoint) -> None:
     old = bench.push("web", "1")
     project = await bench.deploy({"web": bench.service("web")})
-    bench.push("web", "2", healthcheck=SICK)
+    bench.push("web", "2", healthcheck=UNHEALTHY)
     changes = await bench.changes(project, "web")
 
     result, _ = await killed_at_every_write(bench, project, changes, kill_point)

@@ -11,7 +11,7 @@ from dockrev.replacement.outcome import ServiceStatus
 from dockrev.replacement.replace import PROJECT
 from dockrev.replacement.steps import STEPS
 from tests.replacement.bench import ReplacementBench, changed_by_hand, runs, seen
-from tests.updates.story import SICK
+from tests.updates.story import UNHEALTHY
 
 EARLIER_NAMES = {
     "dependents": "sharing",
@@ -51,7 +51,7 @@ async def test_an_unfinished_replacement_of_an_earlier_release_is_resumed(bench:
         {"web": bench.service("web"), "rider": bench.service("rider", network_mode="service:web")}
     )
     old = runs(project, "web")
-    bench.push("web", "2", healthcheck=SICK)
+    bench.push("web", "2", healthcheck=UNHEALTHY)
     changes = await bench.changes(project, "web")
     journal = bench.journal = MemoryJournal(1)
     result = None

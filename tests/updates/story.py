@@ -19,8 +19,8 @@ from tests.testbed.projects import ComposeVersion, Project, Projects
 from tests.testbed.registry import Pushed, Registry
 
 CONFIG_FILES = "com.docker.compose.project.config_files"
-SICK = Healthcheck("false", interval_seconds=0.3, retries=2)
-SOUND = Healthcheck("true", interval_seconds=0.3)
+UNHEALTHY = Healthcheck("false", interval_seconds=0.3, retries=2)
+HEALTHY = Healthcheck("true", interval_seconds=0.3)
 CRASHING = ("/bin/sh", "-c", "exit 3")
 CORRUPTING = (
     "/bin/sh",

@@ -13,8 +13,8 @@ from tests.testbed.images import Healthcheck
 from tests.updates.story import (
     CORRUPTING,
     CRASHING,
-    SICK,
-    SOUND,
+    HEALTHY,
+    UNHEALTHY,
     Deployed,
     Story,
     hashes,
@@ -34,7 +34,7 @@ SICK_AFTER_A_WHILE = Healthcheck("false", interval_seconds=0.3, start_period_sec
         ({"command": CRASHING}, {"restart": "always"}, "restart|exit code 3"),
         soak({"command": CRASHING}, {}, r"exited \(exit code 3\)"),
         soak(
-            {"command": CRASHING, "healthcheck": SOUND},
+            {"command": CRASHING, "healthcheck": HEALTHY},
             {"restart": "always"},
             "restart|exit code 3|unhealthy",
         ),
@@ -86,7 +86,7 @@ async def test_without_automatic_rollback_the_service_stays_and_the_reason_says_
 ) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
-    new = story.push("web", "2", healthcheck=SICK)
+    new = story.push("web", "2", healthcheck=UNHEALTHY)
     service = (await deployed.checked())["web"]
     await set_auto_rollback(story, service["id"], on=False)
 
@@ -110,7 +110,7 @@ async def test_a_later_rollback_does_not_remove_the_kept_image(story: Story) -> 
     """The second update rolls back to the image of the first, failed update. The good image is still kept."""
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
-    story.push("web", "2", healthcheck=SICK)
+    story.push("web", "2", healthcheck=UNHEALTHY)
     service = (await deployed.checked())["web"]
     await set_auto_rollback(story, service["id"], on=False)
     await deployed.update("web")
@@ -128,11 +128,11 @@ async def test_a_later_rollback_does_not_remove_the_kept_image(story: Story) -> 
 async def test_after_two_failed_updates_the_last_working_image_is_still_kept(story: Story) -> None:
     good = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
-    bad = story.push("web", "2", healthcheck=SICK)
+    bad = story.push("web", "2", healthcheck=UNHEALTHY)
     service = (await deployed.checked())["web"]
     await set_auto_rollback(story, service["id"], on=False)
     assert statuses(await deployed.update("web")) == {"web": "failed"}
-    story.push("web", "3", healthcheck=SICK)
+    story.push("web", "3", healthcheck=UNHEALTHY)
     await deployed.checked()
 
     job = await deployed.update("web")
@@ -157,7 +157,7 @@ async def test_an_image_that_becomes_healthy_after_its_failed_update_is_kept_nex
     assert statuses(await deployed.update("web")) == {"web": "failed"}
     (tmp_path / "what-it-needs").touch()
     await asyncio.to_thread(deployed.project.until, "web", lambda one: "(healthy)" in one.status)
-    story.push("web", "3", healthcheck=SICK)
+    story.push("web", "3", healthcheck=UNHEALTHY)
     await deployed.checked()
 
     job = await deployed.update("web")
@@ -183,7 +183,7 @@ async def assert_rollback_by_hand_works(deployed: Deployed, kept: str, image_id:
 
 
 async def test_a_service_that_was_unhealthy_before_may_be_unhealthy_after_a_rollback(story: Story) -> None:
-    old = story.push("web", "1", healthcheck=SICK)
+    old = story.push("web", "1", healthcheck=UNHEALTHY)
     deployed = await story.deploy({"web": story.service("web")})
     deployed.project.until("web", lambda one: "unhealthy" in one.status)
     story.push("web", "2", command=CRASHING)

@@ -12,7 +12,7 @@ from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
 from tests.updates.story import (
-    SICK,
+    UNHEALTHY,
     Deployed,
     Story,
     outcomes,
@@ -104,7 +104,7 @@ async def test_compose_is_killed_during_the_rollback(own_story: Story, program: 
     old = story.push("web", "1")
     deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})
     names = set(deployed.containers())
-    story.push("web", "2", command=STUBBORN, healthcheck=SICK)
+    story.push("web", "2", command=STUBBORN, healthcheck=UNHEALTHY)
     await deployed.checked()
     job_id = await deployed.start("web")
     await when(deployed, job_id, "rollback")

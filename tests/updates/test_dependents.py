@@ -13,7 +13,7 @@ from tests.soak import soak
 from tests.testbed.images import Healthcheck
 from tests.updates.story import (
     CORRUPTING,
-    SICK,
+    UNHEALTHY,
     Deployed,
     Story,
     hashes,
@@ -59,7 +59,7 @@ async def test_data_that_a_service_shares_with_its_dependent_is_restored(
     )
     images = {name: deployed.runs(name) for name in (owner, rider)}
     before = hashes(data)
-    saving.push(owner, "2", command=CORRUPTING, healthcheck=SICK)
+    saving.push(owner, "2", command=CORRUPTING, healthcheck=UNHEALTHY)
     await deployed.checked(2)
 
     job = await deployed.update(owner)
@@ -192,7 +192,7 @@ async def test_indirect_dependents_stop_for_the_restore_and_run_again(story: Sto
     deployed = await chain(story, volumes=[f"{data}:/data"])
     images = {name: deployed.runs(name) for name in CHAIN}
     before = hashes(data)
-    story.push("vpn", "2", command=CORRUPTING, healthcheck=SICK)
+    story.push("vpn", "2", command=CORRUPTING, healthcheck=UNHEALTHY)
     await deployed.checked(4)
 
     job = await deployed.update("vpn")

@@ -20,7 +20,7 @@ from tests.testbed.registry import Registry
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import (
     CORRUPTING,
-    SICK,
+    UNHEALTHY,
     Deployed,
     Story,
     hashes,
@@ -34,7 +34,7 @@ from tests.updates.story import (
 )
 
 SLOWLY_SOUND = Healthcheck("sleep 3", interval_seconds=0.2)
-SLOWLY_SICK = Healthcheck("sleep 2; false", interval_seconds=0.2, retries=1)
+SLOWLY_UNHEALTHY = Healthcheck("sleep 2; false", interval_seconds=0.2, retries=1)
 BIG = random.Random(7).randbytes(3_000_000)
 
 
@@ -103,7 +103,7 @@ async def test_a_later_cancel_rolls_back(story: Story, at: str) -> None:
 async def test_a_cancel_during_a_rollback_does_not_stop_it_and_is_not_its_reason(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
-    story.push("web", "2", healthcheck=SICK)
+    story.push("web", "2", healthcheck=UNHEALTHY)
     await deployed.checked()
     job_id = await deployed.start("web")
     await when(deployed, job_id, "rollback")
@@ -165,7 +165,7 @@ async def test_a_container_that_was_removed_by_hand_is_rolled_back(restoring: St
 async def test_without_the_old_image_the_new_one_stays_and_the_reason_says_so(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
-    new = story.push("web", "2", healthcheck=SLOWLY_SICK)
+    new = story.push("web", "2", healthcheck=SLOWLY_UNHEALTHY)
     await deployed.checked()
     job_id = await deployed.start("web")
     await when(deployed, job_id, "verify")
@@ -189,7 +189,7 @@ async def test_without_its_backup_the_data_stays_and_the_service_stays_stopped(
     (data / "table").write_text("rows")
     restoring.push("web", "1")
     deployed = await restoring.deploy({"web": restoring.service("web", volumes=[f"{data}:/data"])})
-    restoring.push("web", "2", healthcheck=SLOWLY_SICK)
+    restoring.push("web", "2", healthcheck=SLOWLY_UNHEALTHY)
     await deployed.checked()
     job_id = await deployed.start("web")
     await when(deployed, job_id, "verify")
@@ -229,7 +229,7 @@ async def test_a_compose_file_that_is_edited_before_the_containers_are_recreated
 async def test_a_compose_file_that_is_edited_during_the_health_check(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web")})
-    story.push("web", "2", healthcheck=SLOWLY_SICK)
+    story.push("web", "2", healthcheck=SLOWLY_UNHEALTHY)
     await deployed.checked()
     job_id = await deployed.start("web")
     await when(deployed, job_id, "verify")
@@ -293,7 +293,7 @@ async def test_an_engine_that_is_restarted_during_the_restore(
     deployed = await alone.deploy(services)
     images = {name: deployed.runs(name) for name in services}
     alone.push("db", "2", command=CORRUPTING)
-    alone.push("web", "2", command=CORRUPTING, healthcheck=SICK)
+    alone.push("web", "2", command=CORRUPTING, healthcheck=UNHEALTHY)
     await deployed.checked(2)
     job_id = await deployed.start("db", "web")
     await when(deployed, job_id, "rollback")

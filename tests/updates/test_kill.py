@@ -23,8 +23,8 @@ from tests.testbed.registry import Registry
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import (
     CORRUPTING,
-    SICK,
-    SOUND,
+    HEALTHY,
+    UNHEALTHY,
     Deployed,
     Story,
     hashes,
@@ -111,9 +111,9 @@ def assert_every_step_end_is_reported_once(steps: Sequence[Document]) -> None:
 
 @pytest.mark.soak
 async def test_a_good_update_that_is_killed_at_every_boundary_ends_with_the_new_image(story: Story) -> None:
-    story.push("web", "1", healthcheck=SOUND)
+    story.push("web", "1", healthcheck=HEALTHY)
     deployed = await with_data(story)
-    new = story.push("web", "2", healthcheck=SOUND)
+    new = story.push("web", "2", healthcheck=HEALTHY)
     data = hashes(data_of(deployed))
     await deployed.checked()
 
@@ -136,7 +136,7 @@ async def test_a_bad_update_that_is_killed_at_every_boundary_ends_with_the_old_i
 ) -> None:
     old = story.push("web", "1")
     deployed = await with_data(story)
-    story.push("web", "2", healthcheck=SICK, command=CORRUPTING)
+    story.push("web", "2", healthcheck=UNHEALTHY, command=CORRUPTING)
     data = hashes(data_of(deployed))
     await deployed.checked()
 
@@ -284,7 +284,7 @@ async def test_killed_while_compose_rolls_back(story: Story) -> None:
     old = story.push("web", "1")
     deployed = await story.deploy({"web": {**story.service("web"), "stop_grace_period": "3s"}})
     names = set(deployed.containers())
-    story.push("web", "2", command=STUBBORN, healthcheck=SICK)
+    story.push("web", "2", command=STUBBORN, healthcheck=UNHEALTHY)
     await deployed.checked()
     job_id = await deployed.start("web")
     await wait_for_event(story, job_id, lambda event: event.data.get("step") == "rollback")
@@ -325,7 +325,7 @@ async def test_killed_during_the_restore(story: Story) -> None:
     deployed = await with_data(story)
     (data_of(deployed) / "big").write_bytes(random_bytes(80_000_000))
     data = hashes(data_of(deployed))
-    story.push("web", "2", healthcheck=SICK, command=CORRUPTING)
+    story.push("web", "2", healthcheck=UNHEALTHY, command=CORRUPTING)
     await deployed.checked()
     job_id = await deployed.start("web")
     await wait_for_event(story, job_id, lambda event: event.data.get("step") == "rollback")
@@ -348,7 +348,7 @@ async def wait_for_event(story: Story, job_id: str, what: Callable[[Event], bool
         async for event in events:
             if what(event):
                 return
-    raise AssertionError("the job ended before it said so")
+    raise AssertionError("the job ended before the event")
 
 
 async def replacing(deployed: Deployed, service: str | None = None) -> None:

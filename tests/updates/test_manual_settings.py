@@ -15,8 +15,8 @@ from tests.e2e.api import Document, until
 from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.requirements import COMPOSE_V2
-from tests.updates.story import SICK, Deployed, Story, statuses, with_compose
-from tests.updates.test_disturbances import SLOWLY_SICK, when
+from tests.updates.story import UNHEALTHY, Deployed, Story, statuses, with_compose
+from tests.updates.test_disturbances import SLOWLY_UNHEALTHY, when
 
 IN_THE_FILE = {"mem_limit": "64m", "cpus": 0.5, "pids_limit": 90, "restart": "always"}
 BY_HAND: Mapping[str, Any] = {
@@ -65,7 +65,7 @@ async def test_a_manual_setting_is_kept(story: Story, good: bool, in_the_file: M
     old = story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **in_the_file)})
     await set_on(deployed, "web")
-    new = story.push("web", "2", healthcheck=None if good else SICK)
+    new = story.push("web", "2", healthcheck=None if good else UNHEALTHY)
     await deployed.checked()
 
     job = await deployed.update("web")
@@ -87,7 +87,7 @@ async def test_a_limit_that_was_lifted_by_hand_stays_lifted(story: Story, good: 
     lifted = {"PidsLimit": 0, "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}}
     await set_on(deployed, "web", {"PidsLimit": -1, "RestartPolicy": {"Name": "no"}})
     assert settings_of(deployed, "web", lifted) == [lifted]
-    story.push("web", "2", healthcheck=None if good else SICK)
+    story.push("web", "2", healthcheck=None if good else UNHEALTHY)
     await deployed.checked()
 
     job = await deployed.update("web")
@@ -128,7 +128,7 @@ async def test_recreated_dependents_keep_their_manual_settings(story: Story, goo
     )
     for name in ("near", "far"):
         await set_on(deployed, name)
-    story.push("vpn", "2", healthcheck=None if good else SICK)
+    story.push("vpn", "2", healthcheck=None if good else UNHEALTHY)
     await deployed.checked(3)
 
     job = await deployed.update("vpn")
@@ -170,7 +170,7 @@ async def test_a_dependent_keeps_its_manual_settings_on_compose_v1(story_on_v1: 
         {"vpn": story.service("vpn"), "rider": story.service("rider", network_mode="service:vpn")}
     )
     await set_on(deployed, "rider")
-    story.push("vpn", "2", healthcheck=None if good else SICK)
+    story.push("vpn", "2", healthcheck=None if good else UNHEALTHY)
     await deployed.checked(2)
 
     job = await deployed.update("vpn")
@@ -264,7 +264,7 @@ async def test_a_manual_setting_is_kept_when_the_server_is_killed_before_it_is_s
     story.push("web", "1")
     deployed = await story.deploy({"web": story.service("web", **IN_THE_FILE)})
     await set_on(deployed, "web")
-    story.push("web", "2", healthcheck=None if good else SLOWLY_SICK)
+    story.push("web", "2", healthcheck=None if good else SLOWLY_UNHEALTHY)
     await deployed.checked()
     if good:
         (held / "hold").touch()

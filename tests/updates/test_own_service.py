@@ -14,7 +14,7 @@ from tests.e2e.api import Refused
 from tests.e2e.server_process import ServerProcess
 from tests.soak import soak
 from tests.testbed.bed import Bed
-from tests.updates.story import SICK, Deployed, Story, outcomes, settle_for, target_of
+from tests.updates.story import UNHEALTHY, Deployed, Story, outcomes, settle_for, target_of
 
 _AS_IN_A_CONTAINER = 'mount --bind "$1" /etc/hostname; shift; exec "$@"'
 HOLDING = {"stop", "die", "kill", "pause"}
@@ -132,7 +132,7 @@ async def test_dockrev_keeps_running_while_a_backup_and_a_rollback_hold_the_othe
     is_itself(server, sharing, "mine")
     since = int(time.time())
     async with serving(server, mode=mode, restoreDataOnRollback=True):
-        story.push("web", "2", healthcheck=SICK)
+        story.push("web", "2", healthcheck=UNHEALTHY)
         await sharing.checked(3)
         job = await sharing.update("web")
 

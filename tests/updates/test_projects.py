@@ -14,7 +14,7 @@ from tests.testbed.access import OPERATOR
 from tests.testbed.bed import Bed
 from tests.testbed.images import Healthcheck
 from tests.updates.story import (
-    SICK,
+    UNHEALTHY,
     Deployed,
     Story,
     outcomes,
@@ -35,7 +35,7 @@ async def test_three_replicas_are_updated_and_rolled_back_together(story: Story)
     assert job["status"] == "success", job
     assert [image for _, image, _ in deployed.containers("web").values()] == [str(new.image_id)] * 3
 
-    story.push("web", "3", healthcheck=SICK)
+    story.push("web", "3", healthcheck=UNHEALTHY)
     await deployed.checked()
     job = await deployed.update("web")
     assert job["status"] == "rolled_back", job
@@ -211,7 +211,7 @@ async def test_an_update_keeps_all_settings_of_a_container(story: Story, good: b
     story.push("web", "1")
     deployed = await rich(story)
     before = form(deployed)
-    story.push("web", "2", healthcheck=None if good else SICK)
+    story.push("web", "2", healthcheck=None if good else UNHEALTHY)
     await deployed.checked()
 
     job = await deployed.update("web")
@@ -277,7 +277,9 @@ async def test_updates_and_rollbacks_work_on_compose_v1(story_on_v1: Story, good
     old = {name: story.push(name, "1") for name in ("db", "web")}
     deployed = await story.deploy({"db": story.service("db"), "web": story.service("web", depends_on=["db"])})
     await asyncio.to_thread(deployed.project.compose, "up", "--detach", "--scale", "web=2")
-    new = {name: story.push(name, "2", healthcheck=None if good or name == "db" else SICK) for name in old}
+    new = {
+        name: story.push(name, "2", healthcheck=None if good or name == "db" else UNHEALTHY) for name in old
+    }
     await deployed.checked(2)
     names = set(deployed.containers())
 

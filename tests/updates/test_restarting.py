@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.testbed.images import Healthcheck
-from tests.updates.story import SICK, SOUND, Deployed, Story, statuses
+from tests.updates.story import HEALTHY, UNHEALTHY, Deployed, Story, statuses
 
 RESTART = {"db": {"condition": "service_started", "restart": True}}
 ONLY_AFTER = {"db": {"condition": "service_started"}}
@@ -34,7 +34,7 @@ def starts(deployed: Deployed) -> dict[str, tuple[str, str]]:
     return {name: (one["Id"], one["State"]["StartedAt"]) for name, one in containers.items()}
 
 
-@pytest.mark.parametrize(("health", "ends"), [(SOUND, "updated"), (SICK, "rolled_back")])
+@pytest.mark.parametrize(("health", "ends"), [(HEALTHY, "updated"), (UNHEALTHY, "rolled_back")])
 async def test_only_services_with_restart_true_are_restarted(
     story: Story, health: Healthcheck, ends: str
 ) -> None:
@@ -56,7 +56,7 @@ async def test_only_services_with_restart_true_are_restarted(
 
 
 async def test_a_stopped_service_with_restart_true_stays_stopped(story: Story) -> None:
-    deployed = await outdated(story, SOUND)
+    deployed = await outdated(story, HEALTHY)
     deployed.project.stop("web")
     before = starts(deployed)
 
@@ -86,7 +86,7 @@ async def test_an_init_service_is_named_and_not_run_again(story: Story, mode: st
 
 
 async def test_a_dry_run_restarts_nothing(story: Story) -> None:
-    deployed = await outdated(story, SOUND)
+    deployed = await outdated(story, HEALTHY)
     before = starts(deployed)
 
     await deployed.update("db", mode="dry-run")

@@ -10,8 +10,8 @@ from tests.soak import soak
 from tests.testbed.images import Healthcheck
 from tests.updates.slow_front import SlowFront
 from tests.updates.story import (
-    SICK,
-    SOUND,
+    HEALTHY,
+    UNHEALTHY,
     Deployed,
     Story,
     hashes,
@@ -23,7 +23,7 @@ from tests.updates.story import (
     step,
 )
 
-SICK_FOR_THE_WORKER = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
+UNHEALTHY_FOR_THE_WORKER = Healthcheck('test "$ROLE" != worker', interval_seconds=0.3, retries=2)
 
 
 def writes(word: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ async def two_of_one_image(story: Story, **more: object) -> Deployed:
     roles = {name: story.service("app", environment={"ROLE": name}, **more) for name in ("web", "worker")}
     roles["worker"]["depends_on"] = ["web"]
     deployed = await story.deploy(roles)
-    story.push("app", "2", command=writes("new"), healthcheck=SICK_FOR_THE_WORKER)
+    story.push("app", "2", command=writes("new"), healthcheck=UNHEALTHY_FOR_THE_WORKER)
     await deployed.checked(2)
     return deployed
 
@@ -80,7 +80,7 @@ async def test_shared_data_is_restored_once_for_all_services(restoring: Story, t
     deployed.project.until("web", lambda _: (data / "web").exists())
     before, images = hashes(data), (deployed.runs("db"), deployed.runs("web"))
     for name in ("db", "web"):
-        sick = {"healthcheck": SICK} if name == "web" else {}
+        sick = {"healthcheck": UNHEALTHY} if name == "web" else {}
         restoring.push(name, "2", command=writes("new"), **sick)
     await deployed.checked(2)
 
@@ -99,9 +99,9 @@ async def test_shared_data_is_restored_once_for_all_services(restoring: Story, t
 async def test_a_second_service_uses_the_pulled_image_even_if_the_registry_fails(
     story: Story, front: SlowFront
 ) -> None:
-    story.push("app", "1", healthcheck=SOUND)
+    story.push("app", "1", healthcheck=HEALTHY)
     deployed = await story.deploy({name: story.service("app") for name in ("web", "worker")})
-    new = story.push("app", "2", healthcheck=SOUND)
+    new = story.push("app", "2", healthcheck=HEALTHY)
     await deployed.checked(2)
     job_id = await deployed.start("web", "worker")
     async with story.api() as api, api.stream(f"/api/jobs/{job_id}/events") as events:
@@ -151,10 +151,10 @@ async def test_a_dependent_that_becomes_unhealthy_in_the_new_network_rolls_both_
 
 
 async def test_a_dependent_with_the_same_image_is_updated_with_it(story: Story) -> None:
-    story.push("app", "1", healthcheck=SOUND)
+    story.push("app", "1", healthcheck=HEALTHY)
     services = {"vpn": story.service("app"), "rider": story.service("app", network_mode="service:vpn")}
     deployed = await story.deploy(services)
-    new = story.push("app", "2", healthcheck=SOUND)
+    new = story.push("app", "2", healthcheck=HEALTHY)
     await deployed.checked(2)
 
     both = await deployed.update("vpn", "rider")
@@ -171,7 +171,7 @@ async def test_each_service_rolls_back_to_its_own_previous_image_of_the_same_nam
     for words in (("pull", "web"), ("up", "--detach", "--no-deps", "web")):
         await asyncio.to_thread(deployed.project.compose, *words)
     half = deployed.runs("web")
-    story.push("app", "2", command=writes("new"), healthcheck=SICK_FOR_THE_WORKER)
+    story.push("app", "2", command=writes("new"), healthcheck=UNHEALTHY_FOR_THE_WORKER)
     await deployed.checked(2)
 
     job = await deployed.update("web", "worker")
@@ -195,7 +195,7 @@ async def test_an_updated_service_rolls_back_when_another_with_its_image_name_wa
     )
     before = {name: deployed.runs(name) for name in ("web", "broker", "worker")}
     story.push("app", "2")
-    story.push("broker", "2", healthcheck=SICK)
+    story.push("broker", "2", healthcheck=UNHEALTHY)
     await deployed.checked(3)
 
     job = await deployed.update(*before)
@@ -222,7 +222,7 @@ async def test_an_updated_service_stays_with_a_warning_when_automatic_rollback_i
     )
     old = deployed.runs("worker")
     new = story.push("app", "2")
-    sick = story.push("broker", "2", healthcheck=SICK)
+    sick = story.push("broker", "2", healthcheck=UNHEALTHY)
     services = await deployed.checked(3)
     await set_auto_rollback(story, services["broker"]["id"], on=False)
 

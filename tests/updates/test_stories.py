@@ -1,6 +1,6 @@
 """Updates as operators see them: the approved image runs, or everything is as it was."""
 
-from tests.updates.story import SICK, SOUND, Deployed, Story, outcomes, protective_tags, statuses
+from tests.updates.story import HEALTHY, UNHEALTHY, Deployed, Story, outcomes, protective_tags, statuses
 
 
 async def test_a_good_image_replaces_the_old_one_and_compose_changes_nothing_afterwards(story: Story) -> None:
@@ -52,9 +52,9 @@ def restarts(deployed: Deployed) -> int:
 
 
 async def test_an_unhealthy_image_is_rolled_back(story: Story) -> None:
-    old = story.push("web", "1", healthcheck=SOUND)
+    old = story.push("web", "1", healthcheck=HEALTHY)
     deployed = await story.deploy({"web": story.service("web")})
-    story.push("web", "2", healthcheck=SICK)
+    story.push("web", "2", healthcheck=UNHEALTHY)
     await deployed.checked()
 
     job = await deployed.update("web")
@@ -76,7 +76,7 @@ async def test_when_the_third_of_five_fails_the_rest_is_not_attempted(story: Sto
         for before, name in zip([None, *names], names, strict=False)
     }
     deployed = await story.deploy(services)
-    new = {name: story.push(name, "2", healthcheck=SICK if name == "c" else None) for name in names}
+    new = {name: story.push(name, "2", healthcheck=UNHEALTHY if name == "c" else None) for name in names}
     await deployed.checked(5)
 
     job = await deployed.update(*names)
