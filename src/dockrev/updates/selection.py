@@ -120,17 +120,17 @@ def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
 def _require_valid(target: ApprovedTarget, view: ServiceView, request: UpdateRequest) -> None:
     """A service that the request names may be archived or ignored: the operator has decided."""
     service, state = view.service, view.state
-    blockers = {blocker.code: blocker for blocker in _refusals(view, request, by_name=True)}
-    mismatch = blockers.pop(PLATFORM_MISMATCH, None)
-    if OWN_SERVICE in blockers:
-        raise _refused(view, blockers[OWN_SERVICE])
+    blockers = _refusals(view, request, by_name=True)
+    first = blockers[0].code if blockers else None
+    if first == OWN_SERVICE:
+        raise _refused(view, blockers)
     if target.tag != state.tag:
         raise InvalidArgument(
             f"{service.name} is on tag {state.tag}, and an update keeps the tag",
             UpdateRefusal(service_id=service.id, expected_tag=state.tag, got_tag=target.tag).document(),
         )
-    for blocker in blockers.values():
-        raise _refused(view, blocker)
+    if first not in (None, PLATFORM_MISMATCH):
+        raise _refused(view, blockers)
     candidate = state.candidate
     if candidate is None or candidate.digest != target.digest:
         raise Conflict(
@@ -141,19 +141,21 @@ def _require_valid(target: ApprovedTarget, view: ServiceView, request: UpdateReq
                 got_digest=target.digest,
             ).document(),
         )
-    if mismatch:
-        raise _refused(view, mismatch)
+    if blockers:
+        raise _refused(view, blockers)
 
 
-def _refused(view: ServiceView, blocker: Blocker) -> InvalidArgument:
-    remedy = f" {blocker.remedy}" if blocker.remedy else ""
-    message = f"{view.service.name} cannot be updated: {blocker.text}.{remedy}"
-    mismatch = blocker.code == PLATFORM_MISMATCH
+def _refused(view: ServiceView, blockers: Sequence[Blocker]) -> InvalidArgument:
+    """The message and the reason are those of the first blocker; the details list all of them."""
+    first = blockers[0]
+    remedy = f" {first.remedy}" if first.remedy else ""
+    message = f"{view.service.name} cannot be updated: {first.text}.{remedy}"
+    mismatch = first.code == PLATFORM_MISMATCH
     details = UpdateRefusal(
         service_id=view.service.id,
-        reason=None if mismatch else blocker.code,
+        reason=None if mismatch else first.code,
         arch_match=ArchMatch.MISMATCH if mismatch else None,
-        blockers=[blocker_out(blocker)],
+        blockers=[blocker_out(blocker) for blocker in blockers],
     )
     return InvalidArgument(message, details.document())
 
