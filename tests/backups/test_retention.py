@@ -15,7 +15,16 @@ from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
 from dockrev.hosts.local import LOCAL
 from dockrev.jobs.feed import LogFeed
-from dockrev.jobs.models import JobOutcome, JobStatus, JobTarget, NewJob, Reason, Scope, Termination
+from dockrev.jobs.models import (
+    JobOutcome,
+    JobStatus,
+    JobSummary,
+    JobTarget,
+    NewJob,
+    Reason,
+    Scope,
+    Termination,
+)
 from dockrev.jobs.store import JobStore
 from tests.fakes.clock import MovableClock
 from tests.settings.building import settings_store
@@ -83,6 +92,7 @@ class Shelf:
     """Backups with their files and records."""
 
     def __init__(self, database: Database, clock: MovableClock, directory: Path) -> None:
+        self.database = database
         self.clock = clock
         self.directory = directory
         self.store = BackupStore(database, clock)
@@ -101,7 +111,8 @@ class Shelf:
         await self.store.begin(head, str(path), [DATA])
         await self.store.succeed(head.backup_id, 10)
         if stable:
-            await self.store.set_cleanup_after(job.id, self.clock.now())
+            async with self.database.write() as connection:
+                await self.store.set_cleanup_after(connection, job.id, self.clock.now())
         return path
 
     @property
@@ -139,6 +150,20 @@ async def test_a_disk_that_is_not_mounted_keeps_the_records(shelf: Shelf) -> Non
 
     assert await shelf.retention.purge() == Purged()
     assert [one.deleted_at for one in await shelf.store.all()] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("status", "kept_for"), [(JobStatus.SUCCESS, timedelta(hours=2)), (JobStatus.FAILED, None)]
+)
+async def test_the_end_of_a_successful_job_sets_when_its_backups_may_be_deleted(
+    shelf: Shelf, status: JobStatus, kept_for: timedelta | None
+) -> None:
+    shelf.jobs.on_finished(shelf.retention.job_finished)
+    await shelf.settings.save(BackupSettings(delete_after_stable_seconds=7200), changed_by="ivan")
+    await shelf.add(0, stable=False)
+    await shelf.jobs.finish("job_0", JobOutcome(status, JobSummary()))
+    (backup,) = await shelf.store.kept()
+    assert backup.cleanup_after == (kept_for and shelf.clock.now() + kept_for)
 
 
 async def test_a_backup_outlives_the_record_of_its_job(shelf: Shelf) -> None:

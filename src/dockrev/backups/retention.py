@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.backups.archive import remove_files
 from dockrev.backups.jobs import JOB_TYPE
@@ -15,6 +16,7 @@ from dockrev.backups.models import Backup
 from dockrev.backups.settings import BackupSettings
 from dockrev.backups.store import BackupStore
 from dockrev.clock import Clock
+from dockrev.jobs.models import Job, JobStatus
 from dockrev.jobs.store import JobStore
 from dockrev.settings.store import SettingsStore
 
@@ -37,11 +39,15 @@ class BackupRetention:
         self._settings = settings
         self._clock = clock
 
-    async def update_succeeded(self, job_id: str) -> None:
-        """Sets the time from which the backups of this update may be deleted."""
-        settings = await self._settings.section(BackupSettings)
-        stable = timedelta(seconds=settings.delete_after_stable_seconds)
-        await self._store.set_cleanup_after(job_id, self._clock.now() + stable)
+    async def job_finished(self, connection: AsyncConnection, job: Job) -> None:
+        """A hook of the transaction that ends a job.
+
+        Sets the time from which the backups of a successful update may be deleted.
+        """
+        if job.status is JobStatus.SUCCESS:
+            settings = await self._settings.section(BackupSettings, connection)
+            stable = timedelta(seconds=settings.delete_after_stable_seconds)
+            await self._store.set_cleanup_after(connection, job.id, self._clock.now() + stable)
 
     async def purge(self) -> Purged:
         """Deletes the backups that are due, but none that a restore still needs."""

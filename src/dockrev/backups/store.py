@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.backups.manifest import Head
 from dockrev.backups.models import Backup, HeldContainer, RecordStatus
@@ -107,11 +108,12 @@ class BackupStore:
         async with self._database.write(durable=True) as connection:
             await connection.execute(statement.values(finished_at=self._clock.now(), **values))
 
-    async def set_cleanup_after(self, job_id: str, cleanup_after: datetime) -> None:
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(backups).where(backups.c.job_id == job_id).values(cleanup_after=cleanup_after)
-            )
+    async def set_cleanup_after(
+        self, connection: AsyncConnection, job_id: str, cleanup_after: datetime
+    ) -> None:
+        await connection.execute(
+            update(backups).where(backups.c.job_id == job_id).values(cleanup_after=cleanup_after)
+        )
 
     async def mark_deleted(self, backup_id: str) -> None:
         """Records that the file was deleted. The record stays."""

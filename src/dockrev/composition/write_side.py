@@ -57,12 +57,11 @@ def build_write_side(read: ReadSide) -> WriteSide:
     retention = BackupRetention(backups, jobs, read.settings, read.clock)
     reservations = Reservations(read.database)
     jobs.on_finished(reservations.job_finished)
+    jobs.on_finished(retention.job_finished)
     planner = RestorePlanner(backups, reservations, read.hosts, read.stacks)
     environments = {host.id: _environment(read, host, backups) for host in read.hosts}
     restorers = {host_id: environment.backup_restorer for host_id, environment in environments.items()}
-    updates = UpdateJobs(
-        runner, jobs, UpdateStore(read.database, read.clock), reservations, environments, retention
-    )
+    updates = UpdateJobs(runner, jobs, UpdateStore(read.database, read.clock), reservations, environments)
     return WriteSide(
         read.database,
         feed,

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import JSON, Column, String, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
@@ -45,13 +46,14 @@ class SettingsStore:
         if token is not None:
             await asyncio.to_thread(self._cipher.decrypt, str(token))
 
-    async def section(self, model: type[AnySection]) -> AnySection:
+    async def section(self, model: type[AnySection], connection: AsyncConnection | None = None) -> AnySection:
         """Returns the stored values, and defaults for missing ones. Unknown stored fields are ignored.
 
         Returns the defaults when nothing is stored or the stored section is invalid.
+        `connection`: the transaction to read in, instead of one of its own.
         """
         try:
-            stored = await self._stored(model.section_name)
+            stored = await self._stored(model.section_name, connection)
             if stored is None:
                 return model()
             return model.model_validate(stored, context={DECRYPT: self._cipher.decrypt})
@@ -91,10 +93,13 @@ class SettingsStore:
             for name, value in values.items()
         ]
 
-    async def _stored(self, name: str) -> Any:
+    async def _stored(self, name: str, connection: AsyncConnection | None = None) -> Any:
         """Returns None when the row does not exist. Raises ValueError when its value is not JSON."""
-        async with self._database.read() as connection:
-            return await connection.scalar(select(settings.c.value).where(settings.c.section == name))
+        query = select(settings.c.value).where(settings.c.section == name)
+        if connection is not None:
+            return await connection.scalar(query)
+        async with self._database.read() as reader:
+            return await reader.scalar(query)
 
 
 def _wrong_fields(error: ValueError) -> list[str]:

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dockrev.backups.retention import BackupRetention
 from dockrev.docker.images import Images
 from dockrev.errors import AppError, JobCancelled, NotFound
 from dockrev.hosts.local import LOCAL
@@ -45,7 +44,6 @@ class UpdateJobs:
         updates: UpdateStore,
         reservations: Reservations,
         environments: Mapping[str, UpdateEnvironment],
-        backups: BackupRetention,
     ) -> None:
         """`environments` are keyed by host id."""
         self._runner = runner
@@ -53,7 +51,6 @@ class UpdateJobs:
         self._updates = updates
         self._reservations = reservations
         self._environments = environments
-        self._backups = backups
         self._locks = UpdateLocks()
         runner.register(
             JobKind(JOB_TYPE, self._run, UpdateSummary, (UpdateStepped, UpdateStateSettled), resumes=True)
@@ -135,8 +132,6 @@ class UpdateJobs:
         await context.log(
             f"update finished: {status}", Level.INFO if status is JobStatus.SUCCESS else Level.WARN
         )
-        if status is JobStatus.SUCCESS:
-            await self._backups.update_succeeded(context.job.id)
         summary = summary_of(plan, outcomes)
         if was_cancelled(outcomes):
             terminated = Terminated(reason=Termination.CANCELLED, at=self._local.clock.now())
