@@ -72,8 +72,7 @@ def _counts(report: CheckReport) -> Mapping[str, object]:
 
 def _memory() -> Mapping[str, object]:
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    megabytes = {name: int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")}
-    return {"resident": megabytes["VmRSS"], "peak": megabytes["VmHWM"]}
+    return {"peak": int(status["VmHWM"].split()[0]) / 1024}
 
 
 if __name__ == "__main__":

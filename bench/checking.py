@@ -19,12 +19,11 @@ _LONGEST_LINE = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. `resident` and `peak` are the memory of the process after it, in MB."""
+    """The result of one check. `peak` is the highest memory of the process until its end, in MB."""
 
     seconds: float
     failed: int
     deferred: int
-    resident: float
     peak: float
     stacks: Sequence[Mapping[str, Any]]
 

@@ -78,10 +78,6 @@ class Product:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(key))
 
-    def cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     async def body(self, path: str) -> tuple[bytes, str]:
         """The uncompressed body and its ETag."""
         async with self._api.get(path, headers={"accept-encoding": "identity"}) as answer:

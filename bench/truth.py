@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.catalogue import Quirk
-from bench.content import HOST_PLATFORM, Build, labels
+from bench.content import Build, labels
 from bench.references import Flavoured
 from bench.shelf import Assortment, Shelf
 
@@ -18,10 +18,6 @@ class ReleaseTruth:
     """Manifest digests by platform, without attestations."""
     image_id: str
     labels: Mapping[str, str]
-
-    @property
-    def host_digest(self) -> str:
-        return self.platforms[HOST_PLATFORM]
 
 
 @dataclass(frozen=True, slots=True)

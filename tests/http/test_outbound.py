@@ -1,7 +1,6 @@
 """URLs that an operator configures lead to no server that they should not lead to."""
 
 import socket
-from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import pytest
@@ -56,10 +55,6 @@ class Names(AbstractResolver):
 
     async def close(self) -> None:
         pass
-
-
-def public_client(limits: RateLimits) -> AbstractAsyncContextManager[HttpClient]:
-    return open_outbound(limits, tls_context(None), allow_private=False)
 
 
 @pytest.mark.parametrize("address", PUBLIC)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.api import Api, Document, Event, until
+from tests.e2e.api import Api, Document, Event
 from tests.e2e.server_process import ServerProcess
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine
@@ -223,10 +223,6 @@ async def step(events: AsyncIterator[Event], name: str, status: str) -> Event:
         if (event.kind, event.data.get("step"), event.data.get("status")) == ("update_step", name, status):
             return event
     raise AssertionError(f"the job ended before {name} was {status}")
-
-
-async def job_of(api: Api, job_id: str) -> Document:
-    return await until(lambda: api.job(job_id), lambda job: job["status"] != "running")
 
 
 def hashes(directory: Path) -> Sequence[tuple[str, bytes, int]]:

@@ -12,7 +12,7 @@ from dockrev.images.store import ImageStore
 from dockrev.registry.client import RegistryClient
 from dockrev.stacks.models import Service
 from dockrev.stacks.store import StackStore
-from dockrev.stacks.views import ServiceView, StackViews
+from dockrev.stacks.views import StackViews
 from dockrev.update_checks.models import CheckPlan, CheckReport, CheckStep, PlannedQuestion
 from dockrev.update_checks.plan import plan_check, report_check
 
@@ -74,15 +74,6 @@ class Checker:
         await self._ask_deferred_questions(asking, selected, watcher)
         after, platforms = await self._views.knowledge(stacks), await self._views.platforms(stacks)
         return report_check(plan, before, after, platforms)
-
-    async def refreshed_view(self, stack_id: str, service_id: str) -> ServiceView | None:
-        """Checks the service and returns it. If the registry does not answer, the last known state counts.
-
-        None: the service or its stack is not in the database any more.
-        """
-        if view := await self._views.service(stack_id, service_id):
-            await self.refresh([view.service])
-        return await self._views.service(stack_id, service_id)
 
     async def _ask_deferred_questions(
         self, asking: "_Asking", selected: Sequence[Service], watcher: CheckWatcher
