@@ -29,14 +29,14 @@ def known(**tags: str) -> VersionKnowledge:
 @pytest.mark.parametrize(
     ("unknown", "knowledge", "expected"),
     [
-        pytest.param({"a": 400, "b": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="the smaller each first"),
+        pytest.param({"a": 400, "b": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="the smaller one first"),
         pytest.param(
             {"a": 3, "b": 400}, known(a="1.4.0"), "b a", id="a missing version counts more than the size"
         ),
         pytest.param(
-            {"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a floating tag is no version"
+            {"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a moving tag is no version"
         ),
-        pytest.param({"a": 400, "b": 3}, known(), "b a", id="the smaller each if both miss a version"),
+        pytest.param({"a": 400, "b": 3}, known(), "b a", id="the smaller one if both miss a version"),
         pytest.param({"a": 0, "b": 3}, known(b="1.4.0"), "b", id="complete"),
         pytest.param({"a": 0, "b": 0}, known(), "", id="all complete"),
         pytest.param({"a": 3}, known(a="1.4.0", b="1.4.0"), "b a", id="a repository without a list first"),

@@ -1,1 +1,1 @@
-"""Finds out in the background which version a floating tag names, with as few requests as possible."""
+"""Finds out in the background which version a moving tag names, with as few requests as possible."""
