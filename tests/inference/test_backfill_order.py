@@ -33,9 +33,7 @@ def known(**tags: str) -> VersionKnowledge:
         pytest.param(
             {"a": 3, "b": 400}, known(a="1.4.0"), "b a", id="a missing version counts more than the size"
         ),
-        pytest.param(
-            {"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a moving tag is no version"
-        ),
+        pytest.param({"a": 3, "b": 9}, known(a="1.4.0", b="latest"), "b a", id="a moving tag is no version"),
         pytest.param({"a": 400, "b": 3}, known(), "b a", id="the smaller one if both miss a version"),
         pytest.param({"a": 0, "b": 3}, known(b="1.4.0"), "b", id="complete"),
         pytest.param({"a": 0, "b": 0}, known(), "", id="all complete"),

@@ -177,7 +177,9 @@ async def test_an_unknown_service_is_404_even_with_an_invalid_url(api: Api) -> N
     assert (read.status, read.json()["error"]["message"]) == (404, "service not found")
 
 
-async def test_a_change_is_logged_with_the_user(api: Api, clock: MovableClock) -> None:
+async def test_a_change_is_logged_with_the_user_and_stored_with_its_time(
+    api: Api, clock: MovableClock
+) -> None:
     clock.advance(3600)
     with capture_logs() as lines:
         await api.put({"autoRollback": False, "backupTargets": NOTHING}, **{"x-forwarded-user": "ann"})

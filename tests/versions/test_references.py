@@ -31,7 +31,7 @@ def read_as(tag: str) -> Version:
         ("amd64-4.0 4.0.10 stable-4-perl", ""),
     ],
 )
-def test_a_tag_with_a_channel_and_short_numbers_is_no_version(tags: str, shorter: str) -> None:
+def test_a_shortened_tag_may_begin_with_a_channel(tags: str, shorter: str) -> None:
     assert shortened([read_as(tag) for tag in tags.split()]) == set(shorter.split())
 
 
@@ -45,7 +45,7 @@ def test_a_tag_with_a_channel_and_short_numbers_is_no_version(tags: str, shorter
         ("alpine-7.0.5 7.0.5-alpine", ""),
     ],
 )
-def test_a_flavour_with_a_number_is_no_version(tags: str, expected: str) -> None:
+def test_a_flavour_may_have_a_number(tags: str, expected: str) -> None:
     assert flavours([read_as(tag) for tag in tags.split()]) == set(expected.split())
 
 
