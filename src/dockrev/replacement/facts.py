@@ -66,7 +66,7 @@ def understood(entries: Mapping[str, Facts]) -> dict[str, Facts]:
         if not isinstance(number, int) or number > SCHEMA:
             raise UnreadableJournal(
                 f"a newer release of Dockrev wrote the journal of this update (schema {number}, this release"
-                f" reads up to {SCHEMA}); start that release again to finish the update"
+                f" reads up to {SCHEMA}), so this release can neither finish the update nor roll it back"
             )
         current[_UNNUMBERED_NAMES.get(name, name)] = facts if number else _renamed(name, facts)
     return current

@@ -21,6 +21,7 @@ from dockrev.replacement.kept_image import unneeded_tags
 from dockrev.replacement.waiting import or_cancelled
 from dockrev.stacks.scope import host_of
 from dockrev.updates.documents import UpdateStateSettled, UpdateStepped, UpdateSummary
+from dockrev.updates.each_stack import update_each_stack
 from dockrev.updates.environment import UpdateEnvironment
 from dockrev.updates.locks import UpdateLocks
 from dockrev.updates.models import StackOutcome, StackPlan, UpdatePlan, UpdateRequest
@@ -157,12 +158,7 @@ class UpdateJobs:
                     context.cancel_requested,
                 )
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                running = [group.create_task(update(stack)) for stack in plan.stacks]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from failures
-        return [task.result() for task in running]
+        return await update_each_stack(plan.stacks, update, lambda line: context.log(line, Level.ERROR))
 
     @asynccontextmanager
     async def _locked(self, context: JobContext, stack: StackPlan, *, begun: bool) -> AsyncIterator[None]:

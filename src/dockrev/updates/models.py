@@ -86,10 +86,15 @@ class PulledTags:
 
 @dataclass(frozen=True, slots=True)
 class StackOutcome:
-    """`backup` is the backup's summary. `blocked`: a required backup failed, so nothing was changed."""
+    """`backup` is the backup's summary.
+
+    `blocked`: a required backup failed, so nothing was changed. `broken`: an error stopped the update of the
+    stack before it could end or roll back its services.
+    """
 
     stack: StackPlan
     backup: Mapping[str, Json]
     services: tuple[ServiceOutcome, ...]
     pulled_tags: PulledTags = PulledTags()
     blocked: bool = False
+    broken: bool = False

@@ -23,7 +23,12 @@ _WORST_FIRST = (JobStatus.FAILED, JobStatus.ROLLED_BACK)
 
 
 def status_of(plan: UpdatePlan, stacks: Sequence[StackOutcome]) -> JobStatus:
-    """The worst status of all services. A dry run succeeds unless it was cancelled, whatever it reports."""
+    """The worst status of all services.
+
+    A dry run succeeds whatever it reports, unless it was cancelled or an error stopped it.
+    """
+    if any(stack.broken for stack in stacks):
+        return JobStatus.FAILED
     if plan.mode is UpdateMode.DRY_RUN:
         return JobStatus.FAILED if was_cancelled(stacks) else JobStatus.SUCCESS
     statuses = {_job_status(service) for stack in stacks for service in stack.services}
