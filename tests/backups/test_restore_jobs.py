@@ -14,7 +14,7 @@ from dockrev.backups.restore import BackupRestorer, ignore_step
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget
 from dockrev.docker.engine import Engine
-from dockrev.errors import Conflict
+from dockrev.errors import Conflict, DockerError
 from dockrev.hosts.directory import HostDirectory
 from dockrev.hosts.host import Host
 from dockrev.jobs.models import Job, JobStatus
@@ -193,6 +193,35 @@ async def test_a_restart_repeats_a_restore_even_if_it_was_cancelled(
 
     assert job.status is JobStatus.SUCCESS, job
     assert "restore starts again after an interruption" in await server.messages(job_id)
+    assert tree(data) == before
+    assert [one.state for one in blog.containers("web")] == ["running"]
+
+
+async def test_a_failed_restore_names_the_containers_that_stay_stopped_and_the_remedy(
+    bench: Bench, blog: Project, start: Start, data: Path
+) -> None:
+    server, before, backup_id = await start(), tree(data), await bench.made(blog)
+    (data / "extra").write_bytes(b"x")
+    blog.up()
+    (container,) = blog.containers("web")
+
+    async def fail() -> None:
+        raise DockerError("the disk is full")
+
+    server.restorer.at, server.restorer.action = RestoreStep.RESTORE, fail
+    job = await server.ended(await server.restore(backup_id))
+
+    error = (
+        f"the disk is full; these containers stay stopped: {container.name};"
+        f" run `dockrev backup restore {backup_id}` to restore again and start them"
+    )
+    assert (job.status, job.summary["error"]) == (JobStatus.FAILED, error)
+    assert f"restore failed: {error}" in await server.messages(job.id)
+    assert [one.state for one in blog.containers("web")] == ["exited"]
+
+    repeated = await server.ended(await server.restore(backup_id))
+    await server.runner.stop()
+    assert repeated.status is JobStatus.SUCCESS, repeated
     assert tree(data) == before
     assert [one.state for one in blog.containers("web")] == ["running"]
 

@@ -8,7 +8,7 @@ from dockrev.backups.plan import RestorePlanner
 from dockrev.backups.restore import BackupRestorer, running_users
 from dockrev.clock import Clock
 from dockrev.docker.data import BackupTarget
-from dockrev.errors import JobCancelled, NotFound
+from dockrev.errors import AppError, JobCancelled, NotFound, StorageError
 from dockrev.ids import IdPrefix, new_id
 from dockrev.jobs.context import JobContext
 from dockrev.jobs.kinds import JobKind
@@ -93,11 +93,12 @@ class RestoreJobs:
         restorer = self._restorers.get(context.job.host_id)
         if restorer is None:
             raise NotFound(f"the host {context.job.host_id} is not configured")
+        backup_id = order.backup_id or ""
         report = _RestoreReport(context)
         await report.begin()
         try:
             restored = await restorer.restore(
-                order.backup_id or "",
+                backup_id,
                 [document.target() for document in order.targets or ()],
                 stop_containers=bool(order.stop_containers),
                 on_progress=report.progress,
@@ -106,6 +107,15 @@ class RestoreJobs:
         except JobCancelled:
             terminated = Terminated(reason=Termination.CANCELLED, at=self._clock.now())
             return JobOutcome(JobStatus.FAILED, RestoreSummary(terminated=terminated))
+        except StorageError:
+            raise  # the runner repeats the restore
+        except AppError as error:
+            stopped = await restorer.stopped_containers(backup_id)
+            if not stopped:
+                raise
+            remedy = f"run `dockrev backup restore {backup_id}` to restore again and start them"
+            text = f"{error.message}; these containers stay stopped: {', '.join(stopped)}; {remedy}"
+            return JobOutcome(JobStatus.FAILED, RestoreSummary(error=text))
         await report.end()
         documents = [RestoredTargetOut.of(target) for target in restored]
         return JobOutcome(JobStatus.SUCCESS, RestoreSummary(restored=documents))

@@ -77,6 +77,11 @@ class BackupRestorer:
         await self._holds.release(backup_id)
         return tuple(restored)
 
+    async def stopped_containers(self, backup_id: str) -> list[str]:
+        """The names of the containers that stay stopped until a restore of this backup succeeds."""
+        held = await self._store.held_containers(backup_id)
+        return [container.name for container in held if container.for_restore]
+
     async def _restore(
         self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
     ) -> RestoredTarget:
