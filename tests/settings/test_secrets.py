@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import TypeAdapter
+from sqlalchemy import text as sql
 from structlog.testing import capture_logs
 
 from dockrev.composition.read_side import open_read_side
@@ -37,6 +38,10 @@ class Messages(Section):
     mail: Mail = Mail()
     token: Secret | None = None
     retries: int = 3
+
+
+class Another(Section):
+    section_name: ClassVar[str] = "another"
 
 
 STORED = Messages(mail=Mail(enabled=True, smtp_url=Secret(PASSWORD)), token=Secret("t0ken"))
@@ -185,6 +190,37 @@ async def test_a_start_without_its_key_is_refused(
         key_file(database).write_bytes(content)
     with pytest.raises(StorageError, match=f"{key_file(database)} {fault}; provide the key"):
         await settings_store(database, clock).check_key()
+
+
+async def test_a_damaged_check_of_the_key_is_named(database: Database, clock: MovableClock) -> None:
+    await settings_store(database, clock).save(STORED, changed_by="ann")
+    await replace_check(database, "gAAAA")
+    with pytest.raises(StorageError, match="the row secret_key_check of the table settings is damaged"):
+        await settings_store(database, clock).check_key()
+
+    await replace_check(database, '"ü"')
+    with pytest.raises(StorageError, match="does not fit the secrets"):
+        await settings_store(database, clock).check_key()
+
+
+async def test_without_the_check_the_key_is_tried_on_a_stored_secret(
+    database: Database, clock: MovableClock
+) -> None:
+    stored = Messages(mail=Mail(smtp_url=Secret(PASSWORD)))
+    await settings_store(database, clock).save(Another(), stored, changed_by="ann")
+    async with database.write() as connection:
+        await connection.execute(sql("DELETE FROM settings WHERE section = 'secret_key_check'"))
+        await connection.execute(sql("UPDATE settings SET value = 'no JSON' WHERE section = 'another'"))
+
+    await settings_store(database, clock).check_key()
+    with pytest.raises(StorageError, match="DOCKREV_SECRET_KEY does not fit the secrets in the database"):
+        await settings_store(database, clock, Fernet.generate_key()).check_key()
+
+
+async def replace_check(database: Database, stored: str) -> None:
+    replaced = sql("UPDATE settings SET value = :stored WHERE section = 'secret_key_check'")
+    async with database.write() as connection:
+        await connection.execute(replaced, {"stored": stored})
 
 
 def test_the_server_does_not_import_cryptography_at_its_start() -> None:

@@ -30,7 +30,7 @@ class SecretCipher:
 
         try:
             return self._with_key(create=False).decrypt(token).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # ValueError: the token is not ASCII
             raise self._key_error("does not fit the secrets in the database") from None
 
     def _with_key(self, *, create: bool) -> "Fernet":

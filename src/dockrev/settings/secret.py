@@ -66,6 +66,16 @@ def keeps_secret(sent: object) -> bool:
     return isinstance(sent, str) and (not sent.strip() or sent.strip() in _MASKS)
 
 
+def encrypted_in(document: Any) -> list[str]:
+    """The encrypted texts of the secrets in a stored document."""
+    if isinstance(document, Mapping):
+        token = document.get(_ENCRYPTED)
+        return [token] if isinstance(token, str) else encrypted_in(list(document.values()))
+    if isinstance(document, list):
+        return [token for value in document for token in encrypted_in(value)]
+    return []
+
+
 def _read(value: Any, info: core_schema.ValidationInfo) -> Secret:
     decrypt: Callable[[str], str] | None = (info.context or {}).get(DECRYPT)
     if isinstance(value, Secret):

@@ -1,6 +1,7 @@
 """Stores the sections of the settings. All SQL for this table is here."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +14,9 @@ from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.db.upsert import upsert
+from dockrev.errors import StorageError
 from dockrev.settings.cipher import SecretCipher
-from dockrev.settings.secret import DECRYPT, ENCRYPT
+from dockrev.settings.secret import DECRYPT, ENCRYPT, encrypted_in
 from dockrev.settings.section import AnySection, Section
 
 log = structlog.get_logger()
@@ -42,7 +44,15 @@ class SettingsStore:
 
     async def check_key(self) -> None:
         """Call this at the start. Raises StorageError when the key does not fit the stored secrets."""
-        token = await self._stored(_KEY_CHECK)
+        try:
+            token = await self._stored(_KEY_CHECK)
+            if token is None:
+                token = await self._any_encrypted()
+        except ValueError:
+            raise StorageError(
+                f"database {self._database.path}: the row {_KEY_CHECK} of the table settings is damaged;"
+                " delete this row, or restore the database from a copy"
+            ) from None
         if token is not None:
             await asyncio.to_thread(self._cipher.decrypt, str(token))
 
@@ -92,6 +102,16 @@ class SettingsStore:
             {"section": name, "value": value, "updated_at": now, "updated_by": changed_by}
             for name, value in values.items()
         ]
+
+    async def _any_encrypted(self) -> str | None:
+        """A secret of any section; None when none is stored."""
+        async with self._database.read() as connection:
+            names = (await connection.scalars(select(settings.c.section))).all()
+        for name in names:
+            with suppress(ValueError):  # `section` reports it
+                if tokens := encrypted_in(await self._stored(name)):
+                    return tokens[0]
+        return None
 
     async def _stored(self, name: str, connection: AsyncConnection | None = None) -> Any:
         """Returns None when the row does not exist. Raises ValueError when its value is not JSON."""
