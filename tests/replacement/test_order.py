@@ -68,8 +68,8 @@ def test_init_services_are_those_of_the_same_image_that_have_to_complete_first()
 
 
 def wants_restart(name: str, *dependencies: str, network_mode: str | None = None) -> ComposeService:
-    wishes = tuple(Dependency(one, restart=True) for one in dependencies)
-    return ComposeService(name, "image", False, {}, depends_on=wishes, network_mode=network_mode)
+    depends_on = tuple(Dependency(name, restart=True) for name in dependencies)
+    return ComposeService(name, "image", False, {}, depends_on=depends_on, network_mode=network_mode)
 
 
 def test_only_services_with_restart_true_restart_with_their_dependency() -> None:

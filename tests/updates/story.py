@@ -136,7 +136,7 @@ class Deployed:
             await api.check_project(self.project.name)
             return await api.services(self.project.name)
 
-    async def wish(self, *names: str) -> dict[str, Any]:
+    async def request_body(self, *names: str) -> dict[str, Any]:
         """The request body that approves the candidates of these services."""
         async with self.story.api() as api:
             stack = await api.stack(self.project.name)
@@ -147,7 +147,7 @@ class Deployed:
         return {"scope": "stack", "stackId": stack["id"], "targets": targets, "mode": "apply"}
 
     async def start(self, *names: str, **more: Any) -> str:
-        body = {**await self.wish(*names), **more}
+        body = {**await self.request_body(*names), **more}
         async with self.story.api() as api:
             job_id: str = (await api.post("/api/updates", body))["jobId"]
         return job_id

@@ -97,7 +97,7 @@ async def refused(deployed: Deployed, body: Document) -> Refused:
 
 async def test_an_approval_is_outdated_when_the_tag_has_moved_since(story: Story) -> None:
     deployed = await outdated(story)
-    approved = await deployed.wish("web")
+    approved = await deployed.request_body("web")
     story.push("web", "3")
     await deployed.checked()
 
@@ -151,9 +151,9 @@ async def test_an_image_for_another_platform_needs_the_operators_consent(story: 
     foreign = story.images.build("web", version="2", platform=ELSEWHERE)
     story.registry.push_index([foreign], "web:1")
     await deployed.checked()
-    wish = await deployed.wish("web")
+    body = await deployed.request_body("web")
 
-    refusal = await refused(deployed, wish)
+    refusal = await refused(deployed, body)
     assert (refusal.status, refusal.error["details"]["archMatch"]) == (400, "mismatch")
 
     job = await deployed.update("web", allowArchMismatch=True)
@@ -197,7 +197,7 @@ async def as_dockrev(story: Story, name: str, directory: Path) -> AsyncIterator[
 async def test_the_own_service_is_never_changed(story: Story, tmp_path: Path) -> None:
     async with as_dockrev(story, "web", tmp_path):
         deployed = await outdated(story)
-        refusal = await refused(deployed, await deployed.wish("web"))
+        refusal = await refused(deployed, await deployed.request_body("web"))
     assert (refusal.status, refusal.error["details"]["reason"]) == (400, "own_service")
 
 

@@ -61,17 +61,19 @@ def host(
     )
 
 
-def wish(of: Service, digest: str = NEW, tag: str = "latest") -> ApprovedTarget:
+def approve(of: Service, digest: str = NEW, tag: str = "latest") -> ApprovedTarget:
     return ApprovedTarget(of.id, tag, digest)
 
 
 def request(
-    *wishes: ApprovedTarget, scope: Scope = Scope.ALL, allow_arch_mismatch: bool = False
+    *approved: ApprovedTarget, scope: Scope = Scope.ALL, allow_arch_mismatch: bool = False
 ) -> UpdateRequest:
     stack_id = "stk_blog" if scope is Scope.STACK else None
-    service_id = wishes[0].service_id if scope is Scope.SERVICE else None
+    service_id = approved[0].service_id if scope is Scope.SERVICE else None
     target = JobTarget(scope, stack_id, service_id)
-    return UpdateRequest(target, wishes, UpdateMode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI)
+    return UpdateRequest(
+        target, approved, UpdateMode.APPLY, allow_arch_mismatch, BackupMode.INHERIT, Reason.UI
+    )
 
 
 def plan(of: UpdateRequest, stacks: list[StackView]) -> UpdatePlan:
@@ -89,7 +91,7 @@ def details(of: UpdateRequest, stacks: list[StackView]) -> Mapping[str, Any]:
 
 
 def test_the_plan_holds_only_the_approved_services() -> None:
-    planned = plan(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND, CURRENT))
+    planned = plan(request(approve(BEHIND), scope=Scope.SERVICE), host(BEHIND, CURRENT))
     [blog] = planned.stacks
     assert [(one.name, one.image_ref, one.digest) for one in blog.services] == [("web", "web", NEW)]
     assert planned.service_ids == (BEHIND.id,)
@@ -97,21 +99,21 @@ def test_the_plan_holds_only_the_approved_services() -> None:
 
 def test_a_stack_and_all_cover_exactly_the_updatable_services() -> None:
     for scope in (Scope.STACK, Scope.ALL):
-        assert plan(request(wish(BEHIND), scope=scope), host(BEHIND, CURRENT)).service_ids == (BEHIND.id,)
+        assert plan(request(approve(BEHIND), scope=scope), host(BEHIND, CURRENT)).service_ids == (BEHIND.id,)
 
 
 @pytest.mark.parametrize(
-    ("wishes", "missing", "extra"),
+    ("approved", "missing", "extra"),
     [
         ((), [BEHIND.id], []),
-        ((wish(BEHIND), wish(CURRENT)), [], [CURRENT.id]),
+        ((approve(BEHIND), approve(CURRENT)), [], [CURRENT.id]),
         ((ApprovedTarget("svc_unknown", "latest", NEW),), [BEHIND.id], ["svc_unknown"]),
     ],
 )
 def test_targets_that_differ_from_the_updatable_services_are_refused(
-    wishes: tuple[ApprovedTarget, ...], missing: list[str], extra: list[str]
+    approved: tuple[ApprovedTarget, ...], missing: list[str], extra: list[str]
 ) -> None:
-    answer = details(request(*wishes), host(BEHIND, CURRENT))
+    answer = details(request(*approved), host(BEHIND, CURRENT))
     assert answer == {"missingServiceIds": missing, "extraServiceIds": extra}
 
 
@@ -134,13 +136,13 @@ def test_services_that_stack_and_all_leave_out(left_out: Service) -> None:
 def test_an_ignored_candidate_is_left_out_of_stack_and_all_and_can_be_requested_by_name() -> None:
     rule = IgnoreRule("ign_1", BEHIND.id, True, MatchKind.PREFIX, "lat", None, NOON)
     assert plan(request(), host(BEHIND, rules=[rule])).stacks == ()
-    asked = request(wish(BEHIND), scope=Scope.SERVICE)
+    asked = request(approve(BEHIND), scope=Scope.SERVICE)
     assert plan(asked, host(BEHIND, rules=[rule])).service_ids == (BEHIND.id,)
 
 
 def test_a_lower_version_is_skipped_unless_the_operator_requested_it() -> None:
     snapshots = [snapshot(OLD, "1.5.0"), snapshot(NEW, "1.4.9")]
-    by_hook = replace(request(wish(BEHIND), scope=Scope.SERVICE), reason=Reason.WEBHOOK)
+    by_hook = replace(request(approve(BEHIND), scope=Scope.SERVICE), reason=Reason.WEBHOOK)
     planned = plan(by_hook, host(BEHIND, snapshots=snapshots))
     assert planned.service_ids == ()
     assert planned.stacks[0].skipped_downgrades == (
@@ -152,7 +154,7 @@ def test_a_lower_version_is_skipped_unless_the_operator_requested_it() -> None:
             "reason": "semver_downgrade",
         },
     )
-    by_hand = request(wish(BEHIND), scope=Scope.SERVICE)
+    by_hand = request(approve(BEHIND), scope=Scope.SERVICE)
     assert plan(by_hand, host(BEHIND, snapshots=snapshots)).service_ids == (BEHIND.id,)
 
 
@@ -162,28 +164,28 @@ def test_archived_stacks_are_left_out() -> None:
 
 def test_another_platform_is_included_when_the_request_allows_it() -> None:
     foreign = replace(BEHIND, image_ref="foreign", runtime=running(NEW))
-    allowed = request(wish(foreign, OLD), allow_arch_mismatch=True)
+    allowed = request(approve(foreign, OLD), allow_arch_mismatch=True)
     assert plan(allowed, host(foreign)).service_ids == (foreign.id,)
-    refused = request(wish(foreign, OLD), scope=Scope.SERVICE)
+    refused = request(approve(foreign, OLD), scope=Scope.SERVICE)
     answer = details(refused, host(foreign))
     assert (answer["serviceId"], answer["archMatch"]) == (foreign.id, "mismatch")
     assert [blocker["code"] for blocker in answer["blockers"]] == ["platform_mismatch"]
 
 
 def test_a_digest_that_is_not_the_candidate_is_a_conflict() -> None:
-    stale = request(wish(BEHIND, OLD), scope=Scope.SERVICE)
+    stale = request(approve(BEHIND, OLD), scope=Scope.SERVICE)
     error = refusal(stale, host(BEHIND))
     assert isinstance(error, Conflict)
     assert error.details == {"serviceId": BEHIND.id, "expectedDigest": NEW, "gotDigest": OLD}
 
 
 def test_a_service_without_candidate_is_a_conflict_without_an_expected_digest() -> None:
-    answer = details(request(wish(CURRENT), scope=Scope.SERVICE), host(CURRENT))
+    answer = details(request(approve(CURRENT), scope=Scope.SERVICE), host(CURRENT))
     assert answer == {"serviceId": CURRENT.id, "expectedDigest": None, "gotDigest": NEW}
 
 
 def test_an_update_keeps_the_tag() -> None:
-    answer = details(request(wish(BEHIND, tag="1.2"), scope=Scope.SERVICE), host(BEHIND))
+    answer = details(request(approve(BEHIND, tag="1.2"), scope=Scope.SERVICE), host(BEHIND))
     assert answer == {"serviceId": BEHIND.id, "expectedTag": "latest", "gotTag": "1.2"}
 
 
@@ -202,7 +204,7 @@ def test_an_update_keeps_the_tag() -> None:
 def test_a_service_that_can_never_be_updated_is_refused_with_the_reason(
     of: Service, tag: str, reason: str
 ) -> None:
-    asked = request(wish(of, tag=tag), scope=Scope.SERVICE)
+    asked = request(approve(of, tag=tag), scope=Scope.SERVICE)
     answer = details(asked, host(of))
     assert (answer["serviceId"], answer["reason"]) == (of.id, reason)
     assert [blocker["code"] for blocker in answer["blockers"]] == [reason]
@@ -232,18 +234,18 @@ def test_a_service_that_the_request_names_may_be_archived_or_ignored(archived: b
     rule = IgnoreRule("ign_1", BEHIND.id, True, MatchKind.EXACT, "latest", None, NOON)
     stacks = host(replace(BEHIND, archived=archived), rules=() if archived else (rule,))
     assert plan(request(), stacks).stacks == ()
-    assert plan(request(wish(BEHIND), scope=Scope.SERVICE), stacks).service_ids == (BEHIND.id,)
+    assert plan(request(approve(BEHIND), scope=Scope.SERVICE), stacks).service_ids == (BEHIND.id,)
 
 
 def test_dockrevs_own_service_is_recognised_by_its_container_too() -> None:
     """The name of its image does not matter."""
     own = OwnService(OWN_IMAGE, "c1", "blog", BEHIND.name)
     assert plan(request(), host(BEHIND, own=own)).stacks == ()
-    refused = details(request(wish(BEHIND), scope=Scope.SERVICE), host(BEHIND, own=own))
+    refused = details(request(approve(BEHIND), scope=Scope.SERVICE), host(BEHIND, own=own))
     assert (refused["serviceId"], refused["reason"]) == (BEHIND.id, "own_service")
 
     elsewhere = OwnService(OWN_IMAGE, "c1", "other", BEHIND.name)
-    assert plan(request(wish(BEHIND)), host(BEHIND, own=elsewhere)).service_ids == (BEHIND.id,)
+    assert plan(request(approve(BEHIND)), host(BEHIND, own=elsewhere)).service_ids == (BEHIND.id,)
 
 
 def test_ids_that_do_not_exist_are_refused() -> None:
@@ -260,4 +262,4 @@ def test_the_plan_of_a_request_for_one_stack_has_only_that_stack() -> None:
     facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
     registry = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts)
     both = views_of([stack(BEHIND), other], context(registry))
-    assert plan(request(wish(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)
+    assert plan(request(approve(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)

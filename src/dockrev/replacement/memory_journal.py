@@ -10,7 +10,7 @@ class KillPoint(StrEnum):
     BEFORE_WRITE = "before_write"
     """The work is done, and the journal has no entry of it."""
     AFTER_WRITE = "after_write"
-    """The journal has the entry, and nobody was told."""
+    """The journal has the entry, and no event has reported it."""
 
 
 class Killed(BaseException):

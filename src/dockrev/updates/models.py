@@ -32,7 +32,7 @@ class ApprovedTarget:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """A well-formed request. Nobody has compared it with the recorded services yet.
+    """A well-formed request. `plan_update` compares it with the recorded services.
 
     `partial`: the approved targets may leave out services that could be updated too.
     """
