@@ -213,7 +213,7 @@ def test_a_service_that_can_never_be_updated_is_refused_with_the_reason(
 def test_a_refusal_lists_every_blocker_that_forbids_the_update() -> None:
     """An archived service could be updated by name, so that blocker is not among them."""
     stuck = replace(BEHIND, image_ref=f"{OWN_IMAGE}:latest", watched=False, archived=True)
-    asked = request(wish(stuck), scope=Scope.SERVICE)
+    asked = request(approve(stuck), scope=Scope.SERVICE)
     [stack] = host(stuck)
     assert [blocker.code for blocker in stack.services[0].blockers] == [
         "own_service",
@@ -221,11 +221,11 @@ def test_a_refusal_lists_every_blocker_that_forbids_the_update() -> None:
         "service_archived",
     ]
 
-    told = details(asked, [stack])
+    answer = details(asked, [stack])
 
-    assert told["reason"] == "own_service"
-    assert [blocker["code"] for blocker in told["blockers"]] == ["own_service", "not_watched"]
-    assert told["blockers"][1]["remedy"] == "Remove the label from the compose file and apply it."
+    assert answer["reason"] == "own_service"
+    assert [blocker["code"] for blocker in answer["blockers"]] == ["own_service", "not_watched"]
+    assert answer["blockers"][1]["remedy"] == "Remove the label from the compose file and apply it."
 
 
 @pytest.mark.parametrize("archived", [True, False])
