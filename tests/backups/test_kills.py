@@ -19,6 +19,7 @@ from dockrev.hosts.local import LOCAL
 from tests.backups.bench import Bench, directory_of, tree, volume
 from tests.backups.doomed import AT_WORK
 from tests.fakes.clock import MovableClock
+from tests.soak import soak
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.projects import Project, Projects
@@ -57,7 +58,9 @@ def helpers(engine: RealEngine, project: Project) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("mode", "state"), [("live", "running"), ("pause", "paused"), ("stop", "exited")])
+@pytest.mark.parametrize(
+    ("mode", "state"), [soak("live", "running"), ("pause", "paused"), ("stop", "exited")]
+)
 async def test_a_killed_backup_is_removed_and_its_containers_are_released(
     bench: Bench, blog: Project, engine: RealEngine, database: Database, mode: str, state: str
 ) -> None:

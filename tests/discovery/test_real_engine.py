@@ -20,6 +20,7 @@ from dockrev.stacks.models import RunningImage, Runtime, Service, Stack, StackSt
 from dockrev.stacks.store import StackStore
 from tests.discovery.counted import CountedScanner
 from tests.hosts.building import host_of
+from tests.soak import soak
 from tests.storage import migrated
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine as RealEngine
@@ -170,7 +171,7 @@ async def test_included_files_belong_to_the_project(
     assert after["db"].image_ref == "testbed/app:another"
 
 
-@both_generations
+@pytest.mark.parametrize("version", [ComposeVersion.V2, soak(ComposeVersion.V1)])
 async def test_a_project_is_followed_from_its_start_to_its_removal(
     engine: RealEngine, projects: Projects, images: Images, tmp_path: Path, version: ComposeVersion
 ) -> None:

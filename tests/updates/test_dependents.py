@@ -113,7 +113,7 @@ async def looks(deployed: Deployed) -> list[int]:
 
 
 DOOR = "wget -q -O /dev/null http://127.0.0.1:80/door"
-SERVE = ("/bin/sh", "-c", "httpd -f -p 80 -h / & wait")
+SERVE = ("/bin/sh", "-c", 'trap "exit 0" TERM; httpd -f -p 80 -h / & wait')
 CHAIN = ("client", "proxy", "tracer", "vpn")
 
 

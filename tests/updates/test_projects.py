@@ -146,7 +146,7 @@ RICH: Mapping[str, Any] = {
     "hostname": "front",
     "environment": {"TOKEN": "s3cret", "EMPTY": ""},
     "labels": {"team": "blue"},
-    "command": ["/bin/sh", "-c", "sleep 999 & wait"],
+    "command": ["/bin/sh", "-c", 'trap "exit 0" TERM; sleep 999 & wait'],
     "user": "1000:1000",
     "working_dir": "/tmp",
     "mem_limit": "64m",

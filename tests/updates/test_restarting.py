@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.soak import soak
 from tests.testbed.images import Healthcheck
 from tests.updates.story import HEALTHY, UNHEALTHY, Deployed, Story, statuses
 
@@ -68,7 +69,7 @@ async def test_a_stopped_service_with_restart_true_stays_stopped(story: Story) -
     assert deployed.runs("web") == set()
 
 
-@pytest.mark.parametrize("mode", ["dry-run", "apply"])
+@pytest.mark.parametrize("mode", [soak("dry-run"), "apply"])
 async def test_an_init_service_is_named_and_not_run_again(story: Story, mode: str) -> None:
     story.push("web", "1")
     once = story.service("web", command=["/bin/true"])
