@@ -97,7 +97,7 @@ async def open_server(
             await read.inference.load()
             try:
                 await write.start()
-                async with _in_background(read, write, read_only):
+                async with read.inference.at_work(), _in_background(read, write, read_only):
                     shutdown = Shutdown()
                     yield Dockrev(_web(read, write, read_only, shutdown), shutdown)
             finally:
@@ -149,7 +149,6 @@ async def _in_background(read: ReadSide, write: WriteSide, read_only: _ReadOnlyJ
         every("job retention", _JOB_RETENTION_SECONDS, lambda: delete_old_jobs(write.jobs, read.clock)),
         every("held containers", _BACKUPS_SECONDS, write.backup_recovery.release_rest),
         every("old backups", _BACKUPS_SECONDS, write.backup_retention.purge),
-        every("versions", _RESTART_SECONDS, read.inference.run),
     ):
         yield
 

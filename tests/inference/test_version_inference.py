@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from dockrev.inference.retention import SnapshotRetention
 from dockrev.stacks.models import ObservedService
 from dockrev.versions.models import InferenceReason, Lookup
 from tests.fakes.clock import MovableClock
@@ -42,6 +44,25 @@ async def test_a_version_that_was_found_is_shown_and_not_looked_up_again(
         assert (web["image"]["resolvedTag"], web["candidate"]["resolvedTag"]) == ("1.4.0", "1.5.1")
         assert web["versionInference"]["status"] == "ready"
         assert whole.queued == []
+
+
+async def test_a_part_that_crashes_does_not_stop_the_lookups(
+    tmp_path: Path, clock: MovableClock, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crash(_: SnapshotRetention) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(SnapshotRetention, "tick", crash)
+    old, _ = release(registry, "1.4.0", "1.5.1", path="web")
+    async with Whole.open(tmp_path, clock, registry) as whole:
+        stack_id = await whole.stack(web=old)
+        await whole.check()
+        with capture_logs() as logs:
+            async with whole.at_work():
+                await whole.detail(stack_id)
+                await whole.wait_done()
+                assert await whole.names() == {"web": ("1.4.0", "1.5.1")}
+    assert [line["work"] for line in logs if line["action"] == "background.crashed"] == ["snapshot retention"]
 
 
 async def test_after_a_restart_versions_are_shown_without_a_request(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -49,14 +49,8 @@ class Whole:
             await core.inference.load()
             yield cls(core, registry)
 
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as group:
-            work = group.create_task(self.core.inference.run())
-            try:
-                yield
-            finally:
-                work.cancel()
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        return self.core.inference.at_work()
 
     async def wait_done(self) -> None:
         """Waits until the queue has done all its lookups."""

@@ -20,6 +20,7 @@ from dockrev.config.server import Config
 from dockrev.discovery.models import ProjectStatus
 from dockrev.errors import Json, StorageError
 from dockrev.hosts.local import LOCAL
+from dockrev.inference.queue import CONCURRENCY
 from dockrev.inference.worker import InferenceWorker
 from dockrev.update_checks.models import CheckStep
 from dockrev.wording import counted
@@ -114,14 +115,16 @@ async def _find_versions(read: ReadSide, service_ids: Sequence[str]) -> None:
 @asynccontextmanager
 async def _running(worker: InferenceWorker) -> AsyncIterator[None]:
     """A task group would wrap an error of the worker in an ExceptionGroup. This raises the error itself."""
-    task = asyncio.create_task(worker.run())
+    tasks = [asyncio.create_task(worker.run()) for _ in range(CONCURRENCY)]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
-    if not task.cancelled():
-        task.result()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 class ProgressBar:

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from dockrev.clock import Clock
-from dockrev.errors import RegistryError, StorageError
+from dockrev.errors import RegistryError
 from dockrev.images.store import ImageStore
 from dockrev.inference.backfill_order import (
     Unfinished,
@@ -33,7 +33,6 @@ from dockrev.wording import counted
 
 log = structlog.get_logger()
 
-_IDLE_SECONDS = 60.0
 PACE_SECONDS = 10.0
 """The pause between two steps. A step is a few HEADs at one registry, or one page of its bulk API."""
 
@@ -93,17 +92,11 @@ class Backfill:
         self._lists: dict[str, TagList] = {}
 
     async def run(self) -> None:
-        """Runs until cancelled."""
-        try:
-            steps = 0
-            while True:
-                await asyncio.sleep(PACE_SECONDS if steps else _IDLE_SECONDS)
-                try:
-                    steps = await self.step()
-                except StorageError as error:
-                    log.warning("Tags not stored", action="inference.storage_failed", cause=error.message)
-        finally:
-            await self._close()
+        """Makes steps, with a pause before each, until there is nothing to do for now."""
+        while True:
+            await asyncio.sleep(PACE_SECONDS)
+            if not await self.step():
+                return
 
     async def step(self) -> int:
         """Makes one step at each registry that has quota to spare. Returns the number of steps made."""
@@ -118,7 +111,7 @@ class Backfill:
                 if not await self._advance(chosen):
                     return
         finally:
-            await self._close()
+            await self.close()
 
     async def _advance(self, unfinished: Iterable[Unfinished]) -> int:
         chosen = first_of_each_registry(
@@ -166,7 +159,8 @@ class Backfill:
         if await self._store(repository, answer):
             await self._cursors.pop(repository).reader.close()
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Forgets how far the repositories were read. Call it after the last step."""
         while self._cursors:
             await self._cursors.popitem()[1].reader.close()
 

@@ -1,12 +1,13 @@
 """Builds and runs version inference: the queue, its worker, and everything that fills the queue."""
 
-import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import structlog
 
-from dockrev.background import every
+from dockrev.background import every, running
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.errors import StorageError
@@ -18,7 +19,7 @@ from dockrev.inference.events import EventBuffer
 from dockrev.inference.full_scan import FullScan
 from dockrev.inference.lookup import DigestLookup
 from dockrev.inference.needed_lookups import warm_up
-from dockrev.inference.queue import TaskQueue
+from dockrev.inference.queue import CONCURRENCY, TaskQueue
 from dockrev.inference.retention import SnapshotRetention
 from dockrev.inference.service_images import ServiceImages
 from dockrev.inference.worker import InferenceWorker
@@ -31,6 +32,9 @@ from dockrev.versions.tasks import TaskStore
 log = structlog.get_logger()
 
 _FLUSH_SECONDS = 60.0
+_BACKFILL_SECONDS = 60.0
+_RESTART_SECONDS = 10.0
+"""The pause before a worker starts again after a crash."""
 _RETRY_SECONDS = 30.0
 """After this time, results that could not be stored are stored again."""
 _CLOCK_SECONDS = 600.0
@@ -88,31 +92,25 @@ class VersionInference:
         await self.spend.restore(self.requests, self.clock.now())
         await warm_up(self.services, self.versions, self.queue, self.clock)
 
-    async def run(self) -> None:
-        """Runs until cancelled. Saves the request counts once a minute, and at the end."""
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Looks up versions while the block runs. Saves the request counts once a minute, and at the end."""
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self.worker.run())
-                group.create_task(
-                    every(
-                        "requested versions",
-                        _RETRY_SECONDS,
-                        self.queue.enqueue_requested,
-                        self.queue.requested,
-                    )
-                )
-                group.create_task(
-                    every(
-                        "tags of full scans",
-                        _RETRY_SECONDS,
-                        self.full_scan.store_learned,
-                        self.full_scan.learned,
-                    )
-                )
-                group.create_task(self.backfill.run())
-                group.create_task(every("snapshot retention", _CLOCK_SECONDS, self.retention.tick))
-                group.create_task(every("request counts", _FLUSH_SECONDS, self._save_spend))
+            async with running(
+                *(every("version lookups", _RESTART_SECONDS, self.worker.run) for _ in range(CONCURRENCY)),
+                every(
+                    "requested versions", _RETRY_SECONDS, self.queue.enqueue_requested, self.queue.requested
+                ),
+                every(
+                    "tags of full scans", _RETRY_SECONDS, self.full_scan.store_learned, self.full_scan.learned
+                ),
+                every("tags of all repositories", _BACKFILL_SECONDS, self.backfill.run),
+                every("snapshot retention", _CLOCK_SECONDS, self.retention.tick),
+                every("request counts", _FLUSH_SECONDS, self._save_spend),
+            ):
+                yield
         finally:
+            await self.backfill.close()
             await self._save_spend()
 
     async def _save_spend(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs the lookups of the queue, two at a time, and stores what they learn."""
+"""Runs the lookups of the queue and stores what they learn."""
 
 import asyncio
 from dataclasses import replace
@@ -11,8 +11,9 @@ from dockrev.errors import StorageError
 from dockrev.inference.documents import ProgressOut, TaskFinished, TaskProgressed
 from dockrev.inference.events import EventBuffer
 from dockrev.inference.lookup import DigestLookup, LookupOutcome
-from dockrev.inference.queue import CONCURRENCY, TaskQueue
+from dockrev.inference.queue import TaskQueue
 from dockrev.inference.service_images import ServiceImages
+from dockrev.retry import RetryPolicy, retry
 from dockrev.versions.models import (
     InferencePhase,
     InferenceProgress,
@@ -27,6 +28,11 @@ log = structlog.get_logger()
 
 _THROTTLE_SECONDS = 0.2
 _STORAGE_PAUSE = timedelta(seconds=30)
+_UNTIL_STORED = RetryPolicy(
+    pauses=(_STORAGE_PAUSE.total_seconds(),),
+    retries=lambda error: isinstance(error, StorageError),
+    endless=True,
+)
 
 
 class InferenceWorker:
@@ -47,22 +53,12 @@ class InferenceWorker:
         self._clock = clock
 
     async def run(self) -> None:
-        """Runs until cancelled. The next process repeats tasks that were interrupted."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CONCURRENCY):
-                group.create_task(self._work())
+        """Completes one task after another until cancelled. `CONCURRENCY` of these run at the same time.
 
-    async def _work(self) -> None:
+        The next process repeats tasks that were interrupted.
+        """
         while True:
-            try:
-                await self.work_once()
-            except StorageError as error:
-                log.warning(
-                    "The result of a version lookup cannot be stored",
-                    action="inference.storage_failed",
-                    cause=error.message,
-                )
-                await asyncio.sleep(_STORAGE_PAUSE.total_seconds())
+            await retry(_UNTIL_STORED, self.work_once, on_failure=_log_failure)
 
     async def work_once(self) -> InferenceTask:
         """Waits for a task and completes it. Raises StorageError.
@@ -126,6 +122,14 @@ class InferenceWorker:
             finished = TaskFinished.success(task.key, task.reason, outcome.snapshot)
         self._events.publish(finished)
         return True
+
+
+async def _log_failure(_attempt: int, error: Exception) -> None:
+    log.warning(
+        "The result of a version lookup cannot be stored",
+        action="inference.storage_failed",
+        cause=str(error),
+    )
 
 
 class _ProgressReporter:
