@@ -12,8 +12,8 @@ from dockrev.errors import AppError, Conflict, StorageError
 from dockrev.replacement import facts
 from dockrev.replacement.outcome import BackupStep, ServiceStatus
 from dockrev.replacement.ports import StepStatus
+from dockrev.replacement.rollback_group import SharedState, Standing, rollback_group
 from dockrev.replacement.service_run import RollbackRequest, ServiceRun
-from dockrev.replacement.shared import SharedState, Standing, rollback_group
 from dockrev.replacement.state import short_id
 from dockrev.replacement.steps import ROLLBACK, has_begun, wait_for_service
 from dockrev.replacement.waiting import retry_on_engine

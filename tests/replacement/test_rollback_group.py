@@ -3,7 +3,7 @@
 import pytest
 
 from dockrev.docker.data import BackupTarget, TargetKind
-from dockrev.replacement.shared import SharedState, Standing, rollback_group
+from dockrev.replacement.rollback_group import SharedState, Standing, rollback_group
 
 VOLUME = BackupTarget(TargetKind.VOLUME, "data")
 BIND = BackupTarget(TargetKind.BIND, "/srv/data")
