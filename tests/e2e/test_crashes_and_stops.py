@@ -149,7 +149,7 @@ async def test_kills_at_any_time_leave_no_unfinished_job_and_an_intact_database(
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("file", ["dockrev.sqlite3", "dockrev.sqlite3-wal"])
+@pytest.mark.parametrize("file", ["dockrev.sqlite3", soak("dockrev.sqlite3-wal")])
 async def test_the_second_start_completes_a_first_start_that_was_killed(
     server: ServerProcess, file: str
 ) -> None:

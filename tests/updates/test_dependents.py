@@ -36,7 +36,7 @@ def saving(story: Story, request: pytest.FixtureRequest) -> Iterator[Story]:
     ("saving", "owner", "rider"),
     [
         ("live", "app", "sidecar"),
-        ("stop", "vpn", "client"),
+        soak("stop", "vpn", "client"),
         soak("live", "vpn", "client"),
         soak("stop", "app", "sidecar"),
     ],
