@@ -8,12 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import insert
 
 from dockrev.db import migrate
+from dockrev.db.database import Database
+from dockrev.settings.store import settings
 from tests.cli.command import Cli, CommandResult
 from tests.docker.certificates import make_authority
 from tests.e2e.server_process import ServerProcess
 from tests.fakes.host import FakeHost
+from tests.stacks.building import NOON
 from tests.testbed.requirements import COMPOSE_V2
 
 STATUSES = {"ok", "warn", "fail"}
@@ -36,7 +41,7 @@ async def test_every_check_is_ok_on_a_sound_host(cli: Cli, host: FakeHost) -> No
     by_check = findings(result)
     assert (result.code, result.err) == (0, "")
     assert {check_id: status for check_id, (status, _) in by_check.items()} == dict.fromkeys(
-        ("version", "engine", "projects", "compose", "database", "logins", "access"), "ok"
+        ("version", "engine", "projects", "compose", "database", "secret-key", "logins", "access"), "ok"
     )
     assert by_check["projects"][1] == "2 with containers: blog, shop"
     assert "20.10.24, API 1.41, linux/amd64" in by_check["engine"][1]
@@ -185,3 +190,24 @@ async def test_the_process_that_holds_the_lock_of_the_database_is_named(
 async def test_a_directory_in_place_of_the_database_is_reported(cli: Cli) -> None:
     result = await cli.run("doctor", DOCKREV_DB_PATH=str(cli.directory))
     assert "it is a directory" in findings(result)["database"][1]
+
+
+async def test_a_key_that_does_not_fit_the_stored_secrets_is_a_failure(cli: Cli) -> None:
+    path = cli.directory / "dockrev.sqlite3"
+    key, other = (Fernet.generate_key().decode() for _ in range(2))
+    document = {"token": {"encrypted": Fernet(key).encrypt(b"t0ken").decode()}}
+    async with Database.open(path) as database, database.write() as connection:
+        row = {"section": "messages", "value": document, "updated_at": NOON, "updated_by": "ann"}
+        await connection.execute(insert(settings).values(row))
+
+    fits = await cli.run("doctor", DOCKREV_DB_PATH=str(path), DOCKREV_SECRET_KEY=key)
+    assert findings(fits)["secret-key"] == ("ok", "fits the secrets in the database")
+
+    foreign = await cli.run("doctor", DOCKREV_DB_PATH=str(path), DOCKREV_SECRET_KEY=other)
+    status, text = findings(foreign)["secret-key"]
+    assert (foreign.code, status) == (2, "fail")
+    assert "DOCKREV_SECRET_KEY does not fit the secrets in the database" in text
+
+    missing = await cli.run("doctor", DOCKREV_DB_PATH=str(path))
+    assert findings(missing)["secret-key"][0] == "fail"
+    assert not path.with_name(f"{path.name}.key").exists()

@@ -15,6 +15,8 @@ from dockrev.self_checks.database import check_database_file
 from dockrev.self_checks.engine import check_engine
 from dockrev.self_checks.logins import check_logins
 from dockrev.self_checks.projects import check_projects
+from dockrev.self_checks.secret_key import check_secret_key
+from dockrev.settings.cipher import SecretCipher
 
 
 async def doctor(config: Config, clock: Clock) -> AsyncIterator[tuple[str, CheckFinding]]:
@@ -29,6 +31,7 @@ def _checks(config: Config, clock: Clock, engine: Engine) -> Sequence[tuple[str,
     async def version() -> Sequence[CheckFinding]:
         return ok(config.version)
 
+    cipher = SecretCipher(config.secret_key, config.secret_key_file)
     return (
         ("version", version),
         ("configuration", partial(check_configuration, config)),
@@ -36,6 +39,7 @@ def _checks(config: Config, clock: Clock, engine: Engine) -> Sequence[tuple[str,
         ("projects", partial(check_projects, engine)),
         ("compose", partial(check_compose, config.docker)),
         ("database", partial(check_database_file, config.db_path)),
+        ("secret-key", partial(check_secret_key, config.db_path, cipher)),
         ("logins", partial(check_logins, config.registry.credentials_file, clock)),
         ("authorities", partial(check_authorities, config.registry.ca_file)),
         ("access", partial(check_access, config.auth)),

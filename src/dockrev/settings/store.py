@@ -1,22 +1,21 @@
-"""Stores the sections of the settings. All SQL for this table is here."""
+"""Stores the sections of the settings. All SQL for this table is here and in `key_check.py`."""
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import JSON, Column, String, Table, select
+from sqlalchemy import JSON, Column, String, Table, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dockrev.clock import Clock
 from dockrev.db.database import Database
 from dockrev.db.schema import Moment, metadata
 from dockrev.db.upsert import upsert
-from dockrev.errors import StorageError
 from dockrev.settings.cipher import SecretCipher
-from dockrev.settings.secret import DECRYPT, ENCRYPT, encrypted_in
+from dockrev.settings.key_check import KEY_CHECK, encrypted_text
+from dockrev.settings.secret import DECRYPT, ENCRYPT
 from dockrev.settings.section import AnySection, Section
 
 log = structlog.get_logger()
@@ -30,9 +29,6 @@ settings = Table(
     Column("updated_by", String, nullable=False),
 )
 
-_KEY_CHECK = "secret_key_check"
-"""The row with an encrypted known text, which shows whether a key is right. The first secret adds the row."""
-
 _KNOWN_TEXT = "dockrev"
 
 
@@ -44,17 +40,12 @@ class SettingsStore:
 
     async def check_key(self) -> None:
         """Call this at the start. Raises StorageError when the key does not fit the stored secrets."""
-        try:
-            token = await self._stored(_KEY_CHECK)
-            if token is None:
-                token = await self._any_encrypted()
-        except ValueError:
-            raise StorageError(
-                f"database {self._database.path}: the row {_KEY_CHECK} of the table settings is damaged;"
-                " delete this row, or restore the database from a copy"
-            ) from None
+        query = select(settings.c.section, type_coerce(settings.c.value, String))
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            token = encrypted_text({section: str(value) for section, value in rows})
         if token is not None:
-            await asyncio.to_thread(self._cipher.decrypt, str(token))
+            await asyncio.to_thread(self._cipher.decrypt, token)
 
     async def section(self, model: type[AnySection], connection: AsyncConnection | None = None) -> AnySection:
         """Returns the stored values, and defaults for missing ones. Unknown stored fields are ignored.
@@ -97,21 +88,11 @@ class SettingsStore:
             for section in sections
         }
         if encrypted:
-            values[_KEY_CHECK] = self._cipher.encrypt(_KNOWN_TEXT)
+            values[KEY_CHECK] = self._cipher.encrypt(_KNOWN_TEXT)
         return [
             {"section": name, "value": value, "updated_at": now, "updated_by": changed_by}
             for name, value in values.items()
         ]
-
-    async def _any_encrypted(self) -> str | None:
-        """A secret of any section; None when none is stored."""
-        async with self._database.read() as connection:
-            names = (await connection.scalars(select(settings.c.section))).all()
-        for name in names:
-            with suppress(ValueError):  # `section` reports it
-                if tokens := encrypted_in(await self._stored(name)):
-                    return tokens[0]
-        return None
 
     async def _stored(self, name: str, connection: AsyncConnection | None = None) -> Any:
         """Returns None when the row does not exist. Raises ValueError when its value is not JSON."""
