@@ -214,7 +214,7 @@ async def test_without_events_scans_go_on_at_intervals_with_one_warning(
     ):
         await watched.scanner.reached(8)
 
-    assert actions(lines) == ["discovery.deaf"]
+    assert actions(lines) == ["discovery.events_unavailable"]
 
 
 class BrokenDisk(StackStore):

@@ -145,7 +145,7 @@ async def test_the_start_logs_each_rule_that_can_match_nothing(api: Api) -> None
     with capture_logs() as lines:
         await log_invalid_rules(api.store)
     assert [(line["action"], line["log_level"], line["rule"]) for line in lines] == [
-        ("ignores.unfit", "warning", dead.id)
+        ("ignores.invalid", "warning", dead.id)
     ]
     assert "invalid escape sequence" in lines[0]["problem"]
 

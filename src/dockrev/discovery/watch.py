@@ -180,7 +180,7 @@ class DiscoveryWatch:
         if self._refusals == _REFUSALS_TO_LOG:
             log.warning(
                 "Dockrev cannot follow the engine's events; it sees changes only by scans at intervals",
-                action="discovery.deaf",
+                action="discovery.events_unavailable",
                 cause=str(error),
                 interval_seconds=self._interval_seconds,
             )

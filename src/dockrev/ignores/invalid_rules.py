@@ -14,7 +14,7 @@ async def log_invalid_rules(store: IgnoreStore) -> None:
         if problem := fault(rule.kind, rule.value):
             log.warning(
                 "An ignore rule matches nothing: delete it and create a new one",
-                action="ignores.unfit",
+                action="ignores.invalid",
                 rule=rule.id,
                 kind=rule.kind.value,
                 problem=problem,
