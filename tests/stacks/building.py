@@ -151,7 +151,7 @@ def context(
     *snapshots: DigestSnapshot,
     tasks: Iterable[InferenceTask] = (),
     rules: Iterable[IgnoreRule] = (),
-    own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
+    own: OwnService | None = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> Context:
     """`rules`: the rules of the service `web`."""
     return Context(images, AMD64, versions(*snapshots, tasks=tasks), {"svc_web": tuple(rules)}, NOON, own)

@@ -20,6 +20,7 @@ from tests.stacks.building import (
     running,
     service,
     stack,
+    stopped,
     tag,
     views_of,
 )
@@ -57,6 +58,7 @@ def test_an_ordinary_service_has_no_blockers() -> None:
         (replace(BEHIND, removed=True), "removed_from_project"),
         (replace(BEHIND, image_ref="web:no tag"), "invalid_image_reference"),
         (replace(BEHIND, runtime=Runtime()), "no_containers"),
+        (replace(BEHIND, runtime=stopped(OLD)), "not_running"),
         (replace(BEHIND, archived=True), "service_archived"),
     ],
 )
@@ -79,6 +81,13 @@ def test_dockrev_is_recognized_by_its_container_too() -> None:
     assert codes(*view.services[0].blockers) == ["own_service"]
 
 
+def test_a_host_that_is_not_configured_forbids_every_update() -> None:
+    [view] = views_of([stack(BEHIND)], context(OFFERED, own=None))
+    all_blockers = view.services[0].blockers
+    assert codes(*all_blockers) == ["host_not_configured"]
+    assert refusals(all_blockers, by_name=True, allow_arch_mismatch=True) == all_blockers
+
+
 def test_all_blockers_are_listed() -> None:
     all_blockers = blockers(replace(BEHIND, archived=True), archived=True, foreign=True, rules=(RULE,))
     assert codes(*all_blockers) == ["platform_mismatch", "stack_archived", "service_archived", "ignored"]
@@ -90,6 +99,12 @@ def test_naming_a_service_overrules_only_earlier_choices_of_the_operator() -> No
     assert refusals(all_blockers, by_name=True, allow_arch_mismatch=True) == ()
     pinned = blockers(replace(BEHIND, image_ref=f"web:1@{OLD}"))
     assert refusals(pinned, by_name=True, allow_arch_mismatch=True) == pinned
+
+
+def test_naming_a_stopped_service_overrules_that_it_does_not_run() -> None:
+    stopped_service = blockers(replace(BEHIND, runtime=stopped(OLD)))
+    assert refusals(stopped_service, by_name=True, allow_arch_mismatch=False) == ()
+    assert codes(*refusals(stopped_service, by_name=False, allow_arch_mismatch=True)) == ["not_running"]
 
 
 def test_an_update_of_everything_skips_services_with_blockers() -> None:

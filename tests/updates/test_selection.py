@@ -31,6 +31,7 @@ from tests.stacks.building import (
     service,
     snapshot,
     stack,
+    stopped,
     views_of,
 )
 
@@ -44,7 +45,7 @@ def host(
     archived: bool = False,
     snapshots: Sequence[DigestSnapshot] = (),
     rules: Sequence[IgnoreRule] = (),
-    own: OwnService = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
+    own: OwnService | None = OwnService(OWN_IMAGE),  # noqa: B008 -- frozen
 ) -> list[StackView]:
     """A host on which `web` has a candidate, and `foreign` has one for another platform only."""
     facts = {
@@ -235,6 +236,24 @@ def test_a_service_that_the_request_names_may_be_archived_or_ignored(archived: b
     stacks = host(replace(BEHIND, archived=archived), rules=() if archived else (rule,))
     assert plan(request(), stacks).stacks == ()
     assert plan(request(approve(BEHIND), scope=Scope.SERVICE), stacks).service_ids == (BEHIND.id,)
+
+
+@pytest.mark.parametrize("scope", [Scope.STACK, Scope.ALL])
+def test_a_stopped_service_may_be_named_and_is_otherwise_left_out(scope: Scope) -> None:
+    idle = service(name="idle", runtime=stopped(OLD))
+    assert plan(request(approve(BEHIND), scope=scope), host(BEHIND, idle)).service_ids == (BEHIND.id,)
+    both = plan(request(approve(BEHIND), approve(idle), scope=scope), host(BEHIND, idle))
+    assert both.service_ids == (BEHIND.id, idle.id)
+    assert plan(request(approve(idle), scope=Scope.SERVICE), host(BEHIND, idle)).service_ids == (idle.id,)
+    archived = details(request(approve(BEHIND), approve(idle)), host(BEHIND, replace(idle, archived=True)))
+    assert archived["extraServiceIds"] == [idle.id]
+
+
+def test_a_service_of_a_host_that_is_not_configured_is_left_out_and_refused() -> None:
+    elsewhere = host(BEHIND, own=None)
+    assert plan(request(), elsewhere).stacks == ()
+    refused = details(request(approve(BEHIND), scope=Scope.SERVICE), elsewhere)
+    assert (refused["serviceId"], refused["reason"]) == (BEHIND.id, "host_not_configured")
 
 
 def test_dockrevs_own_service_is_recognised_by_its_container_too() -> None:

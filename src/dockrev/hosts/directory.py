@@ -31,6 +31,7 @@ class HostDirectory:
         """For display. Stacks of a host that is no longer configured get the local platform."""
         return await self._hosts.get(host_id, self.local).platform()
 
-    async def likely_own_service(self, host_id: str) -> OwnService:
-        """For display. A host that is no longer configured gets the local own service."""
-        return await self._hosts.get(host_id, self.local).likely_own_service()
+    async def likely_own_service(self, host_id: str) -> OwnService | None:
+        """For display. None for a host that is not configured."""
+        host = self._hosts.get(host_id)
+        return await host.likely_own_service() if host else None

@@ -13,11 +13,13 @@ from dockrev.stacks.update_state import ArchMatch, NotCheckedReason, UpdateState
 
 OWN_SERVICE = "own_service"
 PLATFORM_MISMATCH = "platform_mismatch"
+HOST_NOT_CONFIGURED = "host_not_configured"
+NOT_RUNNING = "not_running"
 _STACK_ARCHIVED = "stack_archived"
 _SERVICE_ARCHIVED = "service_archived"
 _IGNORED = "ignored"
 
-_OVERRULED_BY_NAME = frozenset({_STACK_ARCHIVED, _SERVICE_ARCHIVED, _IGNORED})
+_OVERRULED_BY_NAME = frozenset({NOT_RUNNING, _STACK_ARCHIVED, _SERVICE_ARCHIVED, _IGNORED})
 """An update of a stack or of everything skips these services. The operator can still update them by name."""
 
 _NOT_CHECKED = {
@@ -49,19 +51,28 @@ _NOT_CHECKED = {
 
 
 def blockers_of(
-    stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService
+    stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService | None
 ) -> tuple[Blocker, ...]:
-    """All blockers, in the order in which the operator should resolve them."""
+    """All blockers, in the order in which the operator should resolve them.
+
+    `own` is None when this process does not work with the host of the stack.
+    """
     return tuple(_reasons(stack, service, state, match, own))
 
 
 def _reasons(
-    stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService
+    stack: Stack, service: Service, state: UpdateState, match: IgnoreMatch | None, own: OwnService | None
 ) -> Iterable[Blocker]:
-    if own.is_service(stack.name, service.name, service.image_ref):
+    if own is None:
+        text = f"its host {stack.host_id} is not configured"
+        yield Blocker(HOST_NOT_CONFIGURED, text, "Configure the host again.")
+    elif own.is_service(stack.name, service.name, service.image_ref):
         yield Blocker(OWN_SERVICE, "it is Dockrev itself", "Upgrade it with the supervisor.")
     if state.unchecked:
         yield _NOT_CHECKED[state.unchecked]
+    if service.runtime.total and not service.runtime.running:
+        text = "no container of it runs, and an update starts nothing"
+        yield Blocker(NOT_RUNNING, text, "Start it: docker compose up -d.")
     candidate = state.candidate
     if candidate and candidate.arch_match is ArchMatch.MISMATCH:
         offered = ", ".join(str(platform) for platform in candidate.platforms)

@@ -57,14 +57,17 @@ class StackView:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything that a view is made from, except the stack itself. `rules`: by the id of their service."""
+    """Everything that a view is made from, except the stack itself.
+
+    `rules`: by the id of their service. `own` is None for a host that is not configured.
+    """
 
     images: RegistryFacts
     platform: Platform
     versions: VersionKnowledge
     rules: Mapping[str, Sequence[IgnoreRule]]
     now: datetime
-    own: OwnService
+    own: OwnService | None
 
 
 class StackViews:

@@ -85,12 +85,14 @@ class UpdateJobs:
         return self._environments[LOCAL]
 
     async def _environments_of(self, target: JobTarget) -> Collection[UpdateEnvironment]:
-        """Empty for a stack or a service that does not exist: `plan_update` reports that."""
+        """Empty when the target does not exist or its host is not configured: `plan_update` reports that."""
         try:
             host_id = await host_of(self._local.stacks, target)
         except NotFound:
             return ()
-        return self._environments.values() if host_id is None else [self._environment_of(host_id)]
+        if host_id is None:
+            return self._environments.values()
+        return [self._environments[host_id]] if host_id in self._environments else ()
 
     def _environment_of(self, host_id: str) -> UpdateEnvironment:
         """Raises NotFound for a host that is not configured any more."""

@@ -11,7 +11,7 @@ from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.updatable import OWN_SERVICE, PLATFORM_MISMATCH, refusals
+from dockrev.stacks.updatable import NOT_RUNNING, OWN_SERVICE, PLATFORM_MISMATCH, refusals
 from dockrev.stacks.update_state import ArchMatch
 from dockrev.stacks.views import ServiceView, StackView
 from dockrev.stacks.wire import blocker_out
@@ -31,7 +31,7 @@ def plan_update(request: UpdateRequest, stacks: Sequence[StackView]) -> UpdatePl
     views = {view.service.id: view for stack in stacks for view in stack.services}
     _require_existing(request, stacks, views)
     if request.target.scope is not Scope.SERVICE and not request.partial:
-        _require_exact(request, _actionable(request, stacks))
+        _require_exact(request, _actionable(request, stacks), _stopped(request, views.values()))
     for target in sorted(request.approved, key=lambda target: target.service_id):
         _require_valid(target, views[target.service_id], request)
     downgrades = _downgrades(request, views)
@@ -105,14 +105,25 @@ def _refusals(view: ServiceView, request: UpdateRequest, *, by_name: bool) -> tu
     return refusals(view.blockers, by_name=by_name, allow_arch_mismatch=request.allow_arch_mismatch)
 
 
-def _require_exact(request: UpdateRequest, actionable: set[str]) -> None:
+def _stopped(request: UpdateRequest, views: Iterable[ServiceView]) -> set[str]:
+    """The services that could be updated if they ran. A request may name them: the job skips them."""
+    return {
+        view.service.id
+        for view in views
+        if view.state.candidate
+        and {blocker.code for blocker in _refusals(view, request, by_name=False)} == {NOT_RUNNING}
+    }
+
+
+def _require_exact(request: UpdateRequest, actionable: set[str], optional: set[str]) -> None:
     approved = {target.service_id for target in request.approved}
-    if approved != actionable:
+    missing, extra = actionable - approved, approved - actionable - optional
+    if missing or extra:
         raise InvalidArgument(
             "targets differ from the services that can be updated; look at the stacks again",
             UpdateRefusal(
-                missing_service_ids=sorted(actionable - approved),
-                extra_service_ids=sorted(approved - actionable),
+                missing_service_ids=sorted(missing),
+                extra_service_ids=sorted(extra),
             ).document(),
         )
 
