@@ -1,6 +1,8 @@
 """The routes that list backups and start a restore."""
 
-from pydantic import StrictBool
+from typing import Annotated
+
+from pydantic import Field, StrictBool
 from starlette.responses import Response
 
 from dockrev.backups.documents import BackupRecordOut, BackupTargetDocument, backup_record_out
@@ -20,7 +22,7 @@ class BackupListAnswer(Wire):
 class RestoreRequest(Wire):
     """Without `targets`, all are restored. `stopContainers` permits stopping containers that use the data."""
 
-    targets: list[BackupTargetDocument] | None = None
+    targets: Annotated[list[BackupTargetDocument], Field(min_length=1)] | None = None
     stop_containers: StrictBool = False
 
 

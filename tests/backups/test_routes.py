@@ -1,0 +1,41 @@
+"""The routes of backups."""
+
+import pytest
+from fastapi import FastAPI
+
+from dockrev.backups.jobs import RestoreJobs
+from dockrev.backups.plan import RestorePlanner
+from dockrev.backups.routes import BackupRoutes
+from dockrev.backups.store import BackupStore
+from dockrev.config.shared import AuthConfig
+from dockrev.db.database import Database
+from dockrev.hosts.directory import HostDirectory
+from dockrev.jobs.reservations import Reservations
+from dockrev.jobs.runner import JobRunner
+from dockrev.stacks.store import StackStore
+from dockrev.web.application import create_web_app
+from tests.fakes.clock import MovableClock
+from tests.jobs.building import Jobs
+from tests.web.asgi import ask
+
+
+@pytest.fixture
+def app(database: Database, clock: MovableClock) -> FastAPI:
+    """It has no hosts, so no restore gets as far as an engine."""
+    backups, reservations = BackupStore(database, clock), Reservations(database)
+    runner = JobRunner(Jobs.of(database, clock).store, clock)
+    planner = RestorePlanner(backups, reservations, HostDirectory([]), StackStore(database, clock))
+    restores = RestoreJobs(runner, reservations, planner, {}, clock)
+    return create_web_app([BackupRoutes(backups, restores).router], AuthConfig(allow_anonymous=True), "1.2.3")
+
+
+async def test_a_restore_of_no_target_is_refused(app: FastAPI) -> None:
+    answer = await ask(app, "POST", "/api/backups/bkp_1/restores", json_body={"targets": []})
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (400, "invalid_argument")
+    assert [fault["field"] for fault in error["details"]["errors"]] == ["targets"]
+
+
+async def test_without_targets_all_are_chosen(app: FastAPI) -> None:
+    answer = await ask(app, "POST", "/api/backups/bkp_1/restores", json_body={})
+    assert (answer.status, answer.json()["error"]["message"]) == (404, "there is no backup bkp_1")
