@@ -4,12 +4,14 @@ import pytest
 from fastapi import FastAPI
 
 from dockrev.backups.jobs import RestoreJobs
+from dockrev.backups.manifest import Head
 from dockrev.backups.plan import RestorePlanner
 from dockrev.backups.routes import BackupRoutes
 from dockrev.backups.store import BackupStore
 from dockrev.config.shared import AuthConfig
 from dockrev.db.database import Database
 from dockrev.hosts.directory import HostDirectory
+from dockrev.hosts.local import LOCAL
 from dockrev.jobs.reservations import Reservations
 from dockrev.jobs.runner import JobRunner
 from dockrev.stacks.store import StackStore
@@ -39,3 +41,12 @@ async def test_a_restore_of_no_target_is_refused(app: FastAPI) -> None:
 async def test_without_targets_all_are_chosen(app: FastAPI) -> None:
     answer = await ask(app, "POST", "/api/backups/bkp_1/restores", json_body={})
     assert (answer.status, answer.json()["error"]["message"]) == (404, "there is no backup bkp_1")
+
+
+async def test_the_list_names_the_host_of_each_backup(
+    app: FastAPI, database: Database, clock: MovableClock
+) -> None:
+    head = Head("bkp_1", None, "stk_1", "blog", clock.now(), ())
+    await BackupStore(database, clock).begin(head, "/backups/1.tar.zst", [])
+    (backup,) = (await ask(app, "GET", "/api/backups")).json()["backups"]
+    assert (backup["id"], backup["hostId"]) == ("bkp_1", LOCAL)

@@ -36,6 +36,7 @@ class BackupRecordOut(Wire):
     """`status` is that of making the backup. `deletedAt` is when its file was deleted."""
 
     id: str
+    host_id: str
     project: str
     stack_id: str
     job_id: Nullable[str]
@@ -51,6 +52,7 @@ class BackupRecordOut(Wire):
 def backup_record_out(backup: Backup) -> BackupRecordOut:
     return BackupRecordOut(
         id=backup.id,
+        host_id=backup.host_id,
         project=backup.project,
         stack_id=backup.stack_id,
         job_id=backup.job_id,
