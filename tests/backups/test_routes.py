@@ -1,5 +1,7 @@
 """The routes of backups."""
 
+from collections.abc import Mapping
+
 import pytest
 from fastapi import FastAPI
 
@@ -50,3 +52,21 @@ async def test_the_list_names_the_host_of_each_backup(
     await BackupStore(database, clock).begin(head, "/backups/1.tar.zst", [])
     (backup,) = (await ask(app, "GET", "/api/backups")).json()["backups"]
     assert (backup["id"], backup["hostId"]) == ("bkp_1", LOCAL)
+
+
+def test_the_routes_declare_their_errors(app: FastAPI) -> None:
+    document = app.openapi()
+    listing = document["paths"]["/api/backups"]["get"]
+    restoring = document["paths"]["/api/backups/{backup_id}/restores"]["post"]
+    assert "503" in listing["responses"]
+    assert {"404", "409", "502", "503"} <= set(restoring["responses"])
+
+    schemas = document["components"]["schemas"]
+    envelope = name_of(restoring["responses"]["409"]["content"]["application/json"]["schema"])
+    body = name_of(schemas[envelope]["properties"]["error"])
+    details = schemas[body]["properties"]["details"]["anyOf"]
+    assert [name_of(each) for each in details] == ["DataInUse", "JobRunning", "ErrorDetails"]
+
+
+def name_of(reference: Mapping[str, str]) -> str:
+    return reference["$ref"].rpartition("/")[2]

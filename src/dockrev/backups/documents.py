@@ -66,6 +66,12 @@ def backup_record_out(backup: Backup) -> BackupRecordOut:
     )
 
 
+class DataInUse(Wire):
+    """The details of a 409: running containers use the data, and the request does not permit a stop."""
+
+    containers: list[str]
+
+
 class RestoredTargetOut(Wire):
     target: BackupTargetDocument
     entries: int

@@ -5,11 +5,12 @@ from typing import Annotated
 from pydantic import Field, StrictBool
 from starlette.responses import Response
 
-from dockrev.backups.documents import BackupRecordOut, BackupTargetDocument, backup_record_out
+from dockrev.backups.documents import BackupRecordOut, BackupTargetDocument, DataInUse, backup_record_out
 from dockrev.backups.jobs import RestoreJobs
 from dockrev.backups.store import BackupStore
+from dockrev.jobs.wire import JobRunning
 from dockrev.web.access import Access
-from dockrev.web.envelope import responses
+from dockrev.web.envelope import ErrorDetails, responses
 from dockrev.web.identity import CurrentPrincipal
 from dockrev.web.router import ApiRouter
 from dockrev.web.wire import Wire, WireResponse
@@ -35,13 +36,20 @@ class BackupRoutes:
         self._backups = backups
         self._restores = restores
         self.router = ApiRouter(access=Access.IDENTITY, tags=["backups"])
-        self.router.add_api_route("/api/backups", self.list, methods=["GET"], response_model=BackupListAnswer)
+        self.router.add_api_route(
+            "/api/backups",
+            self.list,
+            methods=["GET"],
+            response_model=BackupListAnswer,
+            responses=responses(503),
+        )
         self.router.add_api_route(
             "/api/backups/{backup_id}/restores",
             self.restore,
             methods=["POST"],
             response_model=RestoreAnswer,
-            responses=responses(404, 409, 502, 503),
+            responses=responses(404, 502, 503)
+            | responses(409, details=DataInUse | JobRunning | ErrorDetails),
         )
 
     async def list(self) -> Response:
