@@ -13,6 +13,7 @@ from dockrev.backups.settings import BackupSettings, HoldMode
 from dockrev.backups.store import BackupStore
 from dockrev.db.database import Database
 from dockrev.docker.data import BackupTarget, TargetKind
+from dockrev.errors import InvalidArgument
 from dockrev.hosts.local import LOCAL
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import (
@@ -26,6 +27,7 @@ from dockrev.jobs.models import (
     Termination,
 )
 from dockrev.jobs.store import JobStore
+from dockrev.settings.section import changed
 from tests.fakes.clock import MovableClock
 from tests.settings.building import settings_store
 from tests.stacks.building import NOON
@@ -211,3 +213,18 @@ async def test_a_backup_stays_while_containers_are_stopped_for_its_restore(shelf
 
     await shelf.store.forget_hold("c1")
     assert await shelf.retention.purge() == Purged(1, 10)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("deleteAfterStableSeconds", 2**53 - 1), ("deleteAfterStableSeconds", -1), ("keepLast", -1)],
+)
+def test_numbers_out_of_bounds_are_refused(field: str, value: int) -> None:
+    with pytest.raises(InvalidArgument, match=f"backup.{field}"):
+        changed(BackupSettings(), {field: value})
+
+
+def test_ten_years_are_allowed() -> None:
+    seconds = timedelta(days=3650) // timedelta(seconds=1)
+    section = changed(BackupSettings(), {"keepLast": 0, "deleteAfterStableSeconds": seconds})
+    assert (section.keep_last, section.delete_after_stable_seconds) == (0, seconds)

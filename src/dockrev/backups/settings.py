@@ -1,12 +1,15 @@
 """The settings of backups."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
-from pydantic import StrictBool
+from pydantic import Field, StrictBool
 
 from dockrev.settings.section import Section
 from dockrev.web.wire import SafeInteger
+
+_TEN_YEARS: Final = 10 * 365 * 24 * 60 * 60
+"""In seconds. Much longer times would lead to dates that cannot be stored."""
 
 
 class HoldMode(StrEnum):
@@ -32,5 +35,5 @@ class BackupSettings(Section):
     skip_targets_over_bytes: SafeInteger = 104857600
     mode: HoldMode = HoldMode.LIVE
     restore_data_on_rollback: StrictBool = False
-    keep_last: SafeInteger = 1
-    delete_after_stable_seconds: SafeInteger = 3600
+    keep_last: Annotated[SafeInteger, Field(ge=0)] = 1
+    delete_after_stable_seconds: Annotated[SafeInteger, Field(ge=0, le=_TEN_YEARS)] = 3600
