@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dockrev.backups.manifest import ArchivedTarget, Differences
 from dockrev.backups.models import BackupSkipReason, BackupStatus, TargetSkipReason
+from dockrev.backups.restore import WRITE_AGAIN, BackupRestorer
 from dockrev.backups.settings import BackupSettings
+from dockrev.backups.verify import BackupVerification
 from dockrev.config.shared import DockerConfig
 from dockrev.db.database import Database
 from dockrev.docker.engine import Engine
@@ -19,6 +22,7 @@ from dockrev.stacks.models import BackupChoice
 from tests.backups.bench import Bench, bind, directory_of, fill, stack_of, status_of, tree, volume, web
 from tests.e2e.volumes import Volume
 from tests.fakes.clock import MovableClock
+from tests.hosts.building import host_of
 from tests.testbed.bed import Bed
 from tests.testbed.engine import Engine as RealEngine
 from tests.testbed.images import Image, Images
@@ -74,6 +78,30 @@ async def test_a_restore_brings_everything_back(
     assert settings.read_text() == "a = 1\n"
     assert len(restored) == 4  # one of them is the anonymous volume of the image
     assert roots[1].parent.stat().st_mode == holder.st_mode
+
+
+async def test_data_that_differs_from_the_archive_is_written_again(
+    bench: Bench, client: Engine, blog: Project, engine: RealEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = directory_of(engine, volume(blog, "data"))
+    before = tree(data)
+    backup_id = await bench.made(blog)
+    compare, comparisons = BackupVerification.differences, 0
+
+    async def spoil_once(
+        verification: BackupVerification, path: Path, archived: ArchivedTarget, image_id: str
+    ) -> Differences:
+        nonlocal comparisons
+        comparisons += 1
+        if comparisons == 1:
+            spoil(data)
+        return await compare(verification, path, archived, image_id)
+
+    monkeypatch.setattr(BackupVerification, "differences", spoil_once)
+    restorer = BackupRestorer(host_of(client), bench.store, replace(WRITE_AGAIN, pauses=(0.0,)))
+    await restorer.restore(backup_id, [volume(blog, "data")], stop_containers=False)
+    assert tree(data) == before
+    assert comparisons == 2
 
 
 async def test_a_restore_of_one_target_leaves_the_others(

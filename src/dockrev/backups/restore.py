@@ -11,7 +11,7 @@ import structlog
 from dockrev.backups.access import DataAccess, MountedTarget
 from dockrev.backups.archive import tree_of
 from dockrev.backups.hold import ContainerHolds
-from dockrev.backups.manifest import ArchivedTarget, Differences, Manifest
+from dockrev.backups.manifest import ArchivedTarget, Manifest
 from dockrev.backups.models import DataProgress, OnProgress, OnRestoreStep, RestoredTarget, RestoreStep
 from dockrev.backups.settings import HoldMode
 from dockrev.backups.store import BackupStore
@@ -22,10 +22,17 @@ from dockrev.docker.data import BackupTarget
 from dockrev.docker.snapshot import Container
 from dockrev.errors import BackupError, Conflict, DockerError, InvalidArgument
 from dockrev.hosts.host import Host
+from dockrev.retry import RetryPolicy, retry
 
 log = structlog.get_logger()
 
-_SECOND_TRY_SECONDS = 3.0
+
+class RestoreDiffersError(BackupError):
+    """The data was written, but differs from the archive."""
+
+
+WRITE_AGAIN = RetryPolicy((3.0,), lambda error: isinstance(error, RestoreDiffersError))
+"""An engine that shuts down may accept an archive although it has already unmounted the target."""
 
 
 async def ignore_step(step: RestoreStep, text: str) -> None:
@@ -33,12 +40,13 @@ async def ignore_step(step: RestoreStep, text: str) -> None:
 
 
 class BackupRestorer:
-    def __init__(self, host: Host, store: BackupStore) -> None:
+    def __init__(self, host: Host, store: BackupStore, retries: RetryPolicy = WRITE_AGAIN) -> None:
         self._users = DataUsers(host)
         self._access = DataAccess(host)
         self._holds = ContainerHolds(host, store)
         self._verification = BackupVerification(host, store)
         self._store = store
+        self._retries = retries
 
     async def restore(
         self,
@@ -85,26 +93,22 @@ class BackupRestorer:
     async def _restore(
         self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
     ) -> RestoredTarget:
-        differences = await self._write(path, archived, images, on_progress)
-        if differences:
-            # An engine that shuts down may accept an archive although it has already unmounted the target.
-            await asyncio.sleep(_SECOND_TRY_SECONDS)
-            differences = await self._write(path, archived, images, on_progress)
-        if differences:
-            lines = "; ".join(differences.lines())
-            raise BackupError(f"{archived.target} was restored, but differs from the archive: {lines}")
+        await retry(self._retries, lambda: self._write(path, archived, images, on_progress))
         target, entries = archived.target, archived.entries
         log.info("Data restored", action="backup.restored", target=str(target), entries=entries)
         return RestoredTarget(target, entries, archived.size_bytes)
 
     async def _write(
         self, path: Path, archived: ArchivedTarget, images: Sequence[str], on_progress: OnProgress
-    ) -> Differences:
-        """Writes the target. Returns how the data differs from the archive afterwards."""
+    ) -> None:
+        """Writes the target and reads it again. Raises RestoreDiffersError."""
         mounted = MountedTarget.of_archived(archived)
         if not await self._replace(path, archived, mounted, images[0], on_progress):
             await self._rewrite(path, archived, mounted, images, on_progress)
-        return await self._verification.differences(path, archived, images[0])
+        if differences := await self._verification.differences(path, archived, images[0]):
+            lines = "; ".join(differences.lines())
+            text = f"{archived.target} was restored, but differs from the archive: {lines}"
+            raise RestoreDiffersError(text)
 
     async def _replace(
         self,
