@@ -29,8 +29,8 @@ class Wakeup:
             self._watchers.discard(changed)
 
 
-async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Waits for the event. False when it does not come in time."""
+async def is_set_within(event: asyncio.Event, seconds: float | None) -> bool:
+    """Waits for the event. False when it does not come in time. None: waits without end."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -3,9 +3,10 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from dockrev.jobs.models import LogRow
+from dockrev.signals import is_set_within
 
 _KEPT = 1000
 
@@ -23,9 +24,7 @@ class Subscription:
 
     async def next(self, seconds: float | None = None) -> list[LogRow]:
         """Waits for lines and returns all that have arrived; an empty list after `seconds` without any."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._arrived.wait()
+        await is_set_within(self._arrived, seconds)
         self._arrived.clear()
         rows = list(self._rows)
         self._rows.clear()

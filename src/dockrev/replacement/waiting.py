@@ -61,15 +61,13 @@ async def retry_on_engine(
 
 async def wait_for_engine(engine: Engine, seconds: float) -> None:
     """Returns when the engine answers. Raises DockerError when it does not answer within this time."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        try:
-            await engine.describe()
-            return
-        except DockerError:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-        await asyncio.sleep(_LOOK_SECONDS)
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
+
+    def may_answer_later(error: Exception) -> bool:
+        return isinstance(error, DockerError) and now() <= deadline
+
+    await retry(RetryPolicy((_LOOK_SECONDS,), may_answer_later, endless=True), engine.describe)
 
 
 async def or_cancelled(cancelled: asyncio.Event, work: Awaitable[Result]) -> Result:
