@@ -15,7 +15,7 @@ from dockrev.discovery.store import ProjectStore
 from dockrev.hosts.directory import HostDirectory
 from dockrev.hosts.host import Host
 from dockrev.hosts.local import LOCAL
-from dockrev.hosts.store import HostStore
+from dockrev.hosts.store import add_missing_hosts
 from dockrev.ignores.store import IgnoreStore
 from dockrev.images.store import ImageStore
 from dockrev.inference.service_images import ServiceImages
@@ -68,7 +68,7 @@ async def open_read_side(
         registry = RegistryClient(config.registry, clock, http)
         settings = SettingsStore(database, clock, SecretCipher(config.secret_key, config.secret_key_file))
         await settings.check_key()
-        await HostStore(database).add_missing(hosts)
+        await add_missing_hosts(database, hosts)
         stacks, projects = StackStore(database, clock), ProjectStore(database, clock)
         images, versions = ImageStore(database, clock), VersionStore(database)
         ignores = IgnoreStore(database, clock)

@@ -19,16 +19,12 @@ hosts = Table(
 """`kind`: `local` (this process reaches the engine directly) or `agent`. `address`: the agent's."""
 
 
-class HostStore:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add_missing(self, configured: Iterable[Host]) -> None:
-        """Adds the hosts that have no row yet. It writes only when there are any."""
-        async with self._database.read() as connection:
-            stored_ids = set(await connection.scalars(select(hosts.c.id)))
-        new_hosts = [host for host in configured if host.id not in stored_ids]
-        rows = [{"id": host.id, "name": host.id, "kind": "local"} for host in new_hosts]
-        if rows:
-            async with self._database.write() as connection:
-                await connection.execute(insert(hosts), rows)
+async def add_missing_hosts(database: Database, configured: Iterable[Host]) -> None:
+    """Adds the hosts that have no row yet. It writes only when there are any."""
+    async with database.read() as connection:
+        stored_ids = set(await connection.scalars(select(hosts.c.id)))
+    new_hosts = [host for host in configured if host.id not in stored_ids]
+    rows = [{"id": host.id, "name": host.id, "kind": "local"} for host in new_hosts]
+    if rows:
+        async with database.write() as connection:
+            await connection.execute(insert(hosts), rows)
