@@ -1,9 +1,6 @@
 """The events of version inference, and the documents that they share with the answers of its routes."""
 
-from functools import cache
 from typing import Any, Literal, Self
-
-from pydantic import create_model
 
 from dockrev.versions.models import (
     DigestKey,
@@ -13,7 +10,7 @@ from dockrev.versions.models import (
     InferenceReason,
     ScanCounts,
 )
-from dockrev.web.event_schema import EventSchema
+from dockrev.web.event_schema import EventSchema, stamped
 from dockrev.web.wire import Timestamp, Wire
 
 
@@ -160,22 +157,14 @@ class ResyncRequired(InferenceEvent):
     reason: Literal["buffer_overflow"] = "buffer_overflow"
 
 
-InferenceEventModel = type[InferenceEvent]
-
-
 class _Stamp(Wire):
     ts: Timestamp
-
-
-@cache
-def _stamped(event: InferenceEventModel) -> type[Wire]:
-    return create_model(event.__name__, __base__=(event, _Stamp), __doc__=event.__doc__)
 
 
 EVENTS = EventSchema(
     "InferenceEvent",
     [
-        _stamped(event)
+        stamped(event, _Stamp)
         for event in (
             TaskEnqueued,
             TaskStarted,

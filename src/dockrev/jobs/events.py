@@ -1,10 +1,7 @@
 """The events that a job's log and the event streams carry, as JSON documents."""
 
 from datetime import datetime
-from functools import cache
 from typing import Any, Literal, TypeVar
-
-from pydantic import create_model
 
 from dockrev.clock import timestamp
 from dockrev.jobs.models import JobStatus, Level, ProgressDocument
@@ -61,10 +58,11 @@ class JobEventsFailed(Wire):
 
 
 Event = TypeVar("Event", bound=JobEvent)
-EventModel = type[JobEvent]
 
 
-class _Stamp(Wire):
+class Stamp(Wire):
+    """The fields that `stamp` adds to an event."""
+
     job_id: str
     ts: Timestamp
 
@@ -72,9 +70,3 @@ class _Stamp(Wire):
 def stamp(event: JobEvent, job_id: str, at: datetime) -> dict[str, Any]:
     """The event's document as it is stored and sent: with the id of its job and its time."""
     return {"type": event.type, "jobId": job_id, "ts": timestamp(at)} | event.document()
-
-
-@cache
-def stamped(event: EventModel) -> type[Wire]:
-    """The model of the document that `stamp` returns."""
-    return create_model(event.__name__, __base__=(event, _Stamp), __doc__=event.__doc__)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import SerializeAsAny, ValidationError, create_model
 
 from dockrev.errors import Json
-from dockrev.jobs.events import JobEventsFailed, JobFinished, JobLogged, JobProgressed, stamped
+from dockrev.jobs.events import JobEventsFailed, JobFinished, JobLogged, JobProgressed, Stamp
 from dockrev.jobs.kinds import JobKind
 from dockrev.jobs.models import (
     BackupMode,
@@ -18,7 +18,7 @@ from dockrev.jobs.models import (
     ProgressDocument,
     Scope,
 )
-from dockrev.web.event_schema import EventSchema
+from dockrev.web.event_schema import EventSchema, stamped
 from dockrev.web.wire import Timestamp, Wire, by_type, read_leniently
 
 
@@ -86,9 +86,10 @@ class JobDocuments:
         job = self._union_of(JobDetailOut)
         self.answer = create_model("JobAnswer", __base__=JobAnswer, job=(job, ...))
         own = [event for kind in kinds for event in kind.events]
-        events: list[type[Wire]] = [*map(stamped, [JobProgressed, *own, JobFinished]), JobEventsFailed]
+        sent = [stamped(event, Stamp) for event in (JobProgressed, *own, JobFinished)]
+        events: list[type[Wire]] = [*sent, JobEventsFailed]
         self.events = EventSchema("JobEvent", events)
-        self.lines = EventSchema("JobLine", [stamped(JobLogged), *events])
+        self.lines = EventSchema("JobLine", [stamped(JobLogged, Stamp), *events])
 
     def _union_of(self, base: type[JobOut]) -> Any:
         """One model for each kind of job, told apart by `type`."""

@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, create_model
 
 from dockrev.web.wire import Wire, by_type
 
 _TEXT = {"type": "string"}
 _REF = "#/components/schemas/"
+
+
+@cache
+def stamped(event: type[Wire], stamp: type[Wire]) -> type[Wire]:
+    """The model of an event with the fields that its stream adds. It keeps the name of the event's model."""
+    return create_model(event.__name__, __base__=(event, stamp), __doc__=event.__doc__)
 
 
 @dataclass(frozen=True, slots=True)
