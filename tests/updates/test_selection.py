@@ -16,6 +16,7 @@ from dockrev.stacks.models import Runtime, Service, Stack
 from dockrev.stacks.update_state import RegistryFacts
 from dockrev.stacks.views import StackView
 from dockrev.updates.models import ApprovedTarget, UpdateMode, UpdatePlan, UpdateRequest
+from dockrev.updates.request import UpdateIn, parse_request
 from dockrev.updates.selection import plan_update
 from dockrev.versions.models import DigestSnapshot
 from tests.stacks.building import (
@@ -227,6 +228,16 @@ def test_a_refusal_lists_every_blocker_that_forbids_the_update() -> None:
     assert answer["reason"] == "own_service"
     assert [blocker["code"] for blocker in answer["blockers"]] == ["own_service", "not_watched"]
     assert answer["blockers"][1]["remedy"] == "Remove the label from the compose file and apply it."
+
+
+@pytest.mark.parametrize("image_ref", [f"web@{OLD}", f"web:1@{OLD}"])
+def test_a_pinned_service_is_refused_with_the_blocker_whatever_tag_the_client_sends(image_ref: str) -> None:
+    """A request must have a tag, and a pinned service may have none."""
+    pinned = replace(BEHIND, image_ref=image_ref)
+    body = {"serviceId": pinned.id, "targetTag": "latest", "targetDigest": NEW, "pullTags": []}
+    sent = parse_request(UpdateIn.model_validate({"scope": "service", **body}))
+    told = details(sent, host(pinned))
+    assert (told["serviceId"], told["reason"]) == (pinned.id, "digest_pinned")
 
 
 @pytest.mark.parametrize("archived", [True, False])

@@ -11,7 +11,7 @@ from dockrev.errors import Conflict, InvalidArgument, Json
 from dockrev.jobs.models import Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.oci.ref import ImageRef
-from dockrev.stacks.updatable import NOT_RUNNING, OWN_SERVICE, PLATFORM_MISMATCH, refusals
+from dockrev.stacks.updatable import NOT_RUNNING, PLATFORM_MISMATCH, refusals
 from dockrev.stacks.update_state import ArchMatch
 from dockrev.stacks.views import ServiceView, StackView
 from dockrev.stacks.wire import blocker_out
@@ -133,15 +133,13 @@ def _require_valid(target: ApprovedTarget, view: ServiceView, request: UpdateReq
     service, state = view.service, view.state
     blockers = _refusals(view, request, by_name=True)
     first = blockers[0].code if blockers else None
-    if first == OWN_SERVICE:
+    if first not in (None, PLATFORM_MISMATCH):
         raise _refused(view, blockers)
     if target.tag != state.tag:
         raise InvalidArgument(
             f"{service.name} is on tag {state.tag}, and an update keeps the tag",
             UpdateRefusal(service_id=service.id, expected_tag=state.tag, got_tag=target.tag).document(),
         )
-    if first not in (None, PLATFORM_MISMATCH):
-        raise _refused(view, blockers)
     candidate = state.candidate
     if candidate is None or candidate.digest != target.digest:
         raise Conflict(
