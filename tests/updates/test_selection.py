@@ -293,3 +293,14 @@ def test_the_plan_of_a_request_for_one_stack_has_only_that_stack() -> None:
     registry = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts)
     both = views_of([stack(BEHIND), other], context(registry))
     assert plan(request(approve(BEHIND), scope=Scope.STACK), both).service_ids == (BEHIND.id,)
+
+
+@pytest.mark.parametrize(("host_id", "namesakes"), [(LOCAL, ("shop/till",)), ("nas", ())])
+def test_only_services_of_the_same_host_share_an_image_name(host_id: str, namesakes: tuple[str, ...]) -> None:
+    till = replace(BEHIND, id="svc_till", name="till", stack_id="stk_shop", host_id=host_id)
+    shop = Stack("stk_shop", host_id, "shop", (), True, False, NOON, NOON, (till,))
+    facts = {NEW: ImageFacts(NEW, (Child(AMD64, NEW),))}
+    known = RegistryFacts({(WEB, "latest"): TagState(WEB, "latest", NEW, NOON)}, facts)
+    stacks = views_of([stack(BEHIND), shop], context(known))
+    [blog] = plan(request(approve(BEHIND), scope=Scope.SERVICE), stacks).stacks
+    assert blog.services[0].namesakes == namesakes

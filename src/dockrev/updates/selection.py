@@ -19,6 +19,9 @@ from dockrev.updates.documents import StaleDigest, UpdateRefusal
 from dockrev.updates.models import ApprovedTarget, ServicePlan, StackPlan, UpdatePlan, UpdateRequest
 from dockrev.versions.tags import is_strict_semver, parse_version
 
+_ImageOfHost = tuple[str, str]
+"""The id of a host and an image name."""
+
 
 @dataclass(frozen=True, slots=True)
 class _User:
@@ -173,7 +176,7 @@ def _stack_plan(
     stack: StackView,
     approved: Mapping[str, ApprovedTarget],
     downgrades: Mapping[str, Mapping[str, Json]],
-    users: Mapping[str, Sequence[_User]],
+    users: Mapping[_ImageOfHost, Sequence[_User]],
 ) -> StackPlan:
     updated = [view for view in stack.services if view.service.id in approved]
     updated_ids = {view.service.id for view in updated}
@@ -187,7 +190,7 @@ def _stack_plan(
             auto_rollback=view.service.settings.auto_rollback,
             config_digest=view.service.config_digest,
             namesakes=tuple(
-                user.name for user in users[_image_name(view)] if user.service_id not in updated_ids
+                user.name for user in users[_image_of_host(view)] if user.service_id not in updated_ids
             ),
         )
         for view in updated
@@ -196,20 +199,21 @@ def _stack_plan(
     return StackPlan(stack.stack.id, stack.stack.name, services, skipped, stack.stack.host_id)
 
 
-def _image_name(view: ServiceView) -> str:
-    """The normal form: `nginx` and `docker.io/library/nginx:latest` are the same name."""
+def _image_of_host(view: ServiceView) -> _ImageOfHost:
+    """Each host has its own image names. `nginx` and `docker.io/library/nginx:latest` are the same name."""
     try:
-        return str(ImageRef.parse(view.service.image_ref or ""))
+        name = str(ImageRef.parse(view.service.image_ref or ""))
     except InvalidArgument:
-        return ""
+        name = ""
+    return view.service.host_id, name
 
 
-def _users(stacks: Iterable[StackView]) -> Mapping[str, Sequence[_User]]:
-    """The running services that use each image name."""
-    users: dict[str, list[_User]] = {}
+def _users(stacks: Iterable[StackView]) -> Mapping[_ImageOfHost, Sequence[_User]]:
+    """The running services that use each image name of each host."""
+    users: dict[_ImageOfHost, list[_User]] = {}
     for stack in stacks:
         for view in stack.services:
             if view.service.runtime.total:
                 user = _User(view.service.id, f"{stack.stack.name}/{view.service.name}")
-                users.setdefault(_image_name(view), []).append(user)
+                users.setdefault(_image_of_host(view), []).append(user)
     return users
