@@ -77,7 +77,9 @@ def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
     selection = choose(stacks, services_in(stacks))
 
     assert selection.chosen == ()
-    assert selection.left_out == ("blog/web is left alone: it is Dockrev itself",)
+    assert selection.left_out == (
+        "blog/web is left alone: it is Dockrev itself. Upgrade it with the supervisor.",
+    )
 
 
 RULE = IgnoreRule("ign_1", "svc_web", True, MatchKind.EXACT, "latest", None, NOON)
@@ -86,9 +88,9 @@ RULE = IgnoreRule("ign_1", "svc_web", True, MatchKind.EXACT, "latest", None, NOO
 @pytest.mark.parametrize(
     ("blog", "rules", "why"),
     [
-        (stack(outdated(), archived=True), (), "its stack is archived"),
-        (stack(replace(outdated(), archived=True)), (), "it is archived"),
-        (stack(outdated()), (RULE,), 'an ignore rule silences latest: exact "latest"'),
+        (stack(outdated(), archived=True), (), "its stack is archived. Restore the stack."),
+        (stack(replace(outdated(), archived=True)), (), "it is archived. Restore the service."),
+        (stack(outdated()), (RULE,), 'an ignore rule silences latest: exact "latest". Delete the rule.'),
     ],
 )
 def test_an_archived_or_ignored_service_is_left_alone_unless_project_and_service_are_named(
@@ -111,7 +113,21 @@ def test_an_image_for_other_platforms_is_left_alone() -> None:
     (sentence,) = choose(stacks, services_in(stacks)).left_out
 
     assert sentence == (
-        "blog/web is left alone: the new image is offered for linux/arm64 only, not for this host's platform"
+        "blog/web is left alone: the new image is offered for linux/arm64 only, not for this host's platform."
+        " Wait for an image for this platform, or allow another platform in the request."
+    )
+
+
+def test_a_service_that_can_never_be_updated_is_explained_when_project_and_service_are_named() -> None:
+    stacks = views(stack(replace(outdated(), image_ref=f"web@{OLD}")))
+    names: list[str]
+    for names in ([], ["blog"], ["web"]):
+        assert choose(stacks, services_in(stacks), names).left_out == ()
+    selection = choose(stacks, services_in(stacks), ["blog/web"])
+    assert (selection.chosen, selection.unanswered) == ((), ())
+    assert selection.left_out == (
+        "blog/web is left alone: its image is pinned to a digest in the compose file."
+        " Replace the digest by a tag in the compose file.",
     )
 
 

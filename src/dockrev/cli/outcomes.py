@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from dockrev.blockers import Blocker
 from dockrev.jobs.models import BackupMode, JobTarget, Reason, Scope
 from dockrev.oci.digest import Digest
 from dockrev.replacement.outcome import ServiceStatus
@@ -29,8 +30,9 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class UpdateSelection:
-    """`left_out` has a sentence for each waiting update that will not be made. `unanswered` has one for each
-    service whose registry gave no answer.
+    """`left_out` has a sentence for each waiting update that will not be made, and for each service that the
+    operator named as `project/service` and that cannot be updated. `unanswered` has one for each service
+    whose registry gave no answer.
     """
 
     chosen: tuple[Chosen, ...]
@@ -49,14 +51,19 @@ def choose(
             if view.service.id not in selected_ids:
                 continue
             name, candidate = f"{stack.stack.name}/{view.service.name}", view.state.candidate
-            blockers = refusals(view.blockers, by_name=name in names, allow_arch_mismatch=False)
+            named = name in names
+            blockers = refusals(view.blockers, by_name=named, allow_arch_mismatch=False)
             if view.state.check_error:
                 unanswered.append(f"{name} is left alone: {view.state.check_error.message}")
-            elif candidate and blockers:
-                left_out.append(f"{name} is left alone: {blockers[0].text}")
+            elif blockers and (candidate or named):
+                left_out.append(f"{name} is left alone: {_sentence(blockers[0])}")
             elif candidate:
                 chosen.append(Chosen(stack.stack.name, view.service, candidate))
     return UpdateSelection(tuple(chosen), tuple(left_out), tuple(unanswered))
+
+
+def _sentence(blocker: Blocker) -> str:
+    return f"{blocker.text}. {blocker.remedy}" if blocker.remedy else blocker.text
 
 
 def request_for(chosen: Sequence[Chosen], *, dry_run: bool) -> UpdateRequest:
