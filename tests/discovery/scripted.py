@@ -12,12 +12,13 @@ OnScan = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 class ScriptedScanner(Scanner):
-    def __init__(self, on_scan: OnScan) -> None:
+    def __init__(self, on_scan: OnScan, host_id: str = LOCAL) -> None:
         self._on_scan = on_scan
+        self._host_id = host_id
 
     @property
     def host_id(self) -> str:
-        return LOCAL
+        return self._host_id
 
     async def scan(self, report: Report = lambda _done, _total, _project: None) -> ScanResult:  # noqa: ARG002
         problems = await self._on_scan()

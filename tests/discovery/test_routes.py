@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from dockrev.config.shared import AuthConfig
 from dockrev.discovery.jobs import DiscoveryJobs
 from dockrev.discovery.routes import DiscoveryRoutes
 from dockrev.discovery.scanners import Scanners
+from dockrev.errors import DockerError
 from dockrev.jobs.feed import LogFeed
 from dockrev.jobs.models import Job, JobStatus, Level, LogRow
 from dockrev.jobs.runner import JobRunner
 from dockrev.jobs.store import JobStore
 from dockrev.web.application import create_web_app
 from tests.discovery.host import CONFIG_FILES, DiscoveryHost
+from tests.discovery.scripted import ScriptedScanner
 from tests.web.serving import serving
 
 WEB = "services: {web: {image: nginx}}"
@@ -156,6 +158,23 @@ async def test_a_scan_without_an_engine_is_a_failed_job(working: Api) -> None:
     assert job.status is JobStatus.FAILED
     assert str(job.summary["error"]).startswith("There is no Docker socket")
     assert (await working.logs(job))[-1].level is Level.ERROR
+
+
+async def unreachable() -> Mapping[str, str]:
+    raise DockerError("nobody answers")
+
+
+async def test_a_host_that_is_away_is_logged_and_the_others_are_scanned(working: Api) -> None:
+    working.host.deploy("blog", WEB, "web")
+    both = Scanners([working.host.scanner, ScriptedScanner(unreachable, "nas")])
+    DiscoveryJobs(working.runner, both, MAX_ACTIONS)  # the runner now runs discovery jobs with these
+
+    job = await working.scan()
+
+    scan: Any = job.summary["scan"]
+    assert (job.status, [action["project"] for action in scan["actions"]]) == (JobStatus.SUCCESS, ["blog"])
+    lines = [(row.level, row.message) for row in await working.logs(job)]
+    assert (Level.ERROR, "host nas was not scanned: nobody answers") in lines
 
 
 async def test_scans_started_at_the_same_time_all_run(working: Api) -> None:

@@ -51,7 +51,10 @@ class DiscoveryJobs:
             message = f"reading projects ({done}/{total})"
             context.progress(JobProgress("scan", message, done, total, current_target=project))
 
-        result = await self._scanners.scan_all(report)
+        scans = await self._scanners.scan_all(report)
+        result = scans.merged()
+        for host_id, failure in scans.failures.items():
+            await context.log(f"host {host_id} was not scanned: {failure.message}", Level.ERROR)
         for action in self._first_actions(result):
             if action.kind is not ActionKind.SKIPPED:
                 await context.log(_line(action), _level(action))

@@ -21,6 +21,17 @@ class HostScans:
         """Why the projects of these stacks are unusable, by the id of the stack."""
         return {stack_id: why for result in self.results for stack_id, why in result.problems.items()}
 
+    def merged(self) -> ScanResult:
+        """One result for all hosts that were scanned. Raises the error of a host when all failed."""
+        self.raise_if_all_failed()
+        results = self.results
+        return ScanResult(
+            started_at=results[0].started_at,
+            duration_ms=sum(result.duration_ms for result in results),
+            projects_seen=sum(result.projects_seen for result in results),
+            actions=tuple(action for result in results for action in result.actions),
+        )
+
     def raise_if_all_failed(self) -> None:
         if self.failures and not self.results:
             raise next(iter(self.failures.values()))
@@ -43,25 +54,22 @@ class Scanners:
         """
         chosen_ids = self._scanners if host_ids is None else self._scanners.keys() & set(host_ids)
         scans = await asyncio.gather(*(_scan(self._scanners[host_id]) for host_id in chosen_ids))
-        by_host = dict(zip(chosen_ids, scans, strict=True))
-        return HostScans(
-            tuple(scan for scan in scans if isinstance(scan, ScanResult)),
-            {host_id: scan for host_id, scan in by_host.items() if isinstance(scan, UpstreamError)},
-        )
+        return _host_scans(dict(zip(chosen_ids, scans, strict=True)))
 
-    async def scan_all(self, report: Report) -> ScanResult:
-        """Scans one host after the other and merges the results. Raises the error of any host."""
-        results = [await scanner.scan(report) for scanner in self]
-        return ScanResult(
-            started_at=results[0].started_at,
-            duration_ms=sum(result.duration_ms for result in results),
-            projects_seen=sum(result.projects_seen for result in results),
-            actions=tuple(action for result in results for action in result.actions),
-        )
+    async def scan_all(self, report: Report) -> HostScans:
+        """Scans one host after the other. A host that fails does not stop the others. Raises StorageError."""
+        return _host_scans({scanner.host_id: await _scan(scanner, report) for scanner in self})
 
 
-async def _scan(scanner: Scanner) -> ScanResult | UpstreamError:
+def _host_scans(scans: Mapping[str, ScanResult | UpstreamError]) -> HostScans:
+    return HostScans(
+        tuple(scan for scan in scans.values() if isinstance(scan, ScanResult)),
+        {host_id: scan for host_id, scan in scans.items() if isinstance(scan, UpstreamError)},
+    )
+
+
+async def _scan(scanner: Scanner, report: Report | None = None) -> ScanResult | UpstreamError:
     try:
-        return await scanner.scan()
+        return await (scanner.scan(report) if report else scanner.scan())
     except UpstreamError as error:
         return error
