@@ -78,7 +78,8 @@ def test_dockrevs_own_service_is_left_to_the_supervisor() -> None:
 
     assert selection.chosen == ()
     assert selection.left_out == (
-        "blog/web is left alone: it is Dockrev itself. Upgrade it with the supervisor.",
+        "blog/web is left alone: it is Dockrev itself."
+        " Upgrade it by hand: docker compose pull, then docker compose up -d.",
     )
 
 

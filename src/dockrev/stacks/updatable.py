@@ -67,7 +67,11 @@ def _reasons(
         text = f"its host {stack.host_id} is not configured"
         yield Blocker(HOST_NOT_CONFIGURED, text, "Configure the host again.")
     elif own.is_service(stack.name, service.name, service.image_ref):
-        yield Blocker(OWN_SERVICE, "it is Dockrev itself", "Upgrade it with the supervisor.")
+        yield Blocker(
+            OWN_SERVICE,
+            "it is Dockrev itself",
+            "Upgrade it by hand: docker compose pull, then docker compose up -d.",
+        )
     if state.unchecked:
         yield _NOT_CHECKED[state.unchecked]
     if service.runtime.total and not service.runtime.running:
