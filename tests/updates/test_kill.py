@@ -108,9 +108,11 @@ def assert_every_step_end_is_reported_once(steps: Sequence[Document]) -> None:
     A step that failed right before a kill runs again, so its failure may be reported again.
     """
     done = [_key(step) for step in steps if step["status"] == "done"]
-    failed = {_key(step) for step in steps if step["status"] == "failed"}
+    failed = [_key(step) for step in steps if step["status"] == "failed"]
+    started = [_key(step) for step in steps if step["status"] == "started"]
     assert len(done) == len(set(done)), done
-    assert failed | set(done) == {_key(step) for step in steps}
+    assert all(failed.count(step) <= started.count(step) for step in failed), "no failure without a new start"
+    assert {*failed, *done} == {_key(step) for step in steps}
 
 
 def _key(step: Document) -> str:
